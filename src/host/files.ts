@@ -1,0 +1,123 @@
+/**
+ * Files that must survive a crash: written beside, flushed, renamed, and the directory flushed.
+ * What this protects against: a crash or a full disk leaves either the old file or the new one, never a torn one.
+ */
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, unlinkSync, writeSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { dirname } from 'node:path';
+import { errnoOf, ScullError } from './errors.ts';
+
+export interface WriteOptions {
+  /** Permission bits, 0600 unless given. */
+  readonly mode?: number;
+  /** False skips the flush, for what needs not survive a power cut (runtime state on tmpfs). */
+  readonly durable?: boolean;
+}
+
+/** Writes `data` to `path` so that readers see the old content or all of the new. @throws ScullError NO_SPACE */
+export function writeFileAtomic(path: string, data: string | Uint8Array, options: WriteOptions = {}): void {
+  const durable = options.durable ?? true;
+  const beside = `${path}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;
+  try {
+    const fd = openSync(beside, 'wx', options.mode ?? 0o600);
+    try {
+      writeAllSync(fd, data);
+      if (durable) fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(beside, path);
+  } catch (error) {
+    try {
+      unlinkSync(beside);
+    } catch {
+      // It was never made, or the rename already took it: nothing of ours is left either way.
+    }
+    throw explainWriteFailure(error, path);
+  }
+  if (durable) syncDirectory(dirname(path));
+}
+
+/** Flushes a directory's entries, so that renames in it survive a power cut. */
+export function syncDirectory(path: string): void {
+  const fd = openSync(path, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Writes everything, also where the kernel takes it in parts (pipes, signals). */
+export function writeAllSync(fd: number, data: string | Uint8Array): void {
+  const bytes = typeof data === 'string' ? Buffer.from(data) : data;
+  let offset = 0;
+  while (offset < bytes.length) {
+    try {
+      offset += writeSync(fd, bytes, offset, bytes.length - offset);
+    } catch (error) {
+      if (errnoOf(error) !== 'EAGAIN') throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+    }
+  }
+}
+
+/** JSON a person can read, two spaces, newline at the end. */
+export function writeJsonAtomic(path: string, value: unknown, options: WriteOptions = {}): void {
+  writeFileAtomic(path, `${JSON.stringify(value, null, 2)}\n`, options);
+}
+
+/**
+ * Reads a JSON record of the store.
+ * @returns undefined when the file does not exist
+ * @throws ScullError CORRUPT naming the file when it is not JSON or empty
+ */
+export function readJson(path: string): unknown {
+  const text = readTextIfPresent(path);
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (cause) {
+    throw new ScullError('CORRUPT', `the record ${path} is damaged: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** The file's text, or undefined where there is no such file. Other failures are thrown as they are. */
+export function readTextIfPresent(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === 'ENOENT' || errno === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}
+
+/** Makes a directory and its parents, 0700. */
+export function ensurePrivateDirectory(path: string): void {
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+}
+
+/** Removes a file or tree that belongs to us; nothing there is fine. */
+export function removeTree(path: string): void {
+  rmSync(path, { recursive: true, force: true, maxRetries: 0 });
+}
+
+/** Turns ENOSPC, EDQUOT, EROFS and EACCES on a path of ours into an error with a remedy; anything else unchanged. */
+export function explainWriteFailure(cause: unknown, path: string): unknown {
+  switch (errnoOf(cause)) {
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return new ScullError('NO_SPACE', `no space left writing ${path}`, {
+        hint: 'free some with `scull system prune` or `scull rm` and `scull rmi`; removing needs no space',
+        cause,
+      });
+    case 'EROFS':
+      return new ScullError('PERMISSION', `${path} is on a read-only file system`, { cause });
+    case 'EACCES':
+    case 'EPERM':
+      return new ScullError('PERMISSION', `not permitted to write ${path} as uid ${process.getuid?.() ?? -1}`, { cause });
+    default:
+      return cause;
+  }
+}

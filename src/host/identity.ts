@@ -1,0 +1,56 @@
+/** Who a process is, beyond its recyclable pid: pid + start time (clock ticks since boot) + boot id. See proc(5). */
+import { readFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { readTextIfPresent } from './files.ts';
+
+export interface ProcessIdentity {
+  readonly pid: number;
+  /** Field 22 of /proc/PID/stat, clock ticks since boot. */
+  readonly startTime: number;
+  readonly bootId: string;
+}
+
+let boot: string | undefined;
+
+/** The kernel's boot id, 32 hex digits without dashes: another one means that no process of then is alive. */
+export function bootId(): string {
+  boot ??= readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim().replaceAll('-', '');
+  return boot;
+}
+
+/** Start time and state letter of a process, or undefined when there is none with this pid. */
+export function processStat(pid: number): { readonly startTime: number; readonly state: string; readonly parent: number } | undefined {
+  let text: string | undefined;
+  try {
+    text = readTextIfPresent(`/proc/${pid}/stat`);
+  } catch {
+    return undefined; // ESRCH: it ended between open and read
+  }
+  if (text === undefined) return undefined;
+  // The command name may hold spaces and parentheses: fields start after the last ')'.
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return { state: fields[0] ?? '?', parent: Number(fields[1]), startTime: Number(fields[19]) };
+}
+
+export function identityOf(pid: number): ProcessIdentity | undefined {
+  const stat = processStat(pid);
+  return stat === undefined ? undefined : { pid, startTime: stat.startTime, bootId: bootId() };
+}
+
+export function ownIdentity(): ProcessIdentity {
+  const identity = identityOf(process.pid);
+  if (identity === undefined) throw new Error('/proc is not mounted');
+  return identity;
+}
+
+/** True while the very process that `identity` names still lives (a zombie does not). */
+export function isAlive(identity: ProcessIdentity): boolean {
+  if (identity.bootId !== bootId()) return false;
+  const stat = processStat(identity.pid);
+  return stat !== undefined && stat.startTime === identity.startTime && stat.state !== 'Z' && stat.state !== 'X';
+}
+
+/** A fresh object id: 64 hex digits, as Docker's. */
+export function randomId(): string {
+  return randomBytes(32).toString('hex');
+}

@@ -1,0 +1,65 @@
+/** Platforms as in the OCI image-index specification, section "platform". */
+import { ScullError } from '../host/errors.ts';
+
+export interface Platform {
+  readonly os: string;
+  readonly architecture: string;
+  readonly variant?: string;
+  readonly 'os.version'?: string;
+  readonly 'os.features'?: readonly string[];
+}
+
+/** What people write and kernels say → GOARCH names used by images. */
+const ARCHITECTURE_ALIASES: Readonly<Record<string, { architecture: string; variant?: string }>> = {
+  x86_64: { architecture: 'amd64' },
+  'x86-64': { architecture: 'amd64' },
+  x64: { architecture: 'amd64' },
+  aarch64: { architecture: 'arm64' },
+  armhf: { architecture: 'arm', variant: 'v7' },
+  armel: { architecture: 'arm', variant: 'v6' },
+  i386: { architecture: '386' },
+  i686: { architecture: '386' },
+  ia32: { architecture: '386' },
+};
+
+export function normalizePlatform(platform: Platform): Platform {
+  const alias = ARCHITECTURE_ALIASES[platform.architecture.toLowerCase()];
+  const architecture = alias?.architecture ?? platform.architecture.toLowerCase();
+  let variant = platform.variant?.toLowerCase() ?? alias?.variant;
+  if (architecture === 'arm64' && (variant === 'v8' || variant === '8')) variant = undefined;
+  if (architecture === 'arm' && variant !== undefined && /^\d$/.test(variant)) variant = `v${variant}`;
+  return variant === undefined
+    ? { os: platform.os.toLowerCase(), architecture }
+    : { os: platform.os.toLowerCase(), architecture, variant };
+}
+
+/** The platform of this machine, e.g. linux/amd64. */
+export function hostPlatform(): Platform {
+  return normalizePlatform({ os: 'linux', architecture: process.arch });
+}
+
+/**
+ * Parses `os/arch[/variant]`, `arch` alone meaning linux/arch, as docker's --platform.
+ * @throws ScullError INVALID
+ */
+export function parsePlatform(text: string): Platform {
+  const parts = text.split('/');
+  if (parts.length > 3 || parts.some((part) => !/^[A-Za-z0-9_.-]+$/.test(part))) {
+    throw new ScullError('INVALID', `invalid platform ${JSON.stringify(text)}: expected os/arch[/variant], for example linux/amd64`);
+  }
+  const [first, second, variant] = parts as [string, string?, string?];
+  if (second === undefined) return normalizePlatform({ os: 'linux', architecture: first });
+  return normalizePlatform(variant === undefined ? { os: first, architecture: second } : { os: first, architecture: second, variant });
+}
+
+export function formatPlatform(platform: Platform): string {
+  const base = `${platform.os}/${platform.architecture}`;
+  return platform.variant === undefined ? base : `${base}/${platform.variant}`;
+}
+
+/** True when an image for `have` runs where `want` is asked for. No variant asked for means any. */
+export function platformMatches(have: Platform, want: Platform): boolean {
+  const a = normalizePlatform(have);
+  const b = normalizePlatform(want);
+  return a.os === b.os && a.architecture === b.architecture && (b.variant === undefined || a.variant === undefined || a.variant === b.variant);
+}

@@ -1,0 +1,306 @@
+/**
+ * What the user asked for: serialisable, unresolved, kept for inspect, restart and clone. API bodies, Quadlet files and
+ * kube YAML make the same value. Nothing here was looked up in an image or on the host; only syntax was checked.
+ */
+import type { Platform } from '../oci/platform.ts';
+
+export type PullPolicy = 'always' | 'missing' | 'never' | 'newer';
+
+export interface ContainerSpec {
+  /** Asked for by --name; the record holds the final one. */
+  readonly name?: string;
+  /** As typed; exactly one of image and rootfs is set. */
+  readonly image?: string;
+  readonly rootfs?: string;
+  /** The words after the image, unchanged. */
+  readonly command: readonly string[];
+  /** undefined: the image's; []: cleared by `--entrypoint ""`. */
+  readonly entrypoint?: readonly string[];
+  readonly workdir?: string;
+  /** `user[:group]`, names or numbers, resolved in the image. */
+  readonly user?: string;
+  /** Names or numbers; 'keep-groups' keeps the caller's. */
+  readonly groupAdd: readonly string[];
+  /** Octal value, e.g. 0o22. */
+  readonly umask?: number;
+  readonly environment: EnvironmentSpec;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly hostname?: string;
+  readonly tty: boolean;
+  /** -i: keep standard input open. */
+  readonly interactive: boolean;
+  readonly init: boolean;
+  readonly initPath?: string;
+  readonly mounts: readonly MountRequest[];
+  /** Container names or ids with optional :ro/:rw, as typed. */
+  readonly volumesFrom: readonly string[];
+  readonly readOnly: boolean;
+  /** With readOnly: tmpfs on /run, /tmp, /var/tmp and /dev/shm stays writable. */
+  readonly readOnlyTmpfs: boolean;
+  readonly imageVolume: 'anonymous' | 'tmpfs' | 'ignore';
+  readonly devices: readonly DeviceRequest[];
+  readonly capAdd: readonly string[];
+  readonly capDrop: readonly string[];
+  readonly security: SecuritySpec;
+  readonly privileged: boolean;
+  readonly ulimits: readonly UlimitSpec[];
+  readonly sysctls: Readonly<Record<string, string>>;
+  /** Bytes. */
+  readonly shmSize?: number;
+  readonly namespaces: NamespaceSpec;
+  readonly network: NetworkSpec;
+  readonly stopSignal?: string;
+  /** Seconds between the stop signal and SIGKILL. */
+  readonly stopTimeout?: number;
+  /** Seconds of life, --timeout. */
+  readonly timeout?: number;
+  readonly log: LogSpec;
+  readonly resources: ResourceSpec;
+  readonly oomScoreAdj?: number;
+  readonly platform?: Platform;
+  readonly pull: PullPolicy;
+  /** --rm */
+  readonly autoRemove: boolean;
+  /** `host` keeps the image's; `Etc/UTC`, `local`. */
+  readonly timezone?: string;
+  /** Pass the host's proxy variables on, as podman does unless --http-proxy=false. */
+  readonly httpProxy: boolean;
+  readonly cidFile?: string;
+  readonly pidFile?: string;
+}
+
+export interface EnvironmentSpec {
+  /** In order: `K=V` sets, `K` alone was resolved from the caller by the command line (dropped where unset there). */
+  readonly set: readonly string[];
+  readonly host: boolean;
+  readonly unset: readonly string[];
+  readonly unsetAll: boolean;
+}
+
+export type MountRequest = BindMount | VolumeMount | TmpfsMount | ImageMount | DevptsMount;
+
+interface MountCommon {
+  /** Absolute, normalised path in the container. */
+  readonly target: string;
+  readonly readOnly: boolean;
+  /** Further mount(8) options: nosuid, noexec, nodev, relatime … */
+  readonly options: readonly string[];
+}
+
+export interface BindMount extends MountCommon {
+  readonly type: 'bind';
+  /** Absolute path on the host. */
+  readonly source: string;
+  readonly subpath?: string;
+  readonly recursive: boolean;
+  readonly propagation?: 'private' | 'rprivate' | 'slave' | 'rslave' | 'shared' | 'rshared' | 'unbindable' | 'runbindable';
+  /** z, Z: SELinux relabelling; accepted, without effect where SELinux is off. */
+  readonly relabel?: 'shared' | 'private';
+  /** U: chown the source to the container's user. */
+  readonly chown: boolean;
+  /** O: the source is a lower layer, writes are thrown away. */
+  readonly overlay: boolean;
+  /** Make a missing source directory (docker -v does, --mount does not). */
+  readonly createSource: boolean;
+}
+
+export interface VolumeMount extends MountCommon {
+  readonly type: 'volume';
+  /** undefined: anonymous. */
+  readonly name?: string;
+  readonly subpath?: string;
+  /** Fill an empty new volume from the image (nocopy clears it). */
+  readonly copy: boolean;
+  readonly chown: boolean;
+}
+
+export interface TmpfsMount extends MountCommon {
+  readonly type: 'tmpfs';
+  /** Bytes. */
+  readonly size?: number;
+  readonly mode?: number;
+  readonly uid?: number;
+  readonly gid?: number;
+  /** Copy what the image has there into the tmpfs (podman's tmpcopyup). */
+  readonly copyUp: boolean;
+}
+
+export interface ImageMount extends MountCommon {
+  readonly type: 'image';
+  readonly image: string;
+  readonly subpath?: string;
+}
+
+export interface DevptsMount extends MountCommon {
+  readonly type: 'devpts';
+}
+
+export interface DeviceRequest {
+  /** Path on the host: a device, or a directory of devices. */
+  readonly source: string;
+  readonly target: string;
+  /** Subset of `rwm`. */
+  readonly permissions: string;
+}
+
+export interface SecuritySpec {
+  readonly noNewPrivileges: boolean;
+  /** Path of a profile, 'unconfined', or undefined for the built-in one. */
+  readonly seccomp?: string;
+  readonly apparmor?: string;
+  /** SELinux `label=` options as typed. */
+  readonly labels: readonly string[];
+  readonly mask: readonly string[];
+  /** Paths, or ['ALL']. */
+  readonly unmask: readonly string[];
+  readonly procOptions: readonly string[];
+}
+
+export interface UlimitSpec {
+  /** Lower case without RLIMIT_: nofile, nproc … */
+  readonly name: string;
+  /** -1 is unlimited. */
+  readonly soft: number;
+  readonly hard: number;
+}
+
+export interface NamespaceSpec {
+  readonly user: UserNamespaceSpec;
+  readonly pid: SharedNamespaceSpec;
+  readonly ipc: SharedNamespaceSpec | { readonly mode: 'shareable' } | { readonly mode: 'none' };
+  readonly uts: SharedNamespaceSpec;
+  readonly cgroup: SharedNamespaceSpec;
+}
+
+export type SharedNamespaceSpec =
+  | { readonly mode: 'private' }
+  | { readonly mode: 'host' }
+  | { readonly mode: 'container'; readonly container: string }
+  | { readonly mode: 'path'; readonly path: string };
+
+export interface IdRange {
+  readonly container: number;
+  /** As the caller's default user namespace counts: 0 is the caller, 1 the first subordinate id. */
+  readonly host: number;
+  readonly size: number;
+}
+
+export type UserNamespaceSpec =
+  | { readonly mode: 'host' } //   the default: container 0 = the caller
+  | { readonly mode: 'keep-id'; readonly uid?: number; readonly gid?: number; readonly size?: number }
+  | { readonly mode: 'nomap' }
+  | { readonly mode: 'auto'; readonly size?: number }
+  | { readonly mode: 'explicit'; readonly uids: readonly IdRange[]; readonly gids: readonly IdRange[] }
+  | { readonly mode: 'container'; readonly container: string }
+  | { readonly mode: 'path'; readonly path: string };
+
+export interface NetworkSpec {
+  readonly mode: NetworkMode;
+  readonly ports: readonly PortRequest[];
+  readonly publishAll: boolean;
+  /** `80/tcp`, from --expose. */
+  readonly expose: readonly string[];
+  readonly dns: readonly string[];
+  readonly dnsSearch: readonly string[];
+  readonly dnsOptions: readonly string[];
+  /** `name:ip` pairs, ip may be host-gateway. */
+  readonly addHosts: readonly { readonly name: string; readonly ip: string }[];
+  readonly noHosts: boolean;
+  readonly noHostname: boolean;
+}
+
+export type NetworkMode =
+  | { readonly mode: 'default' }
+  | { readonly mode: 'none' }
+  | { readonly mode: 'host' }
+  | { readonly mode: 'pasta'; readonly options: readonly string[] }
+  | { readonly mode: 'container'; readonly container: string }
+  | { readonly mode: 'path'; readonly path: string };
+
+export interface PortRequest {
+  /** '' means every address, IPv4 and IPv6. */
+  readonly hostIp: string;
+  /** undefined: a free one is chosen by the kernel. */
+  readonly hostPort?: number;
+  readonly containerPort: number;
+  readonly protocol: 'tcp' | 'udp';
+  /** How many consecutive ports, 1 for a single one. */
+  readonly range: number;
+}
+
+export interface LogSpec {
+  readonly driver: 'k8s-file' | 'journald' | 'none' | 'passthrough';
+  /** Bytes per file; undefined means the default cap. */
+  readonly maxSize?: number;
+  readonly path?: string;
+  readonly tag?: string;
+  readonly labels: readonly string[];
+}
+
+export interface ResourceSpec {
+  /** Bytes. */
+  readonly memory?: number;
+  /** Bytes of memory + swap, -1 for no limit. */
+  readonly memorySwap?: number;
+  readonly memoryReservation?: number;
+  readonly memorySwappiness?: number;
+  /** Number of CPUs, e.g. 1.5. */
+  readonly cpus?: number;
+  readonly cpuShares?: number;
+  readonly cpuPeriod?: number;
+  readonly cpuQuota?: number;
+  readonly cpusetCpus?: string;
+  readonly cpusetMems?: string;
+  readonly pidsLimit?: number;
+  readonly cgroupParent?: string;
+  readonly cgroups?: 'enabled' | 'disabled' | 'no-conmon' | 'split';
+}
+
+/** The value of a spec nobody asked anything of. */
+export const EMPTY_CONTAINER_SPEC: ContainerSpec = {
+  command: [],
+  groupAdd: [],
+  environment: { set: [], host: false, unset: [], unsetAll: false },
+  labels: {},
+  annotations: {},
+  tty: false,
+  interactive: false,
+  init: false,
+  mounts: [],
+  volumesFrom: [],
+  readOnly: false,
+  readOnlyTmpfs: true,
+  imageVolume: 'anonymous',
+  devices: [],
+  capAdd: [],
+  capDrop: [],
+  security: { noNewPrivileges: false, labels: [], mask: [], unmask: [], procOptions: [] },
+  privileged: false,
+  ulimits: [],
+  sysctls: {},
+  namespaces: {
+    user: { mode: 'host' },
+    pid: { mode: 'private' },
+    ipc: { mode: 'private' },
+    uts: { mode: 'private' },
+    cgroup: { mode: 'private' },
+  },
+  network: {
+    mode: { mode: 'default' },
+    ports: [],
+    publishAll: false,
+    expose: [],
+    dns: [],
+    dnsSearch: [],
+    dnsOptions: [],
+    addHosts: [],
+    noHosts: false,
+    noHostname: false,
+  },
+  log: { driver: 'k8s-file', labels: [] },
+  resources: {},
+  pull: 'missing',
+  autoRemove: false,
+  httpProxy: true,
+};

@@ -1,0 +1,129 @@
+/**
+ * The only place that spells paths of the store. See docs/store.md for what each file means.
+ *
+ *   root     what lasts: $XDG_DATA_HOME/scull (~/.local/share/scull)
+ *   runRoot  what must not survive a reboot: $XDG_RUNTIME_DIR/scull/<boot id>, or /tmp/scull-UID/<boot id>
+ */
+import { join } from 'node:path';
+import { digestAlgorithm, digestHex, type Digest } from '../oci/digest.ts';
+
+export const STORE_FORMAT = 1;
+
+export interface StoreLayout {
+  readonly root: string;
+  readonly runRoot: string;
+  readonly versionFile: string;
+  /** An OCI image layout: oci-layout, index.json, blobs/. */
+  readonly images: string;
+  readonly layers: string;
+  /** Short symbolic names of layers, for overlay's option-length limit. */
+  readonly layerLinks: string;
+  readonly containers: string;
+  /** One symbolic link per container name, pointing to the id: making it is the reservation of the name. */
+  readonly names: string;
+  readonly volumes: string;
+  readonly staging: string;
+  readonly trash: string;
+  readonly locks: string;
+  blob(digest: Digest): string;
+  /** `id` is the hex of a layer's chain id. */
+  layer(id: string): LayerPaths;
+  container(id: string): ContainerPaths;
+  volume(name: string): VolumePaths;
+  name(name: string): string;
+}
+
+export interface LayerPaths {
+  readonly directory: string;
+  readonly diff: string;
+  readonly record: string;
+}
+
+export interface ContainerPaths {
+  /** Lasting directory. */
+  readonly directory: string;
+  readonly record: string;
+  readonly upper: string;
+  readonly work: string;
+  readonly log: string;
+  /** Directory where the monitor leaves the exit code in a file named after the id. */
+  readonly exitDirectory: string;
+  readonly exitFile: string;
+  readonly resolvConf: string;
+  readonly hosts: string;
+  readonly hostname: string;
+  /** Runtime directory: the OCI bundle. */
+  readonly bundle: string;
+  readonly bundleConfig: string;
+  readonly rootfs: string;
+  readonly pidFile: string;
+  readonly monitorPidFile: string;
+  readonly networkState: string;
+  readonly shm: string;
+}
+
+export interface VolumePaths {
+  readonly directory: string;
+  readonly data: string;
+  readonly record: string;
+}
+
+/** crun's own state, `--root`. */
+export function runtimeStateRoot(layout: StoreLayout): string {
+  return join(layout.runRoot, 'crun');
+}
+
+export function storeLayout(root: string, runRoot: string): StoreLayout {
+  const images = join(root, 'images');
+  const layers = join(root, 'layers');
+  const containers = join(root, 'containers');
+  const volumes = join(root, 'volumes');
+  const staging = join(root, 'staging');
+  return {
+    root,
+    runRoot,
+    versionFile: join(root, 'version'),
+    images,
+    layers,
+    layerLinks: join(layers, 'l'),
+    containers,
+    names: join(root, 'names'),
+    volumes,
+    staging,
+    trash: join(staging, 'trash'),
+    locks: join(root, 'locks'),
+    blob: (digest) => join(images, 'blobs', digestAlgorithm(digest), digestHex(digest)),
+    layer: (id) => {
+      const directory = join(layers, id);
+      return { directory, diff: join(directory, 'diff'), record: join(directory, 'layer.json') };
+    },
+    container: (id) => containerPaths(join(containers, id), join(runRoot, 'c', id), id),
+    volume: (name) => {
+      const directory = join(volumes, name);
+      return { directory, data: join(directory, '_data'), record: join(directory, 'volume.json') };
+    },
+    name: (name) => join(root, 'names', name),
+  };
+}
+
+function containerPaths(directory: string, bundle: string, id: string): ContainerPaths {
+  return {
+    directory,
+    record: join(directory, 'container.json'),
+    upper: join(directory, 'upper'),
+    work: join(directory, 'work'),
+    log: join(directory, 'log'),
+    exitDirectory: join(directory, 'exit'),
+    exitFile: join(directory, 'exit', id),
+    resolvConf: join(directory, 'resolv.conf'),
+    hosts: join(directory, 'hosts'),
+    hostname: join(directory, 'hostname'),
+    bundle,
+    bundleConfig: join(bundle, 'config.json'),
+    rootfs: join(bundle, 'rootfs'),
+    pidFile: join(bundle, 'pid'),
+    monitorPidFile: join(bundle, 'monitor.pid'),
+    networkState: join(bundle, 'network.json'),
+    shm: join(bundle, 'shm'),
+  };
+}
