@@ -1,5 +1,4 @@
 /** What the store knows about an image, and what it accepts one from. */
-import type { Readable } from 'node:stream';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { ImageConfig, Manifest } from '../oci/image.ts';
@@ -31,16 +30,4 @@ export interface LayerRef {
   readonly chainId: Digest;
 }
 
-/**
- * Where an image can be taken from: a registry, an archive, a folder. The store checks digest and size of everything
- * it reads from it, so a source may lie without harm.
- */
-export interface ImageSource {
-  /** The manifest of one platform (indexes are resolved by the source), as raw bytes with its media type. */
-  manifest(): Promise<{ readonly bytes: Uint8Array; readonly mediaType: string; readonly digest?: Digest }>;
-  /** A blob from byte `offset` on (0 unless the source can resume). */
-  blob(descriptor: Descriptor, offset?: number): Promise<Readable>;
-  /** True if blob() honours offset. */
-  readonly resumable: boolean;
-  close?(): Promise<void>;
-}
+export type { ImageSource } from '../oci/image-source.ts';
