@@ -1,0 +1,855 @@
+/*
+ * scull-helper: what JavaScript cannot do, in one small static program. It keeps no state, reads no configuration and
+ * decides nothing: every path, map and argument list comes from scull on the command line.
+ *
+ *   launch  make the namespaces of a container (or of a worker), write its id maps, mount its root, become PROGRAM
+ *   keep    start a daemonising program (pasta) and end it exactly when a watched process ends
+ *   attach  connect a terminal or pipes to the monitor's attach socket (SOCK_SEQPACKET, conmon's protocol)
+ *
+ * Theory of operation of launch. Three processes take part:
+ *
+ *     scull ── spawn ──> M ── fork ──> mapper            (stays outside: it has the caller's rights)
+ *                        │ unshare(user, mount, …)
+ *                        │ ── "unshared" ──> mapper ── newuidmap M … & newgidmap M …   (both at once)
+ *                        │ <── status ────── mapper
+ *                        │ mounts, optional steps
+ *                        └ execve(PROGRAM)               M keeps its pid: the caller waits for and signals PROGRAM
+ *
+ * The maps are written before any execve in M: a program executed earlier would lose its capabilities
+ * (user_namespaces(7), "Effect of capabilities within a user namespace"). All mounts live in M's own mount namespace,
+ * so the kernel removes them with its last process; nothing is ever left to unmount.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/openat2.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef MOUNT_ATTR_RDONLY
+#define MOUNT_ATTR_RDONLY 0x00000001
+struct mount_attr { unsigned long long attr_set, attr_clr, propagation, userns_fd; };
+#endif
+#ifndef SYS_mount_setattr
+#define SYS_mount_setattr 442
+#endif
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+#ifndef SYS_openat2
+#define SYS_openat2 437
+#endif
+
+#define FUSE_MAGIC 0x65735546
+#define MAX_STEPS 512
+#define MAX_FDS 64
+
+/* Exit statuses of our own, above those that tools of the field use. */
+enum { EXIT_SETUP = 119, EXIT_DETACHED = 118, EXIT_OUTPUT_CLOSED = 117 };
+
+/* One line on stderr, "scull-helper: STEP: reason", which scull turns into an error with a remedy. */
+static void __attribute__((noreturn, format(printf, 1, 2))) die(const char *format, ...)
+{
+	int saved = errno;
+	va_list args;
+	char text[1024];
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	if (saved != 0)
+		dprintf(2, "scull-helper: %s: %s\n", text, strerror(saved));
+	else
+		dprintf(2, "scull-helper: %s\n", text);
+	_exit(EXIT_SETUP);
+}
+
+static void __attribute__((noreturn)) usage(const char *what)
+{
+	errno = 0;
+	die("usage: %s", what);
+}
+
+static int number(const char *text)
+{
+	char *end;
+	errno = 0;
+	long value = strtol(text, &end, 10);
+	if (errno != 0 || *text == '\0' || *end != '\0' || value < 0 || value > 0x7fffffff)
+		usage(text);
+	return (int)value;
+}
+
+static void write_all(int fd, const char *data, size_t length)
+{
+	while (length > 0) {
+		ssize_t done = write(fd, data, length);
+		if (done < 0) {
+			if (errno == EINTR)
+				continue;
+			if (errno == EAGAIN) {
+				struct pollfd wait = {.fd = fd, .events = POLLOUT};
+				poll(&wait, 1, -1);
+				continue;
+			}
+			return;
+		}
+		data += done;
+		length -= (size_t)done;
+	}
+}
+
+/* --- descriptors ------------------------------------------------------------------------------------------------ */
+
+/*
+ * Only 0, 1, 2 and the named descriptors may reach what we start (CVE-2024-21626 and relatives): the runtime we are
+ * started from may have leaked others.
+ */
+static void close_other_descriptors(const int *keep, int count)
+{
+	unsigned first = 3;
+	while (true) {
+		int next = -1;
+		for (int i = 0; i < count; i++)
+			if (keep[i] >= (int)first && (next < 0 || keep[i] < next))
+				next = keep[i];
+		unsigned last = next < 0 ? ~0U : (unsigned)next - 1;
+		if (first <= last && syscall(SYS_close_range, first, last, 0) < 0 && errno == ENOSYS) {
+			for (unsigned fd = first; fd <= last && fd < 65536; fd++)
+				close((int)fd);
+		}
+		if (next < 0)
+			return;
+		first = (unsigned)next + 1;
+	}
+}
+
+/* Signal dispositions and the mask survive execve; the JavaScript runtime above us ignores SIGPIPE. */
+static void reset_signals(void)
+{
+	sigset_t none;
+	for (int n = 1; n < 32; n++)
+		if (n != SIGKILL && n != SIGSTOP)
+			signal(n, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* --- id maps ---------------------------------------------------------------------------------------------------- */
+
+struct map {
+	const char *text; /* "inside:outside:length,…" */
+	const char *tool; /* newuidmap or newgidmap */
+};
+
+static bool is_single(const char *text)
+{
+	return strchr(text, ',') == NULL && strlen(text) > 2 && strcmp(text + strlen(text) - 2, ":1") == 0;
+}
+
+static int exec_map_tool(const struct map *map, pid_t target)
+{
+	char *copy = strdup(map->text), *argv[3 * 64 + 3], pid[16];
+	int count = 0;
+	snprintf(pid, sizeof pid, "%d", target);
+	argv[count++] = (char *)map->tool;
+	argv[count++] = pid;
+	for (char *word = strtok(copy, ":,"); word != NULL && count < 3 * 64 + 2; word = strtok(NULL, ":,"))
+		argv[count++] = word;
+	argv[count] = NULL;
+	execvp(map->tool, argv);
+	dprintf(2, "scull-helper: %s: %s\n", map->tool, strerror(errno));
+	return 127;
+}
+
+/* Runs outside the new namespace: both tools at once, then one byte back. */
+static void __attribute__((noreturn)) mapper(pid_t target, const struct map *uids, const struct map *gids, int requests, int answers)
+{
+	char go;
+	if (read(requests, &go, 1) != 1)
+		_exit(0); /* M could not unshare and has said so */
+	pid_t children[2];
+	const struct map *maps[2] = {uids, gids};
+	for (int i = 0; i < 2; i++) {
+		children[i] = fork();
+		if (children[i] == 0)
+			_exit(exec_map_tool(maps[i], target));
+	}
+	char verdict = 'y';
+	for (int i = 0; i < 2; i++) {
+		int status;
+		if (children[i] < 0 || waitpid(children[i], &status, 0) < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
+			verdict = 'n';
+	}
+	write_all(answers, &verdict, 1);
+	_exit(0);
+}
+
+static void write_own(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+		die("cannot write %s", path);
+	close(fd);
+}
+
+/* With one id of our own no privileged tool is needed; the kernel then demands setgroups=deny (user_namespaces(7)). */
+static void write_single_map(const char *path, const char *map)
+{
+	char text[64];
+	snprintf(text, sizeof text, "%s", map);
+	for (char *c = text; *c != '\0'; c++)
+		if (*c == ':')
+			*c = ' ';
+	write_own(path, text);
+}
+
+static void enter_namespaces(int flags, const struct map *uids, const struct map *gids, bool keep_groups)
+{
+	bool single = is_single(uids->text) && is_single(gids->text);
+	int requests[2], answers[2];
+	pid_t self = getpid(), child = -1;
+	if (!single) {
+		if (pipe2(requests, O_CLOEXEC) < 0 || pipe2(answers, O_CLOEXEC) < 0)
+			die("pipe");
+		child = fork();
+		if (child < 0)
+			die("fork");
+		if (child == 0) {
+			close(requests[1]);
+			close(answers[0]);
+			mapper(self, uids, gids, requests[0], answers[1]);
+		}
+		close(requests[0]);
+		close(answers[1]);
+	}
+	if (unshare(CLONE_NEWUSER | flags) < 0)
+		die("cannot create a user namespace");
+	if (single) {
+		write_own("/proc/self/setgroups", "deny");
+		write_single_map("/proc/self/uid_map", uids->text);
+		write_single_map("/proc/self/gid_map", gids->text);
+		return;
+	}
+	char verdict = 'n';
+	write_all(requests[1], "g", 1);
+	if (read(answers[0], &verdict, 1) != 1 || verdict != 'y') {
+		errno = 0;
+		die("cannot map ids");
+	}
+	close(requests[1]);
+	close(answers[0]);
+	waitpid(child, NULL, 0);
+	/* No supplementary group of the caller comes along unless asked for. */
+	if (!keep_groups && setgroups(0, NULL) < 0)
+		die("cannot drop supplementary groups");
+	if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
+		die("cannot become root of the namespace");
+}
+
+/* --- mounts ----------------------------------------------------------------------------------------------------- */
+
+static void mount_overlay(const char *directory, const char *options, const char *target)
+{
+	char *where = realpath(target, NULL);
+	if (where == NULL)
+		die("cannot mount on %s", target);
+	/* Lower directories are given relative to `directory`: mount(2) takes one page of options. */
+	if (chdir(directory) < 0)
+		die("cannot enter %s", directory);
+	if (mount("overlay", where, "overlay", 0, options) < 0)
+		die("cannot mount overlay on %s", target);
+	if (chdir("/") < 0)
+		die("cannot enter /");
+	free(where);
+}
+
+/* fuse-overlayfs in the foreground, ended by the kernel when M ends: mounts that a process serves must not outlive us. */
+static void mount_fuse(const char *program, const char *options, const char *target)
+{
+	pid_t owner = getpid(), child = fork();
+	if (child < 0)
+		die("fork");
+	if (child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
+		if (getppid() != owner)
+			_exit(1);
+		int null = open("/dev/null", O_RDWR);
+		dup2(null, 0);
+		dup2(null, 1);
+		close_other_descriptors(NULL, 0);
+		execlp(program, program, "-f", "-o", options, target, NULL);
+		die("cannot start %s", program);
+	}
+	for (int tries = 0; tries < 10000; tries++) {
+		struct statfs fs;
+		int status;
+		if (statfs(target, &fs) == 0 && (unsigned long)fs.f_type == FUSE_MAGIC)
+			return;
+		if (waitpid(child, &status, WNOHANG) == child) {
+			errno = 0;
+			die("%s ended before it had mounted %s", program, target);
+		}
+		struct timespec pause = {.tv_nsec = 500000};
+		nanosleep(&pause, NULL);
+	}
+	errno = 0;
+	die("%s did not mount %s within seconds", program, target);
+}
+
+/*
+ * crun insists on a pure cgroup v2 mount; where the host has another arrangement (v1, hybrid) our own namespace may
+ * still have one: inside it, mounting cgroup2 is permitted.
+ */
+static void mount_cgroup2(void)
+{
+	if (mount("none", "/sys/fs/cgroup", "cgroup2", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
+		die("cannot mount cgroup2 on /sys/fs/cgroup");
+}
+
+/* The kernel's own fence around a worker that handles hostile input: nothing but `writable` can be written. */
+static void make_read_only(char *const *writable, int count)
+{
+	struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
+	struct mount_attr read_write = {.attr_clr = MOUNT_ATTR_RDONLY};
+	for (int i = 0; i < count; i++)
+		if (mount(writable[i], writable[i], NULL, MS_BIND, NULL) < 0)
+			die("cannot bind %s", writable[i]);
+	if (syscall(SYS_mount_setattr, AT_FDCWD, "/", AT_RECURSIVE, &read_only, sizeof read_only) < 0) {
+		if (errno == ENOSYS)
+			return; /* Linux before 5.12: the confinement by descriptors remains */
+		die("cannot make the file system read-only");
+	}
+	for (int i = 0; i < count; i++)
+		if (syscall(SYS_mount_setattr, AT_FDCWD, writable[i], 0, &read_write, sizeof read_write) < 0)
+			die("cannot make %s writable", writable[i]);
+}
+
+/* --- steps between mounting and PROGRAM ------------------------------------------------------------------------- */
+
+static void run_and_wait(char *const argv[], const char *what)
+{
+	pid_t child = fork();
+	int status;
+	if (child < 0)
+		die("fork");
+	if (child == 0) {
+		dup2(2, 1);
+		close_other_descriptors(NULL, 0);
+		execvp(argv[0], argv);
+		die("cannot start %s", argv[0]);
+	}
+	if (waitpid(child, &status, 0) < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+		errno = 0;
+		die("%s failed", what);
+	}
+}
+
+/*
+ * Copies a directory of the container's root into a new volume, with owners, modes and extended attributes. The path is
+ * resolved inside the root by the kernel (RESOLVE_IN_ROOT): no link in an image can make us read the host (CVE-2022-23648).
+ */
+static void fill_volume(const char *root, const char *path, const char *volume)
+{
+	int root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct open_how how = {.flags = O_PATH | O_DIRECTORY, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+	while (*path == '/')
+		path++;
+	int from = root_fd < 0 ? -1 : (int)syscall(SYS_openat2, root_fd, *path == '\0' ? "." : path, &how, sizeof how);
+	if (from < 0) {
+		close(root_fd);
+		if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP)
+			return; /* the image has nothing there */
+		die("cannot open %s in the image", path);
+	}
+	char source[64], place[64];
+	snprintf(source, sizeof source, "/proc/self/fd/%d/.", from);
+	int to = open(volume, O_PATH | O_DIRECTORY | O_NOFOLLOW);
+	if (to < 0)
+		die("cannot open volume %s", volume);
+	snprintf(place, sizeof place, "/proc/self/fd/%d/", to);
+	pid_t child = fork();
+	int status;
+	if (child == 0) {
+		dup2(2, 1);
+		execlp("cp", "cp", "-a", "--", source, place, NULL);
+		die("cannot start cp");
+	}
+	if (child < 0 || waitpid(child, &status, 0) < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+		errno = 0;
+		die("filling the volume at /%s failed", path);
+	}
+	close(to);
+	close(from);
+	close(root_fd);
+}
+
+/* --- launch ----------------------------------------------------------------------------------------------------- */
+
+static void perform(int count, char **words)
+{
+	/* Each step is a word with its own fixed number of arguments; they run in the order given. */
+	for (int i = 0; i < count;) {
+		const char *step = words[i];
+		int left = count - i - 1;
+		char **arg = words + i + 1;
+		if (strcmp(step, "overlay") == 0 && left >= 3) {
+			mount_overlay(arg[0], arg[1], arg[2]);
+			i += 4;
+		} else if (strcmp(step, "fuse") == 0 && left >= 3) {
+			mount_fuse(arg[0], arg[1], arg[2]);
+			i += 4;
+		} else if (strcmp(step, "fill") == 0 && left >= 3) {
+			fill_volume(arg[0], arg[1], arg[2]);
+			i += 4;
+		} else if (strcmp(step, "bind") == 0 && left >= 2) {
+			if (mount(arg[0], arg[1], NULL, MS_BIND | MS_REC, NULL) < 0)
+				die("cannot bind %s on %s", arg[0], arg[1]);
+			i += 3;
+		} else if (strcmp(step, "chown") == 0 && left >= 2) {
+			char *argv[] = {"chown", "-R", "-h", "--", arg[0], arg[1], NULL};
+			run_and_wait(argv, "changing the owner of a mount");
+			i += 3;
+		} else if (strcmp(step, "cgroup2") == 0) {
+			mount_cgroup2();
+			i += 1;
+		} else
+			usage(step);
+	}
+}
+
+static int launch(int argc, char **argv)
+{
+	struct map uids = {.tool = "newuidmap"}, gids = {.tool = "newgidmap"};
+	char *writable[16], *steps[MAX_STEPS];
+	int writable_count = 0, step_count = 0, keep[MAX_FDS], keep_count = 0, ready = -1, flags = CLONE_NEWNS, i;
+	bool keep_groups = false;
+	for (i = 0; i < argc && strcmp(argv[i], "--") != 0; i++) {
+		const char *option = argv[i];
+		if (strcmp(option, "--net") == 0)
+			flags |= CLONE_NEWNET;
+		else if (strcmp(option, "--cgroup") == 0)
+			flags |= CLONE_NEWCGROUP;
+		else if (strcmp(option, "--keep-groups") == 0)
+			keep_groups = true;
+		else if (i + 1 >= argc)
+			usage(option);
+		else if (strcmp(option, "--uid-map") == 0)
+			uids.text = argv[++i];
+		else if (strcmp(option, "--gid-map") == 0)
+			gids.text = argv[++i];
+		else if (strcmp(option, "--ready-fd") == 0)
+			ready = number(argv[++i]);
+		else if (strcmp(option, "--keep-fd") == 0 && keep_count < MAX_FDS)
+			keep[keep_count++] = number(argv[++i]);
+		else if (strcmp(option, "--writable") == 0 && writable_count < 16)
+			writable[writable_count++] = argv[++i];
+		else if (strcmp(option, "--step") == 0 && step_count < MAX_STEPS)
+			steps[step_count++] = argv[++i];
+		else
+			usage(option);
+	}
+	if (i + 1 >= argc || uids.text == NULL || gids.text == NULL)
+		usage("launch --uid-map MAP --gid-map MAP [OPTION …] -- PROGRAM [ARG …]");
+	char **program = argv + i + 1;
+
+	if (ready >= 0)
+		fcntl(ready, F_SETFD, FD_CLOEXEC);
+	reset_signals();
+	enter_namespaces(flags, &uids, &gids, keep_groups);
+	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+		die("cannot make mounts private");
+	/* Whoever joins our namespaces (pasta) need not wait for the mounts. */
+	if (ready >= 0) {
+		write_all(ready, "n", 1);
+		close(ready);
+	}
+	perform(step_count, steps);
+	if (writable_count > 0)
+		make_read_only(writable, writable_count);
+	close_other_descriptors(keep, keep_count);
+	execvp(program[0], program);
+	die("cannot start %s", program[0]);
+}
+
+/* --- keep ------------------------------------------------------------------------------------------------------- */
+
+static pid_t read_pid_file(const char *path)
+{
+	char text[32] = "";
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	ssize_t length = read(fd, text, sizeof text - 1);
+	close(fd);
+	return length > 0 ? (pid_t)atoi(text) : -1;
+}
+
+static int run_daemon(char **program)
+{
+	pid_t child = fork();
+	int status;
+	if (child < 0)
+		die("fork");
+	if (child == 0) {
+		close_other_descriptors(NULL, 0);
+		execvp(program[0], program);
+		die("cannot start %s", program[0]);
+	}
+	while (waitpid(child, &status, 0) < 0)
+		if (errno != EINTR)
+			die("wait");
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/*
+ * Starts PROGRAM, which daemonises when it is ready and leaves its pid in a file; returns then. A tiny process stays
+ * behind and sleeps until the watched process ends, then ends the daemon, and then becomes THEN if one is given: exact
+ * also when the watched process is killed, without anything of ours polling.
+ */
+static int keep(int argc, char **argv)
+{
+	const char *pid_file = NULL;
+	int watched = -1, i;
+	long long unless_start = 0;
+	int unless = -1;
+	char **then = NULL, **program = NULL;
+	for (i = 0; i < argc; i++) {
+		if (strcmp(argv[i], "--watch") == 0 && i + 1 < argc)
+			watched = number(argv[++i]);
+		else if (strcmp(argv[i], "--pid-file") == 0 && i + 1 < argc)
+			pid_file = argv[++i];
+		else if (strcmp(argv[i], "--unless-alive") == 0 && i + 1 < argc) {
+			if (sscanf(argv[++i], "%d:%lld", &unless, &unless_start) != 2)
+				usage("--unless-alive PID:START");
+		} else if (strcmp(argv[i], "--") == 0) {
+			program = argv + i + 1;
+			break;
+		} else if (strcmp(argv[i], "--then") == 0) {
+			/* The words up to the next lone "--" */
+			then = argv + i + 1;
+			while (i + 1 < argc && strcmp(argv[i + 1], "--") != 0)
+				i++;
+			if (i + 1 < argc) {
+				argv[i + 1] = NULL;
+				if (i + 2 < argc)
+					program = argv + i + 2;
+				break;
+			}
+		} else
+			usage(argv[i]);
+	}
+	if (watched < 0)
+		usage("keep --watch PID [--pid-file FILE] [--unless-alive PID:START] [--then PROGRAM … ] [-- DAEMON …]");
+	reset_signals();
+	int watch = (int)syscall(SYS_pidfd_open, watched, 0);
+	if (watch < 0)
+		die("cannot watch process %d", watched);
+	int daemon = -1;
+	if (program != NULL && program[0] != NULL) {
+		int status = run_daemon(program);
+		if (status != 0)
+			return status;
+		pid_t pid = pid_file == NULL ? -1 : read_pid_file(pid_file);
+		daemon = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+	}
+	pid_t watcher = fork();
+	if (watcher < 0)
+		die("fork");
+	if (watcher > 0)
+		return 0;
+	setsid();
+	if (chdir("/") < 0)
+		die("cannot enter /");
+	int null = open("/dev/null", O_RDWR);
+	for (int fd = 0; fd < 3; fd++)
+		dup2(null, fd);
+	int keep_fds[] = {watch, daemon};
+	close_other_descriptors(keep_fds, 2);
+	struct pollfd event = {.fd = watch, .events = POLLIN};
+	while (poll(&event, 1, -1) < 0 && errno == EINTR)
+		;
+	if (daemon >= 0)
+		syscall(SYS_pidfd_send_signal, daemon, SIGTERM, NULL, 0);
+	if (then == NULL || then[0] == NULL)
+		return 0;
+	if (unless > 0) {
+		/* The command that started the container removes it itself while it lives. */
+		char path[64], text[1024];
+		snprintf(path, sizeof path, "/proc/%d/stat", unless);
+		int fd = open(path, O_RDONLY | O_CLOEXEC);
+		ssize_t length = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+		if (length > 0) {
+			text[length] = '\0';
+			char *field = strrchr(text, ')');
+			for (int n = 2; field != NULL && n < 22; n++)
+				field = strchr(field + 1, ' ');
+			int other = (int)syscall(SYS_pidfd_open, unless, 0);
+			if (field != NULL && atoll(field + 1) == unless_start && other >= 0) {
+				struct pollfd end = {.fd = other, .events = POLLIN};
+				while (poll(&end, 1, -1) < 0 && errno == EINTR)
+					;
+			}
+		}
+		if (fd >= 0)
+			close(fd);
+	}
+	close_other_descriptors(NULL, 0);
+	execvp(then[0], then);
+	return EXIT_SETUP;
+}
+
+/* --- attach ----------------------------------------------------------------------------------------------------- */
+
+static struct termios saved_terminal;
+static bool terminal_changed;
+static volatile sig_atomic_t resized = 1;
+
+static void restore_terminal(void)
+{
+	if (terminal_changed)
+		tcsetattr(0, TCSADRAIN, &saved_terminal);
+	terminal_changed = false;
+}
+
+static void on_resize(int signal_number)
+{
+	(void)signal_number;
+	resized = 1;
+}
+
+static void on_end(int signal_number)
+{
+	restore_terminal();
+	signal(signal_number, SIG_DFL);
+	raise(signal_number);
+}
+
+static void make_terminal_raw(void)
+{
+	struct termios raw;
+	if (tcgetattr(0, &saved_terminal) < 0)
+		return;
+	raw = saved_terminal;
+	cfmakeraw(&raw);
+	if (tcsetattr(0, TCSANOW, &raw) == 0)
+		terminal_changed = true;
+}
+
+/* conmon's control FIFO: "1 ROWS COLUMNS\n" sets the window size. */
+static void send_window_size(const char *control)
+{
+	struct winsize size;
+	int tty = isatty(1) ? 1 : 0;
+	if (control == NULL || ioctl(tty, TIOCGWINSZ, &size) < 0 || size.ws_row == 0)
+		return;
+	int fd = open(control, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	dprintf(fd, "1 %d %d\n", size.ws_row, size.ws_col);
+	close(fd);
+}
+
+struct detach_keys {
+	unsigned char keys[32];
+	int length, matched;
+};
+
+/*
+ * Looks for the detach sequence, also across reads. Bytes of a sequence that did not complete are passed on.
+ * Returns true when the sequence is complete; *out then holds what came before it.
+ */
+static bool filter_input(struct detach_keys *detach, const char *in, ssize_t length, char *out, size_t *out_length)
+{
+	size_t count = 0;
+	for (ssize_t i = 0; i < length; i++) {
+		if (detach->length > 0 && (unsigned char)in[i] == detach->keys[detach->matched]) {
+			if (++detach->matched == detach->length) {
+				*out_length = count;
+				return true;
+			}
+			continue;
+		}
+		for (int m = 0; m < detach->matched; m++)
+			out[count++] = (char)detach->keys[m];
+		detach->matched = 0;
+		if (detach->length > 0 && (unsigned char)in[i] == detach->keys[0]) {
+			detach->matched = 1;
+			if (detach->length == 1) {
+				*out_length = count;
+				return true;
+			}
+			continue;
+		}
+		out[count++] = in[i];
+	}
+	*out_length = count;
+	return false;
+}
+
+static int connect_attach_socket(const char *path)
+{
+	/* Relative to its directory: a socket address holds 107 bytes, paths of homes may be longer. */
+	char *directory = strdup(path), *slash = strrchr(directory, '/');
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	if (slash == NULL)
+		usage(path);
+	*slash = '\0';
+	int back = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (chdir(directory) < 0)
+		die("cannot enter %s", directory);
+	snprintf(address.sun_path, sizeof address.sun_path, "%s", slash + 1);
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
+		die("cannot attach to %s", path);
+	if (back >= 0 && fchdir(back) < 0)
+		die("cannot return to the working directory");
+	free(directory);
+	return fd;
+}
+
+static void parse_hex(const char *text, struct detach_keys *detach)
+{
+	for (detach->length = 0; text[0] != '\0' && text[1] != '\0' && detach->length < 32; text += 2) {
+		unsigned value;
+		if (sscanf(text, "%2x", &value) != 1)
+			usage("--detach-keys HEX");
+		detach->keys[detach->length++] = (unsigned char)value;
+	}
+}
+
+static int attach(int argc, char **argv)
+{
+	const char *socket_path = NULL, *control = NULL;
+	bool want_input = false, tty = false;
+	int ready = -1;
+	struct detach_keys detach = {.length = 0};
+	bool show[4] = {false, true, true, true};
+	for (int i = 0; i < argc; i++) {
+		if (strcmp(argv[i], "--stdin") == 0)
+			want_input = true;
+		else if (strcmp(argv[i], "--tty") == 0)
+			tty = true;
+		else if (strcmp(argv[i], "--no-stdout") == 0)
+			show[2] = false;
+		else if (strcmp(argv[i], "--no-stderr") == 0)
+			show[3] = false;
+		else if (i + 1 >= argc)
+			usage(argv[i]);
+		else if (strcmp(argv[i], "--socket") == 0)
+			socket_path = argv[++i];
+		else if (strcmp(argv[i], "--control") == 0)
+			control = argv[++i];
+		else if (strcmp(argv[i], "--ready-fd") == 0)
+			ready = number(argv[++i]);
+		else if (strcmp(argv[i], "--detach-keys") == 0)
+			parse_hex(argv[++i], &detach);
+		else
+			usage(argv[i]);
+	}
+	if (socket_path == NULL)
+		usage("attach --socket PATH [OPTION …]");
+	int fd = connect_attach_socket(socket_path);
+	if (ready >= 0) {
+		write_all(ready, "a", 1);
+		close(ready);
+	}
+	signal(SIGPIPE, SIG_IGN);
+	if (tty) {
+		struct sigaction on_winch = {.sa_handler = on_resize};
+		sigaction(SIGWINCH, &on_winch, NULL);
+		if (want_input && isatty(0)) {
+			signal(SIGTERM, on_end);
+			signal(SIGHUP, on_end);
+			make_terminal_raw();
+		}
+	} else {
+		/* Without a terminal of its own, ctrl-C is scull's to forward, and must not cut the output short. */
+		signal(SIGINT, SIG_IGN);
+		signal(SIGQUIT, SIG_IGN);
+	}
+	static char in[8192], out[8192 + 64], packet[8192 + 1];
+	struct pollfd events[2] = {{.fd = fd, .events = POLLIN}, {.fd = want_input ? 0 : -1, .events = POLLIN}};
+	int result = 0;
+	while (true) {
+		if (tty && resized) {
+			resized = 0;
+			send_window_size(control);
+		}
+		if (poll(events, 2, -1) < 0) {
+			if (errno == EINTR)
+				continue;
+			break;
+		}
+		if (events[0].revents != 0) {
+			ssize_t length = recv(fd, packet, sizeof packet, 0);
+			if (length < 0 && (errno == EINTR || errno == EAGAIN))
+				continue;
+			if (length <= 0)
+				break;
+			int stream = packet[0] == 3 ? 3 : 2;
+			if (show[stream] && length > 1) {
+				errno = 0;
+				write_all(stream - 1, packet + 1, (size_t)length - 1);
+				if (errno == EPIPE) {
+					result = EXIT_OUTPUT_CLOSED;
+					break;
+				}
+			}
+			continue; /* output first: what is there is shown before more input is taken */
+		}
+		if (events[1].revents != 0) {
+			ssize_t length = read(0, in, sizeof in);
+			if (length < 0 && (errno == EINTR || errno == EAGAIN))
+				continue;
+			if (length <= 0) {
+				shutdown(fd, SHUT_WR);
+				events[1].fd = -1;
+				continue;
+			}
+			size_t count;
+			bool leave = filter_input(&detach, in, length, out, &count);
+			if (count > 0 && send(fd, out, count, MSG_NOSIGNAL) < 0)
+				events[1].fd = -1;
+			if (leave) {
+				result = EXIT_DETACHED;
+				break;
+			}
+		}
+	}
+	restore_terminal();
+	return result;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc >= 2 && strcmp(argv[1], "launch") == 0)
+		return launch(argc - 2, argv + 2);
+	if (argc >= 2 && strcmp(argv[1], "keep") == 0)
+		return keep(argc - 2, argv + 2);
+	if (argc >= 2 && strcmp(argv[1], "attach") == 0)
+		return attach(argc - 2, argv + 2);
+	usage("scull-helper launch|keep|attach …");
+}
