@@ -1,0 +1,33 @@
+import { defineConfig } from 'vitest/config';
+
+/**
+ * Three projects over two kinds of tests. `unit` needs nothing but Node and runs anywhere in seconds. The e2e suites start
+ * real containers as an unprivileged user, once with the single-file executable and once with the npm package on Node:
+ * same files, other product. `npm test` brings about what they need (scripts/test.mjs).
+ */
+const endToEnd = {
+  include: ['test/e2e/**/*.test.ts'],
+  globalSetup: ['test/support/global-setup.ts'],
+  testTimeout: 60_000,
+  hookTimeout: 120_000,
+  // Half of a suite's time is spent waiting for containers, so a few more files than processors keep the machine busy.
+  maxWorkers: 4,
+};
+
+export default defineConfig({
+  cacheDir: '.cache/vitest',
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['test/{unit,golden,hostile,contract}/**/*.test.ts', 'test/architecture.test.ts'],
+          testTimeout: 20_000,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      { test: { ...endToEnd, name: 'e2e', env: { SCULL_TEST_PRODUCT: 'executable' }, sequence: { groupOrder: 1 } } },
+      { test: { ...endToEnd, name: 'e2e-node', env: { SCULL_TEST_PRODUCT: 'node' }, sequence: { groupOrder: 2 } } },
+    ],
+  },
+});
