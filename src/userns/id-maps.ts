@@ -1,0 +1,116 @@
+/**
+ * Which ids a user namespace of ours maps. The default map, in which the store is owned: container 0 is the caller,
+ * container 1 and up are the caller's subordinate ids in the order of /etc/subuid (subuid(5)).
+ */
+import { userInfo } from 'node:os';
+import { accessSync, constants } from 'node:fs';
+import { readTextIfPresent } from '../host/files.ts';
+import { toolPath } from '../host/process.ts';
+
+export interface IdRange {
+  /** First id inside the namespace. */
+  readonly inside: number;
+  /** First id outside. */
+  readonly outside: number;
+  readonly size: number;
+}
+
+export interface IdMaps {
+  readonly uids: readonly IdRange[];
+  readonly gids: readonly IdRange[];
+  /** Why only one id is mapped, as half a sentence; undefined when subordinate ids are in use. */
+  readonly single?: string;
+}
+
+/** Ranges of `/etc/subuid` or `/etc/subgid` that belong to the user, by name or number. Malformed lines are passed over. */
+export function subordinateRanges(text: string, user: string, uid: number): { start: number; size: number }[] {
+  const ranges: { start: number; size: number }[] = [];
+  for (const line of text.split('\n')) {
+    const match = /^([^:#]+):(\d{1,10}):(\d{1,10})\s*$/.exec(line);
+    if (match === null || (match[1] !== user && match[1] !== String(uid))) continue;
+    const start = Number(match[2]);
+    const size = Number(match[3]);
+    if (size > 0 && start + size <= 0xffffffff) ranges.push({ start, size });
+  }
+  return ranges;
+}
+
+/** The caller first, then the ranges one after another. */
+export function stackRanges(own: number, ranges: readonly { readonly start: number; readonly size: number }[]): IdRange[] {
+  const result: IdRange[] = [{ inside: 0, outside: own, size: 1 }];
+  let next = 1;
+  for (const range of ranges) {
+    result.push({ inside: next, outside: range.start, size: range.size });
+    next += range.size;
+  }
+  return result;
+}
+
+let found: IdMaps | undefined;
+
+/** The default maps of the calling user. Two small reads; kept for the life of the process. */
+export function defaultIdMaps(): IdMaps {
+  found ??= findIdMaps();
+  return found;
+}
+
+function findIdMaps(): IdMaps {
+  const uid = process.getuid?.() ?? 0;
+  const gid = process.getgid?.() ?? 0;
+  const single = (reason: string): IdMaps => ({ uids: stackRanges(uid, []), gids: stackRanges(gid, []), single: reason });
+  const uidText = readTextIfPresent('/etc/subuid') ?? '';
+  const gidText = readTextIfPresent('/etc/subgid') ?? '';
+  const name = userName(uid);
+  const uidRanges = subordinateRanges(uidText, name, uid);
+  const gidRanges = subordinateRanges(gidText, name, uid);
+  if (uidRanges.length === 0 || gidRanges.length === 0) {
+    return single(`user ${name} has no range in ${uidRanges.length === 0 ? '/etc/subuid' : '/etc/subgid'}`);
+  }
+  if (!inPath('newuidmap') || !inPath('newgidmap')) return single('newuidmap and newgidmap are not installed');
+  // A set-user-ID tool gains nothing under no-new-privileges (hardened units, some containers): do not insist on it.
+  if (/^NoNewPrivs:\s*1$/m.test(readTextIfPresent('/proc/self/status') ?? '')) return single('no-new-privileges is set, so newuidmap cannot work');
+  return { uids: stackRanges(uid, uidRanges), gids: stackRanges(gid, gidRanges) };
+}
+
+function userName(uid: number): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return String(uid); // no passwd entry: subuid(5) allows numbers
+  }
+}
+
+function inPath(program: string): boolean {
+  return toolPath()
+    .split(':')
+    .some((folder) => {
+      try {
+        accessSync(`${folder}/${program}`, constants.X_OK);
+        return true;
+      } catch {
+        return false;
+      }
+    });
+}
+
+/** How many ids the maps cover. */
+export function mappedCount(ranges: readonly IdRange[]): number {
+  return ranges.reduce((sum, range) => sum + range.size, 0);
+}
+
+/** `0:1000:1,1:100000:65536`, as the helper takes it. */
+export function formatIdMap(ranges: readonly IdRange[]): string {
+  return ranges.map((range) => `${range.inside}:${range.outside}:${range.size}`).join(',');
+}
+
+/** The id outside for one inside, or undefined where it is not mapped. */
+export function toOutside(ranges: readonly IdRange[], inside: number): number | undefined {
+  const range = ranges.find((candidate) => inside >= candidate.inside && inside < candidate.inside + candidate.size);
+  return range === undefined ? undefined : range.outside + (inside - range.inside);
+}
+
+/** The id inside for one outside, or undefined where it is not mapped. */
+export function toInside(ranges: readonly IdRange[], outside: number): number | undefined {
+  const range = ranges.find((candidate) => outside >= candidate.outside && outside < candidate.outside + candidate.size);
+  return range === undefined ? undefined : range.inside + (outside - range.outside);
+}

@@ -1,0 +1,170 @@
+/**
+ * Starting a program in a user + mount namespace of its own. The order of things is told in native/scull-helper.c; here
+ * is its argument list, and what its failures mean.
+ */
+import type { ChildProcess, StdioOptions } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { join } from 'node:path';
+import { ScullError } from '../host/errors.ts';
+import { exitStatus, explainSpawnFailure, minimalEnvironment, start, type RunResult } from '../host/process.ts';
+import { productDirectory } from '../host/product.ts';
+import { defaultIdMaps, formatIdMap, type IdMaps } from './id-maps.ts';
+import { portableLaunchCommand } from './portable-launch.ts';
+
+/** What is done inside the new mount namespace before PROGRAM, in order. */
+export type LaunchStep =
+  /** Native overlay; lower directories in `options` are relative to `directory`. */
+  | { readonly kind: 'overlay'; readonly directory: string; readonly options: string; readonly target: string }
+  /** fuse-overlayfs, which the kernel ends together with PROGRAM. */
+  | { readonly kind: 'fuse'; readonly program: string; readonly options: string; readonly target: string }
+  | { readonly kind: 'bind'; readonly source: string; readonly target: string }
+  /** Copy `path` of the mounted root into an empty volume. */
+  | { readonly kind: 'fill'; readonly root: string; readonly path: string; readonly volume: string }
+  /** chown -R, ids as inside. */
+  | { readonly kind: 'chown'; readonly owner: string; readonly path: string }
+  | { readonly kind: 'cgroup2' };
+
+export interface LaunchRequest {
+  readonly maps?: IdMaps;
+  /** A network namespace too. */
+  readonly network?: boolean;
+  /** A cgroup namespace too. */
+  readonly cgroup?: boolean;
+  /** Keep the caller's supplementary groups. */
+  readonly keepGroups?: boolean;
+  readonly steps?: readonly LaunchStep[];
+  /** When given, everything else is mounted read-only. */
+  readonly writable?: readonly string[];
+  /** Descriptor on which one byte says that the namespaces stand. */
+  readonly readyFd?: number;
+  /** Descriptors PROGRAM may have besides 0, 1 and 2. */
+  readonly keepFds?: readonly number[];
+  readonly program: readonly string[];
+}
+
+let helper: string | null | undefined;
+
+/** Path of the native helper, or undefined where none was built. */
+export function helperPath(): string | undefined {
+  if (helper === undefined) {
+    const path = join(productDirectory(), 'scull-helper');
+    try {
+      accessSync(path, constants.X_OK);
+      helper = path;
+    } catch {
+      helper = null;
+    }
+  }
+  return helper ?? undefined;
+}
+
+/** The command line that brings `request` about: the native helper's, or without one util-linux's tools. */
+export function launchCommand(request: LaunchRequest): { file: string; args: string[] } {
+  refuseRealRoot();
+  const program = helperPath();
+  if (program === undefined) return portableLaunchCommand(request);
+  const maps = request.maps ?? defaultIdMaps();
+  const args = ['launch', '--uid-map', formatIdMap(maps.uids), '--gid-map', formatIdMap(maps.gids)];
+  if (request.network === true) args.push('--net');
+  if (request.cgroup === true) args.push('--cgroup');
+  if (request.keepGroups === true) args.push('--keep-groups');
+  if (request.readyFd !== undefined) args.push('--ready-fd', String(request.readyFd));
+  for (const fd of request.keepFds ?? []) args.push('--keep-fd', String(fd));
+  for (const path of request.writable ?? []) args.push('--writable', path);
+  for (const word of (request.steps ?? []).flatMap(stepWords)) args.push('--step', word);
+  args.push('--', ...request.program);
+  return { file: program, args };
+}
+
+function stepWords(step: LaunchStep): string[] {
+  switch (step.kind) {
+    case 'overlay':
+      return ['overlay', step.directory, step.options, step.target];
+    case 'fuse':
+      return ['fuse', step.program, step.options, step.target];
+    case 'bind':
+      return ['bind', step.source, step.target];
+    case 'fill':
+      return ['fill', step.root, step.path, step.volume];
+    case 'chown':
+      return ['chown', step.owner, step.path];
+    case 'cgroup2':
+      return ['cgroup2'];
+  }
+}
+
+/** Root of the machine gains nothing here, and its container 0 would be the real root. */
+function refuseRealRoot(): void {
+  if (process.getuid?.() !== 0) return;
+  throw new ScullError('UNSUPPORTED', 'scull runs containers for unprivileged users, not for root', {
+    hint: 'run it as an ordinary user, for example with `runuser -u USER -- scull …` or `su - USER`',
+  });
+}
+
+export interface NamespaceOptions {
+  readonly stdio?: StdioOptions;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  readonly readOnlyExcept?: readonly string[];
+  readonly keepFds?: readonly number[];
+}
+
+/** Starts a program as root of a fresh user + mount namespace with the default maps (container 0 = the caller). */
+export function startInUserNamespace(file: string, args: readonly string[], options: NamespaceOptions = {}): ChildProcess {
+  const command = launchCommand({
+    program: [file, ...args],
+    ...(options.readOnlyExcept === undefined ? {} : { writable: options.readOnlyExcept }),
+    ...(options.keepFds === undefined ? {} : { keepFds: options.keepFds }),
+  });
+  return start(command.file, command.args, { stdio: options.stdio ?? ['ignore', 'pipe', 'pipe'], env: options.env, cwd: options.cwd });
+}
+
+/** Like {@link startInUserNamespace}, waiting for the end; a failure of the namespaces themselves throws. */
+export function runInUserNamespace(file: string, args: readonly string[], options: NamespaceOptions & { readonly input?: string | Uint8Array } = {}): Promise<RunResult> {
+  return new Promise((resolve, reject) => {
+    const child = startInUserNamespace(file, args, { ...options, stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'] });
+    const stdout: Buffer[] = [];
+    const stderr: Buffer[] = [];
+    child.stdout?.on('data', (chunk: Buffer) => stdout.push(chunk));
+    child.stderr?.on('data', (chunk: Buffer) => stderr.push(chunk));
+    child.once('error', (error) => reject(explainSpawnFailure(file, error)));
+    child.once('close', (code, signal) => {
+      const result = { status: exitStatus(code, signal), stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString() };
+      const failure = launchFailure(result.status, result.stderr);
+      if (failure !== undefined) reject(failure);
+      else resolve(result);
+    });
+    if (options.input !== undefined && child.stdin !== null) {
+      child.stdin.on('error', () => undefined); // EPIPE: the exit status tells why
+      child.stdin.end(options.input);
+    }
+  });
+}
+
+/** Exit status of the helper for failures of its own. */
+const SETUP_FAILED = 119;
+
+/** Recognises a failed set-up of namespaces and explains it; undefined when PROGRAM itself ran. */
+export function launchFailure(status: number, stderr: string): ScullError | undefined {
+  if (status !== SETUP_FAILED) return undefined;
+  const line = /^scull-helper: (.*)$/m.exec(stderr)?.[1] ?? 'the helper gave no reason';
+  const detail = stderr.trim();
+  if (line.startsWith('cannot map ids')) {
+    return new ScullError('PERMISSION', `newuidmap refused to map your subordinate ids: ${firstForeignLine(stderr) || line}`, {
+      hint: 'check /etc/subuid and /etc/subgid with `scull doctor`',
+      detail,
+    });
+  }
+  if (line.startsWith('cannot create a user namespace')) {
+    return new ScullError('UNSUPPORTED', `the kernel refused a user namespace: ${line}`, { hint: 'run `scull doctor` to see which setting forbids it', detail });
+  }
+  return new ScullError('TOOL_FAILED', line, { hint: 'run `scull doctor` to test each part', detail });
+}
+
+function firstForeignLine(stderr: string): string {
+  return stderr.split('\n').find((line) => line !== '' && !line.startsWith('scull-helper:')) ?? '';
+}
+
+export function launchEnvironment(extra: Readonly<Record<string, string>> = {}): Record<string, string> {
+  return { ...minimalEnvironment(), ...extra };
+}
