@@ -1,0 +1,139 @@
+/**
+ * Unfinished work. Each piece of it lives in a directory of its own under staging/, on the same file system as what it
+ * will become, where no reader looks. The directory's *name* says who made it, so that it never exists without an owner:
+ *
+ *     staging/<pid>.<start time>.<boot id>.<random>/
+ *
+ * The owner removes it when done. If it was killed, the next one that stages anything finds that the owner is dead and
+ * sweeps it ({@link sweepStaging}). staging/trash/ holds what was renamed out of sight in order to be deleted: anyone may
+ * delete it, at any time.
+ */
+import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { errnoOf, ScullError } from '../host/errors.ts';
+import { ensurePrivateDirectory, explainWriteFailure } from '../host/files.ts';
+import { isAlive, ownIdentity, type ProcessIdentity } from '../host/identity.ts';
+import type { Store } from './store.ts';
+
+export interface Staging {
+  readonly directory: string;
+  /** A path in it; `name` is ours, never from outside. */
+  path(name: string): string;
+  /** Removes what is left. Throws nothing: what can't be removed now is swept later. */
+  remove(): Promise<void>;
+}
+
+/**
+ * Removes a tree whose files may belong to subordinate ids, which the caller may not delete as himself. The plain way is
+ * tried first.
+ */
+export type TreeRemover = (path: string) => Promise<void>;
+
+/** Makes a staging directory of this process, 0700. @throws ScullError NO_SPACE, PERMISSION */
+export function createStaging(store: Store): Staging {
+  const directory = join(store.layout.staging, ownerTag());
+  try {
+    ensurePrivateDirectory(store.layout.staging);
+    mkdirSync(directory, { mode: 0o700 });
+  } catch (error) {
+    throw explainWriteFailure(error, directory);
+  }
+  return {
+    directory,
+    path: (name) => join(directory, name),
+    remove: () => discard(directory),
+  };
+}
+
+/** Removes the staging directories of dead owners, and what is in the trash. Every writer may call it before its work. */
+export async function sweepStaging(store: Store): Promise<void> {
+  for (const entry of entriesOf(store.layout.staging)) {
+    const owner = parseOwnerTag(entry);
+    if (owner !== undefined && !isAlive(owner)) await discard(join(store.layout.staging, entry));
+  }
+  // What a process left that was killed while it was asking for a lock: `<lock>.<owner>`.
+  for (const entry of entriesOf(store.layout.locks)) {
+    const owner = parseOwnerTag(entry.slice(entry.indexOf('.') + 1));
+    if (owner !== undefined && !isAlive(owner)) await discard(join(store.layout.locks, entry));
+  }
+  for (const entry of entriesOf(store.layout.trash)) await discard(join(store.layout.trash, entry));
+}
+
+/**
+ * Renames something of the store out of sight: from now on it does not exist. Needs no space.
+ * @returns where it is now, for the one who deletes it; undefined when it was not there
+ */
+export function moveToTrash(store: Store, path: string): string | undefined {
+  const trash = join(store.layout.trash, randomName());
+  for (;;) {
+    try {
+      renameSync(path, trash);
+      return trash;
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') throw explainWriteFailure(error, path);
+      if (entriesExist(store.layout.trash)) return undefined;
+      ensurePrivateDirectory(store.layout.trash);
+    }
+  }
+}
+
+/** `<pid>.<start time>.<boot id>.<random>` of this process: a name that no other will use. */
+export function ownerTag(): string {
+  const own = ownIdentity();
+  return `${own.pid}.${own.startTime}.${own.bootId}.${randomName()}`;
+}
+
+/** The process that made a name by {@link ownerTag}; undefined for other names. */
+export function parseOwnerTag(name: string): ProcessIdentity | undefined {
+  const match = /^([0-9]{1,10})\.([0-9]{1,20})\.([0-9a-f]{32})\.[0-9a-f]{16}$/.exec(name);
+  if (match === null) return undefined;
+  return { pid: Number(match[1]), startTime: Number(match[2]), bootId: match[3] as string };
+}
+
+/** Removes a tree, in a user namespace where its files belong to subordinate ids. */
+export async function removeOwnedTree(path: string): Promise<void> {
+  try {
+    rmSync(path, { recursive: true, force: true });
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === 'ENOENT') return;
+    if (errno !== 'EACCES' && errno !== 'EPERM' && errno !== 'ENOTEMPTY') throw error;
+    const { runInUserNamespace } = await import('../userns/launch.ts');
+    const result = await runInUserNamespace('rm', ['-rf', '--one-file-system', '--', path]);
+    if (result.status !== 0) {
+      throw new ScullError('PERMISSION', `cannot remove ${path}`, { detail: result.stderr.trim(), cause: error });
+    }
+  }
+}
+
+async function discard(path: string): Promise<void> {
+  try {
+    await removeOwnedTree(path);
+  } catch {
+    // Another process may be sweeping the same thing; and what resists is only garbage, tried again by the next writer.
+  }
+}
+
+function entriesOf(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+function entriesExist(directory: string): boolean {
+  try {
+    readdirSync(directory);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+function randomName(): string {
+  const bytes = globalThis.crypto.getRandomValues(new Uint8Array(8));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
