@@ -1,0 +1,96 @@
+/**
+ * Which words lead to which command: a static table, so that a start loads one command and nothing else. A command's
+ * own words are its path under src/commands (`container run` is commands/container/run.ts); a test holds the table
+ * against the files there. The same class serves every spelling.
+ */
+import type { CommandContext, ScullCommand } from './command.ts';
+
+export interface CommandClass {
+  new (argv: string[], context: CommandContext): ScullCommand;
+  id: string;
+  summary?: string;
+  stopAtFirstWord: boolean;
+}
+
+type Loader = () => Promise<{ readonly default: CommandClass }>;
+
+/** Own words → module. Keep sorted. */
+export const COMMANDS: Readonly<Record<string, Loader>> = {
+};
+
+/** Other spellings → own words. A spelling whose command is not in COMMANDS yet does not exist. */
+export const ALIASES: Readonly<Record<string, string>> = {
+  attach: 'container attach',
+  create: 'container create',
+  exec: 'container exec',
+  kill: 'container kill',
+  logs: 'container logs',
+  pause: 'container pause',
+  port: 'container port',
+  ps: 'container ls',
+  rename: 'container rename',
+  restart: 'container restart',
+  rm: 'container rm',
+  run: 'container run',
+  start: 'container start',
+  stop: 'container stop',
+  top: 'container top',
+  unpause: 'container unpause',
+  wait: 'container wait',
+  'container list': 'container ls',
+  'container ps': 'container ls',
+  'container remove': 'container rm',
+
+  images: 'image ls',
+  import: 'image import',
+  load: 'image load',
+  pull: 'image pull',
+  rmi: 'image rm',
+  save: 'image save',
+  tag: 'image tag',
+  untag: 'image untag',
+  'image list': 'image ls',
+  'image remove': 'image rm',
+
+  'volume list': 'volume ls',
+  'volume remove': 'volume rm',
+
+  'system info': 'info',
+  'system doctor': 'doctor',
+  'system version': 'version',
+  'system unshare': 'unshare',
+};
+
+export interface Found {
+  /** Own words of the command. */
+  readonly id: string;
+  /** The words as typed. */
+  readonly typed: string;
+  readonly load: Loader;
+  /** How many words were used. */
+  readonly count: 1 | 2;
+}
+
+/** The command that the first one or two words name, the longer spelling first; undefined if there is none. */
+export function findCommand(words: readonly string[]): Found | undefined {
+  for (const count of [2, 1] as const) {
+    if (words.length < count) continue;
+    const typed = words.slice(0, count).join(' ');
+    const id = Object.hasOwn(ALIASES, typed) ? (ALIASES[typed] as string) : typed;
+    const load = Object.hasOwn(COMMANDS, id) ? COMMANDS[id] : undefined;
+    if (load !== undefined) return { id, typed, load, count };
+  }
+  return undefined;
+}
+
+/** Every spelling of every command there is, e.g. `run` and `container run`. */
+export function allSpellings(): string[] {
+  return [...Object.keys(COMMANDS), ...Object.keys(ALIASES).filter((alias) => Object.hasOwn(COMMANDS, ALIASES[alias] as string))];
+}
+
+/** Nouns with commands below them: container, image, volume, system. */
+export function nouns(): string[] {
+  const found = new Set<string>();
+  for (const spelling of allSpellings()) if (spelling.includes(' ')) found.add(spelling.slice(0, spelling.indexOf(' ')));
+  return [...found].sort();
+}
