@@ -1,0 +1,198 @@
+// `npm run bench`: scull against Debian's Podman, taking turns in one run, on this machine.
+//
+//   npm run bench                        everything: against Debian 13's and Debian 12's Podman
+//   npm run bench -- --quick             few repetitions, 100 stopped containers, Debian 13 only
+//   npm run bench -- --only exec         only scenarios whose name contains a word
+//
+// Each Podman comes with its own Debian: a root file system made by mmdebstrap from this machine's own package source.
+// Both engines run inside it, as the same unprivileged user, with the same kernel, crun, conmon and pasta. Root is needed
+// to make and enter these roots, for nothing else.
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { availableParallelism, cpus } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const top = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+const cache = join(top, '.cache', 'bench');
+/** An id of the bench's own, so that memory is not counted with anybody else's processes. */
+const uid = 50123;
+
+/** Highest ratio to Debian 13's Podman that we want to reach, by scenario (`node` for the npm package). */
+const goals = {
+  'run --rm, no network': { executable: 0.4, node: 0.9 },
+  'run --rm, default network': { executable: 0.45, node: 0.9 },
+  'run -d, no network': { executable: 0.5, node: 0.9 },
+  'run -d, default network': { executable: 0.5, node: 0.9 },
+  start: { executable: 0.5 },
+  stop: { executable: 0.5 },
+  exec: { executable: 0.3 },
+  'ps -a, 1 container': { executable: 0.4 },
+  'images, 1 container': { executable: 0.4 },
+  'inspect, 1 container': { executable: 0.4 },
+  'ps -a, N containers': { executable: 0.3 },
+  'images, N containers': { executable: 0.4 },
+  'inspect, N containers': { executable: 0.4 },
+  '50 run --rm, eight at a time': { executable: 0.3 },
+  'logs of 100 MB': { executable: 0.05 },
+  'memory of an idle container, no network (KiB)': { executable: 1.0 },
+  'memory of an idle container, default network (KiB)': { executable: 0.2 },
+};
+
+const options = readOptions(process.argv.slice(2));
+if (process.getuid() !== 0) {
+  console.error('Error: the bench makes and enters Debian root file systems, which takes root. Run it as root: what it measures runs as an unprivileged user.');
+  process.exit(1);
+}
+for (const needed of ['dist/scull', 'bin/run.js']) {
+  if (!existsSync(join(top, needed)) && !options.podmanOnly) {
+    console.error(`Error: ${needed} is missing. Run \`npm run build\` first.`);
+    process.exit(1);
+  }
+}
+
+const rounds = [];
+for (const release of options.releases) rounds.push({ release, results: measureIn(release) });
+printTable(rounds);
+
+function readOptions(args) {
+  const quick = args.includes('--quick');
+  const value = (name) => (args.includes(name) ? args[args.indexOf(name) + 1] : undefined);
+  return {
+    repetitions: Number(value('--repetitions') ?? (quick ? 7 : 21)),
+    stoppedContainers: Number(value('--containers') ?? (quick ? 100 : 1000)),
+    only: value('--only'),
+    podmanOnly: args.includes('--podman-only'),
+    releases: value('--releases')?.split(',') ?? (quick ? ['trixie'] : ['trixie', 'bookworm']),
+  };
+}
+
+function measureIn(release) {
+  const root = makeRoot(release);
+  const podman = { name: 'podman', command: ['podman'], env: { XDG_RUNTIME_DIR: `/run/user/${uid}/podman` } };
+  const executable = { name: 'scull', command: ['/opt/bench/scull/dist/scull'], env: { XDG_RUNTIME_DIR: `/run/user/${uid}/scull`, XDG_DATA_HOME: '/home/bench/scull' } };
+  const node = {
+    name: 'scull on Node',
+    command: ['/opt/bench/node', '/opt/bench/scull/bin/run.js'],
+    env: { XDG_RUNTIME_DIR: `/run/user/${uid}/node`, XDG_DATA_HOME: '/home/bench/node' },
+  };
+  const plan = {
+    uid,
+    engines: options.podmanOnly ? [podman] : [podman, executable, node],
+    repetitions: options.repetitions,
+    stoppedContainers: options.stoppedContainers,
+    logMegabytes: 100,
+    only: options.only,
+  };
+  console.error(`==> ${release}: ${plan.engines.map((engine) => engine.name).join(' / ')}`);
+  const result = spawnSync('bash', [join(top, 'scripts/bench/enter-root.sh'), root, String(uid), top, nodeBinary(), '/opt/bench/node', '/opt/bench/measure.mjs', JSON.stringify(plan)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+  });
+  if (result.status !== 0) {
+    console.error(`Error: the bench in ${root} failed`);
+    process.exit(1);
+  }
+  return JSON.parse(result.stdout);
+}
+
+/** A Debian root with Podman, made once. The package source is the one this machine's apt uses. */
+function makeRoot(release) {
+  const root = join(cache, release);
+  const bench = join(root, 'opt', 'bench');
+  if (!existsSync(root)) {
+    console.error(`==> making a root file system of Debian ${release} with Podman (once)`);
+    mkdirSync(cache, { recursive: true });
+    const unfinished = `${root}.unfinished`;
+    rmSync(unfinished, { recursive: true, force: true });
+    const packages = ['podman', 'crun', 'conmon', 'uidmap', 'fuse-overlayfs', 'passt', 'slirp4netns', 'netavark', 'ca-certificates', 'catatonit', 'busybox-static'];
+    must('mmdebstrap', ['--quiet', '--variant=minbase', `--include=${packages.join(',')}`, release, unfinished, `deb ${packageSource()} ${release} main`]);
+    must('chroot', [unfinished, 'useradd', '--create-home', '--uid', String(uid), '--shell', '/bin/bash', 'bench']); // with subordinate ids
+    mkdirSync(join(unfinished, 'opt', 'bench'), { recursive: true });
+    renameSync(unfinished, root);
+  }
+  // Containers of an earlier bench are not part of this one.
+  rmSync(join(root, 'home', 'bench'), { recursive: true, force: true });
+  must('install', ['-d', '-o', String(uid), '-g', String(uid), '-m', '0700', join(root, 'home', 'bench')]);
+  copyFileSync(join(top, 'scripts/bench/measure.mjs'), join(bench, 'measure.mjs'));
+  makeBusyboxArchive(root, join(bench, 'busybox.tar'));
+  return root;
+}
+
+function makeBusyboxArchive(root, archive) {
+  const tree = join(cache, 'busybox');
+  rmSync(tree, { recursive: true, force: true });
+  for (const folder of ['bin', 'etc', 'tmp', 'root', 'proc', 'sys', 'dev']) mkdirSync(join(tree, folder), { recursive: true });
+  copyFileSync(join(root, 'bin', 'busybox'), join(tree, 'bin', 'busybox'));
+  for (const applet of ['sh', 'true', 'sleep', 'yes', 'head', 'printf', 'echo']) symlinkSync('busybox', join(tree, 'bin', applet));
+  writeFileSync(join(tree, 'etc', 'passwd'), 'root:x:0:0:root:/root:/bin/sh\n');
+  writeFileSync(join(tree, 'etc', 'group'), 'root:x:0:\n');
+  must('tar', ['-c', '-f', archive, '--owner=0', '--group=0', '-C', tree, ...readdirSync(tree)]);
+}
+
+function packageSource() {
+  const targets = must('apt-get', ['indextargets', '--format', '$(LABEL) $(REPO_URI)'], 'pipe');
+  const source = /^Debian (\S+)$/m.exec(targets)?.[1];
+  if (source === undefined) {
+    console.error('Error: apt on this machine knows no source of Debian packages, so there is no Podman of Debian to compare with.');
+    process.exit(1);
+  }
+  return source;
+}
+
+function nodeBinary() {
+  const ours = join(top, 'node_modules', `node-linux-${process.arch}`, 'bin', 'node');
+  return existsSync(ours) ? ours : process.execPath;
+}
+
+function printTable(rounds) {
+  const [first, second] = rounds;
+  console.log(`\nmedians in ms (memory: KiB) of ${options.repetitions} turns each; ${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown processor'}`);
+  console.log('ratio = scull / podman in the same run; below 1 scull is faster (or smaller)\n');
+  const rows = [['', 'podman 5.4.2', 'scull', 'ratio', 'goal', '', 'on Node', 'ratio', ...(second ? ['podman 4.3.1', 'scull', 'ratio'] : [])]];
+  let missed = 0;
+  for (const [name, samples] of Object.entries(first.results)) {
+    const goal = goals[name.replace(`, ${options.stoppedContainers} containers`, ', N containers')] ?? {};
+    const podman = median(samples.podman);
+    const scull = median(samples.scull);
+    const node = median(samples['scull on Node']);
+    const misses = [];
+    if (goal.executable !== undefined && scull / podman > goal.executable) misses.push('missed');
+    if (goal.node !== undefined && node / podman > goal.node) misses.push(`missed on Node (${goal.node})`);
+    missed += misses.length;
+    const row = [name, number(podman), number(scull), ratio(scull, podman), goal.executable === undefined ? '' : `≤ ${goal.executable}`, misses.join(', '), number(node), ratio(node, podman)];
+    if (second) {
+      const other = second.results[name];
+      row.push(number(median(other?.podman)), number(median(other?.scull)), ratio(median(other?.scull), median(other?.podman)));
+    }
+    rows.push(row);
+  }
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  for (const row of rows) console.log(row.map((cell, column) => (column === 0 ? cell.padEnd(widths[column]) : cell.padStart(widths[column]))).join('  '));
+  if (!options.podmanOnly) console.log(missed === 0 ? '\nevery goal is reached' : `\n${missed} goals are missed`);
+}
+
+function median(numbers) {
+  if (numbers === undefined || numbers.length === 0) return Number.NaN;
+  const sorted = [...numbers].sort((a, b) => a - b);
+  return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
+}
+
+function number(value) {
+  return Number.isNaN(value) ? '–' : value.toFixed(value < 100 ? 1 : 0);
+}
+
+function ratio(value, base) {
+  const quotient = value / base;
+  return Number.isNaN(quotient) ? '–' : quotient.toFixed(quotient < 0.1 ? 3 : 2);
+}
+
+function must(file, args, stdout = 'inherit') {
+  const result = spawnSync(file, args, { stdio: ['ignore', stdout, 'inherit'], encoding: 'utf8' });
+  if (result.status !== 0) {
+    console.error(`Error: ${file} ${args.join(' ')} failed`);
+    process.exit(1);
+  }
+  return result.stdout;
+}
