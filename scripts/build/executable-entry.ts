@@ -1,0 +1,4 @@
+/** The single-file executable starts here. */
+import { runProcess } from '../../src/cli/main.ts';
+
+void runProcess(process.argv.slice(2));
