@@ -1,0 +1,122 @@
+/**
+ * One remedy per cause, in one place: `scull doctor` prints it, and so does every failure elsewhere that has this cause.
+ * Commands that need an administrator begin with sudo.
+ */
+import { accessSync, constants } from 'node:fs';
+
+/** Outside programs scull works with, and the packages that bring them. */
+const PACKAGES = {
+  crun: {},
+  conmon: {},
+  pasta: { apt: 'passt', dnf: 'passt', apk: 'passt', pacman: 'passt', zypper: 'passt' },
+  slirp4netns: {},
+  'fuse-overlayfs': {},
+  newuidmap: { apt: 'uidmap', dnf: 'shadow-utils', apk: 'shadow-subids', pacman: 'shadow', zypper: 'shadow' },
+  newgidmap: { apt: 'uidmap', dnf: 'shadow-utils', apk: 'shadow-subids', pacman: 'shadow', zypper: 'shadow' },
+  catatonit: {},
+  unshare: { apt: 'util-linux', dnf: 'util-linux', apk: 'util-linux', pacman: 'util-linux', zypper: 'util-linux' },
+  nsenter: { apt: 'util-linux', dnf: 'util-linux', apk: 'util-linux', pacman: 'util-linux', zypper: 'util-linux' },
+  setfattr: { apt: 'attr', dnf: 'attr', apk: 'attr', pacman: 'attr', zypper: 'attr' },
+  getsubids: { apt: 'uidmap', dnf: 'shadow-utils', apk: 'shadow-subids', pacman: 'shadow', zypper: 'shadow' },
+  tar: {},
+} as const;
+
+export type ToolName = keyof typeof PACKAGES;
+
+/** What else can be wrong with a host. */
+export type Cause =
+  | { readonly kind: 'missing-tool'; readonly tool: ToolName }
+  | { readonly kind: 'old-tool'; readonly tool: ToolName }
+  | { readonly kind: 'user-namespaces-off'; readonly setting: 'unprivileged_userns_clone' | 'max_user_namespaces' | 'apparmor' | 'other' }
+  | { readonly kind: 'no-subordinate-ids'; readonly user: string }
+  | { readonly kind: 'map-tools-not-privileged' }
+  | { readonly kind: 'device-not-usable'; readonly device: '/dev/fuse' | '/dev/net/tun'; readonly missing: boolean }
+  | { readonly kind: 'no-delegation' }
+  | { readonly kind: 'low-port'; readonly port: number }
+  | { readonly kind: 'no-helper' };
+
+/** One command (or, where no command can, one sentence) that removes the cause. */
+export function remedyFor(cause: Cause): string {
+  switch (cause.kind) {
+    case 'missing-tool':
+      return installCommand([cause.tool]);
+    case 'old-tool':
+      return upgradeCommand(cause.tool);
+    case 'user-namespaces-off':
+      return userNamespaceRemedy(cause.setting);
+    case 'no-subordinate-ids':
+      return `sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${cause.user}`;
+    case 'map-tools-not-privileged':
+      return `${installCommand(['newuidmap'], true)} (newuidmap and newgidmap must be set-user-ID root or have cap_setuid and cap_setgid)`;
+    case 'device-not-usable':
+      if (!cause.missing) return `sudo chmod 0666 ${cause.device}`;
+      return `sudo modprobe ${cause.device === '/dev/fuse' ? 'fuse' : 'tun'}`;
+    case 'no-delegation':
+      return "sudo sh -c 'mkdir -p /etc/systemd/system/user@.service.d && printf \"[Service]\\nDelegate=cpu cpuset io memory pids\\n\" > /etc/systemd/system/user@.service.d/delegate.conf && systemctl daemon-reload', then log in again";
+    case 'low-port':
+      return `sudo sysctl net.ipv4.ip_unprivileged_port_start=${cause.port}`;
+    case 'no-helper':
+      return `${installCommand(['gcc'])} and run \`npm run build\` again`;
+  }
+}
+
+function userNamespaceRemedy(setting: 'unprivileged_userns_clone' | 'max_user_namespaces' | 'apparmor' | 'other'): string {
+  switch (setting) {
+    case 'unprivileged_userns_clone':
+      return 'sudo sysctl kernel.unprivileged_userns_clone=1';
+    case 'max_user_namespaces':
+      return 'sudo sysctl user.max_user_namespaces=28633';
+    case 'apparmor':
+      return 'ask the administrator for an AppArmor profile that allows `userns` to scull-helper, or: sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0';
+    case 'other':
+      return 'inside a container or sandbox: allow it to make user namespaces (its seccomp profile must permit unshare and mount)';
+  }
+}
+
+type PackageManager = 'apt' | 'dnf' | 'apk' | 'pacman' | 'zypper';
+
+const INSTALL: Readonly<Record<PackageManager, string>> = {
+  apt: 'sudo apt-get install -y',
+  dnf: 'sudo dnf install -y',
+  apk: 'sudo apk add',
+  pacman: 'sudo pacman -S --noconfirm',
+  zypper: 'sudo zypper install -y',
+};
+
+const MANAGER_FILES: readonly (readonly [PackageManager, string])[] = [
+  ['apt', '/usr/bin/apt-get'],
+  ['dnf', '/usr/bin/dnf'],
+  ['apk', '/sbin/apk'],
+  ['pacman', '/usr/bin/pacman'],
+  ['zypper', '/usr/bin/zypper'],
+];
+
+/** The command that installs the packages of `tools` on this distribution; Debian's where it is an unknown one. */
+export function installCommand(tools: readonly (ToolName | 'gcc')[], again = false): string {
+  const manager = packageManager();
+  const packages = [...new Set(tools.map((tool) => packageOf(tool, manager)))];
+  return `${INSTALL[manager]}${again && manager === 'apt' ? ' --reinstall' : ''} ${packages.join(' ')}`;
+}
+
+function upgradeCommand(tool: ToolName): string {
+  const manager = packageManager();
+  return manager === 'apt' ? `sudo apt-get install --only-upgrade ${packageOf(tool, manager)}` : installCommand([tool]);
+}
+
+function packageOf(tool: ToolName | 'gcc', manager: PackageManager): string {
+  if (tool === 'gcc') return manager === 'apt' ? 'gcc libc6-dev' : manager === 'apk' ? 'gcc musl-dev' : 'gcc glibc-static';
+  const names: Readonly<Partial<Record<PackageManager, string>>> = PACKAGES[tool];
+  return names[manager] ?? tool;
+}
+
+function packageManager(): PackageManager {
+  for (const [manager, file] of MANAGER_FILES) {
+    try {
+      accessSync(file, constants.X_OK);
+      return manager;
+    } catch {
+      continue; // not this distribution
+    }
+  }
+  return 'apt';
+}

@@ -1,0 +1,108 @@
+/**
+ * Outside programs: where each is, which version, and what it can do. Finding one costs a few access(2) calls; its
+ * version or help text is asked for only where somebody needs it, and kept in a file named after the binary's own
+ * identity (path, size, time), so that an upgrade is noticed and a start never pays twice.
+ */
+import { accessSync, constants, statSync } from 'node:fs';
+import { ScullError } from './errors.ts';
+import { ensurePrivateDirectory, readTextIfPresent, writeJsonAtomic } from './files.ts';
+import { run, toolPath } from './process.ts';
+import { remedyFor, type ToolName } from './remedies.ts';
+
+export interface Tool {
+  readonly name: ToolName;
+  readonly path: string;
+}
+
+/** Folders outside PATH where distributions keep programs that only container engines call. */
+const EXTRA_FOLDERS = ['/usr/libexec/podman', '/usr/lib/podman', '/usr/libexec'];
+
+const found = new Map<ToolName, Tool | null>();
+
+/** Looks a program up in PATH, the administrator's folders and the places of container tools; kept for this process. */
+export function findTool(name: ToolName): Tool | undefined {
+  let tool = found.get(name);
+  if (tool === undefined) {
+    const folder = [...toolPath().split(':'), ...EXTRA_FOLDERS].find((candidate) => isExecutable(`${candidate}/${name}`));
+    tool = folder === undefined ? null : { name, path: `${folder}/${name}` };
+    found.set(name, tool);
+  }
+  return tool ?? undefined;
+}
+
+/** Like {@link findTool}. @throws ScullError MISSING_TOOL with the command that installs it */
+export function requireTool(name: ToolName, purpose?: string): Tool {
+  const tool = findTool(name);
+  if (tool !== undefined) return tool;
+  throw new ScullError('MISSING_TOOL', `${name} is not installed${purpose === undefined ? '' : `: ${purpose} needs it`}`, {
+    hint: remedyFor({ kind: 'missing-tool', tool: name }),
+  });
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}
+
+/** The first line of `tool --version` (the whole of it in `text`); undefined in `version` when it tells none. */
+export async function toolVersion(tool: Tool): Promise<{ readonly version: string | undefined; readonly text: string }> {
+  const result = await run(tool.path, ['--version'], { timeout: 5000 });
+  const text = (result.stdout.trim() === '' ? result.stderr : result.stdout).trim();
+  return { version: parseVersion(text), text };
+}
+
+/** The version number in what a program prints: `1.8.1`, or passt's date `2025-05-03` out of `0.0~git20250503.587980c`. */
+export function parseVersion(text: string): string | undefined {
+  const dated = /\b(?:0\.0[~+-]git)?(20\d\d)[-_]?([01]\d)[-_]?([0-3]\d)(?=[._\s]|$)/m.exec(text);
+  if (dated !== null) return `${dated[1]}-${dated[2]}-${dated[3]}`;
+  return /\b(\d+(?:\.\d+)+)/.exec(text)?.[1];
+}
+
+/** Compares dotted or dashed version numbers by their parts: negative when `a` is older. */
+export function compareVersions(a: string, b: string): number {
+  const left = a.split(/[.-]/).map(Number);
+  const right = b.split(/[.-]/).map(Number);
+  for (let i = 0; i < Math.max(left.length, right.length); i++) {
+    const difference = (left[i] ?? 0) - (right[i] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
+
+interface CachedHelp {
+  readonly identity: string;
+  readonly options: readonly string[];
+}
+
+/**
+ * The long options a program knows, from its --help. Asked once per binary: `cacheDirectory` (of the runtime folder)
+ * remembers the answer.
+ */
+export async function toolOptions(tool: Tool, cacheDirectory: string): Promise<ReadonlySet<string>> {
+  const stat = statSync(tool.path);
+  const identity = `${tool.path}:${stat.size}:${stat.mtimeMs}`;
+  const file = `${cacheDirectory}/${tool.name}.options.json`;
+  const cached = readCachedHelp(file);
+  if (cached?.identity === identity) return new Set(cached.options);
+  const result = await run(tool.path, ['--help'], { timeout: 5000 });
+  const options = [...new Set(`${result.stdout}\n${result.stderr}`.match(/--[a-z0-9][a-z0-9-]+/g) ?? [])].sort();
+  ensurePrivateDirectory(cacheDirectory);
+  writeJsonAtomic(file, { identity, options } satisfies CachedHelp, { durable: false });
+  return new Set(options);
+}
+
+/** A damaged cache is no error: the program is asked again. */
+function readCachedHelp(file: string): CachedHelp | undefined {
+  try {
+    const value = JSON.parse(readTextIfPresent(file) ?? 'null') as Partial<CachedHelp> | null;
+    if (value === null || typeof value.identity !== 'string' || !Array.isArray(value.options)) return undefined;
+    return { identity: value.identity, options: value.options };
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,255 @@
+/**
+ * From what the user asked of the network to what is done about it: one value, made without touching anything.
+ *
+ * The container has an IPv4 network of its own (10.0.2.100 behind 10.0.2.2, on eth0), as with the other user-mode network
+ * stacks, rather than a copy of the host's address: so the host can be reached at its real address with every version of
+ * pasta, `host.containers.internal` always works, and nothing in the container changes when a laptop changes networks.
+ * Addresses on the host's own networks stay reachable also where they look alike, because pasta answers for all of them.
+ * The host's loopback is not reachable (`--no-map-gw`, no ports forwarded outwards) unless asked for with
+ * `--network pasta:--map-gw`. IPv6 is a copy of the host's global address where it has one.
+ */
+import { ScullError } from '../host/errors.ts';
+import type { NetworkSpec, PortRequest } from '../spec/container-spec.ts';
+import type { HostNetwork } from './host-network.ts';
+import { hostResolvConfText, hostsText, resolvConfText } from './name-files.ts';
+
+/** Where the container's network namespace comes from. */
+export type NetworkNamespace =
+  /** A fresh one. */
+  | { readonly kind: 'new' }
+  /** The host's: none is made. */
+  | { readonly kind: 'host' }
+  /** An existing one: setns(2) to this path. */
+  | { readonly kind: 'path'; readonly path: string };
+
+export interface NetworkPlan {
+  readonly mode: 'none' | 'host' | 'pasta' | 'join';
+  readonly namespace: NetworkNamespace;
+  /** Set with mode pasta. */
+  readonly pasta?: PastaPlan;
+  /** Published ports that take effect. */
+  readonly ports: readonly PortRequest[];
+  /** Text for /etc/resolv.conf; undefined: leave the image's (or the joined container's) alone. */
+  readonly resolvConf: string | undefined;
+  /** Text for /etc/hosts; undefined as above or with --no-hosts. */
+  readonly hosts: string | undefined;
+  /** Text for /etc/hostname; undefined with --no-hostname. */
+  readonly hostnameFile: string | undefined;
+  readonly addresses: ContainerAddresses;
+  /** What the user should know: ports without effect, no way out. */
+  readonly warnings: readonly string[];
+}
+
+export interface PastaPlan {
+  /** Arguments without the program, --pid and the target process. */
+  readonly args: readonly string[];
+  readonly interface: string;
+  /** False when options of the user's or published ports need pasta from the start. */
+  readonly canWaitForTraffic: boolean;
+}
+
+/** What the container's own interface has; empty where it has none. */
+export interface ContainerAddresses {
+  readonly ipv4?: { readonly address: string; readonly prefix: number; readonly gateway: string };
+  readonly ipv6?: { readonly address: string; readonly prefix: number; readonly gateway: string };
+}
+
+/** What a plan depends on besides the wish. */
+export interface NetworkFacts {
+  readonly host: HostNetwork;
+  /** Of the container, as it sees it. */
+  readonly hostname: string;
+  readonly containerName: string;
+  /** The container's UTS namespace is the host's: its hostname is not ours to write. */
+  readonly hostUts?: boolean;
+  /** With `--network container:…`: the network namespace of that container's process. */
+  readonly join?: { readonly path: string };
+}
+
+/** Queries to this address are answered by the host's resolver, see `--dns-forward` in pasta(1). */
+export const DNS_FORWARDER = '169.254.1.1';
+const INTERFACE = 'eth0';
+/** /24 networks to choose the container's from: the first that is not one of the host's. */
+const PRIVATE_NETWORKS = ['10.0.2', '10.0.3', '172.31.254', '192.168.219'] as const;
+
+/** Makes the plan. @throws ScullError INVALID for wishes that contradict each other */
+export function planNetwork(spec: NetworkSpec, facts: NetworkFacts): NetworkPlan {
+  const { mode } = spec;
+  switch (mode.mode) {
+    case 'none':
+      return withNames(spec, facts, { mode: 'none', namespace: { kind: 'new' }, addresses: {}, ...withoutPorts(spec, 'none') });
+    case 'host':
+      return withNames(spec, facts, { mode: 'host', namespace: { kind: 'host' }, addresses: {}, ...withoutPorts(spec, 'host') });
+    case 'path':
+      refusePorts(spec, `ns:${mode.path}`);
+      return withNames(spec, facts, { mode: 'join', namespace: { kind: 'path', path: mode.path }, addresses: {}, ports: [], warnings: [] });
+    case 'container':
+      refusePorts(spec, `container:${mode.container}`);
+      return planJoin(spec, mode.container, facts);
+    case 'default':
+      return planPasta(spec, [], facts);
+    case 'pasta':
+      return planPasta(spec, mode.options, facts);
+  }
+}
+
+type Draft = Omit<NetworkPlan, 'resolvConf' | 'hosts' | 'hostnameFile'> & { readonly forwarder?: string; readonly hostAddress?: string };
+
+function planPasta(spec: NetworkSpec, options: readonly string[], facts: NetworkFacts): NetworkPlan {
+  const { host } = facts;
+  const user = readUserOptions(options);
+  if (host.ipv4 === undefined && host.ipv6 === undefined) {
+    const warning = 'this host has no network, so the container gets none either (its own loopback only)';
+    const lost = spec.ports.length === 0 ? [] : [`published ports have no effect: ${warning}`];
+    return withNames(spec, facts, { mode: 'none', namespace: { kind: 'new' }, addresses: {}, ports: [], warnings: [warning, ...lost] });
+  }
+  const addresses = chooseAddresses(host);
+  const hostAddress = user.mapGuestAddress ?? (user.mapGateway ? addresses.ipv4?.gateway : undefined) ?? host.ipv4?.address ?? host.ipv6?.address;
+  return withNames(spec, facts, {
+    mode: 'pasta',
+    namespace: { kind: 'new' },
+    pasta: {
+      args: pastaArguments(spec.ports, options, addresses, host),
+      interface: INTERFACE,
+      canWaitForTraffic: options.length === 0 && spec.ports.length === 0,
+    },
+    // What the user gave instead is not ours to tell.
+    addresses: user.has('-a', '--address') ? {} : addresses,
+    ports: spec.ports,
+    warnings: [],
+    forwarder: user.dnsForward ?? (addresses.ipv4 === undefined ? undefined : DNS_FORWARDER),
+    ...(hostAddress === undefined ? {} : { hostAddress }),
+  });
+}
+
+function planJoin(spec: NetworkSpec, container: string, facts: NetworkFacts): NetworkPlan {
+  if (facts.join === undefined) throw new ScullError('WRONG_STATE', `container "${container}" is not running, so its network can't be joined`, { hint: `start it with \`scull start ${container}\`` });
+  for (const [flag, given] of [
+    ['--dns', spec.dns],
+    ['--dns-search', spec.dnsSearch],
+    ['--dns-option', spec.dnsOptions],
+    ['--add-host', spec.addHosts],
+  ] as const) {
+    if (given.length > 0) throw new ScullError('INVALID', `${flag} can't be used with --network container:${container}: that container's files are shared`);
+  }
+  // resolv.conf and hosts are the other container's files, mounted by the caller.
+  return {
+    mode: 'join',
+    namespace: { kind: 'path', path: facts.join.path },
+    ports: [],
+    addresses: {},
+    warnings: [],
+    resolvConf: undefined,
+    hosts: undefined,
+    hostnameFile: hostnameText(spec, facts),
+  };
+}
+
+function withNames(spec: NetworkSpec, facts: NetworkFacts, draft: Draft): NetworkPlan {
+  const { forwarder, hostAddress: given, ...plan } = draft;
+  const { host } = facts;
+  const hostMode = plan.mode === 'host' || plan.mode === 'join';
+  // In the host's own namespace the host is where we are.
+  const hostAddress = plan.mode === 'none' ? undefined : (given ?? (plan.mode === 'host' ? (host.ipv4?.address ?? '127.0.0.1') : host.ipv4?.address));
+  const ownAddress = plan.addresses.ipv4?.address ?? plan.addresses.ipv6?.address ?? '127.0.1.1';
+  const noResolvConf = spec.dns.length === 1 && spec.dns[0] === 'none';
+  return {
+    ...plan,
+    resolvConf: noResolvConf ? undefined : hostMode ? hostResolvConfText(host.resolvConf, spec) : resolvConfText(host.resolvConf, spec, forwarder),
+    hosts: spec.noHosts
+      ? undefined
+      : hostsText(host.hosts, {
+          addHosts: spec.addHosts,
+          ...(hostAddress === undefined ? {} : { hostAddress }),
+          own: { address: ownAddress, names: [facts.hostname, facts.containerName] },
+        }),
+    hostnameFile: hostnameText(spec, facts),
+  };
+}
+
+function hostnameText(spec: NetworkSpec, facts: NetworkFacts): string | undefined {
+  return spec.noHostname || facts.hostUts === true ? undefined : `${facts.hostname}\n`;
+}
+
+function withoutPorts(spec: NetworkSpec, mode: string): { ports: readonly PortRequest[]; warnings: readonly string[] } {
+  return { ports: [], warnings: spec.ports.length === 0 ? [] : [`published ports have no effect with --network ${mode}`] };
+}
+
+function refusePorts(spec: NetworkSpec, network: string): void {
+  if (spec.ports.length === 0) return;
+  throw new ScullError('INVALID', `ports can't be published with --network ${network}`, { hint: 'publish them on the container whose network is joined' });
+}
+
+function chooseAddresses(host: HostNetwork): ContainerAddresses {
+  const taken = new Set(host.ipv4Networks.map(({ address }) => address.split('.').slice(0, 3).join('.')));
+  const network = PRIVATE_NETWORKS.find((candidate) => !taken.has(candidate)) ?? PRIVATE_NETWORKS[0];
+  return {
+    ...(host.ipv4 === undefined ? {} : { ipv4: { address: `${network}.100`, prefix: 24, gateway: `${network}.2` } }),
+    ...(host.ipv6?.gateway === undefined ? {} : { ipv6: { address: host.ipv6.address, prefix: host.ipv6.prefix, gateway: host.ipv6.gateway } }),
+  };
+}
+
+interface UserOptions {
+  readonly dnsForward: string | undefined;
+  readonly mapGuestAddress: string | undefined;
+  readonly mapGateway: boolean;
+  has(...names: readonly string[]): boolean;
+}
+
+/** `pasta:` options are pasta's own words, plus Podman's `--map-gw`; both `--option value` and `--option=value`. */
+function readUserOptions(options: readonly string[]): UserOptions {
+  const valueOf = (name: string): string | undefined => {
+    const index = options.indexOf(name);
+    return index >= 0 ? options[index + 1] : options.find((option) => option.startsWith(`${name}=`))?.slice(name.length + 1);
+  };
+  return {
+    dnsForward: valueOf('--dns-forward'),
+    mapGuestAddress: valueOf('--map-guest-addr'),
+    mapGateway: options.includes('--map-gw'),
+    has: (...names) => names.some((name) => options.some((option) => option === name || option.startsWith(`${name}=`))),
+  };
+}
+
+/** See pasta(1). The user's options come first; ours are left out where they speak about the same thing. */
+function pastaArguments(ports: readonly PortRequest[], options: readonly string[], addresses: ContainerAddresses, host: HostNetwork): string[] {
+  const user = readUserOptions(options);
+  const args = ['--config-net', ...options.filter((option) => option !== '--map-gw')];
+  if (!user.has('-d', '--debug', '--trace')) args.push('--quiet');
+  if (!user.has('-I', '--ns-ifname')) args.push('--ns-ifname', INTERFACE);
+  if (!user.has('-a', '--address')) {
+    if (addresses.ipv4 !== undefined) args.push('-a', addresses.ipv4.address, '-n', '255.255.255.0');
+    if (addresses.ipv6 !== undefined) args.push('-a', addresses.ipv6.address);
+    if (!user.has('-g', '--gateway')) {
+      if (addresses.ipv4 !== undefined) args.push('-g', addresses.ipv4.gateway);
+      if (addresses.ipv6 !== undefined) args.push('-g', addresses.ipv6.gateway);
+    }
+  }
+  // Without a default route pasta must be told an interface, else it refuses to work on an isolated network.
+  if (host.ipv4 !== undefined && host.ipv4.gateway === undefined && !user.has('-i', '--interface')) args.push('-i', host.ipv4.interface);
+  if (!user.has('-4', '--ipv4-only', '-6', '--ipv6-only')) {
+    if (addresses.ipv6 === undefined) args.push('-4');
+    else if (addresses.ipv4 === undefined) args.push('-6');
+  }
+  if (user.dnsForward === undefined && addresses.ipv4 !== undefined) args.push('--dns-forward', DNS_FORWARDER);
+  if (!user.mapGateway) args.push('--no-map-gw');
+  args.push(...portArguments(ports, user));
+  return args;
+}
+
+function portArguments(ports: readonly PortRequest[], user: UserOptions): string[] {
+  const args: string[] = [];
+  for (const port of ports) args.push(port.protocol === 'tcp' ? '-t' : '-u', pastaPort(port));
+  if (!args.includes('-t') && !user.has('-t', '--tcp-ports')) args.push('-t', 'none');
+  if (!args.includes('-u') && !user.has('-u', '--udp-ports')) args.push('-u', 'none');
+  if (!user.has('-T', '--tcp-ns')) args.push('-T', 'none');
+  if (!user.has('-U', '--udp-ns')) args.push('-U', 'none');
+  return args;
+}
+
+/** `127.0.0.1/8080-8081:80-81`, as -t and -u take it. */
+function pastaPort(port: PortRequest): string {
+  if (port.hostPort === undefined) throw new Error(`the host port for ${port.containerPort}/${port.protocol} was not chosen`);
+  const address = port.hostIp === '' ? '' : `${port.hostIp}/`;
+  const span = (first: number): string => (port.range > 1 ? `${first}-${first + port.range - 1}` : String(first));
+  return `${address}${span(port.hostPort)}:${span(port.containerPort)}`;
+}

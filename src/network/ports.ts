@@ -1,0 +1,255 @@
+/**
+ * Host ports: choosing free ones, and telling before a start that one is taken and by whom. The check reads
+ * /proc/net/{tcp,udp}{,6} (proc_pid_net(5)): pasta of 2023 starts happily when only half of a port's addresses could be
+ * bound, so nobody else would tell.
+ */
+import { readdirSync, readlinkSync } from 'node:fs';
+import { ScullError } from '../host/errors.ts';
+import { readTextIfPresent } from '../host/files.ts';
+import { remedyFor } from '../host/remedies.ts';
+import type { PortRequest } from '../spec/container-spec.ts';
+
+/**
+ * The ports to publish: those asked for, and with `publishAll` (-P) also every exposed one not among them, on a host
+ * port still to be chosen.
+ * @param exposed `80/tcp` or `80` or `8000-8005/udp`, from the image and --expose
+ */
+export function publishedPorts(ports: readonly PortRequest[], exposed: readonly string[], publishAll: boolean): PortRequest[] {
+  const result = [...ports];
+  if (!publishAll) return result;
+  for (const text of exposed) {
+    const match = /^(\d{1,5})(?:-(\d{1,5}))?(?:\/(tcp|udp))?$/.exec(text);
+    if (match === null) continue; // sctp and what an image may write there: exposing alone has no effect
+    const protocol = match[3] === 'udp' ? 'udp' : 'tcp';
+    const first = Number(match[1]);
+    const last = Math.min(Number(match[2] ?? first), 65535);
+    for (let port = first; port <= last; port++) {
+      const covered = result.some((given) => given.protocol === protocol && port >= given.containerPort && port < given.containerPort + given.range);
+      if (!covered) result.push({ hostIp: '', containerPort: port, protocol, range: 1 });
+    }
+  }
+  return result;
+}
+
+const MOST_TRIES = 50;
+
+/**
+ * Fills in the host ports left open: free ones, by binding them for a moment.
+ * @throws ScullError NETWORK when no free port (or run of ports) is found
+ */
+export async function chooseHostPorts(ports: readonly PortRequest[]): Promise<PortRequest[]> {
+  const chosen: PortRequest[] = ports.filter((port) => port.hostPort !== undefined);
+  const result: PortRequest[] = [];
+  for (const port of ports) {
+    if (port.hostPort !== undefined) {
+      result.push(port);
+      continue;
+    }
+    const fixed = { ...port, hostPort: await freePorts(port, chosen) };
+    chosen.push(fixed);
+    result.push(fixed);
+  }
+  return result;
+}
+
+async function freePorts(port: PortRequest, chosen: readonly PortRequest[]): Promise<number> {
+  for (let tries = 0; tries < MOST_TRIES; tries++) {
+    const first = await bindOnce(port.protocol, port.hostIp, 0);
+    if (typeof first !== 'number') throw explainBind(port, first);
+    const wish = { ...port, hostPort: first };
+    if (first + port.range > 65536 || chosen.some((other) => overlaps(wish, other))) continue;
+    let free = true;
+    for (let offset = 1; offset < port.range && free; offset++) free = typeof (await bindOnce(port.protocol, port.hostIp, first + offset)) === 'number';
+    if (free) return first;
+  }
+  throw new ScullError('NETWORK', `no ${port.range > 1 ? `${port.range} consecutive free ports were` : 'free port was'} found for ${describe(port)}`);
+}
+
+/** Binds and lets go again. @returns the port, or the error */
+async function bindOnce(protocol: 'tcp' | 'udp', address: string, port: number): Promise<number | NodeJS.ErrnoException> {
+  if (address !== '') return bindAddress(protocol, address, port);
+  // Every address: IPv6 and IPv4 each for itself, as pasta does it; a host without IPv6 has only the second.
+  const v4 = await bindAddress(protocol, '0.0.0.0', port);
+  if (typeof v4 !== 'number') return v4;
+  const v6 = await bindAddress(protocol, '::', v4);
+  return typeof v6 === 'number' || v6.code === 'EAFNOSUPPORT' || v6.code === 'EADDRNOTAVAIL' ? v4 : v6.code === 'EADDRINUSE' && port === 0 ? bindOnce(protocol, address, 0) : v6;
+}
+
+async function bindAddress(protocol: 'tcp' | 'udp', address: string, port: number): Promise<number | NodeJS.ErrnoException> {
+  const ipv6 = address.includes(':');
+  if (protocol === 'tcp') {
+    const { createServer } = await import('node:net');
+    return new Promise((resolve) => {
+      const server = createServer();
+      server.once('error', (error) => resolve(error));
+      server.listen({ host: address, port, exclusive: true, ipv6Only: ipv6 }, () => {
+        const bound = server.address();
+        server.close(() => resolve(typeof bound === 'object' && bound !== null ? bound.port : port));
+      });
+    });
+  }
+  const { createSocket } = await import('node:dgram');
+  return new Promise((resolve) => {
+    const socket = createSocket({ type: ipv6 ? 'udp6' : 'udp4', ipv6Only: ipv6 });
+    socket.once('error', (error) => {
+      socket.close();
+      resolve(error);
+    });
+    socket.bind({ address, port, exclusive: true }, () => {
+      const bound = socket.address().port;
+      socket.close(() => resolve(bound));
+    });
+  });
+}
+
+/**
+ * Says before a start what would not work: the same port twice, a port in use (with its process, where it is visible), a
+ * port below the host's lowest unprivileged one, an address that is not this host's.
+ * Costs nothing without published ports, a few small reads with them.
+ * @throws ScullError INVALID, IN_USE, PERMISSION
+ */
+export async function checkHostPorts(ports: readonly PortRequest[]): Promise<void> {
+  if (ports.length === 0) return;
+  refuseOverlaps(ports);
+  const lowest = Number(readTextIfPresent('/proc/sys/net/ipv4/ip_unprivileged_port_start') ?? '1024');
+  const sockets = readSockets();
+  for (const port of ports) {
+    const first = port.hostPort ?? 0;
+    if (first < lowest) throw lowPort(port, lowest);
+    // The table can't tell an IPv6-only listener from one that takes IPv4 too: binding decides, where it matters.
+    const suspects = sockets.filter((socket) => socket.protocol === port.protocol && socket.port >= first && socket.port < first + port.range && mayCollide(port.hostIp, socket.address));
+    for (const suspect of suspects) {
+      const error = await bindOnce(port.protocol, port.hostIp, suspect.port);
+      if (typeof error !== 'number') throw explainBind({ ...port, hostPort: suspect.port, range: 1 }, error, suspect.inode);
+    }
+  }
+}
+
+function refuseOverlaps(ports: readonly PortRequest[]): void {
+  ports.forEach((port, index) => {
+    const other = ports.slice(0, index).find((earlier) => overlaps(port, earlier));
+    if (other !== undefined) throw new ScullError('INVALID', `host port ${describe(port)} is published twice`);
+  });
+}
+
+function overlaps(a: PortRequest, b: PortRequest): boolean {
+  if (a.protocol !== b.protocol || a.hostPort === undefined || b.hostPort === undefined) return false;
+  if (a.hostPort + a.range <= b.hostPort || b.hostPort + b.range <= a.hostPort) return false;
+  return mayCollide(a.hostIp, b.hostIp);
+}
+
+function mayCollide(wanted: string, taken: string): boolean {
+  if (isAny(wanted) || isAny(taken)) {
+    const families = [familyOf(wanted), familyOf(taken)];
+    return families.includes('both') || families[0] === families[1] || taken === '::';
+  }
+  return wanted === taken;
+}
+
+function isAny(address: string): boolean {
+  return address === '' || address === '0.0.0.0' || address === '::';
+}
+
+function familyOf(address: string): 'both' | '4' | '6' {
+  return address === '' ? 'both' : address.includes(':') ? '6' : '4';
+}
+
+interface BoundSocket {
+  readonly protocol: 'tcp' | 'udp';
+  readonly address: string;
+  readonly port: number;
+  readonly inode: string;
+}
+
+function readSockets(): BoundSocket[] {
+  return (['tcp', 'tcp6', 'udp', 'udp6'] as const).flatMap((table) => parseSockets(readTextIfPresent(`/proc/net/${table}`) ?? '', table));
+}
+
+const TCP_LISTEN = '0A';
+
+/** Listening TCP and bound UDP sockets of one table of /proc/net. */
+export function parseSockets(text: string, table: 'tcp' | 'tcp6' | 'udp' | 'udp6'): BoundSocket[] {
+  const protocol = table.startsWith('tcp') ? 'tcp' : 'udp';
+  const sockets: BoundSocket[] = [];
+  for (const line of text.split('\n').slice(1)) {
+    const fields = line.trim().split(/\s+/);
+    const [address, port] = (fields[1] ?? '').split(':');
+    if (address === undefined || port === undefined || (protocol === 'tcp' && fields[3] !== TCP_LISTEN)) continue;
+    sockets.push({ protocol, address: kernelAddress(address), port: Number.parseInt(port, 16), inode: fields[9] ?? '0' });
+  }
+  return sockets;
+}
+
+/** Addresses stand in /proc as 32-bit words in host byte order: only wildcards and IPv4 need reading exactly. */
+function kernelAddress(hex: string): string {
+  if (/^0+$/.test(hex)) return hex.length === 8 ? '0.0.0.0' : '::';
+  const word = (text: string): number[] => (text.match(/../g) ?? []).map((byte) => Number.parseInt(byte, 16)).reverse();
+  if (hex.length === 8) return word(hex).join('.');
+  const bytes = (hex.match(/.{8}/g) ?? []).flatMap(word);
+  const groups = Array.from({ length: 8 }, (_, i) => (((bytes[2 * i] ?? 0) << 8) | (bytes[2 * i + 1] ?? 0)).toString(16));
+  // The same shortening as people write: only the longest run of zeros.
+  return groups.join(':').replace(/(?:^|:)0(?::0)+(?::|$)/, '::');
+}
+
+function lowPort(port: PortRequest, lowest: number): ScullError {
+  return new ScullError('PERMISSION', `port ${describe(port)} can't be published: ports below ${lowest} are reserved for root on this host`, {
+    hint: `choose a higher one (-p ${lowest > 8000 ? lowest + 80 : 8000 + ((port.hostPort ?? 0) % 1000)}:${port.containerPort}), or allow it: ${remedyFor({ kind: 'low-port', port: port.hostPort ?? 0 })}`,
+  });
+}
+
+function explainBind(port: PortRequest, error: NodeJS.ErrnoException, inode?: string): ScullError {
+  switch (error.code) {
+    case 'EADDRINUSE': {
+      const owner = inode === undefined ? undefined : socketOwner(inode);
+      return new ScullError('IN_USE', `port ${describe(port)} is already in use${owner === undefined ? '' : ` by ${owner}`}`, {
+        hint: 'publish another host port, or let a free one be chosen: -p ' + String(port.containerPort),
+        cause: error,
+      });
+    }
+    case 'EADDRNOTAVAIL':
+      return new ScullError('INVALID', `can't publish on ${port.hostIp}: it is not an address of this host`, { cause: error });
+    case 'EACCES':
+      return lowPort(port, Number(readTextIfPresent('/proc/sys/net/ipv4/ip_unprivileged_port_start') ?? '1024'));
+    default:
+      return new ScullError('NETWORK', `can't publish port ${describe(port)}: ${error.message}`, { cause: error });
+  }
+}
+
+/**
+ * What pasta's refusal to bind means, found out by trying the same.
+ * @returns undefined where binding works now (the other one went away meanwhile)
+ */
+export async function explainPublishFailure(ports: readonly PortRequest[]): Promise<ScullError | undefined> {
+  const sockets = readSockets();
+  for (const port of ports) {
+    for (let offset = 0; offset < port.range; offset++) {
+      const hostPort = (port.hostPort ?? 0) + offset;
+      const result = await bindOnce(port.protocol, port.hostIp, hostPort);
+      if (typeof result === 'number') continue;
+      const socket = sockets.find((candidate) => candidate.protocol === port.protocol && candidate.port === hostPort);
+      return explainBind({ ...port, hostPort, range: 1 }, result, socket?.inode);
+    }
+  }
+  return undefined;
+}
+
+function describe(port: PortRequest): string {
+  const address = port.hostIp === '' ? '' : `${port.hostIp.includes(':') ? `[${port.hostIp}]` : port.hostIp}:`;
+  const first = port.hostPort ?? port.containerPort;
+  return `${address}${first}${port.range > 1 ? `-${first + port.range - 1}` : ''}/${port.protocol}`;
+}
+
+/** `nginx (pid 812)`, when the process is one whose descriptors we may see. */
+function socketOwner(inode: string): string | undefined {
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      for (const fd of readdirSync(`/proc/${pid}/fd`)) {
+        if (readlinkSync(`/proc/${pid}/fd/${fd}`) !== `socket:[${inode}]`) continue;
+        return `${(readTextIfPresent(`/proc/${pid}/comm`) ?? '?').trim()} (pid ${pid})`;
+      }
+    } catch {
+      continue; // another user's process, or one that just ended
+    }
+  }
+  return undefined;
+}
