@@ -3,7 +3,6 @@
  * What this protects against: a crash or a full disk leaves either the old file or the new one, never a torn one.
  */
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, unlinkSync, writeSync } from 'node:fs';
-import { randomBytes } from 'node:crypto';
 import { dirname } from 'node:path';
 import { errnoOf, ScullError } from './errors.ts';
 
@@ -17,7 +16,7 @@ export interface WriteOptions {
 /** Writes `data` to `path` so that readers see the old content or all of the new. @throws ScullError NO_SPACE */
 export function writeFileAtomic(path: string, data: string | Uint8Array, options: WriteOptions = {}): void {
   const durable = options.durable ?? true;
-  const beside = `${path}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;
+  const beside = `${path}.${process.pid}.${Math.random().toString(36).slice(2, 10)}.tmp`;
   try {
     const fd = openSync(beside, 'wx', options.mode ?? 0o600);
     try {

@@ -49,6 +49,9 @@ export interface ContainerPaths {
   /** Directory where the monitor leaves the exit code in a file named after the id. */
   readonly exitDirectory: string;
   readonly exitFile: string;
+  /** Empty; its time is that of the last start. Text: why the last start failed. */
+  readonly startedFile: string;
+  readonly errorFile: string;
   readonly resolvConf: string;
   readonly hosts: string;
   readonly hostname: string;
@@ -57,9 +60,16 @@ export interface ContainerPaths {
   readonly bundleConfig: string;
   readonly rootfs: string;
   readonly pidFile: string;
-  readonly monitorPidFile: string;
+  /** The command that is starting the container: identity of its process. */
+  readonly starterFile: string;
+  /** Identity of the monitor's process. */
+  readonly monitorFile: string;
   readonly networkState: string;
-  readonly shm: string;
+  readonly attachSocket: string;
+  /** conmon's control FIFO: window size, log rotation. */
+  readonly controlFifo: string;
+  /** crun's own record of the container, under its --root. */
+  readonly runtimeState: string;
 }
 
 export interface VolumePaths {
@@ -97,7 +107,7 @@ export function storeLayout(root: string, runRoot: string): StoreLayout {
       const directory = join(layers, id);
       return { directory, diff: join(directory, 'diff'), record: join(directory, 'layer.json') };
     },
-    container: (id) => containerPaths(join(containers, id), join(runRoot, 'c', id), id),
+    container: (id) => containerPaths(join(containers, id), join(runRoot, 'c', id), join(runRoot, 'crun'), id),
     volume: (name) => {
       const directory = join(volumes, name);
       return { directory, data: join(directory, '_data'), record: join(directory, 'volume.json') };
@@ -106,7 +116,7 @@ export function storeLayout(root: string, runRoot: string): StoreLayout {
   };
 }
 
-function containerPaths(directory: string, bundle: string, id: string): ContainerPaths {
+function containerPaths(directory: string, bundle: string, runtimeRoot: string, id: string): ContainerPaths {
   return {
     directory,
     record: join(directory, 'container.json'),
@@ -115,6 +125,8 @@ function containerPaths(directory: string, bundle: string, id: string): Containe
     log: join(directory, 'log'),
     exitDirectory: join(directory, 'exit'),
     exitFile: join(directory, 'exit', id),
+    startedFile: join(directory, 'exit', 'started'),
+    errorFile: join(directory, 'exit', 'error'),
     resolvConf: join(directory, 'resolv.conf'),
     hosts: join(directory, 'hosts'),
     hostname: join(directory, 'hostname'),
@@ -122,8 +134,11 @@ function containerPaths(directory: string, bundle: string, id: string): Containe
     bundleConfig: join(bundle, 'config.json'),
     rootfs: join(bundle, 'rootfs'),
     pidFile: join(bundle, 'pid'),
-    monitorPidFile: join(bundle, 'monitor.pid'),
+    starterFile: join(bundle, 'starter.json'),
+    monitorFile: join(bundle, 'monitor.json'),
     networkState: join(bundle, 'network.json'),
-    shm: join(bundle, 'shm'),
+    attachSocket: join(bundle, 'attach'),
+    controlFifo: join(bundle, 'ctl'),
+    runtimeState: join(runtimeRoot, id),
   };
 }

@@ -1,0 +1,41 @@
+/** pause and unpause: the cgroup freezer, which needs a cgroup of the container's own. */
+import { ScullError } from '../../host/errors.ts';
+import { cgroupPlan } from '../../runtime/cgroups.ts';
+import type { ContainerRecord } from '../../runtime/container-record.ts';
+import { crunCommand, explainRuntimeFailure } from '../../runtime/crun.ts';
+import { readContainerState } from '../../runtime/lifecycle.ts';
+import type { Engine } from '../engine.ts';
+import { forEachSelected, type Outcome, type Selection } from './selection.ts';
+
+export function pauseContainers(engine: Engine, selection: Selection): Promise<Outcome[]> {
+  return forEachSelected(engine, selection, async ({ record }) => {
+    const { status } = readContainerState(engine.store.layout.container(record.id));
+    if (selection.all === true && status !== 'running') return;
+    if (status !== 'running') throw new ScullError('WRONG_STATE', `container ${record.name} is not running but ${status}, it can't be paused`);
+    await freeze(engine, record, 'pause');
+  });
+}
+
+export function unpauseContainers(engine: Engine, selection: Selection): Promise<Outcome[]> {
+  return forEachSelected(engine, selection, async ({ record }) => {
+    const { status } = readContainerState(engine.store.layout.container(record.id));
+    if (selection.all === true && status !== 'paused') return;
+    if (status !== 'paused') throw new ScullError('WRONG_STATE', `container ${record.name} is not paused but ${status}`);
+    await unpauseContainer(engine, record);
+  });
+}
+
+export function unpauseContainer(engine: Engine, record: ContainerRecord): Promise<void> {
+  return freeze(engine, record, 'resume');
+}
+
+async function freeze(engine: Engine, record: ContainerRecord, verb: 'pause' | 'resume'): Promise<void> {
+  const cgroup = cgroupPlan();
+  if (cgroup.manager === 'none') {
+    throw new ScullError('UNSUPPORTED', `pausing needs a cgroup v2 of the container's own, but ${cgroup.reason ?? 'none is delegated'}`, {
+      hint: 'run `scull doctor` to see how to have cgroups delegated',
+    });
+  }
+  const result = await crunCommand(engine.store.layout, cgroup, verb, [record.id]);
+  if (result.status !== 0) throw explainRuntimeFailure(result.stderr);
+}

@@ -1,0 +1,17 @@
+/** docker-rename(1). The record is the truth; the old name's link is removed last, and holds nothing any more by then. */
+import { ScullError } from '../../host/errors.ts';
+import { findContainer, isName, releaseName, reserveName, updateContainer } from '../../runtime/container-store.ts';
+import type { Engine } from '../engine.ts';
+
+/** @throws ScullError INVALID, NAME_TAKEN, NO_SUCH_CONTAINER */
+export function renameContainer(engine: Engine, nameOrId: string, newName: string): void {
+  const { layout } = engine.store;
+  const record = findContainer(layout, nameOrId);
+  if (!isName(newName)) {
+    throw new ScullError('INVALID', `invalid container name ${JSON.stringify(newName.slice(0, 200))}: names must match [a-zA-Z0-9][a-zA-Z0-9_.-]*`);
+  }
+  if (newName === record.name) throw new ScullError('NAME_TAKEN', `container ${record.id.slice(0, 12)} already has the name ${JSON.stringify(newName)}`);
+  reserveName(layout, newName, record.id);
+  updateContainer(layout, { ...record, name: newName });
+  releaseName(layout, record.name, record.id);
+}

@@ -1,0 +1,77 @@
+/** podman-wait(1). */
+import type { ContainerRecord, ContainerStatus } from '../../runtime/container-record.ts';
+import { readContainer } from '../../runtime/container-store.ts';
+import { readContainerState } from '../../runtime/lifecycle.ts';
+import { ScullError } from '../../host/errors.ts';
+import type { Engine } from '../engine.ts';
+import { forEachSelected, type Outcome, type Selection } from './selection.ts';
+import { waitForEnd } from './stop.ts';
+
+export type WaitCondition = ContainerStatus | 'stopped' | 'removed' | 'not-running' | 'next-exit' | 'configured' | 'initialized';
+
+export interface WaitOptions extends Selection {
+  /** Any of them ends the waiting; stopped unless given. */
+  readonly conditions?: readonly string[];
+  /** Milliseconds between looks, for conditions other than stopped. */
+  readonly interval?: number;
+}
+
+/** Waits for each; `exitCode` is -1 for a condition other than an end, as Podman's. */
+export async function waitContainers(engine: Engine, options: WaitOptions): Promise<(Outcome & { readonly exitCode?: number })[]> {
+  const conditions = (options.conditions ?? []).length === 0 ? ['stopped'] : (options.conditions as readonly string[]);
+  for (const condition of conditions) checkCondition(condition);
+  const codes = new Map<string, number>();
+  const outcomes = await forEachSelected(engine, options, async ({ record }) => {
+    codes.set(record.id, await waitFor(engine, record, conditions, options.interval ?? 100));
+  });
+  return outcomes.map((outcome) => (outcome.id === undefined ? outcome : { ...outcome, exitCode: codes.get(outcome.id) ?? -1 }));
+}
+
+function checkCondition(condition: string): void {
+  const known = ['created', 'configured', 'initialized', 'running', 'paused', 'stopped', 'exited', 'removing', 'removed', 'not-running', 'next-exit'];
+  if (known.includes(condition)) return;
+  if (condition === 'healthy' || condition === 'unhealthy') throw new ScullError('UNSUPPORTED', 'health checks come with a later version; wait for running or stopped instead');
+  throw new ScullError('INVALID', `unknown condition ${JSON.stringify(condition)}`, { hint: `conditions are ${known.join(', ')}` });
+}
+
+async function waitFor(engine: Engine, record: ContainerRecord, conditions: readonly string[], interval: number): Promise<number> {
+  const paths = engine.store.layout.container(record.id);
+  const ending = conditions.some((condition) => ['stopped', 'exited', 'not-running', 'removed', 'next-exit'].includes(condition));
+  let lastCode = 0;
+  for (;;) {
+    const gone = readContainer(engine.store.layout, record.id) === undefined;
+    const state = readContainerState(paths);
+    if (!gone) lastCode = state.exitCode;
+    for (const condition of conditions) {
+      if (gone && ending) return lastCode;
+      if (matches(condition, state.status)) return state.status === 'exited' || condition === 'not-running' ? lastCode : -1;
+    }
+    if (gone) throw new ScullError('NO_SUCH_CONTAINER', `container ${record.name} was removed while waiting for it`);
+    if (ending && state.status === 'running') {
+      if (await waitForEnd(engine, record.id, Number.POSITIVE_INFINITY)) {
+        // The code is there once the monitor is gone, unless the container was removed with its end (--rm).
+        const after = readContainerState(paths);
+        if (after.status === 'exited') lastCode = after.exitCode;
+        if (!conditions.every((condition) => condition === 'removed')) return after.status === 'exited' ? after.exitCode : lastCode;
+      }
+      continue;
+    }
+    await new Promise((resolve) => setTimeout(resolve, interval));
+  }
+}
+
+function matches(condition: string, status: ContainerStatus): boolean {
+  switch (condition) {
+    case 'stopped':
+    case 'exited':
+      // A container that was never started has nothing to wait for, as in Podman.
+      return status === 'exited' || status === 'created';
+    case 'not-running':
+      return status !== 'running' && status !== 'paused';
+    case 'configured':
+    case 'initialized':
+      return status === 'created';
+    default:
+      return status === condition;
+  }
+}

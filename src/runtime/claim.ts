@@ -1,0 +1,163 @@
+/**
+ * Who works on a container. Its bundle directory in the runtime folder is the claim: it is renamed into place, which the
+ * kernel lets only one command do, and names the process that did. A claim holds while that process, the monitor or the
+ * container lives; a dead one is cleared by the next who wants it, which also ends what a killed command left half started.
+ */
+import { mkdirSync, readdirSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { errnoOf, ScullError } from '../host/errors.ts';
+import { ensurePrivateDirectory, readTextIfPresent, removeTree, writeFileAtomic } from '../host/files.ts';
+import { identityOf, isAlive, ownIdentity, randomHex, type ProcessIdentity } from '../host/identity.ts';
+import type { StoreLayout } from '../storage/layout.ts';
+import type { CgroupPlan } from './cgroups.ts';
+import { forgetRuntime, isRuntimeAlive, readRuntimeState } from './crun.ts';
+
+export type ClaimRefusal = 'running' | 'busy';
+
+/** How long a command waits for another one that works on the same container, milliseconds. */
+const PATIENCE = 20_000;
+
+/**
+ * Claims a container for this process; the caller releases it with {@link releaseClaim}, or leaves it to the container.
+ * @returns 'running' when the container has processes, 'busy' when another command held it all the time
+ */
+export async function claimContainer(layout: StoreLayout, cgroup: CgroupPlan, id: string): Promise<'claimed' | ClaimRefusal> {
+  const paths = layout.container(id);
+  const prepared = join(layout.runRoot, 'c', `.${randomHex(8)}`);
+  prepareClaim(layout, prepared);
+  const deadline = Date.now() + PATIENCE;
+  for (let pause = 1; ; pause = Math.min(pause * 2, 50)) {
+    try {
+      renameSync(prepared, paths.bundle);
+      return 'claimed';
+    } catch (error) {
+      const errno = errnoOf(error);
+      if (errno !== 'ENOTEMPTY' && errno !== 'EEXIST') throw error;
+    }
+    const holder = claimState(layout, id);
+    if (holder === 'dead') await clearClaim(layout, cgroup, id);
+    else if (holder === 'running' || Date.now() > deadline) {
+      removeTree(prepared);
+      return holder;
+    } else await new Promise((resolve) => setTimeout(resolve, pause));
+  }
+}
+
+function prepareClaim(layout: StoreLayout, directory: string): void {
+  try {
+    mkdirSync(directory, { mode: 0o700 });
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
+    prepareRunRoot(layout);
+    mkdirSync(directory, { mode: 0o700 });
+  }
+  writeFileAtomic(join(directory, 'starter.json'), JSON.stringify(ownIdentity()), { durable: false });
+  mkdirSync(join(directory, 'rootfs'), { mode: 0o700 });
+}
+
+/** Makes the runtime folder, and sweeps those of earlier boots: what is in them is dead. */
+export function prepareRunRoot(layout: StoreLayout): void {
+  ensurePrivateDirectory(join(layout.runRoot, 'c'));
+  ensurePrivateDirectory(join(layout.runRoot, 'crun'));
+  const parent = join(layout.runRoot, '..');
+  const own = layout.runRoot.slice(layout.runRoot.lastIndexOf('/') + 1);
+  for (const name of readdirSync(parent)) {
+    if (/^[0-9a-f]{32}$/.test(name) && name !== own) removeTree(join(parent, name));
+  }
+}
+
+/** Remembers the monitor, so that a command killed while starting a container leaves nothing that can't be found. */
+export function recordMonitor(layout: StoreLayout, id: string, pid: number): void {
+  const identity = identityOf(pid);
+  if (identity !== undefined) writeFileAtomic(layout.container(id).monitorFile, JSON.stringify(identity), { durable: false });
+}
+
+/** What holds a claim now. */
+export function claimState(layout: StoreLayout, id: string): ClaimRefusal | 'dead' {
+  const paths = layout.container(id);
+  const starter = readIdentity(paths.starterFile);
+  const runtime = readRuntimeState(paths.runtimeState);
+  if (runtime !== undefined && isRuntimeAlive(runtime) && !runtime.waiting) return 'running';
+  const monitor = readIdentity(paths.monitorFile);
+  if (monitor === undefined) return starter !== undefined && isAlive(starter) ? 'busy' : 'dead';
+  if (!isAlive(monitor)) return 'dead';
+  // The monitor lives: its container is being started, or has ended and the monitor is about to leave.
+  const ended = runtime !== undefined && !isRuntimeAlive(runtime);
+  return ended || (starter !== undefined && isAlive(starter)) ? 'busy' : 'dead';
+}
+
+/** Ends what is left of a container whose claim is dead, and removes the claim. */
+async function clearClaim(layout: StoreLayout, cgroup: CgroupPlan, id: string): Promise<void> {
+  const paths = layout.container(id);
+  const aside = join(layout.runRoot, 'c', `.${randomHex(8)}`);
+  try {
+    renameSync(paths.bundle, aside);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return; // another command was first
+    throw error;
+  }
+  const monitor = readIdentity(join(aside, 'monitor.json'));
+  if (monitor !== undefined && isAlive(monitor)) killQuietly(monitor.pid);
+  const runtime = readRuntimeState(paths.runtimeState);
+  if (runtime !== undefined && isRuntimeAlive(runtime)) killQuietly(runtime.pid);
+  await forgetRuntime(layout, cgroup, id, paths.runtimeState);
+  removeTree(aside);
+}
+
+/** Gives this process's claim up after the container has ended (or was never started). A claim of another is left alone. */
+export async function releaseClaim(layout: StoreLayout, cgroup: CgroupPlan, id: string): Promise<void> {
+  const paths = layout.container(id);
+  const own = ownIdentity();
+  const starter = readIdentity(paths.starterFile);
+  if (starter === undefined || starter.pid !== own.pid || starter.startTime !== own.startTime) return;
+  await forgetRuntime(layout, cgroup, id, paths.runtimeState);
+  const aside = join(layout.runRoot, 'c', `.${randomHex(8)}`);
+  try {
+    renameSync(paths.bundle, aside);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return;
+    throw error;
+  }
+  removeTree(aside);
+}
+
+/** Clears the claims of containers that ended while nobody looked. */
+export async function sweepClaims(layout: StoreLayout, cgroup: CgroupPlan): Promise<void> {
+  let names: string[];
+  try {
+    names = readdirSync(join(layout.runRoot, 'c'));
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return;
+    throw error;
+  }
+  for (const name of names) {
+    if (/^[0-9a-f]{64}$/.test(name)) {
+      if (claimState(layout, name) === 'dead') await clearClaim(layout, cgroup, name);
+    } else {
+      const maker = readIdentity(join(layout.runRoot, 'c', name, 'starter.json'));
+      if (maker !== undefined && !isAlive(maker)) removeTree(join(layout.runRoot, 'c', name));
+    }
+  }
+}
+
+export function readIdentity(path: string): ProcessIdentity | undefined {
+  const text = readTextIfPresent(path);
+  if (text === undefined) return undefined;
+  try {
+    const value = JSON.parse(text) as Partial<ProcessIdentity>;
+    if (typeof value.pid === 'number' && typeof value.startTime === 'number' && typeof value.bootId === 'string') return value as ProcessIdentity;
+  } catch {
+    // Written by rename on a tmpfs of this boot: what is not JSON was not written by us, and names nobody.
+  }
+  return undefined;
+}
+
+/** SIGKILL to a process that may be gone already. @throws ScullError PERMISSION */
+export function killQuietly(pid: number, signal: NodeJS.Signals | number = 'SIGKILL'): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if (errnoOf(error) === 'ESRCH') return;
+    throw new ScullError('PERMISSION', `cannot send ${signal} to process ${pid}`, { cause: error });
+  }
+}

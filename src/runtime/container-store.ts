@@ -1,0 +1,215 @@
+/**
+ * Container records on disk: containers/ID/container.json, and names/NAME → ID.
+ *
+ * A container exists when its directory has been renamed into containers/. Its name is a symbolic link whose making is the
+ * reservation: symlink(2) fails where one exists, so two commands can't both have it and no lock is needed. A link whose
+ * container is not there (its maker was killed, or it is being removed) holds nothing and is replaced.
+ */
+import { existsSync, fsyncSync, mkdirSync, openSync, closeSync, readdirSync, readlinkSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { errnoOf, ScullError } from '../host/errors.ts';
+import { ensurePrivateDirectory, explainWriteFailure, readJson, syncDirectory, writeJsonAtomic } from '../host/files.ts';
+import { isAlive, ownIdentity, randomHex, type ProcessIdentity } from '../host/identity.ts';
+import type { StoreLayout } from '../storage/layout.ts';
+import { CONTAINER_FORMAT, type ContainerRecord } from './container-record.ts';
+
+const ID = /^[0-9a-f]{64}$/;
+
+/** Ids of all containers, in no order. */
+export function containerIds(layout: StoreLayout): string[] {
+  try {
+    return readdirSync(layout.containers).filter((name) => ID.test(name));
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/**
+ * @returns undefined when there is no such container
+ * @throws ScullError CORRUPT naming the file when the record is damaged or of a newer format
+ */
+export function readContainer(layout: StoreLayout, id: string): ContainerRecord | undefined {
+  const path = layout.container(id).record;
+  const value = readJson(path) as Partial<ContainerRecord> | undefined;
+  if (value === undefined) {
+    // The directory without its record is a damaged container; neither is no container.
+    if (existsSync(layout.container(id).directory)) throw new ScullError('CORRUPT', `the record ${path} is missing`, { hint: `remove what is left with \`scull rm -f ${id.slice(0, 12)}\`` });
+    return undefined;
+  }
+  if (value === null || typeof value !== 'object' || value.id !== id || typeof value.name !== 'string' || value.config === undefined || value.spec === undefined) {
+    throw new ScullError('CORRUPT', `the record ${path} is damaged: it does not describe container ${id.slice(0, 12)}`, { hint: `remove what is left with \`scull rm -f ${id.slice(0, 12)}\`` });
+  }
+  if (value.format !== CONTAINER_FORMAT) throw new ScullError('UNSUPPORTED', `container ${id.slice(0, 12)} was made by a newer scull (format ${value.format})`);
+  return value as ContainerRecord;
+}
+
+/** The id that a name is reserved for, whether or not the container stands yet. */
+export function nameOwner(layout: StoreLayout, name: string): string | undefined {
+  try {
+    const target = readlinkSync(layout.name(name));
+    const id = target.slice(0, 64);
+    return ID.test(id) ? id : undefined;
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === 'ENOENT' || errno === 'ENOTDIR' || errno === 'EINVAL' || errno === 'ENAMETOOLONG') return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Finds a container by full id, name, or unique beginning of an id, in this order (as Podman).
+ * @throws ScullError NO_SUCH_CONTAINER, AMBIGUOUS
+ */
+export function findContainerId(layout: StoreLayout, nameOrId: string): string {
+  const wanted = nameOrId.startsWith('/') ? nameOrId.slice(1) : nameOrId;
+  if (ID.test(wanted) && existsSync(layout.container(wanted).directory)) return wanted;
+  if (isName(wanted)) {
+    const owner = nameOwner(layout, wanted);
+    if (owner !== undefined && existsSync(layout.container(owner).directory)) return owner;
+  }
+  if (/^[0-9a-f]{1,64}$/.test(wanted)) {
+    const matches = containerIds(layout).filter((id) => id.startsWith(wanted));
+    if (matches.length === 1) return matches[0] as string;
+    if (matches.length > 1) {
+      throw new ScullError('AMBIGUOUS', `more than one container id starts with ${JSON.stringify(nameOrId)}: ${matches.slice(0, 5).map((id) => id.slice(0, 16)).join(', ')}`);
+    }
+  }
+  throw new ScullError('NO_SUCH_CONTAINER', `no container with name or ID ${JSON.stringify(nameOrId.slice(0, 200))} found: no such container`);
+}
+
+/** @throws ScullError NO_SUCH_CONTAINER, AMBIGUOUS, CORRUPT */
+export function findContainer(layout: StoreLayout, nameOrId: string): ContainerRecord {
+  const record = readContainer(layout, findContainerId(layout, nameOrId));
+  if (record === undefined) throw new ScullError('NO_SUCH_CONTAINER', `no container with name or ID ${JSON.stringify(nameOrId)} found: no such container`);
+  return record;
+}
+
+/** docker's rule for names; also what may be a file name under names/. */
+export function isName(text: string): boolean {
+  return /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,250}$/.test(text);
+}
+
+/**
+ * Reserves a name for the container `id` that this process is making.
+ * @throws ScullError NAME_TAKEN saying by whom
+ */
+export function reserveName(layout: StoreLayout, name: string, id: string): void {
+  const path = layout.name(name);
+  // The maker's identity is in the link, so that a reservation outlives its maker only if the container stands.
+  const maker = ownIdentity();
+  const target = `${id}@${maker.pid}.${maker.startTime}.${maker.bootId}`;
+  for (let attempt = 0; attempt < 50; attempt++) {
+    try {
+      symlinkSync(target, path);
+      return;
+    } catch (error) {
+      const errno = errnoOf(error);
+      if (errno === 'ENOENT') {
+        ensurePrivateDirectory(layout.names);
+        continue;
+      }
+      if (errno !== 'EEXIST') throw explainWriteFailure(error, path);
+    }
+    const holder = readReservation(path);
+    if (holder === undefined) continue; // released meanwhile
+    if (holder.id === id) return;
+    if (holdsName(layout, holder.id, name) || (holder.maker !== undefined && isAlive(holder.maker) && !existsSync(layout.container(holder.id).directory))) {
+      throw new ScullError('NAME_TAKEN', `the container name ${JSON.stringify(name)} is already in use by ${holder.id}`, {
+        hint: `use another name, remove that container with \`scull rm ${name}\`, or replace it with --replace`,
+      });
+    }
+    // Stale: take it out of the way under a name of our own. If two do so, one rename fails and both try again.
+    takeAway(path, `${path}.${randomHex(6)}.stale`);
+  }
+  throw new ScullError('NAME_TAKEN', `the container name ${JSON.stringify(name)} is being taken and given up by other commands; try again`);
+}
+
+/** True when that container stands under that name; a rename that was killed half-way leaves a link that holds nothing. */
+function holdsName(layout: StoreLayout, id: string, name: string): boolean {
+  if (!existsSync(layout.container(id).directory)) return false;
+  try {
+    return readContainer(layout, id)?.name === name;
+  } catch {
+    return true; // damaged: its owner decides, not we
+  }
+}
+
+function readReservation(path: string): { id: string; maker: ProcessIdentity | undefined } | undefined {
+  let target: string;
+  try {
+    target = readlinkSync(path);
+  } catch {
+    return undefined;
+  }
+  const match = /^([0-9a-f]{64})(?:@(\d+)\.(\d+)\.([0-9a-f]{32}))?$/.exec(target);
+  if (match === null) return { id: '', maker: undefined };
+  const maker = match[2] === undefined ? undefined : { pid: Number(match[2]), startTime: Number(match[3]), bootId: match[4] ?? '' };
+  return { id: match[1] ?? '', maker };
+}
+
+function takeAway(path: string, aside: string): void {
+  try {
+    renameSync(path, aside);
+    unlinkSync(aside);
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw explainWriteFailure(error, path);
+  }
+}
+
+/** Gives a name back, if it is `id`'s. */
+export function releaseName(layout: StoreLayout, name: string, id: string): void {
+  if (!isName(name) || nameOwner(layout, name) !== id) return;
+  try {
+    unlinkSync(layout.name(name));
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
+  }
+}
+
+/**
+ * Makes a container exist: its directory is filled in staging and appears under containers/ by one rename.
+ * @param durable false for what is removed at its end anyway (--rm): no flush
+ */
+export function commitContainer(layout: StoreLayout, record: ContainerRecord, durable: boolean): void {
+  const owner = ownIdentity();
+  const staging = join(layout.staging, `${owner.pid}.${owner.startTime}.${owner.bootId}.${randomHex(8)}`);
+  const paths = layout.container(record.id);
+  try {
+    try {
+      mkdirSync(staging, { mode: 0o700 });
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') throw error;
+      for (const directory of [layout.staging, layout.containers, layout.names]) ensurePrivateDirectory(directory);
+      mkdirSync(staging, { mode: 0o700 });
+    }
+    for (const part of [paths.upper, paths.work, paths.exitDirectory]) mkdirSync(join(staging, part.slice(paths.directory.length)), part === paths.upper ? 0o755 : 0o700);
+    const fd = openSync(join(staging, 'container.json'), 'wx', 0o600);
+    try {
+      writeFileSync(fd, `${JSON.stringify(record, null, 2)}\n`);
+      if (durable) fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    if (durable) syncDirectory(staging);
+    renameIntoPlace(layout, staging, paths.directory);
+    if (durable) syncDirectory(layout.containers);
+  } catch (error) {
+    throw explainWriteFailure(error, paths.directory);
+  }
+}
+
+function renameIntoPlace(layout: StoreLayout, staging: string, directory: string): void {
+  try {
+    renameSync(staging, directory);
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
+    ensurePrivateDirectory(layout.containers);
+    renameSync(staging, directory);
+  }
+}
+
+/** Replaces a container's record (rename, update). */
+export function updateContainer(layout: StoreLayout, record: ContainerRecord): void {
+  writeJsonAtomic(layout.container(record.id).record, record);
+}

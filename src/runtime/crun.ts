@@ -1,0 +1,107 @@
+/** The one wrapper around crun(1), the OCI runtime. Its state lives under our own --root and is found there by us too. */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { ScullError } from '../host/errors.ts';
+import { readTextIfPresent, removeTree } from '../host/files.ts';
+import { processStat } from '../host/identity.ts';
+import { run, type RunResult } from '../host/process.ts';
+import { runtimeStateRoot, type StoreLayout } from '../storage/layout.ts';
+import type { CgroupPlan } from './cgroups.ts';
+
+export const CRUN = 'crun';
+
+/** Arguments before the verb. */
+export function crunGlobals(layout: StoreLayout, cgroup: CgroupPlan): string[] {
+  const globals = [`--root=${runtimeStateRoot(layout)}`];
+  if (cgroup.manager === 'systemd') globals.push('--systemd-cgroup');
+  else globals.push(`--cgroup-manager=${cgroup.manager === 'none' ? 'disabled' : 'cgroupfs'}`);
+  return globals;
+}
+
+/** Lets the init process of a created container execute its program. @throws ScullError COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE, TOOL_FAILED */
+export async function crunStart(layout: StoreLayout, cgroup: CgroupPlan, id: string): Promise<void> {
+  const result = await run(CRUN, [...crunGlobals(layout, cgroup), 'start', id]);
+  if (result.status !== 0) throw explainRuntimeFailure(result.stderr);
+}
+
+export function crunCommand(layout: StoreLayout, cgroup: CgroupPlan, verb: string, args: readonly string[]): Promise<RunResult> {
+  return run(CRUN, [...crunGlobals(layout, cgroup), verb, ...args]);
+}
+
+/** What crun recorded when it created the container, as far as we use it. */
+export interface RuntimeState {
+  readonly pid: number;
+  /** Clock ticks since boot. */
+  readonly startTime: number;
+  readonly cgroupPath: string;
+  /** Created but not started: its init waits at the exec FIFO. */
+  readonly waiting: boolean;
+}
+
+/** Reads crun's record; undefined when crun does not know the container (any more). */
+export function readRuntimeState(runtimeState: string): RuntimeState | undefined {
+  const text = readTextIfPresent(join(runtimeState, 'status'));
+  if (text === undefined) return undefined;
+  let status: { pid?: unknown; 'process-start-time'?: unknown; 'cgroup-path'?: unknown };
+  try {
+    status = JSON.parse(text) as typeof status;
+  } catch {
+    return undefined; // it is written by rename: what cannot be parsed was never a state of this boot's container
+  }
+  if (typeof status.pid !== 'number') return undefined;
+  return {
+    pid: status.pid,
+    startTime: Number(status['process-start-time']),
+    cgroupPath: typeof status['cgroup-path'] === 'string' ? status['cgroup-path'] : '',
+    get waiting() {
+      return hasExecFifo(runtimeState);
+    },
+  };
+}
+
+function hasExecFifo(runtimeState: string): boolean {
+  try {
+    return readdirSync(runtimeState).includes('exec.fifo');
+  } catch {
+    return false;
+  }
+}
+
+/** True while the container's first process lives. */
+export function isRuntimeAlive(state: RuntimeState): boolean {
+  const stat = processStat(state.pid);
+  return stat !== undefined && stat.startTime === state.startTime && stat.state !== 'Z' && stat.state !== 'X';
+}
+
+/**
+ * Forgets an ended container. Without cgroups nothing but crun's own record is left, and removing it ourselves saves a
+ * start of crun; with cgroups crun must remove those too.
+ */
+export async function forgetRuntime(layout: StoreLayout, cgroup: CgroupPlan, id: string, runtimeState: string): Promise<void> {
+  const state = readRuntimeState(runtimeState);
+  if (state !== undefined && state.cgroupPath !== '') await crunCommand(layout, cgroup, 'delete', ['--force', id]);
+  removeTree(runtimeState);
+}
+
+/**
+ * Turns what crun says into an error with the right exit status: 127 command not found, 126 not executable.
+ * Messages seen with crun 1.8 to 1.21; anything else is passed on with crun's own words.
+ */
+export function explainRuntimeFailure(stderr: string): ScullError {
+  const line = stderr
+    .trim()
+    .split('\n')
+    .map((text) => text.replace(/^(?:\d{4}-\d\d-\d\dT\S+: )?(?:\[conmon:\w\]: )?(?:runtime stderr: )?/, '').replace(/^(?:error|crun): /i, ''))
+    .find((text) => text !== '');
+  if (line === undefined) return new ScullError('TOOL_FAILED', 'crun failed without giving a reason');
+  const notFound = /executable file [`'"]?([^`'"]*)[`'"]? not found(?: in \$PATH)?/.exec(line);
+  if (notFound !== null) return new ScullError('COMMAND_NOT_FOUND', `executable file ${JSON.stringify(notFound[1])} not found in the container's $PATH`, { detail: line });
+  const open = /(?:open executable|exec|stat|execv?e?p?) *(?:[`'"]([^`'"]*)[`'"])?:? *(No such file or directory|Permission denied|Exec format error|Is a directory|Not a directory)/i.exec(line);
+  if (open !== null) {
+    const what = open[1] === undefined ? 'the command' : JSON.stringify(open[1]);
+    if (/^(no such file|not a directory)/i.test(open[2] ?? '')) return new ScullError('COMMAND_NOT_FOUND', `${what} does not exist in the container`, { detail: line });
+    const hint = /format/i.test(open[2] ?? '') ? 'it may be built for another architecture, or be a script without a #! line' : undefined;
+    return new ScullError('COMMAND_NOT_EXECUTABLE', `${what} can't be executed in the container: ${open[2]}`, { detail: line, ...(hint === undefined ? {} : { hint }) });
+  }
+  return new ScullError('TOOL_FAILED', `crun: ${line}`, { detail: stderr.trim() });
+}

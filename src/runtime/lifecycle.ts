@@ -1,0 +1,63 @@
+/**
+ * Facts → status. Nothing says "running" on disk: it is worked out on every read from crun's record (pid + start time), the
+ * kernel, and the exit code the monitor left. See docs/store.md.
+ *
+ *   exit file            → exited with that code, at its time
+ *   first process lives  → running, paused, or created (its init still waits)
+ *   was started, neither → exited 255: the code was lost to a reboot or a killed monitor
+ *   otherwise            → created
+ */
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { readTextIfPresent } from '../host/files.ts';
+import { processStat } from '../host/identity.ts';
+import type { ContainerPaths } from '../storage/layout.ts';
+import type { ContainerState } from './container-record.ts';
+import { isRuntimeAlive, readRuntimeState, type RuntimeState } from './crun.ts';
+
+/** Exit code of a container whose real one nobody saw. */
+export const LOST_EXIT_CODE = 255;
+
+export function readContainerState(paths: ContainerPaths): ContainerState {
+  const runtime = readRuntimeState(paths.runtimeState);
+  const alive = runtime !== undefined && isRuntimeAlive(runtime);
+  const startedAt = timeOf(paths.startedFile);
+  const base = { pid: 0, monitorPid: 0, startedAt, finishedAt: '', exitCode: 0, oomKilled: false, error: '' };
+  if (alive && !runtime.waiting) {
+    const monitorPid = processStat(runtime.pid)?.parent ?? 0;
+    return { ...base, status: isFrozen(runtime) ? 'paused' : 'running', pid: runtime.pid, monitorPid: monitorPid > 1 ? monitorPid : 0 };
+  }
+  const exit = readTextIfPresent(paths.exitFile);
+  if (exit !== undefined) {
+    const code = Number.parseInt(exit, 10);
+    return {
+      ...base,
+      status: 'exited',
+      // conmon writes -1 for a container it killed at --timeout
+      exitCode: Number.isNaN(code) ? LOST_EXIT_CODE : code < 0 ? 137 : code,
+      finishedAt: timeOf(paths.exitFile),
+      oomKilled: readTextIfPresent(join(paths.exitDirectory, 'oom')) !== undefined,
+    };
+  }
+  if (startedAt !== '' && !alive) return { ...base, status: 'exited', exitCode: LOST_EXIT_CODE, finishedAt: startedAt, error: 'the exit code was lost: the machine or the monitor was stopped' };
+  return { ...base, status: 'created', error: readTextIfPresent(paths.errorFile) ?? '' };
+}
+
+/** True when the container has processes: running or paused. */
+export function isRunning(state: ContainerState): boolean {
+  return state.status === 'running' || state.status === 'paused';
+}
+
+function isFrozen(runtime: RuntimeState): boolean {
+  if (runtime.cgroupPath === '') return false;
+  return /^frozen 1$/m.test(readTextIfPresent(join('/sys/fs/cgroup', runtime.cgroupPath, 'cgroup.events')) ?? '');
+}
+
+/** RFC 3339 time of a file's last change, '' where there is none. */
+function timeOf(path: string): string {
+  try {
+    return statSync(path).mtime.toISOString();
+  } catch {
+    return '';
+  }
+}

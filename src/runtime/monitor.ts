@@ -1,0 +1,158 @@
+/**
+ * The one wrapper around conmon(8), the monitor of a container: it keeps the container's standard streams, writes its
+ * log, and leaves its exit code in a file.
+ *
+ * With --sync conmon does not fork: the process that we start makes the namespaces (native/scull-helper.c), becomes conmon
+ * and is the container's monitor, one pid from first to last. Its descriptors:
+ *
+ *   2  what the helper, or conmon before it detaches, has to say
+ *   3  one byte: the namespaces stand
+ *   4  conmon's sync pipe: {"data": PID} once crun has created the container, {"data": -1, "message": …} if it could not
+ */
+import type { ChildProcess } from 'node:child_process';
+import type { Readable } from 'node:stream';
+import { isScullError, ScullError } from '../host/errors.ts';
+import { exitStatus, explainSpawnFailure, start } from '../host/process.ts';
+import type { ContainerPaths, StoreLayout } from '../storage/layout.ts';
+import type { IdMaps } from '../userns/id-maps.ts';
+import { launchCommand, launchEnvironment, launchFailure, type LaunchStep } from '../userns/launch.ts';
+import type { LogSpec } from '../spec/container-spec.ts';
+import type { CgroupPlan } from './cgroups.ts';
+import { crunGlobals, explainRuntimeFailure } from './crun.ts';
+
+export const CONMON = 'conmon';
+
+export interface MonitorRequest {
+  readonly id: string;
+  readonly name: string;
+  readonly layout: StoreLayout;
+  readonly paths: ContainerPaths;
+  readonly cgroup: CgroupPlan;
+  readonly maps: IdMaps;
+  readonly keepGroups: boolean;
+  /** Make a network namespace together with the user namespace. */
+  readonly network: boolean;
+  readonly steps: readonly LaunchStep[];
+  readonly terminal: boolean;
+  readonly stdin: boolean;
+  readonly log: LogSpec;
+  /** Seconds of life. */
+  readonly timeout?: number;
+  /** Absolute path of crun. */
+  readonly runtimePath: string;
+  /** With log driver passthrough the container has our own standard streams. */
+  readonly passthrough: boolean;
+}
+
+export interface Monitor {
+  readonly pid: number;
+  readonly process: ChildProcess;
+  /** The namespaces stand and may be joined through `/proc/PID/ns`. */
+  readonly namespaces: Promise<void>;
+  /** Pid of the container's first process, which waits to be started. */
+  readonly created: Promise<number>;
+  /** Exit status of the container, once the monitor has ended too. */
+  readonly ended: Promise<number>;
+}
+
+export function monitorArguments(request: MonitorRequest): string[] {
+  const { paths, log } = request;
+  const args = [CONMON, '--sync', '--api-version', '1', '-c', request.id, '-u', request.id, '-n', request.name];
+  args.push('-r', request.runtimePath, '-b', paths.bundle, '-p', paths.pidFile, '--exit-dir', paths.exitDirectory, '--persist-dir', paths.exitDirectory);
+  args.push('--full-attach', '--no-sync-log', '--log-level', 'error', '-l', logTarget(log, paths));
+  if (log.maxSize !== undefined) args.push('--log-size-max', String(log.maxSize));
+  if (log.tag !== undefined) args.push('--log-tag', log.tag);
+  if (request.cgroup.manager === 'systemd') args.push('-s');
+  for (const global of crunGlobals(request.layout, request.cgroup)) if (global !== '--systemd-cgroup') args.push('--runtime-arg', global);
+  if (request.terminal) args.push('-t');
+  // With a terminal conmon makes the input side by itself, but only -i lets an attached client use it.
+  if (request.stdin) args.push('-i');
+  if (request.timeout !== undefined && request.timeout > 0) args.push('-T', String(request.timeout));
+  return args;
+}
+
+function logTarget(log: LogSpec, paths: ContainerPaths): string {
+  switch (log.driver) {
+    case 'k8s-file':
+      return `k8s-file:${log.path ?? paths.log}`;
+    case 'journald':
+      return 'journald';
+    case 'passthrough':
+      return 'passthrough';
+    case 'none':
+      return 'none';
+  }
+}
+
+export function startMonitor(request: MonitorRequest): Monitor {
+  const command = launchCommand({
+    maps: request.maps,
+    keepGroups: request.keepGroups,
+    network: request.network,
+    cgroup: request.cgroup.mountOwn,
+    steps: request.steps,
+    readyFd: 3,
+    keepFds: [4],
+    program: monitorArguments(request),
+  });
+  const streams = request.passthrough ? (['inherit', 'inherit', 'inherit'] as const) : (['ignore', 'ignore', 'pipe'] as const);
+  const child = start(command.file, command.args, {
+    stdio: [...streams, 'pipe', 'pipe'],
+    // conmon makes its console socket in TMPDIR; a socket's path must be short.
+    env: launchEnvironment({ _OCI_SYNCPIPE: '4', TMPDIR: request.layout.runRoot }),
+    detached: true,
+  });
+  return watchMonitor(child);
+}
+
+function watchMonitor(child: ChildProcess): Monitor {
+  let stderr = '';
+  child.stderr?.on('data', (chunk: Buffer) => {
+    if (stderr.length < 65536) stderr += chunk.toString();
+  });
+  const ended = new Promise<number>((resolve, reject) => {
+    child.once('error', (error) => reject(explainSpawnFailure('the monitor', error)));
+    child.once('exit', (code, signal) => resolve(exitStatus(code, signal)));
+  });
+  const namespaces = new Promise<void>((resolve, reject) => {
+    const ready = child.stdio[3] as Readable | null;
+    ready?.once('data', () => resolve());
+    ready?.once('close', () => void ended.then((status) => reject(launchFailure(status, stderr) ?? earlyEnd(status, stderr)), reject));
+  });
+  const created = readSyncPipe(child.stdio[4] as Readable).catch(async (cause: unknown) => {
+    // The pipe closed without a word: the helper or conmon itself failed, and said why on stderr.
+    if (isScullError(cause)) throw cause;
+    const status = await ended;
+    throw launchFailure(status, stderr) ?? earlyEnd(status, stderr);
+  });
+  // Whoever waits for one of these hears of the failure there; nobody may be waiting for the others.
+  for (const promise of [ended, namespaces, created]) promise.catch(() => undefined);
+  return { pid: child.pid ?? 0, process: child, namespaces, created, ended };
+}
+
+function earlyEnd(status: number, stderr: string): ScullError {
+  const reason = stderr.trim().split('\n').at(-1) ?? '';
+  return new ScullError('TOOL_FAILED', `conmon ended early with status ${status}${reason === '' ? '' : `: ${reason}`}`, { detail: stderr.trim() });
+}
+
+/** conmon's `write_or_close_sync_fd`: one JSON object a line. */
+function readSyncPipe(pipe: Readable): Promise<number> {
+  return new Promise((resolve, reject) => {
+    let text = '';
+    pipe.on('data', (chunk: Buffer) => {
+      text += chunk.toString();
+      const end = text.indexOf('\n');
+      if (end < 0) return;
+      let answer: { data?: unknown; message?: unknown };
+      try {
+        answer = JSON.parse(text.slice(0, end)) as typeof answer;
+      } catch (cause) {
+        reject(new ScullError('TOOL_FAILED', 'conmon answered something that is not JSON', { cause, detail: text }));
+        return;
+      }
+      if (typeof answer.data === 'number' && answer.data > 0) resolve(answer.data);
+      else reject(explainRuntimeFailure(typeof answer.message === 'string' ? answer.message : ''));
+    });
+    pipe.once('close', () => reject(new Error('sync pipe closed')));
+  });
+}
