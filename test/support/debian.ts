@@ -1,0 +1,32 @@
+/** A real Debian root file system with Python, made once by mmdebstrap from this machine's own package source. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, renameSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+export interface DebianRoot {
+  /** A tar of the root file system. */
+  readonly archive: string;
+  readonly release: string;
+}
+
+/** Takes about half a minute the first time; the archive is kept in the cache directory of the testing user. */
+export function debianRoot(): DebianRoot {
+  const { source, release } = packageSource();
+  const directory = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'scull-tests');
+  const archive = join(directory, `debian-${release}.tar`);
+  if (existsSync(archive)) return { archive, release };
+  mkdirSync(directory, { recursive: true });
+  const unfinished = join(directory, `unfinished-${process.pid}.tar`);
+  execFileSync('mmdebstrap', ['--quiet', '--variant=apt', '--include=python3-minimal', release, unfinished, source], { stdio: ['ignore', 'ignore', 'inherit'] });
+  renameSync(unfinished, archive);
+  return { archive, release };
+}
+
+function packageSource(): { source: string; release: string } {
+  const targets = execFileSync('apt-get', ['indextargets', '--format', '$(LABEL) $(REPO_URI) $(CODENAME) $(COMPONENT)'], { encoding: 'utf8' });
+  const match = /^(?:Debian|Ubuntu) (\S+) (\w+) main$/m.exec(targets);
+  if (match === null) throw new Error('apt knows no package source of Debian or Ubuntu: run apt-get update');
+  const [, uri, release] = match as unknown as [string, string, string];
+  return { source: `deb ${uri} ${release} main`, release };
+}

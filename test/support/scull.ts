@@ -1,0 +1,205 @@
+/**
+ * The e2e harness: `const s = useScull()` at the top of a suite gives it a store, a home and a runtime directory of its
+ * own, the busybox image loaded, and, when the suite is through, a look at whether anything was left behind.
+ */
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect } from 'vitest';
+import { eventually } from './eventually.ts';
+import { busyboxEntries, dockerArchive, type ImageRecipe } from './images.ts';
+import { leftovers, mountsOf, processesOf } from './leaks.ts';
+import { productCommand } from './product.ts';
+
+export interface CallOptions {
+  readonly input?: string | Uint8Array;
+  /** Standard input is a pipe that the test writes to and ends (`running.child.stdin`). */
+  readonly openInput?: boolean;
+  /** Added to the sandbox's environment; undefined removes a variable. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly cwd?: string;
+  /** Milliseconds until the command is killed and the test fails. */
+  readonly timeout?: number;
+}
+
+export interface Result {
+  /** Exit code, 128+n after signal n. */
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A running scull whose output is collected as it comes. */
+export interface Running {
+  readonly child: ChildProcess;
+  stdout(): string;
+  stderr(): string;
+  readonly ended: Promise<Result>;
+}
+
+export interface Sandbox {
+  /** The directory everything of this suite is in; short, as socket paths are limited. */
+  readonly base: string;
+  readonly home: string;
+  readonly runtimeDirectory: string;
+  readonly storeRoot: string;
+  readonly runRoot: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** Runs scull to its end. */
+  scull(args: readonly string[], options?: CallOptions): Promise<Result>;
+  /** Runs scull, expects success, and returns standard output without its last line end. */
+  ok(args: readonly string[], options?: CallOptions): Promise<string>;
+  /** Runs scull and expects it to fail with one clean error: `status`, and a message that matches. */
+  fails(args: readonly string[], status: number, message: RegExp | string, options?: CallOptions): Promise<Result>;
+  start(args: readonly string[], options?: CallOptions): Running;
+  /** Makes an image archive below the sandbox and loads it. */
+  load(recipe: ImageRecipe): Promise<void>;
+  /** A new empty directory below the sandbox. */
+  directory(name: string): string;
+  /** A file below the sandbox. */
+  file(name: string, content: string | Uint8Array): string;
+  /** `inspect` of one container or image, parsed. */
+  inspect(name: string): Promise<any>;
+}
+
+export interface SandboxOptions {
+  /** Do not load the busybox image. */
+  readonly empty?: boolean;
+  readonly env?: Readonly<Record<string, string | undefined>>;
+}
+
+/** Registers the set-up and the final check of a suite; the sandbox may be used inside tests and hooks only. */
+export function useScull(options: SandboxOptions = {}): Sandbox {
+  const sandbox = makeSandbox(options);
+  beforeAll(async () => {
+    if (!options.empty) await sandbox.load({ tags: ['busybox:latest'], layers: [busyboxEntries()], settings: { Cmd: ['sh'] } });
+  });
+  afterAll(() => dismantle(sandbox));
+  return sandbox;
+}
+
+/** A sandbox without hooks; whoever makes it calls {@link dismantle}. */
+export function makeSandbox(options: SandboxOptions = {}): Sandbox {
+  const base = mkdtempSync('/var/tmp/sc-');
+  const home = join(base, 'h');
+  const runtimeDirectory = join(base, 'r');
+  mkdirSync(home, { mode: 0o700 });
+  mkdirSync(runtimeDirectory, { mode: 0o700 });
+  const env = withoutUndefined({
+    HOME: home,
+    USER: process.env['USER'] ?? 'user',
+    PATH: process.env['PATH'] ?? '/usr/bin:/bin',
+    XDG_RUNTIME_DIR: runtimeDirectory,
+    LANG: 'C.UTF-8',
+    TERM: 'dumb',
+    ...options.env,
+  });
+  const sandbox: Sandbox = {
+    base,
+    home,
+    runtimeDirectory,
+    storeRoot: join(home, '.local', 'share', 'scull'),
+    runRoot: join(runtimeDirectory, 'scull'),
+    env,
+    start: (args, callOptions = {}) => startScull(args, { ...callOptions, cwd: callOptions.cwd ?? base, env: { ...env, ...callOptions.env } }),
+    scull: (args, callOptions) => sandbox.start(args, callOptions).ended,
+    async ok(args, callOptions) {
+      const result = await sandbox.scull(args, callOptions);
+      expect(result, `scull ${args.join(' ')}`).toMatchObject({ status: 0 });
+      return result.stdout.replace(/\n$/, '');
+    },
+    async fails(args, status, message, callOptions) {
+      const result = await sandbox.scull(args, callOptions);
+      expect(result, `scull ${args.join(' ')}`).toMatchObject({ status });
+      expectCleanError(result, message);
+      return result;
+    },
+    async load(recipe) {
+      await sandbox.ok(['load', '-q'], { input: dockerArchive(recipe) });
+    },
+    directory(name) {
+      const path = join(base, name);
+      mkdirSync(path, { recursive: true });
+      return path;
+    },
+    file(name, content) {
+      const path = join(base, name);
+      writeFileSync(path, content);
+      return path;
+    },
+    inspect: async (name) => JSON.parse(await sandbox.ok(['inspect', name]))[0],
+  };
+  return sandbox;
+}
+
+/** One line "Error: …", perhaps a hint; never a stack trace, never an internal name. */
+export function expectCleanError(result: Result, message: RegExp | string): void {
+  expect(result.stderr).toMatch(message);
+  expect(result.stderr.match(/^Error: /gm)?.length, `one error line in: ${result.stderr}`).toBe(1);
+  expect(result.stderr).not.toMatch(/^\s+at .+:\d+|\[object |undefined|TypeError|ENOENT:/m);
+}
+
+/** Removes every container, then checks that nothing of the sandbox lives or lies around, then removes the sandbox. */
+export async function dismantle(sandbox: Sandbox): Promise<void> {
+  const problems: string[] = [];
+  try {
+    const removal = await sandbox.scull(['rm', '-a', '-f', '-v', '-t', '0']);
+    if (removal.status !== 0) problems.push(`rm -a -f: ${removal.stderr}`);
+    await eventually('nothing left over', () => remainsOf(sandbox).length === 0, 5000).catch(() => problems.push(...remainsOf(sandbox)));
+  } finally {
+    for (const description of processesOf(sandbox.base)) {
+      const pid = Number(/^process (\d+)/.exec(description)?.[1]);
+      process.kill(pid, 'SIGKILL');
+    }
+    removeTree(sandbox.base);
+  }
+  expect(problems).toEqual([]);
+}
+
+export function remainsOf(sandbox: Sandbox): string[] {
+  return [...processesOf(sandbox.base), ...mountsOf(sandbox.base), ...leftovers(sandbox.storeRoot, sandbox.runRoot)];
+}
+
+/** Removes a directory whose files may belong to subordinate ids, which only their namespace's root may remove. */
+function removeTree(base: string): void {
+  const removal = spawnSync('unshare', ['--user', '--map-auto', '--map-root-user', 'rm', '-rf', base], { encoding: 'utf8' });
+  if (removal.status !== 0) rmSync(base, { recursive: true, force: true });
+}
+
+function startScull(args: readonly string[], options: CallOptions): Running {
+  const [file, ...words] = [...productCommand(), ...args];
+  const timeout = options.timeout ?? 45_000;
+  const child = spawn(file as string, words, {
+    cwd: options.cwd,
+    env: withoutUndefined({ ...options.env }),
+    stdio: [options.input !== undefined || options.openInput === true ? 'pipe' : 'ignore', 'pipe', 'pipe'],
+  });
+  const stdout: Buffer[] = [];
+  const stderr: Buffer[] = [];
+  child.stdout?.on('data', (chunk: Buffer) => stdout.push(chunk));
+  child.stderr?.on('data', (chunk: Buffer) => stderr.push(chunk));
+  child.stdin?.on('error', () => undefined); // a program that does not read its input is no failure of the test
+  if (options.input !== undefined) child.stdin?.end(options.input);
+  const text = (chunks: readonly Buffer[]) => Buffer.concat(chunks).toString();
+  const ended = new Promise<Result>((resolve, reject) => {
+    const timer = setTimeout(() => {
+      child.kill('SIGKILL');
+      reject(new Error(`scull ${args.join(' ')} did not end within ${timeout} ms\nstdout: ${text(stdout)}\nstderr: ${text(stderr)}`));
+    }, timeout);
+    child.once('error', (error) => {
+      clearTimeout(timer);
+      reject(error);
+    });
+    child.once('close', (code, signal) => {
+      clearTimeout(timer);
+      resolve({ status: code ?? 128 + constants.signals[signal as NodeJS.Signals], stdout: text(stdout), stderr: text(stderr) });
+    });
+  });
+  ended.catch(() => undefined); // a test that fails earlier must not turn this into an unhandled rejection
+  return { child, stdout: () => text(stdout), stderr: () => text(stderr), ended };
+}
+
+function withoutUndefined(values: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(values).filter((entry): entry is [string, string] => entry[1] !== undefined));
+}
