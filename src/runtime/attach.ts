@@ -15,6 +15,8 @@ export interface AttachRequest {
   readonly stderr: boolean;
   /** Bytes that detach, empty for none; see {@link parseDetachKeys}. */
   readonly detachKeys: readonly number[];
+  /** Milliseconds to wait for a monitor that is being started. */
+  readonly patience?: number;
 }
 
 export type AttachEnd = 'ended' | 'detached' | 'output-closed';
@@ -34,6 +36,7 @@ export function startAttach(request: AttachRequest): Attachment {
   const program = helperPath();
   if (program === undefined) throw new ScullError('MISSING_TOOL', 'attaching needs the native helper, which was not built', { hint: 'install a C compiler and run `npm run build` again' });
   const args = ['attach', '--socket', request.paths.attachSocket, '--ready-fd', '3'];
+  if (request.patience !== undefined) args.push('--patience', String(request.patience));
   if (request.stdin) args.push('--stdin');
   if (request.terminal) args.push('--tty', '--control', request.paths.controlFifo);
   if (!request.stdout) args.push('--no-stdout');

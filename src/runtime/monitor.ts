@@ -30,6 +30,8 @@ export interface MonitorRequest {
   readonly cgroup: CgroupPlan;
   readonly maps: IdMaps;
   readonly keepGroups: boolean;
+  /** Join the user namespace of this process (of a container with which a namespace is shared). */
+  readonly joinUser?: number;
   /** Make a network namespace together with the user namespace. */
   readonly network: boolean;
   readonly steps: readonly LaunchStep[];
@@ -88,6 +90,7 @@ export function startMonitor(request: MonitorRequest): Monitor {
   const command = launchCommand({
     maps: request.maps,
     keepGroups: request.keepGroups,
+    ...(request.joinUser === undefined ? {} : { joinUser: request.joinUser }),
     network: request.network,
     cgroup: request.cgroup.mountOwn,
     steps: request.steps,

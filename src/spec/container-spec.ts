@@ -73,6 +73,8 @@ export interface ContainerSpec {
 export interface EnvironmentSpec {
   /** In order: `K=V` sets, `K` alone was resolved from the caller by the command line (dropped where unset there). */
   readonly set: readonly string[];
+  /** --env-merge: `K=V` whose `${NAME}` are the image's values. */
+  readonly merge?: readonly string[];
   readonly host: boolean;
   readonly unset: readonly string[];
   readonly unsetAll: boolean;
@@ -158,7 +160,7 @@ export interface SecuritySpec {
 }
 
 export interface UlimitSpec {
-  /** Lower case without RLIMIT_: nofile, nproc … */
+  /** Lower case without RLIMIT_: nofile, nproc …; or `host`: every limit stays as the caller has it. */
   readonly name: string;
   /** -1 is unlimited. */
   readonly soft: number;
