@@ -63,3 +63,38 @@ export function platformMatches(have: Platform, want: Platform): boolean {
   const b = normalizePlatform(want);
   return a.os === b.os && a.architecture === b.architecture && (b.variant === undefined || a.variant === undefined || a.variant === b.variant);
 }
+
+/**
+ * The best of `candidates` for `want`: the same variant, else none, else the nearest lower one (an armv7 machine runs
+ * v6 and v5); where no variant is asked for, any. Undefined when none fits.
+ */
+export function choosePlatform<T extends { readonly platform?: Platform }>(candidates: readonly T[], want: Platform): T | undefined {
+  const goal = normalizePlatform(want);
+  let best: T | undefined;
+  let bestRank = Infinity;
+  for (const candidate of candidates) {
+    const rank = candidate.platform === undefined ? Infinity : platformRank(normalizePlatform(candidate.platform), goal);
+    if (rank < bestRank) {
+      best = candidate;
+      bestRank = rank;
+    }
+  }
+  return best;
+}
+
+/** 0 is perfect, Infinity is unfit. */
+function platformRank(have: Platform, want: Platform): number {
+  if (have.os !== want.os || have.architecture !== want.architecture) return Infinity;
+  if (have.variant === want.variant) return 0;
+  if (have.variant === undefined) return 1;
+  const level = variantLevel(have.variant);
+  // Asked for nothing in particular: the lowest variant runs on most machines, except that every arm board of today is a v7.
+  if (want.variant === undefined) return 2 + (have.architecture === 'arm' ? Math.abs(7 - level) : level);
+  const distance = variantLevel(want.variant) - level;
+  return distance > 0 ? 2 + distance : Infinity;
+}
+
+function variantLevel(variant: string): number {
+  const match = /^v([0-9]{1,3})/.exec(variant);
+  return match === null ? 500 : Number(match[1]);
+}

@@ -1,0 +1,274 @@
+/**
+ * A conversation with one registry: every request is let in (auth.ts), follows redirects, and is tried again when that
+ * may help. Above this, one call is one answer.
+ *
+ *     send ── tries again: broken connections, 429 with Retry-After, 5xx
+ *       └ letIn ── 401: answer the challenge, once
+ *           └ follow ── redirects, by hand: the Authorization header only ever goes to the registry's own
+ *               │       scheme, host and port (CVE-2020-15157)
+ *               └ transport.exchange
+ */
+import { ScullError } from '../host/errors.ts';
+import type { Progress } from '../host/progress.ts';
+import { makeAuthorizer, type Authorizer, type CredentialSource } from './auth.ts';
+import { endpointOf, type EndpointOptions } from './endpoint.ts';
+import { explainConnectionFailure, explainResponse, header, isNotTls, isTransient, parseDiagnostics, redactUrl, retryAfterSeconds, type Diagnostic, type Purpose } from './errors.ts';
+import { discardBody, openTransport, readBody, staysHere, type HttpRequest, type HttpResponse, type Method, type TimeLimits, type Transport } from './transport.ts';
+
+export interface RegistryOptions extends EndpointOptions {
+  readonly credentials?: CredentialSource | undefined;
+  /** How often a failed request is tried again; 3 unless given, as Podman's --retry. */
+  readonly retries?: number | undefined;
+  /** Milliseconds before the first new try, doubled each time; 1000 unless given. */
+  readonly retryDelay?: number | undefined;
+  readonly limits?: Partial<TimeLimits> | undefined;
+  /** Told when the registry makes us wait. */
+  readonly progress?: Progress | undefined;
+  /** For tests; the environment's proxies otherwise. */
+  readonly proxy?: ((url: URL) => URL | undefined) | undefined;
+}
+
+export interface RegistryRequest {
+  readonly method: Method;
+  /** Path on the registry from `/v2/` on, or an address that the registry gave us. */
+  readonly target: string | URL;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array;
+  /** Token scope, e.g. `repository:library/debian:pull`. */
+  readonly scope: string;
+  /** For messages: what is being done to what. */
+  readonly verb: string;
+  readonly subject: string;
+}
+
+export interface RegistrySession {
+  /** Name as in references. */
+  readonly registry: string;
+  readonly limits: TimeLimits;
+  readonly retries: number;
+  /** Waits before try number `attempt` (from 1); returns at once after close(). */
+  pause(attempt: number): Promise<void>;
+  /**
+   * Sends a request until it gets an answer that is worth having: success, or a refusal that trying again won't change.
+   * The caller looks at the status; {@link expectStatus} does it for most.
+   * @throws ScullError NETWORK, UNAUTHORIZED, REGISTRY, INTERRUPTED
+   */
+  send(request: RegistryRequest): Promise<HttpResponse>;
+  /** Who we are and what for, for an error. */
+  purpose(request: Pick<RegistryRequest, 'verb' | 'subject'>): Purpose;
+  close(): void;
+}
+
+const MAX_REDIRECTS = 5;
+const MAX_DIAGNOSTICS = 64 * 1024;
+/** Seconds: a registry may make us wait so long; more is for the user to decide. */
+const LONGEST_WAIT = 60;
+
+/** Opens nothing yet: the first request does. @throws ScullError for unreadable certificates */
+export function openRegistry(registry: string, options: RegistryOptions = {}): RegistrySession {
+  const endpoint = endpointOf(registry, options);
+  const transport = openTransport({ tls: endpoint.tls, ...(options.limits === undefined ? {} : { limits: options.limits }), ...(options.proxy === undefined ? {} : { proxy: options.proxy }) });
+  const retries = options.retries ?? 3;
+  const firstDelay = options.retryDelay ?? 1000;
+  let closed = false;
+  let wake: (() => void) | undefined;
+  let contact: Promise<Contact> | undefined;
+  let last: Pick<RegistryRequest, 'verb' | 'subject'> = { verb: 'reach', subject: registry };
+
+  const sleep = (milliseconds: number): Promise<void> =>
+    new Promise((resolve) => {
+      const timer = setTimeout(resolve, milliseconds);
+      const before = wake;
+      wake = () => {
+        before?.();
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+
+  const purpose = (request: Pick<RegistryRequest, 'verb' | 'subject'>, authorizer?: Authorizer): Purpose => ({
+    verb: request.verb,
+    subject: request.subject,
+    registry,
+    authenticated: authorizer?.authenticated ?? false,
+  });
+
+  /** The base address that answers, and the authorizer bound to it. */
+  const reach = (): Promise<Contact> => {
+    contact ??= findBase(transport, endpoint.bases).then((base) => {
+      const made: Contact = {
+        base,
+        authorizer: makeAuthorizer({ transport, base, credentials: options.credentials, purpose: () => purpose(last, made.authorizer) }),
+      };
+      return made;
+    });
+    // A failure is not remembered: the next try looks again.
+    contact.catch(() => (contact = undefined));
+    return contact;
+  };
+
+  let authorizer: Authorizer | undefined;
+
+  /** One try: undefined when another one may help, after having waited for it. */
+  const attempt = async (request: RegistryRequest, number: number): Promise<HttpResponse | undefined> => {
+    let url = endpoint.bases[0] as URL;
+    const final = number >= retries;
+    try {
+      const met = await reach();
+      authorizer = met.authorizer;
+      url = resolveTarget(request.target, met.base);
+      const response = await letIn(transport, met, request, url);
+      const delay = final ? undefined : delayOf(response, number, firstDelay);
+      if (delay === undefined) return response;
+      discardBody(response);
+      options.progress?.({ kind: 'message', level: 'warning', text: `${registry} ${response.status === 429 ? 'limits the rate of requests' : `failed with status ${response.status}`}: trying again in ${formatDelay(delay)}` });
+      await sleep(delay);
+    } catch (error) {
+      if (closed) throw new ScullError('INTERRUPTED', `cannot ${request.verb} ${request.subject}: interrupted`, { cause: error });
+      // Nothing listening on this machine will hardly change in a second.
+      const pointless = !isTransient(error) || (staysHere(url) && (error as { code?: unknown }).code === 'ECONNREFUSED');
+      if (final || pointless) throw explainConnectionFailure(error, url, purpose(request, authorizer));
+      await sleep(firstDelay * 2 ** number);
+    }
+    return undefined;
+  };
+
+  return {
+    registry,
+    limits: transport.limits,
+    retries,
+    pause: (number) => (closed ? Promise.resolve() : sleep(firstDelay * 2 ** (number - 1))),
+    purpose: (request) => purpose(request, authorizer),
+    async send(request) {
+      last = request;
+      for (let number = 0; ; number++) {
+        if (closed) throw new ScullError('INTERRUPTED', `cannot ${request.verb} ${request.subject}: interrupted`);
+        const response = await attempt(request, number);
+        if (response !== undefined) return response;
+      }
+    },
+    close() {
+      closed = true;
+      wake?.();
+      transport.close();
+    },
+  };
+}
+
+interface Contact {
+  readonly base: URL;
+  readonly authorizer: Authorizer;
+}
+
+/** Finds out whether a registry that may go without TLS has it; one that may not is not asked. */
+async function findBase(transport: Transport, bases: readonly URL[]): Promise<URL> {
+  const [secure, plain] = bases as [URL, URL?];
+  if (plain === undefined) return secure;
+  try {
+    discardBody(await transport.exchange({ method: 'GET', url: new URL('/v2/', secure) }));
+    return secure;
+  } catch (error) {
+    const code = (error as { code?: unknown }).code;
+    // Without a port in the name, https and http are different ports: the one may be closed, the other not.
+    const otherPort = secure.port === '' && (code === 'ECONNREFUSED' || code === 'ETIMEDOUT');
+    if (isNotTls(error) || code === 'ECONNRESET' || otherPort) return plain;
+    throw error;
+  }
+}
+
+function resolveTarget(target: string | URL, base: URL): URL {
+  return typeof target === 'string' ? new URL(target, base) : target;
+}
+
+/** Sends with what authorisation is known; a challenge is answered, and once more if what we had was out of date. */
+async function letIn(transport: Transport, contact: Contact, request: RegistryRequest, url: URL): Promise<HttpResponse> {
+  const known = contact.authorizer.known(request.scope);
+  let response = await follow(transport, contact.base, request, url, known);
+  if (response.status !== 401 || !sameOrigin(response.url, contact.base)) return response;
+  let next = await contact.authorizer.answer(response, request.scope, known);
+  if (next === undefined) return response;
+  discardBody(response);
+  response = await follow(transport, contact.base, request, url, next);
+  if (response.status !== 401 || !sameOrigin(response.url, contact.base)) return response;
+  // A token another request had fetched may have run out between: one fresh one, then it is a refusal.
+  const refused = next;
+  next = known === undefined ? undefined : await contact.authorizer.answer(response, request.scope, refused);
+  if (next === undefined || next === refused) return response;
+  discardBody(response);
+  return follow(transport, contact.base, request, url, next);
+}
+
+async function follow(transport: Transport, base: URL, request: RegistryRequest, start: URL, authorization: string | undefined): Promise<HttpResponse> {
+  let url = start;
+  for (let hops = 0; ; hops++) {
+    const own = sameOrigin(url, base);
+    const headers = { ...request.headers, ...(own && authorization !== undefined ? { authorization } : {}) };
+    const outgoing: HttpRequest = request.body === undefined ? { method: request.method, url, headers } : { method: request.method, url, headers, body: request.body };
+    const response = await transport.exchange(outgoing);
+    const location = redirectOf(response);
+    if (location === undefined) return response;
+    discardBody(response);
+    if (hops >= MAX_REDIRECTS) throw new ScullError('REGISTRY', `cannot ${request.verb} ${request.subject}: more than ${MAX_REDIRECTS} redirects`, { detail: redactUrl(url) });
+    url = checkedRedirect(location, url, base, request);
+  }
+}
+
+/** The Location of a redirect that keeps the method. 201 and 202 have one as well, which means something else. */
+function redirectOf(response: HttpResponse): string | undefined {
+  const redirects = response.method === 'GET' || response.method === 'HEAD' ? [301, 302, 303, 307, 308] : [307, 308];
+  return redirects.includes(response.status) ? header(response, 'location') : undefined;
+}
+
+function checkedRedirect(location: string, from: URL, base: URL, request: RegistryRequest): URL {
+  const fail = (why: string, hint?: string): ScullError =>
+    new ScullError('REGISTRY', `cannot ${request.verb} ${request.subject}: ${from.host} redirects ${why}`, hint === undefined ? {} : { hint });
+  let url: URL;
+  try {
+    url = new URL(location, from);
+  } catch {
+    throw fail('to something that is not an address');
+  }
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') throw fail('to something that is not on the web');
+  if (url.username !== '' || url.password !== '') throw fail('to an address with a user in it');
+  if (url.protocol === 'http:' && from.protocol === 'https:') throw fail(`to ${redactUrl(url)}, which is not encrypted`, 'this is a fault of its configuration');
+  // What a registry out there says must not reach into this machine, where services trust local callers.
+  if (staysHere(url) && !staysHere(base)) throw fail('to this machine itself');
+  url.hash = '';
+  return url;
+}
+
+/** Scheme, host and port: what credentials are bound to. */
+export function sameOrigin(a: URL, b: URL): boolean {
+  return a.protocol === b.protocol && a.host === b.host;
+}
+
+/** Milliseconds until trying again makes sense; undefined when the answer is final. */
+function delayOf(response: HttpResponse, number: number, firstDelay: number): number | undefined {
+  const waiting = retryAfterSeconds(response);
+  if (response.status === 429) {
+    if (waiting !== undefined) return waiting <= LONGEST_WAIT ? Math.max(waiting * 1000, firstDelay / 10) : undefined;
+    // Docker Hub says how many pulls are left (`0;w=21600`): then only hours help.
+    if (/^0(?:;|$)/.test(header(response, 'ratelimit-remaining') ?? '')) return undefined;
+    return firstDelay * 2 ** number;
+  }
+  if (![500, 502, 503, 504].includes(response.status)) return undefined;
+  return waiting !== undefined && waiting <= LONGEST_WAIT ? Math.max(waiting * 1000, firstDelay / 10) : firstDelay * 2 ** number;
+}
+
+function formatDelay(milliseconds: number): string {
+  return milliseconds < 1000 ? 'a moment' : `${Math.round(milliseconds / 1000)} s`;
+}
+
+/** Hands the answer back if its status is one of `expected`. @throws ScullError saying what the registry said instead */
+export async function expectStatus(session: RegistrySession, request: RegistryRequest, response: HttpResponse, expected: readonly number[]): Promise<HttpResponse> {
+  if (expected.includes(response.status)) return response;
+  throw explainResponse(response, await readDiagnostics(session, response), session.purpose(request));
+}
+
+async function readDiagnostics(session: RegistrySession, response: HttpResponse): Promise<readonly Diagnostic[]> {
+  try {
+    return parseDiagnostics(await readBody(response, MAX_DIAGNOSTICS, session.limits));
+  } catch {
+    return []; // The status alone has to do: a refusal is what is reported, not that its reason broke off.
+  }
+}
