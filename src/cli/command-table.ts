@@ -16,6 +16,7 @@ type Loader = () => Promise<{ readonly default: CommandClass }>;
 
 /** Own words → module. Keep sorted. */
 export const COMMANDS: Readonly<Record<string, Loader>> = {
+  completion: () => import('../commands/completion.ts'),
 };
 
 /** Other spellings → own words. A spelling whose command is not in COMMANDS yet does not exist. */

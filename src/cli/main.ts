@@ -28,7 +28,7 @@ export async function main(words: string[]): Promise<number> {
       writeOut(`scull version ${VERSION}\n`);
       return 0;
     }
-    if (before.help) return await showHelp([]);
+    if (before.help) return await showHelp(before.rest);
     const found = findCommand(before.rest);
     if (found === undefined) return await withoutCommand(before.rest);
     command = found.typed;
@@ -76,9 +76,15 @@ async function readGlobals(words: string[]): Promise<BeforeCommand> {
     stopAtFirstWord: true,
   };
   const scanned = scanWords(words, declarations);
+  if (scanned.help) {
+    // `scull --help run` means the help of run.
+    const after = words.slice(words.findIndex((word) => word === '--help' || word === '-h') + 1);
+    const end = after.findIndex((word) => word.startsWith('-'));
+    return { globals: {}, rest: end < 0 ? after : after.slice(0, end), version: false, help: true };
+  }
   const { flags, argv } = await resolveWords(scanned, declarations, undefined);
   const { version, ...globals } = flags;
-  return { globals: globals as GlobalValues, rest: argv, version: version === true, help: scanned.help };
+  return { globals: globals as GlobalValues, rest: argv, version: version === true, help: false };
 }
 
 /** No command has these words: the overview, a noun's commands, `help`, or an error with the nearest command's name. */

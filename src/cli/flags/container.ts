@@ -1,0 +1,189 @@
+/**
+ * The flags of `run` and `create`, with Docker's and Podman's names, shorthands and defaults. What they mean is in
+ * container-spec-flags.ts and the parsers of src/spec.
+ */
+import { integer, list, text, toggle, unsupported, unsupportedToggle } from './declare.ts';
+
+const IDENTITY = 'identity';
+const PROCESS = 'process';
+const ENVIRONMENT = 'environment';
+const FILES = 'file';
+const USER_NAMESPACE = 'user namespace';
+const NETWORK = 'network';
+const NAMESPACE = 'other namespace';
+const RESOURCE = 'resource';
+const SECURITY = 'security';
+const LOGGING = 'logging';
+const IMAGE = 'image';
+
+/** Run and create. Which of them `exec` shares is in exec's own table. */
+export const containerFlags = {
+  interactive: toggle(PROCESS, 'Keep standard input open', { char: 'i' }),
+  tty: toggle(PROCESS, 'Give the container a terminal', { char: 't' }),
+  entrypoint: text(PROCESS, 'command', 'Program to run instead of the image\'s entry point; "" clears it, a JSON list gives it arguments'),
+  workdir: text(PROCESS, 'path', 'Working directory in the container', { char: 'w' }),
+  user: text(PROCESS, 'user[:group]', 'Who the program runs as, names or numbers of the image', { char: 'u' }),
+  'group-add': list(PROCESS, 'group', "Further group; keep-groups keeps the caller's"),
+  umask: text(PROCESS, 'octal', 'File mode creation mask (default 0022)'),
+  init: toggle(PROCESS, 'Run a small init as process 1 that forwards signals and reaps'),
+  'init-path': text(PROCESS, 'path', 'Program that --init runs'),
+  'stop-signal': text(PROCESS, 'signal', 'Signal that asks the program to stop'),
+  'stop-timeout': integer(PROCESS, 'Seconds from the stop signal to SIGKILL (default 10)', { min: -1 }),
+  timeout: integer(PROCESS, 'Seconds the container may run before it is killed; 0 is no limit', { min: 0 }),
+  rm: toggle(PROCESS, 'Remove the container, and its anonymous volumes, when it ends'),
+
+  name: text(IDENTITY, 'name', 'Name of the container; one is made up otherwise'),
+  replace: toggle(IDENTITY, 'Remove a container that has the name already'),
+  label: list(IDENTITY, 'key=value', 'Set a label', { char: 'l' }),
+  'label-file': list(IDENTITY, 'file', 'Set the labels in a file, one key=value a line'),
+  annotation: list(IDENTITY, 'key=value', 'Set an OCI annotation'),
+  cidfile: text(IDENTITY, 'file', "Write the container's id to this new file"),
+  pidfile: text(IDENTITY, 'file', "Write the process id of the container's program to this file"),
+  hostname: text(IDENTITY, 'name', "The container's host name", { char: 'h' }),
+
+  env: list(ENVIRONMENT, 'name[=value]', "Set a variable; without a value it is the caller's, NAME* takes all that begin so", { char: 'e' }),
+  'env-file': list(ENVIRONMENT, 'file', 'Set the variables in a file, one name=value a line'),
+  'env-host': toggle(ENVIRONMENT, "Pass all of the caller's variables on"),
+  'env-merge': list(ENVIRONMENT, 'name=value', "Set a variable whose ${NAME} are the image's values"),
+  unsetenv: list(ENVIRONMENT, 'name', 'Drop a variable that the image sets'),
+  'unsetenv-all': toggle(ENVIRONMENT, 'Drop all variables that the image sets'),
+  'http-proxy': toggle(ENVIRONMENT, "Pass the caller's proxy variables on (default true)", { default: true }),
+  tz: text(ENVIRONMENT, 'zone', 'Time zone, e.g. Europe/Berlin, or local'),
+
+  volume: list(FILES, '[source:]target[:options]', 'Mount a directory of the host, or a named volume', { char: 'v' }),
+  mount: list(FILES, 'key=value,…', 'The same with names: type=bind,source=/src,target=/dst,readonly'),
+  tmpfs: list(FILES, 'target[:options]', 'Mount an empty file system in memory'),
+  'volumes-from': list(FILES, 'container[:ro]', 'Mount the volumes of another container'),
+  'read-only': toggle(FILES, "Make the container's root read-only"),
+  'read-only-tmpfs': toggle(FILES, 'With --read-only, keep /run, /tmp and /var/tmp writable, in memory (default true)', { default: true }),
+  'image-volume': text(FILES, 'mode', "What becomes of the image's volumes: anonymous (default), tmpfs or ignore"),
+  rootfs: toggle(FILES, 'IMAGE is a directory of the host that holds a root file system'),
+  device: list(FILES, 'path[:target[:rwm]]', 'Let the container use a device of the host'),
+
+  userns: text(USER_NAMESPACE, 'mode', 'How ids map: host (default), keep-id[:uid=,gid=,size=], nomap, auto[:size=], container:NAME, ns:PATH'),
+  uidmap: list(USER_NAMESPACE, 'container:host[:size]', 'Map user ids by hand'),
+  gidmap: list(USER_NAMESPACE, 'container:host[:size]', 'Map group ids by hand (default: as --uidmap)'),
+  subuidname: unsupported('subuidname'),
+  subgidname: unsupported('subgidname'),
+
+  network: list(NETWORK, 'mode', 'pasta[:options] (default), none, host, container:NAME, ns:PATH', { aliases: ['net'] }),
+  publish: list(NETWORK, '[[ip:]port:]port[/udp]', 'Make a port of the container reachable on the host; ranges as 8000-8010:80-90', { char: 'p' }),
+  'publish-all': toggle(NETWORK, 'Publish all exposed ports on free ports of the host', { char: 'P' }),
+  expose: list(NETWORK, 'port[/udp]', 'Declare a port, for --publish-all'),
+  'add-host': list(NETWORK, 'name:ip', 'Add a line to /etc/hosts; host-gateway stands for the host'),
+  dns: list(NETWORK, 'ip', "Name server instead of the host's; none keeps the image's resolv.conf"),
+  'dns-option': list(NETWORK, 'option', 'Option for resolv.conf', { aliases: ['dns-opt'] }),
+  'dns-search': list(NETWORK, 'domain', 'Search domain for resolv.conf'),
+  'no-hosts': toggle(NETWORK, "Leave the image's /etc/hosts as it is"),
+  'no-hostname': toggle(NETWORK, "Leave the image's /etc/hostname as it is"),
+
+  pid: text(NAMESPACE, 'mode', 'Process ids: private (default), host, container:NAME, ns:PATH'),
+  ipc: text(NAMESPACE, 'mode', 'Shared memory and queues: private, shareable, none, host, container:NAME, ns:PATH'),
+  uts: text(NAMESPACE, 'mode', 'Host name: private (default), host, container:NAME, ns:PATH'),
+  cgroupns: text(NAMESPACE, 'mode', 'View of control groups: private (default), host, container:NAME, ns:PATH'),
+
+  memory: text(RESOURCE, 'size', 'Limit of memory, e.g. 512m', { char: 'm' }),
+  'memory-swap': text(RESOURCE, 'size', 'Limit of memory and swap together; -1 is no limit'),
+  'memory-reservation': text(RESOURCE, 'size', 'Soft limit of memory'),
+  'memory-swappiness': integer(RESOURCE, 'How eagerly memory is swapped, 0 to 100', { min: -1, max: 100 }),
+  cpus: text(RESOURCE, 'number', 'Number of processors, e.g. 1.5'),
+  'cpu-shares': integer(RESOURCE, 'Relative weight of processor time', { min: 0 }, { char: 'c' }),
+  'cpu-period': integer(RESOURCE, 'Period of --cpu-quota in microseconds', { min: 0 }),
+  'cpu-quota': integer(RESOURCE, 'Processor time within a period in microseconds', { min: -1 }),
+  'cpuset-cpus': text(RESOURCE, 'list', 'Processors to run on, e.g. 0-2,4'),
+  'cpuset-mems': text(RESOURCE, 'list', 'Memory nodes to use'),
+  'pids-limit': integer(RESOURCE, 'Largest number of processes; -1 or 0 is no limit', { min: -1 }),
+  ulimit: list(RESOURCE, 'name=soft[:hard]', 'Resource limit of processes, e.g. nofile=1024:2048; host keeps the caller\'s'),
+  'shm-size': text(RESOURCE, 'size', 'Size of /dev/shm (default 64m)'),
+  'oom-score-adj': integer(RESOURCE, 'How readily the kernel kills it when memory ends, -1000 to 1000', { min: -1000, max: 1000 }),
+  cgroups: text(RESOURCE, 'mode', 'enabled (default), disabled, no-conmon or split'),
+  'cgroup-parent': text(RESOURCE, 'path', 'Control group to put the container under'),
+
+  'cap-add': list(SECURITY, 'capability', 'Add a Linux capability, or all'),
+  'cap-drop': list(SECURITY, 'capability', 'Drop a Linux capability, or all'),
+  'security-opt': list(SECURITY, 'option', 'no-new-privileges, seccomp=FILE|unconfined, mask=PATHS, unmask=PATHS|ALL, proc-opts=…, apparmor=…, label=…'),
+  privileged: toggle(SECURITY, 'All capabilities and devices the caller has, nothing masked; never more than the caller'),
+  sysctl: list(SECURITY, 'name=value', 'Set a kernel parameter of the container\'s namespaces'),
+
+  'log-driver': text(LOGGING, 'driver', 'k8s-file (default), json-file, journald, none or passthrough'),
+  'log-opt': list(LOGGING, 'name=value', 'max-size=SIZE, path=FILE, tag=TEXT, label=NAME'),
+
+  pull: text(IMAGE, 'policy', 'When to pull the image: missing (default), always, newer, never'),
+  quiet: toggle(IMAGE, 'Show no progress of a pull', { char: 'q' }),
+  platform: text(IMAGE, 'os/arch[/variant]', 'Platform of the image', { exclusive: ['arch', 'os', 'variant'] }),
+  arch: text(IMAGE, 'arch', 'Architecture of the image'),
+  os: text(IMAGE, 'os', 'Operating system of the image'),
+  variant: text(IMAGE, 'variant', 'Variant of the architecture'),
+
+  ...laterContainerFlags(),
+};
+
+/** What Docker or Podman have and this version does not, apart from values that ask for what is done anyway. */
+function laterContainerFlags() {
+  return {
+    authfile: unsupported('authfile'),
+    'blkio-weight': unsupported('blkio-weight'),
+    'blkio-weight-device': unsupported('blkio-weight-device'),
+    'cert-dir': unsupported('cert-dir'),
+    'cgroup-conf': unsupported('cgroup-conf'),
+    chrootdirs: unsupported('chrootdirs'),
+    'conmon-pidfile': unsupported('conmon-pidfile'),
+    'cpu-rt-period': unsupported('cpu-rt-period'),
+    'cpu-rt-runtime': unsupported('cpu-rt-runtime'),
+    creds: unsupported('creds'),
+    'decryption-key': unsupported('decryption-key'),
+    'device-cgroup-rule': unsupported('device-cgroup-rule'),
+    'device-read-bps': unsupported('device-read-bps'),
+    'device-read-iops': unsupported('device-read-iops'),
+    'device-write-bps': unsupported('device-write-bps'),
+    'device-write-iops': unsupported('device-write-iops'),
+    gpus: unsupported('gpus'),
+    'group-entry': unsupported('group-entry'),
+    'health-cmd': unsupported('health-cmd', ['none']),
+    'health-interval': unsupported('health-interval'),
+    'health-log-destination': unsupported('health-log-destination'),
+    'health-max-log-count': unsupported('health-max-log-count'),
+    'health-max-log-size': unsupported('health-max-log-size'),
+    'health-on-failure': unsupported('health-on-failure', ['none']),
+    'health-retries': unsupported('health-retries'),
+    'health-start-period': unsupported('health-start-period'),
+    'health-startup-cmd': unsupported('health-startup-cmd'),
+    'health-startup-interval': unsupported('health-startup-interval'),
+    'health-startup-retries': unsupported('health-startup-retries'),
+    'health-startup-success': unsupported('health-startup-success'),
+    'health-startup-timeout': unsupported('health-startup-timeout'),
+    'health-timeout': unsupported('health-timeout'),
+    'hosts-file': unsupported('hosts-file'),
+    hostuser: unsupported('hostuser'),
+    'init-ctr': unsupported('init-ctr'),
+    ip: unsupported('ip'),
+    ip6: unsupported('ip6'),
+    link: unsupported('link'),
+    'link-local-ip': unsupported('link-local-ip'),
+    'mac-address': unsupported('mac-address'),
+    'network-alias': unsupported('network-alias', [], { aliases: ['net-alias'] }),
+    'passwd-entry': unsupported('passwd-entry'),
+    personality: unsupported('personality'),
+    pod: unsupported('pod'),
+    'pod-id-file': unsupported('pod-id-file'),
+    'rdt-class': unsupported('rdt-class'),
+    requires: unsupported('requires'),
+    restart: unsupported('restart', ['no', '']),
+    retry: unsupported('retry'),
+    'retry-delay': unsupported('retry-delay'),
+    runtime: unsupported('runtime', ['crun']),
+    sdnotify: unsupported('sdnotify', ['ignore']),
+    'seccomp-policy': unsupported('seccomp-policy', ['default']),
+    secret: unsupported('secret'),
+    'shm-size-systemd': unsupported('shm-size-systemd'),
+    'storage-opt': unsupported('storage-opt'),
+    systemd: unsupported('systemd', ['false']),
+    'volume-driver': unsupported('volume-driver', ['local']),
+    'oom-kill-disable': unsupportedToggle('oom-kill-disable'),
+    // Health checks are not run by this version, and image signatures were never Docker content trust: both are so.
+    'no-healthcheck': toggle(PROCESS, 'Run no health check', { hidden: true }),
+    'disable-content-trust': toggle(IMAGE, 'Accepted for Docker', { hidden: true }),
+    passwd: unsupportedToggle('passwd', true),
+    'tls-verify': unsupportedToggle('tls-verify', true),
+  };
+}

@@ -1,0 +1,33 @@
+/** Names of what is in the store, without reading the objects themselves: for completion, which must answer at once. */
+import { readdirSync } from 'node:fs';
+import { errnoOf } from '../host/errors.ts';
+import type { Engine } from './engine.ts';
+
+export function containerNames(engine: Engine): string[] {
+  return entries(engine.store.layout.names);
+}
+
+export function volumeNames(engine: Engine): string[] {
+  return entries(engine.store.layout.volumes);
+}
+
+/** Full references and their familiar short forms. */
+export async function imageNames(engine: Engine): Promise<string[]> {
+  const [{ readIndex }, { familiarName, parseReference }] = await Promise.all([import('../storage/index-file.ts'), import('../oci/reference.ts')]);
+  const names = new Set<string>();
+  for (const { name } of readIndex(engine.store)) {
+    if (name === undefined) continue;
+    names.add(familiarName(parseReference(name)));
+    names.add(name);
+  }
+  return [...names];
+}
+
+function entries(directory: string): string[] {
+  try {
+    return readdirSync(directory).filter((name) => !name.startsWith('.'));
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
