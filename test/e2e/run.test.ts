@@ -1,0 +1,161 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { busyboxEntries } from '../support/images.ts';
+import { useScull } from '../support/scull.ts';
+
+const s = useScull();
+
+interface Case {
+  readonly name: string;
+  /** Words after `run --rm`. */
+  readonly args: readonly string[];
+  readonly status?: number;
+  readonly stdout?: string | RegExp;
+  readonly input?: string;
+  readonly env?: Record<string, string>;
+}
+
+const cases: readonly Case[] = [
+  { name: 'the output of the command is the output of run', args: ['busybox', 'echo', 'hello'], stdout: 'hello\n' },
+  { name: 'without a command the image’s own runs, here a shell that finds no input', args: ['busybox'], stdout: '' },
+  { name: 'the exit code of the command is the exit code of run', args: ['busybox', 'sh', '-c', 'exit 42'], status: 42 },
+  { name: 'an exit code above 128 passes too', args: ['busybox', 'sh', '-c', 'exit 200'], status: 200 },
+  { name: 'death by a signal is 128 plus its number', args: ['busybox', 'sh', '-c', 'sh -c "kill -9 \\$\\$"'], status: 137 },
+  { name: 'options after the image belong to the command', args: ['busybox', 'echo', '--help', '-it', '--rm', '--', 'a', 'a', 'b', 'a'], stdout: '--help -it --rm -- a a b a\n' },
+  { name: 'empty words and spaces survive', args: ['busybox', 'sh', '-c', 'for a; do echo "[$a]"; done', 'x', '', 'a  b', '*'], stdout: '[]\n[a  b]\n[*]\n' },
+  { name: 'a word that is a number stays as typed', args: ['busybox', 'echo', '007', '1e3'], stdout: '007 1e3\n' },
+  { name: '--rm=true is --rm', args: ['--rm=true', 'busybox', 'true'] },
+  { name: 'the working directory is the root by default', args: ['busybox', 'pwd'], stdout: '/\n' },
+  { name: '-w sets the working directory', args: ['-w', '/etc', 'busybox', 'pwd'], stdout: '/etc\n' },
+  { name: '--workdir is made where it is missing', args: ['--workdir=/made/up', 'busybox', 'pwd'], stdout: '/made/up\n' },
+  { name: '-e sets a variable', args: ['-e', 'A=1', '--env', 'B=2=3', 'busybox', 'sh', '-c', 'echo $A $B'], stdout: '1 2=3\n' },
+  { name: '-e NAME takes the caller’s value', args: ['-e', 'FROM_CALLER', 'busybox', 'sh', '-c', 'echo $FROM_CALLER'], stdout: 'mine\n', env: { FROM_CALLER: 'mine' } },
+  { name: 'the caller’s variables stay outside', args: ['busybox', 'env'], stdout: /^(?!.*SECRET_OF_CALLER)/s, env: { SECRET_OF_CALLER: 'x' } },
+  { name: '--env-host lets them in', args: ['--env-host', 'busybox', 'sh', '-c', 'echo $FROM_CALLER'], stdout: 'mine\n', env: { FROM_CALLER: 'mine' } },
+  { name: '--unsetenv removes one', args: ['-e', 'A=1', '--unsetenv', 'A', 'busybox', 'sh', '-c', 'echo [$A]'], stdout: '[]\n' },
+  { name: 'HOME is that of the user in the image', args: ['busybox', 'sh', '-c', 'echo $HOME'], stdout: '/root\n' },
+  { name: 'container= says that this is one', args: ['busybox', 'sh', '-c', 'test -n "$container" && echo yes'], stdout: 'yes\n' },
+  { name: '--entrypoint replaces the image’s', args: ['--entrypoint', 'echo', 'busybox', 'a', 'b'], stdout: 'a b\n' },
+  { name: '--entrypoint takes a JSON list', args: ['--entrypoint', '["echo","one"]', 'busybox', 'two'], stdout: 'one two\n' },
+  { name: 'standard input is closed without -i', args: ['busybox', 'cat'], input: 'lost', stdout: '' },
+  { name: '-i passes standard input', args: ['-i', 'busybox', 'cat'], input: 'kept', stdout: 'kept' },
+  { name: '--hostname names the machine inside', args: ['--hostname', 'boat', 'busybox', 'hostname'], stdout: 'boat\n' },
+  { name: 'the host name is the short id by default', args: ['busybox', 'hostname'], stdout: /^[0-9a-f]{12}\n$/ },
+  { name: '--add-host adds a name', args: ['--add-host', 'shore:192.0.2.7', 'busybox', 'grep', 'shore', '/etc/hosts'], stdout: /^192\.0\.2\.7\s+shore\n$/ },
+  { name: '--dns sets the name server', args: ['--dns', '192.0.2.53', 'busybox', 'cat', '/etc/resolv.conf'], stdout: /^nameserver 192\.0\.2\.53$/m },
+  { name: '--dns-search and --dns-option too', args: ['--dns=192.0.2.53', '--dns-search', 'example.org', '--dns-option', 'ndots:3', 'busybox', 'cat', '/etc/resolv.conf'], stdout: /search example\.org[^]*options ndots:3|options ndots:3[^]*search example\.org/ },
+  { name: '--shm-size sizes /dev/shm', args: ['--shm-size', '32m', 'busybox', 'sh', '-c', 'df -k /dev/shm | tail -1 | awk "{print \\$2}"'], stdout: '32768\n' },
+  { name: '/dev/shm is 64 MB by default', args: ['busybox', 'sh', '-c', 'df -k /dev/shm | tail -1 | awk "{print \\$2}"'], stdout: '65536\n' },
+  { name: '--ulimit limits', args: ['--ulimit', 'nofile=123:456', 'busybox', 'sh', '-c', 'ulimit -n; ulimit -Hn'], stdout: '123\n456\n' },
+  { name: '--sysctl sets', args: ['--sysctl', 'net.ipv4.ip_default_ttl=77', 'busybox', 'cat', '/proc/sys/net/ipv4/ip_default_ttl'], stdout: '77\n' },
+  { name: '--umask sets', args: ['--umask', '0077', 'busybox', 'sh', '-c', 'umask'], stdout: '0077\n' },
+  { name: '--init runs an init as the first process', args: ['--init', 'busybox', 'sh', '-c', 'cat /proc/1/comm; echo $$'], stdout: /^(catatonit|tini|dumb-init|init|podman-init|scull-init)\n(?!1\n)\d+\n$/ },
+  { name: 'the command is process 1 otherwise', args: ['busybox', 'sh', '-c', 'echo $$'], stdout: '1\n' },
+  { name: '--pid host shows the host’s processes', args: ['--pid', 'host', 'busybox', 'sh', '-c', 'test -d /proc/$$ && echo $$'], stdout: /^\d{2,}\n$/ },
+  { name: '--uts host keeps the host’s name', args: ['--uts', 'host', 'busybox', 'hostname'], stdout: readFileSync('/proc/sys/kernel/hostname', 'utf8') },
+  { name: '--timeout ends the container', args: ['--timeout', '1', 'busybox', 'sleep', '30'], status: 137 },
+  { name: '--read-only protects the root', args: ['--read-only', 'busybox', 'sh', '-c', 'touch /x 2>/dev/null; echo $?; touch /tmp/x && echo tmp'], stdout: '1\ntmp\n' },
+  { name: '--read-only-tmpfs=false protects /tmp as well', args: ['--read-only', '--read-only-tmpfs=false', 'busybox', 'sh', '-c', 'touch /tmp/x 2>/dev/null; echo $?'], stdout: '1\n' },
+  { name: '--tmpfs mounts memory', args: ['--tmpfs', '/scratch:size=1m,mode=0700', 'busybox', 'sh', '-c', 'stat -c %a /scratch; df -k /scratch | tail -1 | awk "{print \\$2}"'], stdout: '700\n1024\n' },
+  { name: '--tz sets the time zone', args: ['--tz', 'Etc/GMT-5', 'busybox', 'sh', '-c', 'date +%z 2>/dev/null; echo $TZ; ls /etc/localtime'], stdout: /localtime/ },
+  { name: '--annotation and --label are accepted', args: ['--annotation', 'a=b', '--label', 'c=d', '-l', 'e', 'busybox', 'true'] },
+  { name: '--network none has only the loopback', args: ['--network', 'none', 'busybox', 'ls', '/sys/class/net'], stdout: 'lo\n' },
+  { name: '--log-driver none keeps the output on the terminal', args: ['--log-driver', 'none', 'busybox', 'echo', 'x'], stdout: 'x\n' },
+  { name: '--log-driver passthrough too', args: ['--log-driver', 'passthrough', 'busybox', 'echo', 'x'], stdout: 'x\n' },
+  { name: '--pull never uses what is there', args: ['--pull', 'never', 'busybox', 'true'] },
+  { name: '--platform of this machine is fine', args: ['--platform', `linux/${process.arch === 'arm64' ? 'arm64' : 'amd64'}`, 'busybox', 'true'] },
+  { name: 'a large output arrives whole', args: ['busybox', 'sh', '-c', 'yes 0123456789 | head -n 200000 | md5sum; yes 0123456789 | head -n 200000 | wc -c'], stdout: /2200000\n$/ },
+];
+
+describe('run --rm', () => {
+  test.each(cases)('$name', async ({ args, status = 0, stdout, input, env }) => {
+    const result = await s.scull(['run', '--rm', ...args], { input, env });
+    expect(result).toMatchObject({ status });
+    if (typeof stdout === 'string') expect(result).toMatchObject({ stdout });
+    else if (stdout !== undefined) expect(result.stdout).toMatch(stdout);
+  });
+});
+
+test('standard output and standard error stay apart', async () => {
+  const result = await s.scull(['run', '--rm', 'busybox', 'sh', '-c', 'echo out; echo err >&2']);
+  expect(result).toEqual({ status: 0, stdout: 'out\n', stderr: 'err\n' });
+});
+
+test('two megabytes through standard input and back come out as they went in', async () => {
+  const bytes = Buffer.alloc(2 << 20, 'abcdefghijklmnopqrstuvwxyz\n');
+  const result = await s.scull(['run', '--rm', '-i', 'busybox', 'cat'], { input: bytes });
+  expect(result.status).toBe(0);
+  expect(result.stdout.length).toBe(bytes.length);
+  expect(result.stdout === bytes.toString()).toBe(true);
+});
+
+test('output comes as it is made, not at the end', async () => {
+  const running = s.start(['run', '--rm', '-i', 'busybox', 'sh', '-c', 'echo first; read answer; echo "got $answer"'], { openInput: true });
+  await expect.poll(() => running.stdout(), { timeout: 10_000 }).toBe('first\n');
+  running.child.stdin?.end('reply\n');
+  expect(await running.ended).toMatchObject({ status: 0, stdout: 'first\ngot reply\n' });
+});
+
+test('--env-file reads names and values', async () => {
+  const file = s.file('env', '# comment\nA=one two\n\nB="quoted"\nFROM_CALLER\n');
+  const result = await s.ok(['run', '--rm', '--env-file', file, 'busybox', 'sh', '-c', 'echo "$A|$B|$FROM_CALLER"'], { env: { FROM_CALLER: 'mine' } });
+  expect(result).toBe('one two|"quoted"|mine');
+});
+
+test('run -d prints the id and leaves the container running; its end is recorded', async () => {
+  const id = await s.ok(['run', '-d', '--name', 'bg', 'busybox', 'sh', '-c', 'sleep 0.3; exit 7']);
+  expect(id).toMatch(/^[0-9a-f]{64}$/);
+  expect(await s.ok(['wait', 'bg'])).toBe('7');
+  expect((await s.inspect('bg')).State).toMatchObject({ Status: 'exited', ExitCode: 7, Running: false });
+  await s.ok(['rm', 'bg']);
+});
+
+test('without --rm the container stays and can be looked at', async () => {
+  await s.ok(['run', '--name', 'stays', 'busybox', 'true']);
+  expect(await s.ok(['ps', '-a', '--filter', 'name=stays', '--format', '{{.Names}} {{.State}}'])).toBe('stays exited');
+  await s.ok(['rm', 'stays']);
+  expect(await s.ok(['ps', '-a', '-q', '--filter', 'name=stays'])).toBe('');
+});
+
+test('--rm -d removes the container when it ends', async () => {
+  await s.ok(['run', '-d', '--rm', '--name', 'short', 'busybox', 'sleep', '0.2']);
+  await expect.poll(async () => (await s.scull(['container', 'exists', 'short'])).status, { timeout: 10_000 }).toBe(1);
+});
+
+test('--cidfile holds the id, and an existing file is not overwritten', async () => {
+  const file = `${s.base}/cid`;
+  await s.ok(['run', '--rm', '--cidfile', file, 'busybox', 'true']);
+  expect(readFileSync(file, 'utf8').trim()).toMatch(/^[0-9a-f]{64}$/);
+  await s.fails(['run', '--rm', '--cidfile', file, 'busybox', 'true'], 125, /cid/);
+});
+
+test('the image’s entrypoint, command, variables, user and directory hold', async () => {
+  await s.load({
+    tags: ['settings:1'],
+    layers: [busyboxEntries()],
+    settings: { Entrypoint: ['sh', '-c', 'echo "$0:$*:$GREETING:$(id -un):$(pwd)"'], Cmd: ['zero', 'one'], Env: ['PATH=/bin', 'GREETING=ahoy'], User: 'app', WorkingDir: '/home/app' },
+  });
+  expect(await s.ok(['run', '--rm', 'settings:1'])).toBe('zero:one:ahoy:app:/home/app');
+  expect(await s.ok(['run', '--rm', 'settings:1', 'a', 'b'])).toBe('a:b:ahoy:app:/home/app');
+  expect(await s.ok(['run', '--rm', '--entrypoint', '', 'settings:1', 'echo', 'plain'])).toBe('plain');
+});
+
+test('--rootfs runs a plain directory', async () => {
+  const archive = `${s.base}/rootfs.tar`;
+  await s.ok(['save', '-o', archive, 'busybox']);
+  const root = s.directory('rootfs/bin');
+  const busybox = readFileSync('/bin/busybox');
+  s.file('rootfs/bin/sh', busybox);
+  const { chmodSync } = await import('node:fs');
+  chmodSync(`${root}/sh`, 0o755);
+  const result = await s.scull(['run', '--rm', '--rootfs', `${s.base}/rootfs`, '/bin/sh', '-c', 'echo inside']);
+  expect(result).toMatchObject({ status: 0, stdout: 'inside\n' });
+});
+
+test('a container without network, terminal or log works when the caller has no standard streams', async () => {
+  const { spawnSync } = await import('node:child_process');
+  const { productCommand } = await import('../support/product.ts');
+  const [file, ...words] = productCommand();
+  const quoted = [file, ...words, 'run', '--rm', 'busybox', 'sh', '-c', 'exit 9'].map((word) => `'${word}'`).join(' ');
+  expect(spawnSync('sh', ['-c', `exec ${quoted} <&- >&- 2>&-`], { env: s.env, cwd: s.base }).status).toBe(9);
+});
