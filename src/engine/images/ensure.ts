@@ -1,0 +1,111 @@
+/** Having the image that a container is to be made of: what `--pull` of run, create and build means (podman-run(1)). */
+import { isScullError, ScullError } from '../../host/errors.ts';
+import { formatPlatform, hostPlatform, platformMatches, type Platform } from '../../oci/platform.ts';
+import { LOCAL_REGISTRY } from '../../oci/reference.ts';
+import type { PullPolicy } from '../../spec/container-spec.ts';
+import { lookUpImage, noSuchImage, type FoundImage } from '../../storage/image-lookup.ts';
+import type { ImageRecord } from '../../storage/image-types.ts';
+import type { Engine } from '../engine.ts';
+import { warnOfPlatform } from './platform-warning.ts';
+import type { RegistryChoices } from './pull.ts';
+
+export interface EnsureOptions extends RegistryChoices {
+  /** This machine's unless given. */
+  readonly platform?: Platform | undefined;
+  readonly pull: PullPolicy;
+}
+
+/**
+ * The image that `name` (a name or an id) means under a pull policy:
+ *
+ * - `missing`: the one here; fetched if there is none, or none for the platform asked for
+ * - `always`: fetched, however old the one here is; a failure is an error
+ * - `newer`: fetched if the registry's is another; a failure is a warning as long as there is one here
+ * - `never`: the one here
+ *
+ * An image for another platform than this machine's (or than the one asked for) is handed out with a warning: with
+ * emulation it may run.
+ * @throws ScullError NO_SUCH_IMAGE, AMBIGUOUS, INVALID, CORRUPT, and what {@link pullImage} throws
+ */
+export async function ensureImage(engine: Engine, name: string, options: EnsureOptions): Promise<ImageRecord> {
+  const local = findLocal(engine, name, options.pull);
+  const fits = local !== undefined && (options.platform === undefined || platformMatches(local.image.config, options.platform));
+  if (local !== undefined && fits && usesLocal(local, options.pull)) return checkPlatform(engine, local.image, options.platform);
+  switch (options.pull) {
+    case 'never':
+      throw notHere(name, local, options.platform);
+    case 'newer':
+      return pullNewer(engine, name, fits ? local : undefined, options);
+    default:
+      return pull(engine, name, local, options);
+  }
+}
+
+/** True when what is here will do without asking a registry. An id says exactly what is meant, a registry can't add to it. */
+function usesLocal(local: FoundImage, policy: PullPolicy): boolean {
+  if (policy === 'missing' || policy === 'never') return true;
+  return policy === 'newer' && (local.name === undefined || isMadeHere(local.name));
+}
+
+function findLocal(engine: Engine, name: string, policy: PullPolicy): FoundImage | undefined {
+  try {
+    return lookUpImage(engine.store, name.replace(/^docker:\/\//, ''));
+  } catch (error) {
+    if (isScullError(error, 'NO_SUCH_IMAGE')) return undefined;
+    // A damaged image is fetched anew where that is allowed.
+    if (isScullError(error, 'CORRUPT') && policy !== 'never') {
+      engine.progress({ kind: 'message', level: 'warning', text: `${error.message}; pulling it again` });
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+async function pullNewer(engine: Engine, name: string, local: FoundImage | undefined, options: EnsureOptions): Promise<ImageRecord> {
+  try {
+    return await pull(engine, name, local, options);
+  } catch (error) {
+    if (local === undefined || !isScullError(error)) throw error;
+    engine.progress({ kind: 'message', level: 'warning', text: `${error.message}; the image that is here is used` });
+    return checkPlatform(engine, local.image, options.platform);
+  }
+}
+
+/** Fetches under the name by which the image is known here, so that `app` means the same image before and after. */
+async function pull(engine: Engine, name: string, local: FoundImage | undefined, options: EnsureOptions): Promise<ImageRecord> {
+  const { pullImage } = await import('./pull.ts');
+  const customPlatform = options.platform !== undefined;
+  if (local === undefined && isWholeId(name)) throw noSuchImage(name);
+  if (local === undefined || customPlatform) return pullImage(engine, name, options);
+  if (local.name === undefined) {
+    throw new ScullError('INVALID', `${JSON.stringify(name)} is an image id, and a registry can only be asked for names`, { hint: 'give the name, or leave out --pull=always' });
+  }
+  if (isMadeHere(local.name)) {
+    throw new ScullError('INVALID', `${JSON.stringify(name)} is ${local.name}, which was made here: there is no registry to pull it from`, { hint: 'leave out --pull=always, or give a name with its registry' });
+  }
+  return pullImage(engine, local.name, options);
+}
+
+function isWholeId(name: string): boolean {
+  return /^(?:sha256:)?[0-9a-f]{64}$/.test(name);
+}
+
+function isMadeHere(name: string): boolean {
+  return name.startsWith(`${LOCAL_REGISTRY}/`);
+}
+
+function notHere(name: string, local: FoundImage | undefined, platform: Platform | undefined): ScullError {
+  if (local === undefined || platform === undefined) {
+    const { message } = noSuchImage(name);
+    return new ScullError('NO_SUCH_IMAGE', `${message}, and --pull=never forbids to fetch it`, { hint: `fetch it with \`scull pull\`` });
+  }
+  return new ScullError('NO_SUCH_IMAGE', `${JSON.stringify(name)} is here for ${formatPlatform(local.image.config)} only, not for ${formatPlatform(platform)}`, {
+    hint: 'leave out --pull=never to fetch the other one',
+  });
+}
+
+/** Pulling warns by itself; this is for what was here. */
+function checkPlatform(engine: Engine, image: ImageRecord, platform: Platform | undefined): ImageRecord {
+  warnOfPlatform(engine, image, platform ?? hostPlatform());
+  return image;
+}
