@@ -17,6 +17,14 @@ type Loader = () => Promise<{ readonly default: CommandClass }>;
 /** Own words → module. Keep sorted. */
 export const COMMANDS: Readonly<Record<string, Loader>> = {
   completion: () => import('../commands/completion.ts'),
+  'container exists': () => import('../commands/container/exists.ts'),
+  'container kill': () => import('../commands/container/kill.ts'),
+  'container pause': () => import('../commands/container/pause.ts'),
+  'container rename': () => import('../commands/container/rename.ts'),
+  'container rm': () => import('../commands/container/rm.ts'),
+  'container stop': () => import('../commands/container/stop.ts'),
+  'container unpause': () => import('../commands/container/unpause.ts'),
+  'container wait': () => import('../commands/container/wait.ts'),
 };
 
 /** Other spellings → own words. A spelling whose command is not in COMMANDS yet does not exist. */
