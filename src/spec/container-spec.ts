@@ -115,6 +115,8 @@ export interface VolumeMount extends MountCommon {
   /** Fill an empty new volume from the image (nocopy clears it). */
   readonly copy: boolean;
   readonly chown: boolean;
+  /** nocreate: the volume must be there already. */
+  readonly mustExist?: boolean;
 }
 
 export interface TmpfsMount extends MountCommon {

@@ -21,7 +21,9 @@ export function processLimits(ulimits: readonly UlimitSpec[], callers: HostFacts
   if (ulimits.some((limit) => limit.name === 'host')) return [];
   const limits = new Map<string, Rlimit>();
   for (const name of ['nofile', 'nproc']) {
-    const most = Math.min(DEFAULT_LIMIT, callers[name]?.hard ?? DEFAULT_LIMIT);
+    const caller = callers[name];
+    if (caller === undefined) continue;
+    const most = Math.min(DEFAULT_LIMIT, caller.hard);
     limits.set(name, rlimit(name, most, most));
   }
   for (const { name, soft, hard } of ulimits) {
