@@ -11,6 +11,8 @@ export interface Worker {
 
 /** Name → module. Add yours; keep sorted. */
 export const WORKERS: Readonly<Record<string, () => Promise<Worker>>> = {
+  unpack: () => import('../storage/layers/unpack-worker.ts'),
+  'vfs-copy': () => import('../storage/drivers/vfs-worker.ts'),
 };
 
 /** @throws ScullError USAGE for a worker that does not exist */

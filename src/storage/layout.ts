@@ -25,6 +25,8 @@ export interface StoreLayout {
   readonly staging: string;
   readonly trash: string;
   readonly locks: string;
+  /** Which storage driver works here, found out by trying. */
+  readonly driverFile: string;
   blob(digest: Digest): string;
   /** `id` is the hex of a layer's chain id. */
   layer(id: string): LayerPaths;
@@ -102,6 +104,7 @@ export function storeLayout(root: string, runRoot: string): StoreLayout {
     staging,
     trash: join(staging, 'trash'),
     locks: join(root, 'locks'),
+    driverFile: join(root, 'driver.json'),
     blob: (digest) => join(images, 'blobs', digestAlgorithm(digest), digestHex(digest)),
     layer: (id) => {
       const directory = join(layers, id);

@@ -1,0 +1,137 @@
+/*
+ * scull-layer: what unpacking a layer needs and JavaScript cannot do: whiteout devices, FIFOs, extended attributes and
+ * times to the nanosecond. Reads commands as NUL-terminated words from standard input and carries them out below the
+ * working directory:
+ *
+ *   w PATH                       a whiteout: character device 0:0
+ *   p PATH MODE UID GID          a FIFO; mode in octal, ids as inside the user namespace
+ *   x PATH NAME HEX              set an extended attribute
+ *   t PATH SECONDS NANOSECONDS   set the modification time
+ *
+ * A command that fails prints "INDEX ERRNO\n" (its number, from 0) and does not stop the others. Parents of a path are
+ * opened by the kernel below the working directory and through no symbolic link (openat2(2), RESOLVE_BENEATH and
+ * RESOLVE_NO_SYMLINKS), the last part is never followed: what an archive made cannot lead elsewhere (CVE-2021-32760).
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#ifndef SYS_openat2
+#define SYS_openat2 437
+#endif
+
+/* The parent of the last command: commands come grouped by directory. */
+static char *parent_path;
+static int parent_fd = -1;
+
+/* Opens the parent of `path` and points *name at its last part. */
+static int open_parent(char *path, char **name)
+{
+	char *slash = strrchr(path, '/');
+	const char *directory = slash == NULL ? "." : path;
+	*name = slash == NULL ? path : slash + 1;
+	if (slash != NULL)
+		*slash = '\0';
+	if (parent_fd < 0 || strcmp(parent_path, directory) != 0) {
+		struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
+		if (parent_fd >= 0)
+			close(parent_fd);
+		free(parent_path);
+		parent_path = strdup(directory);
+		parent_fd = parent_path == NULL ? -1 : (int)syscall(SYS_openat2, AT_FDCWD, directory, &how, sizeof how);
+	}
+	return parent_fd;
+}
+
+static int set_xattr(int parent, const char *name, const char *attribute, const char *hex)
+{
+	/* There is no setxattrat(2) before Linux 6.13; the parent's descriptor stands in for a path that could be swapped. */
+	char path[64 + 256];
+	size_t length = strlen(hex) / 2;
+	unsigned char *value = malloc(length + 1);
+	int result;
+	if (value == NULL)
+		return -1;
+	for (size_t i = 0; i < length; i++) {
+		unsigned byte = 0;
+		sscanf(hex + 2 * i, "%2x", &byte);
+		value[i] = (unsigned char)byte;
+	}
+	snprintf(path, sizeof path, "/proc/self/fd/%d/%s", parent, name);
+	result = lsetxattr(path, attribute, value, length, 0);
+	free(value);
+	return result;
+}
+
+static int make_fifo(int parent, const char *name, const char *mode, const char *uid, const char *gid)
+{
+	if (mkfifoat(parent, name, 0600) < 0)
+		return -1;
+	if (fchownat(parent, name, (uid_t)strtoul(uid, NULL, 10), (gid_t)strtoul(gid, NULL, 10), AT_SYMLINK_NOFOLLOW) < 0)
+		return -1;
+	return fchmodat(parent, name, (mode_t)strtoul(mode, NULL, 8), 0);
+}
+
+static int set_time(int parent, const char *name, const char *seconds, const char *nanoseconds)
+{
+	struct timespec times[2] = {{.tv_sec = strtoll(seconds, NULL, 10), .tv_nsec = strtol(nanoseconds, NULL, 10)}};
+	times[1] = times[0];
+	return utimensat(parent, name, times, AT_SYMLINK_NOFOLLOW);
+}
+
+static char *read_word(void)
+{
+	char *word = NULL;
+	size_t room = 0;
+	ssize_t length = getdelim(&word, &room, '\0', stdin);
+	if (length > 0 && word[length - 1] == '\0')
+		return word;
+	free(word);
+	return NULL;
+}
+
+int main(void)
+{
+	umask(0);
+	for (long index = 0;; index++) {
+		char *words[5] = {NULL}, *name;
+		int count = 0, wanted = 0, result = -1;
+		words[count++] = read_word();
+		if (words[0] == NULL)
+			return ferror(stdin) ? 1 : 0;
+		switch (words[0][0]) {
+		case 'w': wanted = 2; break;
+		case 'p': wanted = 5; break;
+		case 'x':
+		case 't': wanted = 4; break;
+		default: return 2;
+		}
+		while (count < wanted) {
+			words[count] = read_word();
+			if (words[count++] == NULL)
+				return 2;
+		}
+		int parent = open_parent(words[1], &name);
+		if (parent >= 0) {
+			switch (words[0][0]) {
+			case 'w': result = mknodat(parent, name, S_IFCHR, makedev(0, 0)); break;
+			case 'p': result = make_fifo(parent, name, words[2], words[3], words[4]); break;
+			case 'x': result = set_xattr(parent, name, words[2], words[3]); break;
+			case 't': result = set_time(parent, name, words[2], words[3]); break;
+			}
+		}
+		if (result < 0)
+			printf("%ld %d\n", index, errno);
+		for (int i = 0; i < count; i++)
+			free(words[i]);
+	}
+}

@@ -1,0 +1,64 @@
+/** Layers that are in the store. Reads take no lock; a layer exists when its directory does (it is renamed there complete). */
+import { accessSync, readdirSync } from 'node:fs';
+import { errnoOf, ScullError } from '../../host/errors.ts';
+import { digestHex, isDigest, type Digest } from '../../oci/digest.ts';
+import type { LayerPaths } from '../layout.ts';
+import { moveToTrash, removeOwnedTree } from '../staging.ts';
+import type { Store } from '../store.ts';
+import { removeLink } from './links.ts';
+import { readLayerRecord, type LayerRecord } from './record.ts';
+
+export function layerPaths(store: Store, chainId: Digest): LayerPaths {
+  return store.layout.layer(digestHex(chainId));
+}
+
+export function layerExists(store: Store, chainId: Digest): boolean {
+  try {
+    accessSync(layerPaths(store, chainId).record);
+    return true;
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === 'ENOENT' || errno === 'ENOTDIR') return false;
+    throw error;
+  }
+}
+
+/** @throws ScullError CORRUPT when the record is missing or damaged */
+export function readLayer(store: Store, chainId: Digest): LayerRecord {
+  const path = layerPaths(store, chainId).record;
+  const record = readLayerRecord(path);
+  if (record !== undefined) return record;
+  throw new ScullError('CORRUPT', `layer ${chainId} is not in the store: ${path} is missing`, { hint: 'pull or load the image again' });
+}
+
+/** Bytes of the unpacked files, or undefined where the layer is not there. */
+export function layerSize(store: Store, chainId: Digest): number | undefined {
+  return readLayerRecord(layerPaths(store, chainId).record)?.size;
+}
+
+/** Chain ids of all layers, sorted. */
+export function listLayers(store: Store): Digest[] {
+  let names: string[];
+  try {
+    names = readdirSync(store.layout.layers);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return [];
+    throw error;
+  }
+  const ids: Digest[] = [];
+  for (const name of names.sort()) {
+    const id = `${name.length === 128 ? 'sha512' : 'sha256'}:${name}`;
+    if (isDigest(id)) ids.push(id);
+  }
+  return ids;
+}
+
+/**
+ * Removes a layer: from the rename on it does not exist, also when deleting is cut short. That nobody needs it any more
+ * is the caller's to know. Nothing there is fine.
+ */
+export async function removeLayer(store: Store, chainId: Digest): Promise<void> {
+  const trash = moveToTrash(store, layerPaths(store, chainId).directory);
+  removeLink(store, chainId);
+  if (trash !== undefined) await removeOwnedTree(trash);
+}

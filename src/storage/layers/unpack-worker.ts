@@ -1,0 +1,216 @@
+/**
+ * The process that unpacks one layer: `scull __worker unpack JOB`, started by unpack.ts as root of a user + mount
+ * namespace in which nothing but the staging directory can be written. The compressed layer is its standard input; on
+ * standard output it tells, one JSON value a line, how far it is and how it ended ({@link WorkerMessage}).
+ */
+import { createHash } from 'node:crypto';
+import { createReadStream, mkdirSync, readSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { errnoOf, isScullError, ScullError, type ErrorCode } from '../../host/errors.ts';
+import { explainWriteFailure, writeAllSync, writeJsonAtomic } from '../../host/files.ts';
+import { digestAlgorithm, parseDigest, type Digest } from '../../oci/digest.ts';
+import { detectCompression, inflater, MAGIC_LENGTH } from './decompress.ts';
+import { LayerExtractor, type UnpackLimits } from './extract.ts';
+import { LowerLayers } from './lower.ts';
+import { applyMarks, planMarks, planTimes } from './marks.ts';
+import { mappedIds } from './owners.ts';
+import { LAYER_FORMAT, type LayerRecord } from './record.ts';
+import { TarReader } from './tar/reader.ts';
+import { directories } from './tree.ts';
+
+/** What the worker is told, as JSON in its one argument. */
+export interface UnpackJob {
+  /** Empty; gets `diff/` and `layer.json`. */
+  readonly staging: string;
+  readonly chainId: Digest;
+  readonly diffId: Digest;
+  readonly parent: Digest | null;
+  readonly link: string;
+  readonly compressedSize: number;
+  /** `diff` directories of the layers below, lowest first. */
+  readonly lower: readonly string[];
+  readonly limits: UnpackLimits;
+}
+
+export type WorkerMessage =
+  /** Compressed bytes taken so far. */
+  | { readonly kind: 'progress'; readonly bytes: number }
+  /** The layers below are needed now; one byte on descriptor 3 says that they are there. */
+  | { readonly kind: 'waiting' }
+  | { readonly kind: 'done'; readonly record: LayerRecord }
+  | { readonly kind: 'error'; readonly code: ErrorCode; readonly message: string; readonly hint?: string | undefined; readonly detail?: string | undefined }
+  /** Not the archive's fault. */
+  | { readonly kind: 'bug'; readonly stack: string };
+
+const REPORT_EVERY = 4 * 1024 * 1024;
+
+/** @returns 0, or 1 after an error message */
+export async function main(args: string[]): Promise<number> {
+  const job = JSON.parse(args[0] ?? '') as UnpackJob;
+  try {
+    const compressed = createReadStream('', { fd: 0, autoClose: false, highWaterMark: 256 * 1024 });
+    const record = await unpackInto(job, compressed, { progress: (bytes) => say({ kind: 'progress', bytes }), lowerReady });
+    say({ kind: 'done', record });
+    return 0;
+  } catch (error) {
+    say(describeFailure(error, job));
+    return 1;
+  }
+}
+
+export interface UnpackEvents {
+  /** Compressed bytes taken so far. */
+  progress(bytes: number): void;
+  /** Returns when the layers below are complete. Called only if this layer depends on them. */
+  lowerReady(): void;
+}
+
+/**
+ * Unpacks a compressed layer into `job.staging`. Changes the working directory and the umask of the process.
+ * @throws ScullError INVALID, CORRUPT (wrong digest), UNSUPPORTED, NO_SPACE
+ */
+export async function unpackInto(job: UnpackJob, compressed: Readable, events: UnpackEvents): Promise<LayerRecord> {
+  process.umask(0);
+  const diff = join(job.staging, 'diff');
+  mkdirSync(diff, 0o700);
+  process.chdir(diff); // short paths: the store may lie deep
+  const layer = new LayerExtractor('.', mappedIds(), job.limits);
+  const archiveSize = await extract(compressed, layer, job.diffId, events.progress);
+  if (needsLower(layer)) events.lowerReady();
+  const lower = new LowerLayers(job.lower);
+  const planned = planMarks(layer, lower);
+  const lostXattrs = await applyMarks(diff, planned.marks);
+  layer.finishDirectories((path) => lower.attributes(path));
+  await applyMarks(diff, planTimes(layer, planned));
+  const record: LayerRecord = {
+    format: LAYER_FORMAT,
+    chainId: job.chainId,
+    diffId: job.diffId,
+    parent: job.parent,
+    link: job.link,
+    compressedSize: job.compressedSize,
+    archiveSize,
+    size: layer.counts.bytes,
+    entries: layer.counts.entries,
+    files: layer.counts.files,
+    directories: layer.counts.directories,
+    opaque: planned.opaque,
+    whiteouts: planned.whiteouts,
+    skippedDevices: layer.skippedDevices.slice(0, 100),
+    lostXattrs: lostXattrs.slice(0, 100),
+    ownersSquashed: layer.squashed,
+    unpacked: new Date().toISOString(),
+  };
+  writeJsonAtomic(join(job.staging, 'layer.json'), record, { durable: false }); // unpack.ts flushes the whole directory
+  return record;
+}
+
+/** True when what is below decides what has to be made: it has directories that are not described, or it hides something. */
+function needsLower(layer: LayerExtractor): boolean {
+  if (layer.root.opaque || layer.skippedDevices.length > 0) return true;
+  for (const node of directories(layer.root)) if (node.attributes === undefined || node.whiteouts !== undefined) return true;
+  return false;
+}
+
+function lowerReady(): void {
+  say({ kind: 'waiting' });
+  const answer = Buffer.alloc(1);
+  for (;;) {
+    try {
+      if (readSync(3, answer, 0, 1, null) === 1) return;
+      throw new ScullError('INTERRUPTED', 'the process that wanted this layer has ended');
+    } catch (error) {
+      if (errnoOf(error) !== 'EAGAIN') throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+    }
+  }
+}
+
+/** @returns bytes of the uncompressed archive */
+async function extract(compressed: Readable, layer: LayerExtractor, diffId: Digest, progress: (bytes: number) => void): Promise<number> {
+  const hash = createHash(digestAlgorithm(diffId));
+  const reader = new TarReader(layer);
+  let size = 0;
+  try {
+    for await (const chunk of inflate(compressed, progress)) {
+      size += chunk.length;
+      hash.update(chunk);
+      reader.feed(chunk);
+    }
+    reader.finish();
+  } finally {
+    layer.abort();
+  }
+  const actual = parseDigest(`${digestAlgorithm(diffId)}:${hash.digest('hex')}`);
+  if (actual !== diffId) {
+    throw new ScullError('CORRUPT', `its content has the digest ${actual}, not ${diffId} as the image says`, { hint: 'pull the image again; if it stays so, the image itself is wrong' });
+  }
+  return size;
+}
+
+async function* inflate(compressed: Readable, progress: (bytes: number) => void): AsyncGenerator<Buffer> {
+  const source = counted(compressed, progress);
+  // Enough of the beginning to tell the compression.
+  let start: Buffer = Buffer.alloc(0);
+  while (start.length < MAGIC_LENGTH) {
+    const { value, done } = await source.next();
+    if (done === true) break;
+    start = start.length === 0 ? value : Buffer.concat([start, value]);
+  }
+  const transform = await inflater(detectCompression(start));
+  if (transform === undefined) {
+    if (start.length > 0) yield start;
+    yield* source;
+    return;
+  }
+  // Inflating runs on a thread of the pool while this one writes files.
+  const { Readable: ReadableStream } = await import('node:stream');
+  const all = ReadableStream.from(prepend(start, source), { objectMode: false, highWaterMark: 512 * 1024 });
+  all.on('error', (error) => transform.destroy(error));
+  all.pipe(transform);
+  yield* transform as AsyncIterable<Buffer>;
+}
+
+async function* prepend(first: Buffer, rest: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  yield first;
+  yield* rest;
+}
+
+async function* counted(stream: Readable, progress: (bytes: number) => void): AsyncGenerator<Buffer, undefined> {
+  let bytes = 0;
+  let reported = 0;
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes - reported >= REPORT_EVERY) {
+      reported = bytes;
+      progress(bytes);
+    }
+    yield chunk;
+  }
+  progress(bytes);
+  return undefined;
+}
+
+function say(message: WorkerMessage): void {
+  writeAllSync(1, `${JSON.stringify(message)}\n`);
+}
+
+function describeFailure(failure: unknown, job: UnpackJob): WorkerMessage {
+  const error = explainWriteFailure(isInflateError(failure) ? damagedStream(failure) : failure, job.staging);
+  if (isScullError(error)) return { kind: 'error', code: error.code, message: error.message, hint: error.hint, detail: error.detail };
+  const errno = errnoOf(error);
+  if (errno !== undefined) return { kind: 'error', code: 'TOOL_FAILED', message: (error as Error).message };
+  return { kind: 'bug', stack: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+}
+
+/** zlib's own errors: Z_DATA_ERROR, Z_BUF_ERROR (cut short), ZSTD_error_… */
+function isInflateError(error: unknown): error is Error & { code: string } {
+  const code = (error as { code?: unknown } | undefined)?.code;
+  return typeof code === 'string' && /^(Z_|ZSTD_|ERR_ZSTD|ERR_ZLIB)/.test(code);
+}
+
+function damagedStream(error: Error & { code: string }): ScullError {
+  const what = error.code === 'Z_BUF_ERROR' ? 'the compressed data ends too early' : `the compressed data is damaged: ${error.message}`;
+  return new ScullError('INVALID', what, { cause: error });
+}

@@ -1,0 +1,265 @@
+/**
+ * Layers come into the store here. The work is done by a process of its own (unpack-worker.ts) in a user + mount
+ * namespace; this side feeds it, listens, flushes, and makes the result visible by one rename.
+ */
+import { closeSync, openSync, readSync, renameSync } from 'node:fs';
+import type { Readable, Writable } from 'node:stream';
+import { errnoOf, ScullError } from '../../host/errors.ts';
+import { ensurePrivateDirectory, explainWriteFailure, syncDirectory } from '../../host/files.ts';
+import { exitStatus, explainSpawnFailure, runOrThrow, start } from '../../host/process.ts';
+import type { Progress } from '../../host/progress.ts';
+import { selfCommand } from '../../host/self.ts';
+import { digestHex, type Digest } from '../../oci/digest.ts';
+import { launchFailure, startInUserNamespace } from '../../userns/launch.ts';
+import type { LayerRef } from '../image-types.ts';
+import { createStaging, sweepStaging, type Staging } from '../staging.ts';
+import type { Store } from '../store.ts';
+import { detectCompression, inflatingProgram, MAGIC_LENGTH } from './decompress.ts';
+import { DEFAULT_LIMITS, type UnpackLimits } from './extract.ts';
+import { linkOf, shortName } from './links.ts';
+import type { LayerRecord } from './record.ts';
+import { layerExists } from './store.ts';
+import type { UnpackJob, WorkerMessage } from './unpack-worker.ts';
+
+export interface UnpackRequest {
+  readonly layer: LayerRef;
+  /** Chain ids of the layers below, lowest first; they must be in the store. */
+  readonly parents: readonly Digest[];
+  /** The layer's blob, as a stream or (faster) as a file. Its own digest is for the caller to check. */
+  readonly compressed: Readable | { readonly file: string };
+  readonly progress: Progress;
+  readonly limits?: Partial<UnpackLimits>;
+}
+
+export interface UnpackResult {
+  readonly entries: number;
+  /** Sum of file lengths. */
+  readonly bytes: number;
+}
+
+/**
+ * Unpacks one layer into the store. Several layers of an image may be unpacked at once by the same process: each waits
+ * for those below it where it depends on them.
+ * @throws ScullError INVALID (a damaged or hostile archive, owners that are not mapped), CORRUPT (another content than
+ *   the image says), NO_SPACE, UNSUPPORTED; nothing is left in the store then
+ */
+export function unpackLayer(store: Store, request: UnpackRequest): Promise<UnpackResult> {
+  const key = underWayKey(store, request.layer.chainId);
+  const work = unpackAndAdmit(store, request);
+  underWay.set(key, work);
+  failures.delete(key);
+  const forget = (): void => {
+    if (underWay.get(key) === work) underWay.delete(key);
+  };
+  work.then(forget, (error: unknown) => {
+    failures.set(key, error);
+    forget();
+  });
+  return work;
+}
+
+async function unpackAndAdmit(store: Store, request: UnpackRequest): Promise<UnpackResult> {
+  await sweepStaging(store);
+  const staging = createStaging(store);
+  try {
+    const record = await runWorker(store, staging, request);
+    warn(record, request.progress);
+    await flushStore(store);
+    admit(store, staging, request.layer.chainId);
+    return { entries: record.entries, bytes: record.size };
+  } finally {
+    await staging.remove();
+  }
+}
+
+export { layerExists, layerSize } from './store.ts';
+
+/** What this process is unpacking, and what failed. */
+const underWay = new Map<string, Promise<unknown>>();
+const failures = new Map<string, unknown>();
+
+function underWayKey(store: Store, chainId: Digest): string {
+  return `${store.layout.root}\0${chainId}`;
+}
+
+/** Milliseconds to wait for a layer that nobody here is unpacking: another caller may be about to. */
+const PATIENCE = 60_000;
+
+/** @throws ScullError when a layer below failed or does not come */
+async function layersBelow(store: Store, parents: readonly Digest[]): Promise<void> {
+  let hopeUntil = Date.now() + PATIENCE;
+  for (;;) {
+    const missing = parents.filter((parent) => !layerExists(store, parent));
+    if (missing.length === 0) return;
+    const working: Promise<unknown>[] = [];
+    for (const parent of missing) {
+      const key = underWayKey(store, parent);
+      const work = underWay.get(key);
+      if (work !== undefined) working.push(work);
+      else if (failures.has(key)) throw new ScullError('CORRUPT', `the layer below, ${parent}, could not be unpacked`, { cause: failures.get(key) });
+    }
+    if (working.length > 0) {
+      await Promise.race(working.map((work) => work.catch(() => undefined)));
+      hopeUntil = Date.now() + PATIENCE;
+    } else if (Date.now() > hopeUntil) {
+      throw new ScullError('CORRUPT', `the layer below, ${String(missing[0])}, is not in the store`, { hint: 'pull or load the image again' });
+    } else await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+let flushing: Promise<unknown> | undefined;
+let nextFlush: Promise<unknown> | undefined;
+
+/**
+ * Flushes everything written to the store's file system, syncfs(2): once per layer, not per file. Layers that are ready
+ * while a flush runs share the next one.
+ */
+async function flushStore(store: Store): Promise<void> {
+  if (flushing !== undefined) {
+    nextFlush ??= flushing.catch(() => undefined).then(() => {
+      nextFlush = undefined;
+      return beginFlush(store);
+    });
+    await nextFlush;
+  } else await beginFlush(store);
+}
+
+function beginFlush(store: Store): Promise<unknown> {
+  const work = runOrThrow('sync', ['-f', store.layout.root]).finally(() => {
+    if (flushing === work) flushing = undefined;
+  });
+  flushing = work;
+  return work;
+}
+
+function admit(store: Store, staging: Staging, chainId: Digest): void {
+  const place = store.layout.layer(digestHex(chainId));
+  ensurePrivateDirectory(store.layout.layers);
+  try {
+    renameSync(staging.path('layer'), place.directory);
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno !== 'ENOTEMPTY' && errno !== 'EEXIST') throw explainWriteFailure(error, place.directory);
+  }
+  linkOf(store, chainId);
+  syncDirectory(store.layout.layers);
+}
+
+async function runWorker(store: Store, staging: Staging, request: UnpackRequest): Promise<LayerRecord> {
+  const { layer } = request;
+  const place = staging.path('layer');
+  ensurePrivateDirectory(place);
+  const job: UnpackJob = {
+    staging: place,
+    chainId: layer.chainId,
+    diffId: layer.diffId,
+    parent: request.parents.at(-1) ?? null,
+    link: shortName(digestHex(layer.chainId)),
+    compressedSize: layer.descriptor.size,
+    lower: request.parents.map((parent) => store.layout.layer(digestHex(parent)).diff),
+    limits: { ...DEFAULT_LIMITS, ...request.limits },
+  };
+  const input = await workerInput(request.compressed);
+  const self = selfCommand('__worker', 'unpack', JSON.stringify(job));
+  const child = startInUserNamespace(self.file, self.args, { stdio: [input.stdio, 'pipe', 'pipe', 'pipe'], keepFds: [3], readOnlyExcept: [place] });
+  input.started();
+  const go = child.stdio[3] as Writable;
+  go.on('error', () => undefined); // it ended early and has said why
+  return new Promise((resolve, reject) => {
+    let outcome: LayerRecord | ScullError | Error | undefined;
+    let inputFailure: unknown;
+    let stderr = '';
+    const onLine = (line: string): void => {
+      const message = JSON.parse(line) as WorkerMessage;
+      switch (message.kind) {
+        case 'progress':
+          request.progress({ kind: 'bytes', id: layer.descriptor.digest, phase: 'unpack', done: message.bytes, total: layer.descriptor.size });
+          break;
+        case 'waiting':
+          layersBelow(store, request.parents).then(
+            () => go.end('g'),
+            (error: Error) => {
+              outcome = error;
+              child.kill('SIGKILL');
+            },
+          );
+          break;
+        case 'done':
+          outcome = message.record;
+          break;
+        case 'error':
+          outcome = new ScullError(message.code, `layer ${layer.descriptor.digest}: ${message.message}`, { hint: message.hint, detail: message.detail });
+          break;
+        case 'bug':
+          outcome = new Error(`unpacking layer ${layer.descriptor.digest} failed: ${message.stack}`);
+      }
+    };
+    let pending = '';
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      const lines = (pending + text).split('\n');
+      pending = lines.pop() ?? '';
+      for (const line of lines) onLine(line);
+    });
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr = (stderr + text).slice(-4000)));
+    if (input.stream !== undefined && child.stdin !== null) {
+      const stdin = child.stdin;
+      stdin.on('error', () => undefined); // it ended early and has said why
+      input.stream.once('error', (error) => {
+        inputFailure = error;
+        child.kill('SIGKILL');
+      });
+      input.stream.pipe(stdin);
+      child.once('close', () => input.stream?.unpipe(stdin).destroy());
+    }
+    child.once('error', (error) => reject(explainSpawnFailure(self.file, error)));
+    child.once('close', (code, signal) => {
+      const status = exitStatus(code, signal);
+      if (inputFailure !== undefined) reject(inputFailure);
+      else if (outcome !== undefined && !(outcome instanceof Error) && status === 0) resolve(outcome);
+      else if (outcome instanceof Error) reject(outcome);
+      else reject(launchFailure(status, stderr) ?? endedEarly(layer, status, stderr));
+    });
+  });
+}
+
+function endedEarly(layer: LayerRef, status: number, stderr: string): ScullError {
+  return new ScullError('TOOL_FAILED', `unpacking layer ${layer.descriptor.digest} ended with status ${status}`, {
+    detail: stderr.trim(),
+    ...(status === 137 ? { hint: 'it was killed: was the memory used up?' } : {}),
+  });
+}
+
+interface WorkerInput {
+  readonly stdio: 'pipe' | number;
+  readonly stream?: Readable;
+  /** The worker has the descriptor now. */
+  started(): void;
+}
+
+/** Where the worker reads from: the file itself, or a pipe; through a program where node:zlib can't inflate it. */
+async function workerInput(compressed: UnpackRequest['compressed']): Promise<WorkerInput> {
+  if (!('file' in compressed)) return { stdio: 'pipe', stream: compressed, started: () => undefined };
+  const fd = openSync(compressed.file, 'r');
+  const program = inflatingProgram(detectCompression(readStart(fd)));
+  if (program === undefined) return { stdio: fd, started: () => closeSync(fd) };
+  const [file, ...args] = program as [string, ...string[]];
+  const child = start(file, args, { stdio: [fd, 'pipe', 'ignore'] });
+  closeSync(fd);
+  const stream = child.stdout as Readable;
+  child.once('error', (error) => stream.destroy(explainSpawnFailure(file, error)));
+  return { stdio: 'pipe', stream, started: () => undefined };
+}
+
+function readStart(fd: number): Buffer {
+  const start = Buffer.alloc(MAGIC_LENGTH);
+  return start.subarray(0, readSync(fd, start, 0, MAGIC_LENGTH, 0));
+}
+
+/** What the user should know about a layer that is not quite what the archive held. */
+function warn(record: LayerRecord, progress: Progress): void {
+  const message = (text: string): void => progress({ kind: 'message', level: 'warning', text: `layer ${record.diffId.slice(7, 19)}: ${text}` });
+  if (record.ownersSquashed) message('all files belong to root, because only one id is mapped (see `scull doctor`)');
+  const devices = record.skippedDevices.filter((path) => !path.startsWith('dev/')); // /dev is always made anew
+  if (devices.length > 0) message(`left out ${devices.length} device files, which only root can make: ${devices.slice(0, 3).join(', ')}`);
+  if (record.lostXattrs.length > 0) message(`the file system does not take ${record.lostXattrs.length} extended attributes: ${record.lostXattrs[0] ?? ''}`);
+}
