@@ -1,0 +1,29 @@
+/** Finding an image by what a person types. */
+import { isScullError } from '../../host/errors.ts';
+import { lookUpImage, type FoundImage } from '../../storage/image-lookup.ts';
+import type { ImageRecord } from '../../storage/image-types.ts';
+import type { Engine } from '../engine.ts';
+
+/**
+ * The image called `nameOrId`: a name (short, full, with tag or digest), or an image id or the beginning of one.
+ * @throws ScullError NO_SUCH_IMAGE, AMBIGUOUS, INVALID, CORRUPT
+ */
+export function findImage(engine: Engine, nameOrId: string): ImageRecord {
+  return lookUpImage(engine.store, nameOrId).image;
+}
+
+/** Like {@link findImage}, with the full name that was meant; undefined when it was found by its id. */
+export function findNamedImage(engine: Engine, nameOrId: string): FoundImage {
+  return lookUpImage(engine.store, nameOrId);
+}
+
+/** @throws ScullError for anything but an image that is not there */
+export function imageExists(engine: Engine, nameOrId: string): boolean {
+  try {
+    lookUpImage(engine.store, nameOrId);
+    return true;
+  } catch (error) {
+    if (isScullError(error, 'NO_SUCH_IMAGE')) return false;
+    throw error;
+  }
+}

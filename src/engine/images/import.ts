@@ -1,0 +1,96 @@
+/** Making an image of one layer from the tar of a root file system. */
+import { createReadStream, openSync } from 'node:fs';
+import { Readable } from 'node:stream';
+import { errnoOf, ScullError } from '../../host/errors.ts';
+import { ensurePrivateDirectory } from '../../host/files.ts';
+import { MEDIA_TYPES, type ImageConfig } from '../../oci/image.ts';
+import { hostPlatform, normalizePlatform } from '../../oci/platform.ts';
+import { formatReference, localReference } from '../../oci/reference.ts';
+import { admitImage } from '../../storage/admit.ts';
+import { adoptBlob, digestOf } from '../../storage/blobs.ts';
+import type { ImageRecord, ImageSource } from '../../storage/image-types.ts';
+import { openStaged, stageImportedLayer, type StagedBlob } from '../../storage/import-layer.ts';
+import { createStaging, sweepStaging } from '../../storage/staging.ts';
+import type { Engine } from '../engine.ts';
+import { applyChanges } from './changes.ts';
+
+export interface ImportOptions {
+  /** Name for the image; a short one becomes `localhost/…`. */
+  readonly name?: string | undefined;
+  /** Containerfile instructions, see changes.ts. */
+  readonly changes?: readonly string[];
+  /** For the image's history. */
+  readonly message?: string | undefined;
+  readonly os?: string | undefined;
+  readonly architecture?: string | undefined;
+  readonly variant?: string | undefined;
+  /** When the image was made; now unless given. */
+  readonly created?: Date;
+}
+
+/**
+ * Imports a tar (plain, gzip, zstd, xz, bzip2) of a root file system.
+ * @param input path of a file, http(s) URL, or a stream
+ * @throws ScullError INVALID for what is not such a tar, a bad name or change; NOT_FOUND; NETWORK
+ */
+export async function importImage(engine: Engine, input: string | Readable, options: ImportOptions = {}): Promise<ImageRecord> {
+  const names = options.name === undefined ? [] : [formatReference(localReference(options.name))];
+  const runtime = applyChanges({}, options.changes ?? []);
+  ensurePrivateDirectory(engine.store.layout.root);
+  await sweepStaging(engine.store);
+  const staging = createStaging(engine.store);
+  try {
+    const label = typeof input === 'string' ? input : '-';
+    const layer = await stageImportedLayer(staging, await openInput(input), typeof input === 'string' ? JSON.stringify(input) : 'the input');
+    adoptBlob(engine.store, staging, layer.file, layer.descriptor.digest);
+    const created = (options.created ?? new Date()).toISOString();
+    const config: ImageConfig = {
+      created,
+      ...normalizePlatform({
+        os: options.os ?? 'linux',
+        architecture: options.architecture ?? hostPlatform().architecture,
+        ...(options.variant === undefined ? {} : { variant: options.variant }),
+      }),
+      config: runtime,
+      rootfs: { type: 'layers', diff_ids: [layer.diffId] },
+      history: [{ created, created_by: '/bin/sh -c #(nop) ADD file in /', comment: options.message ?? `Imported from ${label}` }],
+    };
+    return await admitImage(engine.store, await sourceOf(config, layer), { names, progress: engine.progress });
+  } finally {
+    await staging.remove();
+  }
+}
+
+async function sourceOf(config: ImageConfig, layer: StagedBlob): Promise<ImageSource> {
+  const configBytes = Buffer.from(JSON.stringify(config));
+  const descriptor = { mediaType: MEDIA_TYPES.ociConfig, digest: await digestOf(configBytes), size: configBytes.length };
+  const manifest = { schemaVersion: 2, mediaType: MEDIA_TYPES.ociManifest, config: descriptor, layers: [layer.descriptor] };
+  return {
+    resumable: false,
+    manifest: async () => ({ bytes: Buffer.from(JSON.stringify(manifest)), mediaType: MEDIA_TYPES.ociManifest }),
+    blob: async (wanted) => (wanted.digest === descriptor.digest ? Readable.from([configBytes]) : openStaged(layer)),
+  };
+}
+
+async function openInput(input: string | Readable): Promise<Readable> {
+  if (typeof input !== 'string') return input;
+  if (/^https?:\/\//.test(input)) return fetchTar(input);
+  try {
+    return createReadStream(input, { fd: openSync(input, 'r'), highWaterMark: 1 << 20 });
+  } catch (cause) {
+    const missing = errnoOf(cause) === 'ENOENT' || errnoOf(cause) === 'ENOTDIR';
+    throw new ScullError(missing ? 'NOT_FOUND' : 'PERMISSION', `cannot read ${JSON.stringify(input)}: ${missing ? 'no such file' : (cause as Error).message}`, { cause });
+  }
+}
+
+async function fetchTar(url: string): Promise<Readable> {
+  const shown = JSON.stringify(url.replace(/\/\/[^/@]*@/, '//'));
+  let response: Response;
+  try {
+    response = await fetch(url);
+  } catch (cause) {
+    throw new ScullError('NETWORK', `cannot fetch ${shown}: ${((cause as Error).cause as Error | undefined)?.message ?? (cause as Error).message}`, { cause });
+  }
+  if (!response.ok || response.body === null) throw new ScullError('NETWORK', `cannot fetch ${shown}: the server answered ${response.status}`);
+  return Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]);
+}

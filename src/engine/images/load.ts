@@ -1,0 +1,53 @@
+/** Loading images from archives and folders. */
+import type { Readable } from 'node:stream';
+import { isScullError } from '../../host/errors.ts';
+import { ensurePrivateDirectory } from '../../host/files.ts';
+import type { Platform } from '../../oci/platform.ts';
+import { formatReference, localReference, parseReference } from '../../oci/reference.ts';
+import { admitImage } from '../../storage/admit.ts';
+import type { ArchivedImage } from '../../storage/archives/archived-image.ts';
+import { openImages } from '../../storage/archives/read-images.ts';
+import { createStaging, sweepStaging } from '../../storage/staging.ts';
+import type { Engine } from '../engine.ts';
+
+export interface LoadOptions {
+  /** Of images for several platforms, which one; this machine's unless given. */
+  readonly platform?: Platform;
+}
+
+/**
+ * Loads every image of an archive (docker-archive, oci-archive, each also compressed), of an OCI layout or of a `dir:`
+ * folder, under the names written there.
+ * @param input path of a file or folder, or a stream
+ * @returns what was loaded: each full name, or `sha256:…` for an image without one
+ * @throws ScullError INVALID when it is no image archive or damaged; NOT_FOUND; NO_SPACE
+ */
+export async function loadImages(engine: Engine, input: string | Readable, options: LoadOptions = {}): Promise<string[]> {
+  ensurePrivateDirectory(engine.store.layout.root);
+  await sweepStaging(engine.store);
+  const staging = createStaging(engine.store);
+  try {
+    const loaded: string[] = [];
+    for (const image of await openImages(input, staging, options.platform)) loaded.push(...(await loadOne(engine, image)));
+    return loaded;
+  } finally {
+    await staging.remove();
+  }
+}
+
+async function loadOne(engine: Engine, image: ArchivedImage): Promise<readonly string[]> {
+  const names = [...new Set(image.names.flatMap((name) => fullName(engine, image, name)))];
+  const record = await admitImage(engine.store, image.source, { names, progress: engine.progress, announceMoved: true, anyManifest: image.madeUpManifest });
+  return names.length > 0 ? names : [record.id];
+}
+
+/** A name that makes no sense costs only the name. */
+function fullName(engine: Engine, image: ArchivedImage, name: string): readonly string[] {
+  try {
+    return [formatReference(image.shortNames === 'docker.io' ? parseReference(name) : localReference(name))];
+  } catch (error) {
+    if (!isScullError(error)) throw error;
+    engine.progress({ kind: 'message', level: 'warning', text: `the archive's name for an image is left out: ${error.message}` });
+    return [];
+  }
+}

@@ -1,0 +1,41 @@
+/** Putting names on images and taking them away. */
+import { ScullError } from '../../host/errors.ts';
+import { formatReference, localReference } from '../../oci/reference.ts';
+import { findEntry, noSuchImage } from '../../storage/image-lookup.ts';
+import { dropNames, imageKey, putNames } from '../../storage/image-names.ts';
+import { withImageIds } from '../../storage/images.ts';
+import { changeIndex } from '../../storage/index-file.ts';
+import type { Engine } from '../engine.ts';
+
+/**
+ * Gives an image more names; whatever had them loses them. Short names become `localhost/…`, as with Podman.
+ * @throws ScullError NO_SUCH_IMAGE, AMBIGUOUS, INVALID
+ */
+export async function tagImage(engine: Engine, nameOrId: string, names: readonly string[]): Promise<void> {
+  const full = names.map((name) => formatReference(localReference(name)));
+  await changeIndex(engine.store, (read) => {
+    const entries = withImageIds(engine.store, read);
+    const found = findEntry(engine.store, entries, nameOrId);
+    if (found === undefined) throw noSuchImage(nameOrId);
+    return putNames(entries, found.entry, full);
+  });
+}
+
+/**
+ * Takes the given names away from an image, all of them when none is given. The image stays.
+ * @throws ScullError NO_SUCH_IMAGE; INVALID when a name is not one of this image
+ */
+export async function untagImage(engine: Engine, nameOrId: string, names: readonly string[]): Promise<void> {
+  await changeIndex(engine.store, (read) => {
+    const entries = withImageIds(engine.store, read);
+    const found = findEntry(engine.store, entries, nameOrId);
+    if (found === undefined) throw noSuchImage(nameOrId);
+    const own = entries.filter((entry) => imageKey(entry) === imageKey(found.entry)).flatMap((entry) => entry.name ?? []);
+    const wanted = names.map((name) => {
+      const full = findEntry(engine.store, entries, name)?.name;
+      if (full !== undefined && own.includes(full)) return full;
+      throw new ScullError('NO_SUCH_IMAGE', `${JSON.stringify(name)} is not a name of image ${JSON.stringify(nameOrId)}`);
+    });
+    return dropNames(entries, names.length === 0 ? own : wanted);
+  });
+}

@@ -1,0 +1,218 @@
+/**
+ * Taking an image into the store, from wherever it comes (registry, archive, folder), in this order:
+ *
+ *     manifest, configuration      checked before anything else is fetched
+ *     layers, a few at a time      each byte goes to the blob's file, to its hash and to the unpacking at once
+ *     index.json                   last, in one change: before it nobody sees anything of the image
+ *
+ * A failure anywhere leaves the store as it was, but for complete blobs and layers, which the next attempt finds, or the
+ * garbage collection. What is being admitted is claimed in the staging directory, so that a removal that happens at the
+ * same time spares it. Two that admit the same image at once do the work twice and both succeed.
+ */
+import { statfsSync } from 'node:fs';
+import { join } from 'node:path';
+import { errnoOf, ScullError } from '../host/errors.ts';
+import { ensurePrivateDirectory, syncDirectory } from '../host/files.ts';
+import type { Progress } from '../host/progress.ts';
+import { decodeImageConfig, decodeManifest, isImageConfigType, MAX_DOCUMENT } from '../oci/decode.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import { digestAlgorithm, type Digest } from '../oci/digest.ts';
+import type { ImageConfig, Manifest } from '../oci/image.ts';
+import { digestOf, hasBlob, readDocument, storeDocument } from './blobs.ts';
+import { writeClaims } from './claims.ts';
+import { putNames } from './image-names.ts';
+import type { ImageRecord, ImageSource, LayerRef } from './image-types.ts';
+import { layerRefs, readImage, withImageIds } from './images.ts';
+import { changeIndex, readIndex, type IndexEntry } from './index-file.ts';
+import { isUnpacked, LayerFetcher, layerRecord, unpackStored } from './layer-fetcher.ts';
+import { createStaging, sweepStaging, type Staging } from './staging.ts';
+import type { Store } from './store.ts';
+
+export interface AdmitOptions {
+  /** Full references, put on the image in the end. None makes it dangling. */
+  readonly names: readonly string[];
+  /** `repository@digest` */
+  readonly repoDigests?: readonly string[];
+  readonly progress: Progress;
+  /** Says by a message when a name is taken away from another image: for names that the user did not type himself. */
+  readonly announceMoved?: boolean;
+  /**
+   * The source made its manifest up (an archive without one): an image of the same configuration that is already here
+   * will do, whatever its manifest.
+   */
+  readonly anyManifest?: boolean;
+}
+
+/** Bytes that must stay free on the store's file system, so that removing and stopping still work. */
+const SPACE_RESERVE = 16 * 1024 * 1024;
+
+interface Wanted {
+  readonly bytes: Uint8Array;
+  readonly mediaType: string;
+  readonly digest: Digest;
+  readonly manifest: Manifest;
+  readonly config: ImageConfig;
+  readonly configBytes: Uint8Array;
+  readonly layers: readonly LayerRef[];
+}
+
+/**
+ * Verifies and stores the image of `source`, unpacks its layers, and puts `names` on it.
+ * @throws ScullError INVALID for content that is not what it claims to be; UNSUPPORTED for what is no image; NO_SPACE;
+ * TIMEOUT; and what the source throws
+ */
+export async function admitImage(store: Store, source: ImageSource, options: AdmitOptions): Promise<ImageRecord> {
+  ensurePrivateDirectory(store.layout.root);
+  await sweepStaging(store);
+  const staging = createStaging(store);
+  try {
+    const wanted = await readWanted(store, source);
+    writeClaims(staging, {
+      blobs: [wanted.digest, wanted.manifest.config.digest, ...wanted.layers.map((layer) => layer.descriptor.digest)],
+      layers: wanted.layers.map((layer) => layer.chainId),
+    });
+    const present = options.anyManifest === true ? await nameWhatIsHere(store, wanted, options) : undefined;
+    if (present !== undefined) return present;
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      await fetchMissing(store, staging, source, wanted, options.progress);
+      const record = await enterIntoIndex(store, wanted, options);
+      if (record !== undefined) return record;
+    }
+    throw new ScullError('IN_USE', `blobs of ${wanted.digest} were deleted again and again while it was being stored`, { hint: 'try again when no other program cleans up the store' });
+  } finally {
+    await staging.remove();
+  }
+}
+
+/**
+ * Unpacks the layers of an image that are not there, from the blobs: of images that another program put into the store, or
+ * after the storage driver was changed. @throws ScullError CORRUPT when a blob is missing
+ */
+export async function ensureLayers(store: Store, image: ImageRecord, progress: Progress): Promise<void> {
+  for (const [index, layer] of image.layers.entries()) {
+    if (!isUnpacked(store, layer)) await unpackStored(store, image.layers, index, progress);
+  }
+}
+
+async function readWanted(store: Store, source: ImageSource): Promise<Wanted> {
+  const { bytes, mediaType: declaredType, digest: expected } = await source.manifest();
+  const digest = await digestOf(bytes, expected === undefined ? 'sha256' : digestAlgorithm(expected));
+  if (expected !== undefined && digest !== expected) {
+    throw new ScullError('INVALID', `the manifest is not what was announced: its digest is ${digest} instead of ${expected}`);
+  }
+  const { mediaType, manifest } = decodeManifest(bytes, declaredType);
+  if (!isImageConfigType(manifest.config.mediaType)) {
+    throw new ScullError('UNSUPPORTED', `this is not an image but an artifact of type ${JSON.stringify(manifest.artifactType ?? manifest.config.mediaType)}`);
+  }
+  for (const layer of manifest.layers) checkLayerType(layer);
+  const configBytes = await fetchConfig(store, source, manifest.config);
+  const config = decodeImageConfig(configBytes);
+  return { bytes, mediaType, digest, manifest, config, configBytes, layers: layerRefs(manifest, config, digest) };
+}
+
+function checkLayerType(layer: Descriptor): void {
+  if (layer.mediaType.endsWith('+encrypted')) throw new ScullError('UNSUPPORTED', `layer ${layer.digest} is encrypted, which is not supported`);
+  if (!/^application\/vnd\.(?:oci\.image\.layer|docker\.image\.rootfs)\.[a-z0-9.]*tar(?:[.+](?:gzip|zstd))?$/.test(layer.mediaType)) {
+    throw new ScullError('UNSUPPORTED', `layer ${layer.digest} is of type ${JSON.stringify(layer.mediaType)}, which is not a layer of an image`);
+  }
+}
+
+async function fetchConfig(store: Store, source: ImageSource, descriptor: Descriptor): Promise<Uint8Array> {
+  if (hasBlob(store, descriptor)) return readDocument(store, descriptor.digest);
+  if (descriptor.size > MAX_DOCUMENT) throw new ScullError('INVALID', `the image configuration is too large: ${descriptor.size} bytes, at most ${MAX_DOCUMENT} are read`);
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of (await source.blob(descriptor)) as AsyncIterable<Uint8Array>) {
+    size += chunk.length;
+    if (size > descriptor.size) break;
+    chunks.push(chunk);
+  }
+  const bytes = Buffer.concat(chunks);
+  if (size !== descriptor.size || (await digestOf(bytes, digestAlgorithm(descriptor.digest))) !== descriptor.digest) {
+    throw new ScullError('INVALID', `the image configuration is not what was announced as ${descriptor.digest} of ${descriptor.size} bytes`);
+  }
+  return bytes;
+}
+
+async function nameWhatIsHere(store: Store, wanted: Wanted, options: AdmitOptions): Promise<ImageRecord | undefined> {
+  const entries = withImageIds(store, readIndex(store));
+  const entry = entries.find((candidate) => candidate.imageId === wanted.manifest.config.digest);
+  if (entry === undefined) return undefined;
+  const present = readImage(store, entries, entry);
+  const same: Wanted = { ...wanted, digest: present.manifestDigest, mediaType: present.manifestMediaType, manifest: present.manifest, layers: present.layers, bytes: readDocument(store, present.manifestDigest) };
+  if (!isComplete(store, same)) return undefined;
+  for (const layer of same.layers) options.progress({ kind: 'done', id: layer.descriptor.digest, result: 'exists' });
+  return enterIntoIndex(store, same, options);
+}
+
+async function fetchMissing(store: Store, staging: Staging, source: ImageSource, wanted: Wanted, progress: Progress): Promise<void> {
+  checkFreeSpace(store, wanted);
+  await storeUnlessPresent(store, staging, wanted.manifest.config, wanted.configBytes);
+  await new LayerFetcher(store, staging, source, wanted.layers, progress).run();
+  await storeUnlessPresent(store, staging, { mediaType: wanted.mediaType, digest: wanted.digest, size: wanted.bytes.length }, wanted.bytes);
+  syncDirectory(join(store.layout.blob(wanted.digest), '..'));
+}
+
+async function storeUnlessPresent(store: Store, staging: Staging, descriptor: Descriptor, bytes: Uint8Array): Promise<void> {
+  if (!hasBlob(store, descriptor)) await storeDocument(store, staging, descriptor.digest, bytes);
+}
+
+/** @returns undefined when something of the image was deleted meanwhile and has to be fetched again */
+async function enterIntoIndex(store: Store, wanted: Wanted, options: AdmitOptions): Promise<ImageRecord | undefined> {
+  let moved: readonly IndexEntry[] = [];
+  let entry: IndexEntry | undefined;
+  let after: readonly IndexEntry[] = [];
+  await changeIndex(store, (read) => {
+    if (!isComplete(store, wanted)) return undefined;
+    const added: IndexEntry = {
+      descriptor: { mediaType: wanted.mediaType, digest: wanted.digest, size: wanted.bytes.length },
+      imageId: wanted.manifest.config.digest,
+      repoDigests: options.repoDigests ?? [],
+      size: unpackedSize(store, wanted.layers),
+    };
+    const entries = withImageIds(store, read);
+    moved = entries.filter((other) => other.name !== undefined && options.names.includes(other.name) && other.imageId !== added.imageId);
+    entry = added;
+    after = putNames(entries, added, options.names);
+    return after;
+  });
+  if (entry === undefined) return undefined;
+  if (options.announceMoved === true) for (const other of moved) options.progress({ kind: 'message', level: 'warning', text: movedMessage(other) });
+  return readImage(store, after, after.find((other) => other.descriptor.digest === wanted.digest) ?? entry);
+}
+
+function movedMessage(other: IndexEntry): string {
+  return `the name ${other.name ?? ''} was taken from image ${other.imageId?.slice(7, 19) ?? other.descriptor.digest}`;
+}
+
+function isComplete(store: Store, wanted: Wanted): boolean {
+  const blobs = [{ digest: wanted.digest, size: wanted.bytes.length, mediaType: wanted.mediaType }, wanted.manifest.config, ...wanted.manifest.layers];
+  return blobs.every((blob) => hasBlob(store, blob)) && wanted.layers.every((layer) => isUnpacked(store, layer));
+}
+
+/** Bytes of all layers unpacked. */
+function unpackedSize(store: Store, layers: readonly LayerRef[]): number {
+  return layers.reduce((sum, layer) => sum + (layerRecord(store, layer)?.size ?? 0), 0);
+}
+
+function checkFreeSpace(store: Store, wanted: Wanted): void {
+  const missing = new Map(wanted.manifest.layers.filter((layer) => !hasBlob(store, layer)).map((layer) => [layer.digest, layer.size]));
+  const needed = [...missing.values()].reduce((sum, size) => sum + size, 0);
+  let free: number;
+  try {
+    const stats = statfsSync(store.layout.root);
+    free = stats.bavail * stats.bsize;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOSYS') return;
+    throw error;
+  }
+  if (needed > 0 && free < needed + SPACE_RESERVE) {
+    throw new ScullError('NO_SPACE', `the layers to fetch take ${megabytes(needed)} and more when unpacked, but ${store.layout.root} has only ${megabytes(free)} free`, {
+      hint: 'remove what is not needed with `scull rm` and `scull rmi`',
+    });
+  }
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.ceil(bytes / 1e6)} MB`;
+}

@@ -1,0 +1,210 @@
+/**
+ * Content by digest: images/blobs/. A blob exists when it has its name, and it gets its name only after all of it was
+ * written aside, counted and hashed, compared with its descriptor, and flushed. So what is there is what it says, and
+ * nobody ever sees half of it.
+ */
+import type { Hash } from 'node:crypto';
+import { closeSync, createReadStream, fsync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, renameSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+import { errnoOf, isScullError, ScullError } from '../host/errors.ts';
+import { explainWriteFailure, writeAllSync } from '../host/files.ts';
+import { MAX_DOCUMENT } from '../oci/decode.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import { digestAlgorithm, digestHex, type Digest } from '../oci/digest.ts';
+import type { Staging } from './staging.ts';
+import type { Store } from './store.ts';
+
+/** True when the blob is there in the size that its descriptor says. */
+export function hasBlob(store: Store, descriptor: Descriptor): boolean {
+  try {
+    return statSync(store.layout.blob(descriptor.digest)).size === descriptor.size;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+/**
+ * A manifest, an index or a configuration from the store, whole.
+ * @throws ScullError CORRUPT naming the file when it is missing or too large
+ */
+export function readDocument(store: Store, digest: Digest): Uint8Array {
+  const path = store.layout.blob(digest);
+  try {
+    if (statSync(path).size <= MAX_DOCUMENT) return readFileSync(path);
+  } catch (cause) {
+    if (errnoOf(cause) !== 'ENOENT') throw cause;
+    throw new ScullError('CORRUPT', `the blob ${path} is missing`, { hint: 'pull or load the image again', cause });
+  }
+  throw new ScullError('CORRUPT', `the blob ${path} is too large for a document`);
+}
+
+/** The bytes of a blob in the store, as a stream. @throws (by the stream) ScullError CORRUPT when it is missing */
+export function openBlob(store: Store, digest: Digest): Readable {
+  const path = store.layout.blob(digest);
+  try {
+    return createReadStream(path, { fd: openSync(path, 'r'), highWaterMark: 1 << 20 });
+  } catch (cause) {
+    if (errnoOf(cause) !== 'ENOENT') throw cause;
+    throw new ScullError('CORRUPT', `the blob ${path} is missing`, { hint: 'pull or load the image again', cause });
+  }
+}
+
+/** A stream of one blob's bytes from `offset` on. */
+export type BlobOpener = (offset: number) => Promise<Readable>;
+
+export interface StoreBlobOptions {
+  /** Whether the opener honours its offset, so that a broken connection is continued instead of begun again. */
+  readonly resumable?: boolean;
+  /**
+   * Gets every byte as well, at its own speed. It is ended when the content proved right, and destroyed with the error
+   * otherwise.
+   */
+  readonly tee?: Writable;
+  readonly onBytes?: (done: number) => void;
+}
+
+/**
+ * Fetches a blob and stores it under its digest.
+ * @throws ScullError INVALID when the content is not what the descriptor says; NO_SPACE; and what the source throws
+ */
+export async function storeBlob(store: Store, staging: Staging, descriptor: Descriptor, open: BlobOpener, options: StoreBlobOptions = {}): Promise<void> {
+  const aside = staging.path(digestHex(descriptor.digest));
+  const fd = openAside(aside);
+  try {
+    await receive(fd, aside, descriptor, open, options);
+    await new Promise<void>((resolve, reject) => fsync(fd, (error) => (error === null ? resolve() : reject(explainWriteFailure(error, aside)))));
+  } catch (error) {
+    options.tee?.destroy(error as Error);
+    throw error;
+  } finally {
+    closeSync(fd);
+  }
+  commitBlob(store, aside, descriptor.digest);
+}
+
+/** Stores bytes already in memory, whose digest the caller knows to be right. */
+export function storeDocument(store: Store, staging: Staging, digest: Digest, bytes: Uint8Array): Promise<void> {
+  const descriptor = { mediaType: 'application/octet-stream', digest, size: bytes.length };
+  return storeBlob(store, staging, descriptor, async () => (await import('node:stream')).Readable.from([bytes]));
+}
+
+/** Digest of bytes in memory. */
+export async function digestOf(bytes: Uint8Array, algorithm: 'sha256' | 'sha512' = 'sha256'): Promise<Digest> {
+  const { createHash } = await import('node:crypto');
+  return `${algorithm}:${createHash(algorithm).update(bytes).digest('hex')}` as Digest;
+}
+
+/**
+ * Stores a file of a staging directory whose digest the caller computed, by a second name (a hard link): the staged one
+ * stays. @throws ScullError NO_SPACE, PERMISSION
+ */
+export function adoptBlob(store: Store, staging: Staging, file: string, digest: Digest): void {
+  const aside = staging.path(digestHex(digest));
+  try {
+    const fd = openSync(file, 'r');
+    try {
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    linkSync(file, aside);
+  } catch (error) {
+    throw explainWriteFailure(error, aside);
+  }
+  commitBlob(store, aside, digest);
+}
+
+/** Gives a complete, flushed file of a staging directory its name. The directory is flushed once, by the last step. */
+export function commitBlob(store: Store, aside: string, digest: Digest): void {
+  const path = store.layout.blob(digest);
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    renameSync(aside, path);
+  } catch (error) {
+    throw explainWriteFailure(error, path);
+  }
+}
+
+interface Transfer {
+  readonly descriptor: Descriptor;
+  readonly hash: Hash;
+  readonly sink: (chunk: Uint8Array) => void | Promise<void>;
+  readonly onBytes: ((done: number) => void) | undefined;
+  done: number;
+}
+
+/** How often a broken connection is taken up again without a single byte won. */
+const FRUITLESS_ATTEMPTS = 3;
+
+async function receive(fd: number, aside: string, descriptor: Descriptor, open: BlobOpener, options: StoreBlobOptions): Promise<void> {
+  const { createHash } = await import('node:crypto');
+  const sink = async (chunk: Uint8Array): Promise<void> => {
+    try {
+      writeAllSync(fd, chunk);
+    } catch (error) {
+      throw explainWriteFailure(error, aside);
+    }
+    if (options.tee !== undefined) await writeTo(options.tee, chunk);
+  };
+  const transfer: Transfer = { descriptor, hash: createHash(digestAlgorithm(descriptor.digest)), sink, onBytes: options.onBytes, done: 0 };
+  let fruitless = 0;
+  for (;;) {
+    const before = transfer.done;
+    try {
+      await receiveOnce(transfer, await open(before));
+      break;
+    } catch (error) {
+      fruitless = transfer.done > before ? 0 : fruitless + 1;
+      if (options.resumable !== true || !isScullError(error, 'NETWORK', 'TIMEOUT') || fruitless >= FRUITLESS_ATTEMPTS) throw error;
+    }
+  }
+  if (transfer.done !== descriptor.size) throw wrongContent(descriptor, `it has ${transfer.done} bytes instead of ${descriptor.size}`);
+  const found = transfer.hash.digest('hex');
+  if (found !== digestHex(descriptor.digest)) throw wrongContent(descriptor, `its digest is ${found}`);
+  options.tee?.end();
+}
+
+async function receiveOnce(transfer: Transfer, stream: Readable): Promise<void> {
+  for await (const chunk of stream as AsyncIterable<Uint8Array>) {
+    if (transfer.done + chunk.length > transfer.descriptor.size) {
+      throw wrongContent(transfer.descriptor, `it has more than the ${transfer.descriptor.size} bytes announced`);
+    }
+    transfer.hash.update(chunk);
+    const written = transfer.sink(chunk);
+    if (written !== undefined) await written;
+    transfer.done += chunk.length;
+    transfer.onBytes?.(transfer.done);
+  }
+}
+
+function wrongContent(descriptor: Descriptor, why: string): ScullError {
+  return new ScullError('INVALID', `the content of blob ${descriptor.digest} is not what was announced: ${why}`, {
+    hint: 'it was damaged on the way or at its source; nothing of it was kept',
+  });
+}
+
+/** Writes with regard for the reader's speed; fails with the reader's error if it gives up. */
+async function writeTo(target: Writable, chunk: Uint8Array): Promise<void> {
+  if (target.destroyed) throw target.errored ?? new ScullError('INVALID', 'the layer ended before its content did');
+  if (target.write(chunk)) return;
+  await new Promise<void>((resolve, reject) => {
+    const settle = (): void => {
+      target.off('drain', settle);
+      target.off('close', settle);
+      if (target.destroyed && !target.writableFinished) reject(target.errored ?? new ScullError('INVALID', 'the layer ended before its content did'));
+      else resolve();
+    };
+    target.once('drain', settle);
+    target.once('close', settle);
+  });
+}
+
+function openAside(aside: string): number {
+  try {
+    return openSync(aside, 'wx', 0o600);
+  } catch (error) {
+    throw explainWriteFailure(error, aside);
+  }
+}

@@ -1,0 +1,97 @@
+/** Turning the tar of a root file system into the one layer of an image. */
+import { createReadStream, createWriteStream } from 'node:fs';
+import { PassThrough, Transform, type Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { explainWriteFailure } from '../host/files.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import { MEDIA_TYPES } from '../oci/image.ts';
+import { compressionOf, inflate } from './archives/inflate.ts';
+import type { Staging } from './staging.ts';
+
+export interface StagedBlob {
+  readonly descriptor: Descriptor;
+  /** Digest of the tar. */
+  readonly diffId: Digest;
+  /** In the staging directory. */
+  readonly file: string;
+}
+
+/**
+ * Writes the layer's blob to the staging directory: input that is compressed with gzip or zstd as it is, any other
+ * compressed with gzip, quickly.
+ * @param what what to call the input in messages
+ * @throws ScullError INVALID for damaged compressed data, NO_SPACE
+ */
+export async function stageImportedLayer(staging: Staging, input: Readable, what: string): Promise<StagedBlob> {
+  const { createGzip, constants } = await import('node:zlib');
+  const file = staging.path('import');
+  const compression = await compressionOf(input);
+  const kept = compression === 'gzip' || compression === 'zstd';
+  const blob = await hashing();
+  const tar = await hashing();
+  const output = createWriteStream(file, { flags: 'wx', mode: 0o600, highWaterMark: 1 << 20 });
+  try {
+    if (kept) {
+      const copy = new PassThrough({ highWaterMark: 1 << 20 });
+      // The blob is written by what passes through `blob`; the same bytes are inflated only to be hashed.
+      const inflated = inflate(copy, what).then((stream) => pipeline(stream, tar.through, sinkhole()));
+      await Promise.all([pipeline(input, blob.through, tee(copy), output), inflated]);
+    } else {
+      const compress = createGzip({ level: constants.Z_BEST_SPEED, chunkSize: 256 * 1024 });
+      await pipeline(await inflate(input, what), tar.through, compress, blob.through, output);
+    }
+  } catch (error) {
+    throw explainWriteFailure(error, file);
+  }
+  const mediaType = compression === 'zstd' ? MEDIA_TYPES.ociLayerZstd : MEDIA_TYPES.ociLayerGzip;
+  return { descriptor: { mediaType, digest: blob.digest(), size: blob.size() }, diffId: tar.digest(), file };
+}
+
+/** The staged blob as a stream. */
+export function openStaged(blob: StagedBlob): Readable {
+  return createReadStream(blob.file, { highWaterMark: 1 << 20 });
+}
+
+async function hashing(): Promise<{ readonly through: Transform; digest(): Digest; size(): number }> {
+  const { createHash } = await import('node:crypto');
+  const hash = createHash('sha256');
+  let size = 0;
+  const through = new Transform({
+    highWaterMark: 1 << 20,
+    transform(chunk: Uint8Array, _encoding, done) {
+      hash.update(chunk);
+      size += chunk.length;
+      done(null, chunk);
+    },
+  });
+  return { through, digest: () => `sha256:${hash.digest('hex')}` as Digest, size: () => size };
+}
+
+/** Passes everything on, and to `copy` as well; as fast as the slower of the two takes it. */
+function tee(copy: PassThrough): Transform {
+  const through = new Transform({
+    highWaterMark: 1 << 20,
+    transform(chunk: Uint8Array, _encoding, done) {
+      if (copy.destroyed) done(copy.errored ?? new Error('the copy ended early'));
+      else if (copy.write(chunk)) done(null, chunk);
+      else copy.once('drain', () => done(null, chunk));
+    },
+    flush(done) {
+      copy.end();
+      done();
+    },
+    destroy(error, done) {
+      if (error !== null) copy.destroy(error);
+      done(error);
+    },
+  });
+  copy.once('error', (error) => through.destroy(error));
+  return through;
+}
+
+function sinkhole(): Transform {
+  const sink = new Transform({ transform: (_chunk, _encoding, done) => done() });
+  sink.resume();
+  return sink;
+}
