@@ -25,6 +25,12 @@ export const COMMANDS: Readonly<Record<string, Loader>> = {
   'container stop': () => import('../commands/container/stop.ts'),
   'container unpause': () => import('../commands/container/unpause.ts'),
   'container wait': () => import('../commands/container/wait.ts'),
+  'volume create': () => import('../commands/volume/create.ts'),
+  'volume exists': () => import('../commands/volume/exists.ts'),
+  'volume inspect': () => import('../commands/volume/inspect.ts'),
+  'volume ls': () => import('../commands/volume/ls.ts'),
+  'volume prune': () => import('../commands/volume/prune.ts'),
+  'volume rm': () => import('../commands/volume/rm.ts'),
 };
 
 /** Other spellings → own words. A spelling whose command is not in COMMANDS yet does not exist. */
