@@ -269,6 +269,24 @@ static void enter_namespaces(int flags, const struct map *uids, const struct map
 		die("cannot become root of the namespace");
 }
 
+/*
+ * A container that shares a namespace with another one must live in that one's user namespace, which owns it (setns(2)).
+ * Being its owner from outside, we have every capability in it.
+ */
+static void join_user_namespace(int pid, int flags)
+{
+	char path[64];
+	snprintf(path, sizeof path, "/proc/%d/ns/user", pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || setns(fd, CLONE_NEWUSER) < 0)
+		die("cannot join the user namespace of process %d", pid);
+	close(fd);
+	if (unshare(flags) < 0)
+		die("cannot create namespaces");
+	if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
+		die("cannot become root of the namespace");
+}
+
 /* --- mounts ----------------------------------------------------------------------------------------------------- */
 
 static void mount_overlay(const char *directory, const char *options, const char *target)
@@ -406,6 +424,35 @@ static void fill_volume(const char *root, const char *path, const char *volume)
 	close(root_fd);
 }
 
+/*
+ * Binds a path inside `base` on `target`, opened beneath it: a link in a volume can't lead to the host (CVE-2021-25741).
+ * The target is made here, a directory or an empty file, in a folder of ours that no container sees.
+ */
+static void bind_beneath(const char *base, const char *path, const char *target)
+{
+	int base_fd = open(base, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+	struct stat info;
+	char source[64];
+	while (*path == '/')
+		path++;
+	int fd = base_fd < 0 ? -1 : (int)syscall(SYS_openat2, base_fd, *path == '\0' ? "." : path, &how, sizeof how);
+	if (fd < 0 || fstat(fd, &info) < 0)
+		die("cannot open the subpath %s of %s", path, base);
+	if (S_ISDIR(info.st_mode))
+		mkdir(target, 0700);
+	else {
+		int made = open(target, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+		if (made >= 0)
+			close(made);
+	}
+	snprintf(source, sizeof source, "/proc/self/fd/%d", fd);
+	if (mount(source, target, NULL, MS_BIND | MS_REC, NULL) < 0)
+		die("cannot bind the subpath %s of %s", path, base);
+	close(fd);
+	close(base_fd);
+}
+
 /* --- launch ----------------------------------------------------------------------------------------------------- */
 
 static void perform(int count, char **words)
@@ -423,6 +470,9 @@ static void perform(int count, char **words)
 			i += 4;
 		} else if (strcmp(step, "fill") == 0 && left >= 3) {
 			fill_volume(arg[0], arg[1], arg[2]);
+			i += 4;
+		} else if (strcmp(step, "beneath") == 0 && left >= 3) {
+			bind_beneath(arg[0], arg[1], arg[2]);
 			i += 4;
 		} else if (strcmp(step, "bind") == 0 && left >= 2) {
 			if (mount(arg[0], arg[1], NULL, MS_BIND | MS_REC, NULL) < 0)
@@ -446,6 +496,7 @@ static int launch(int argc, char **argv)
 	char *writable[16], *steps[MAX_STEPS];
 	int writable_count = 0, step_count = 0, keep[MAX_FDS], keep_count = 0, ready = -1, flags = CLONE_NEWNS, i;
 	bool keep_groups = false;
+	int join = -1;
 	for (i = 0; i < argc && strcmp(argv[i], "--") != 0; i++) {
 		const char *option = argv[i];
 		if (strcmp(option, "--net") == 0)
@@ -460,6 +511,8 @@ static int launch(int argc, char **argv)
 			uids.text = argv[++i];
 		else if (strcmp(option, "--gid-map") == 0)
 			gids.text = argv[++i];
+		else if (strcmp(option, "--join-user") == 0)
+			join = number(argv[++i]);
 		else if (strcmp(option, "--ready-fd") == 0)
 			ready = number(argv[++i]);
 		else if (strcmp(option, "--keep-fd") == 0 && keep_count < MAX_FDS)
@@ -478,7 +531,10 @@ static int launch(int argc, char **argv)
 	if (ready >= 0)
 		fcntl(ready, F_SETFD, FD_CLOEXEC);
 	reset_signals();
-	enter_namespaces(flags, &uids, &gids, keep_groups);
+	if (join >= 0)
+		join_user_namespace(join, flags);
+	else
+		enter_namespaces(flags, &uids, &gids, keep_groups);
 	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
 		die("cannot make mounts private");
 	/* Whoever joins our namespaces (pasta) need not wait for the mounts. */
@@ -536,11 +592,14 @@ static int keep(int argc, char **argv)
 	long long unless_start = 0;
 	int unless = -1;
 	char **then = NULL, **program = NULL;
+	const char *subject = NULL;
 	for (i = 0; i < argc; i++) {
 		if (strcmp(argv[i], "--watch") == 0 && i + 1 < argc)
 			watched = number(argv[++i]);
 		else if (strcmp(argv[i], "--pid-file") == 0 && i + 1 < argc)
 			pid_file = argv[++i];
+		else if (strcmp(argv[i], "--if-exists") == 0 && i + 1 < argc)
+			subject = argv[++i];
 		else if (strcmp(argv[i], "--unless-alive") == 0 && i + 1 < argc) {
 			if (sscanf(argv[++i], "%d:%lld", &unless, &unless_start) != 2)
 				usage("--unless-alive PID:START");
@@ -562,7 +621,7 @@ static int keep(int argc, char **argv)
 			usage(argv[i]);
 	}
 	if (watched < 0)
-		usage("keep --watch PID [--pid-file FILE] [--unless-alive PID:START] [--then PROGRAM … ] [-- DAEMON …]");
+		usage("keep --watch PID [--pid-file FILE] [--unless-alive PID:START] [--if-exists PATH] [--then PROGRAM … ] [-- DAEMON …]");
 	reset_signals();
 	int watch = (int)syscall(SYS_pidfd_open, watched, 0);
 	if (watch < 0)
@@ -616,6 +675,8 @@ static int keep(int argc, char **argv)
 		if (fd >= 0)
 			close(fd);
 	}
+	if (subject != NULL && access(subject, F_OK) < 0)
+		return 0;
 	close_other_descriptors(NULL, 0);
 	execvp(then[0], then);
 	return EXIT_SETUP;
@@ -709,7 +770,8 @@ static bool filter_input(struct detach_keys *detach, const char *in, ssize_t len
 	return false;
 }
 
-static int connect_attach_socket(const char *path)
+/* The monitor may still be making its socket: tries again for `patience` milliseconds. */
+static int connect_attach_socket(const char *path, int patience)
 {
 	/* Relative to its directory: a socket address holds 107 bytes, paths of homes may be longer. */
 	char *directory = strdup(path), *slash = strrchr(directory, '/');
@@ -722,8 +784,13 @@ static int connect_attach_socket(const char *path)
 		die("cannot enter %s", directory);
 	snprintf(address.sun_path, sizeof address.sun_path, "%s", slash + 1);
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
-		die("cannot attach to %s", path);
+	struct timespec pause = {.tv_nsec = 500000};
+	while (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
+		if (fd < 0 || patience <= 0 || (errno != ENOENT && errno != ECONNREFUSED && errno != EAGAIN))
+			die("cannot attach to %s", path);
+		nanosleep(&pause, NULL);
+		patience--;
+	}
 	if (back >= 0 && fchdir(back) < 0)
 		die("cannot return to the working directory");
 	free(directory);
@@ -744,7 +811,7 @@ static int attach(int argc, char **argv)
 {
 	const char *socket_path = NULL, *control = NULL;
 	bool want_input = false, tty = false;
-	int ready = -1;
+	int ready = -1, patience = 0;
 	struct detach_keys detach = {.length = 0};
 	bool show[4] = {false, true, true, true};
 	for (int i = 0; i < argc; i++) {
@@ -764,6 +831,8 @@ static int attach(int argc, char **argv)
 			control = argv[++i];
 		else if (strcmp(argv[i], "--ready-fd") == 0)
 			ready = number(argv[++i]);
+		else if (strcmp(argv[i], "--patience") == 0)
+			patience = 2 * number(argv[++i]);
 		else if (strcmp(argv[i], "--detach-keys") == 0)
 			parse_hex(argv[++i], &detach);
 		else
@@ -771,7 +840,7 @@ static int attach(int argc, char **argv)
 	}
 	if (socket_path == NULL)
 		usage("attach --socket PATH [OPTION …]");
-	int fd = connect_attach_socket(socket_path);
+	int fd = connect_attach_socket(socket_path, patience);
 	if (ready >= 0) {
 		write_all(ready, "a", 1);
 		close(ready);

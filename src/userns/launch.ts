@@ -18,6 +18,8 @@ export type LaunchStep =
   /** fuse-overlayfs, which the kernel ends together with PROGRAM. */
   | { readonly kind: 'fuse'; readonly program: string; readonly options: string; readonly target: string }
   | { readonly kind: 'bind'; readonly source: string; readonly target: string }
+  /** Binds `path`, opened beneath `base`, on `target`, which is made. */
+  | { readonly kind: 'beneath'; readonly base: string; readonly path: string; readonly target: string }
   /** Copy `path` of the mounted root into an empty volume. */
   | { readonly kind: 'fill'; readonly root: string; readonly path: string; readonly volume: string }
   /** chown -R, ids as inside. */
@@ -26,6 +28,8 @@ export type LaunchStep =
 
 export interface LaunchRequest {
   readonly maps?: IdMaps;
+  /** Join the user namespace of this process instead of making one. */
+  readonly joinUser?: number;
   /** A network namespace too. */
   readonly network?: boolean;
   /** A cgroup namespace too. */
@@ -65,6 +69,7 @@ export function launchCommand(request: LaunchRequest): { file: string; args: str
   if (program === undefined) return portableLaunchCommand(request);
   const maps = request.maps ?? defaultIdMaps();
   const args = ['launch', '--uid-map', formatIdMap(maps.uids), '--gid-map', formatIdMap(maps.gids)];
+  if (request.joinUser !== undefined) args.push('--join-user', String(request.joinUser));
   if (request.network === true) args.push('--net');
   if (request.cgroup === true) args.push('--cgroup');
   if (request.keepGroups === true) args.push('--keep-groups');
@@ -84,6 +89,8 @@ function stepWords(step: LaunchStep): string[] {
       return ['fuse', step.program, step.options, step.target];
     case 'bind':
       return ['bind', step.source, step.target];
+    case 'beneath':
+      return ['beneath', step.base, step.path, step.target];
     case 'fill':
       return ['fill', step.root, step.path, step.volume];
     case 'chown':

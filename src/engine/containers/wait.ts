@@ -4,6 +4,7 @@ import { readContainer } from '../../runtime/container-store.ts';
 import { readContainerState } from '../../runtime/lifecycle.ts';
 import { ScullError } from '../../host/errors.ts';
 import type { Engine } from '../engine.ts';
+import { keptExitCode } from './cleanup.ts';
 import { forEachSelected, type Outcome, type Selection } from './selection.ts';
 import { waitForEnd } from './stop.ts';
 
@@ -43,7 +44,7 @@ async function waitFor(engine: Engine, record: ContainerRecord, conditions: read
     const state = readContainerState(paths);
     if (!gone) lastCode = state.exitCode;
     for (const condition of conditions) {
-      if (gone && ending) return lastCode;
+      if (gone && ending) return keptExitCode(engine.store.layout, record.id) ?? lastCode;
       if (matches(condition, state.status)) return state.status === 'exited' || condition === 'not-running' ? lastCode : -1;
     }
     if (gone) throw new ScullError('NO_SUCH_CONTAINER', `container ${record.name} was removed while waiting for it`);
@@ -51,8 +52,8 @@ async function waitFor(engine: Engine, record: ContainerRecord, conditions: read
       if (await waitForEnd(engine, record.id, Number.POSITIVE_INFINITY)) {
         // The code is there once the monitor is gone, unless the container was removed with its end (--rm).
         const after = readContainerState(paths);
-        if (after.status === 'exited') lastCode = after.exitCode;
-        if (!conditions.every((condition) => condition === 'removed')) return after.status === 'exited' ? after.exitCode : lastCode;
+        lastCode = after.status === 'exited' ? after.exitCode : (keptExitCode(engine.store.layout, record.id) ?? lastCode);
+        if (!conditions.every((condition) => condition === 'removed')) return lastCode;
       }
       continue;
     }

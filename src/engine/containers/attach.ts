@@ -1,0 +1,47 @@
+/** attach: podman-attach(1). */
+import { ScullError } from '../../host/errors.ts';
+import { DEFAULT_DETACH_KEYS, parseDetachKeys, startAttach } from '../../runtime/attach.ts';
+import { findContainer } from '../../runtime/container-store.ts';
+import { readContainerState } from '../../runtime/lifecycle.ts';
+import type { Engine } from '../engine.ts';
+import { keptExitCode } from './cleanup.ts';
+import { forwardSignals } from './signals.ts';
+import { waitForEnd } from './stop.ts';
+
+export interface AttachOptions {
+  readonly stdin: boolean;
+  readonly sigProxy: boolean;
+  readonly detachKeys?: string | undefined;
+}
+
+/**
+ * Connects our streams with a running container's until it ends.
+ * @returns its exit code; 0 when the user detached
+ * @throws ScullError WRONG_STATE when it does not run, or was started with --log-driver=passthrough
+ */
+export async function attachContainer(engine: Engine, nameOrId: string, options: AttachOptions): Promise<number> {
+  const record = findContainer(engine.store.layout, nameOrId);
+  const paths = engine.store.layout.container(record.id);
+  const state = readContainerState(paths);
+  if (state.status === 'paused') throw new ScullError('WRONG_STATE', `container ${record.name} is paused, unpause it first`);
+  if (state.status !== 'running') throw new ScullError('WRONG_STATE', `you can only attach to running containers: ${record.name} is ${state.status}`);
+  if (record.spec.log.driver === 'passthrough') throw new ScullError('WRONG_STATE', `container ${record.name} has the streams of the command that started it (--log-driver=passthrough): there is nothing to attach to`);
+  const signals = forwardSignals(new AbortController(), options.sigProxy);
+  signals.to(state.pid);
+  try {
+    const attachment = startAttach({
+      paths,
+      terminal: record.spec.tty,
+      stdin: options.stdin && record.spec.interactive,
+      stdout: true,
+      stderr: true,
+      detachKeys: parseDetachKeys(options.detachKeys ?? DEFAULT_DETACH_KEYS),
+    });
+    if ((await attachment.ended) !== 'ended') return 0;
+    await waitForEnd(engine, record.id, 10_000);
+    const after = readContainerState(paths);
+    return after.status === 'exited' ? after.exitCode : (keptExitCode(engine.store.layout, record.id) ?? 0);
+  } finally {
+    signals.dispose();
+  }
+}

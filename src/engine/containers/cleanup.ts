@@ -1,0 +1,70 @@
+/** After a container's end, when no command waits for it: --rm is carried out, and what is left of its run is cleared. */
+import { mkdirSync, readdirSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { isScullError } from '../../host/errors.ts';
+import { readTextIfPresent } from '../../host/files.ts';
+import { cgroupPlan } from '../../runtime/cgroups.ts';
+import { claimState, sweepClaims } from '../../runtime/claim.ts';
+import type { ContainerRecord } from '../../runtime/container-record.ts';
+import { findContainer } from '../../runtime/container-store.ts';
+import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
+import type { StoreLayout } from '../../storage/layout.ts';
+import type { Engine } from '../engine.ts';
+import { removeContainer } from './remove.ts';
+import { readContainers } from './selection.ts';
+
+/** podman-container-cleanup(1). Does nothing when the container is gone or runs again. */
+export async function cleanupContainer(engine: Engine, nameOrId: string): Promise<void> {
+  let record: ContainerRecord;
+  try {
+    record = findContainer(engine.store.layout, nameOrId);
+  } catch (error) {
+    if (isScullError(error, 'NO_SUCH_CONTAINER')) return;
+    throw error;
+  }
+  await cleanup(engine, record);
+}
+
+async function cleanup(engine: Engine, record: ContainerRecord): Promise<void> {
+  const state = readContainerState(engine.store.layout.container(record.id));
+  if (isRunning(state) || !record.spec.autoRemove || state.status === 'created') return;
+  keepExitCode(engine.store.layout, record.id, state.exitCode);
+  try {
+    await removeContainer(engine, record, { volumes: true });
+  } catch (error) {
+    // Started again, or being removed by another command: not ours any more.
+    if (!isScullError(error, 'WRONG_STATE', 'IN_USE', 'NO_SUCH_CONTAINER')) throw error;
+  }
+}
+
+/** Removes --rm containers whose keeper was killed, and clears the claims of the dead. Every writer may call it. */
+export async function sweepContainers(engine: Engine): Promise<void> {
+  for (const record of readContainers(engine)) {
+    if (!record.spec.autoRemove) continue;
+    if (claimState(engine.store.layout, record.id) === 'dead') await cleanup(engine, record);
+  }
+  await sweepClaims(engine.store.layout, cgroupPlan());
+}
+
+/** Minutes for which `wait` can still learn the exit code of a container that was removed with its end. */
+const KEPT_MINUTES = 10;
+
+function keepExitCode(layout: StoreLayout, id: string, code: number): void {
+  const directory = join(layout.runRoot, 'exits');
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  writeFileSync(join(directory, id), String(code), { mode: 0o600 });
+  for (const name of readdirSync(directory)) {
+    const path = join(directory, name);
+    try {
+      if (Date.now() - statSync(path).mtimeMs > KEPT_MINUTES * 60_000) unlinkSync(path);
+    } catch {
+      continue; // another command tidied it up
+    }
+  }
+}
+
+/** The exit code of a container that is gone, where it is still known. */
+export function keptExitCode(layout: StoreLayout, id: string): number | undefined {
+  const text = readTextIfPresent(join(layout.runRoot, 'exits', id));
+  return text === undefined ? undefined : Number.parseInt(text, 10);
+}

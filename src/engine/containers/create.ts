@@ -1,0 +1,149 @@
+/** create: the wish becomes a container on disk. Nothing runs yet. */
+import { hostname } from 'node:os';
+import { closeSync, existsSync, openSync, unlinkSync } from 'node:fs';
+import { errnoOf, isScullError, ScullError } from '../../host/errors.ts';
+import { writeAllSync } from '../../host/files.ts';
+import { randomId } from '../../host/identity.ts';
+import { callerEnvironment } from '../../host/environment.ts';
+import type { ContainerConfig, ContainerRecord } from '../../runtime/container-record.ts';
+import { CONTAINER_FORMAT } from '../../runtime/container-record.ts';
+import { commitContainer, findContainer, isName, nameOwner, releaseName, reserveName } from '../../runtime/container-store.ts';
+import { mergeConfig } from '../../runtime/merge.ts';
+import type { ImageRecord } from '../../storage/image-types.ts';
+import type { ContainerSpec } from '../../spec/container-spec.ts';
+import { digestHex } from '../../oci/digest.ts';
+import type { Engine } from '../engine.ts';
+import { ensureImage } from '../images/ensure.ts';
+import { resolveMounts } from './mounts.ts';
+import { inventName } from './names.ts';
+import { removeContainer } from './remove.ts';
+
+export interface CreateOptions {
+  /** Remove a container of the same name first. */
+  readonly replace?: boolean;
+}
+
+/**
+ * podman-create(1).
+ * @throws ScullError NAME_TAKEN, NO_SUCH_IMAGE, INVALID …; nothing is left then
+ */
+export async function createContainer(engine: Engine, spec: ContainerSpec, options: CreateOptions = {}): Promise<ContainerRecord> {
+  const { layout } = engine.store;
+  if (spec.name !== undefined && !isName(spec.name)) {
+    throw new ScullError('INVALID', `invalid container name ${JSON.stringify(spec.name.slice(0, 200))}: names must match [a-zA-Z0-9][a-zA-Z0-9_.-]*`);
+  }
+  const image = spec.image === undefined ? undefined : await ensureImage(engine, spec.image, { pull: spec.pull, ...(spec.platform === undefined ? {} : { platform: spec.platform }) });
+  if (image === undefined) checkRootfs(spec);
+  const id = randomId();
+  if (options.replace === true && spec.name !== undefined) await removeNamed(engine, spec.name);
+  const name = takeName(engine, spec, id);
+  let cidFile: string | undefined;
+  try {
+    cidFile = spec.cidFile === undefined ? undefined : writeCidFile(spec.cidFile, id);
+    const config = await makeConfig(engine, spec, image, id, name);
+    const record = makeRecord(spec, image, config, id, name);
+    // What is removed at its end anyway need not survive a power cut.
+    commitContainer(layout, record, !spec.autoRemove);
+    return record;
+  } catch (error) {
+    releaseName(layout, name, id);
+    if (cidFile !== undefined) unlinkSync(cidFile);
+    throw error;
+  }
+}
+
+function checkRootfs(spec: ContainerSpec): void {
+  if (spec.rootfs === undefined) throw new ScullError('USAGE', 'neither an image nor a root file system was given');
+  if (!existsSync(spec.rootfs)) throw new ScullError('NOT_FOUND', `the root file system ${JSON.stringify(spec.rootfs)} does not exist`);
+}
+
+async function removeNamed(engine: Engine, name: string): Promise<void> {
+  if (nameOwner(engine.store.layout, name) === undefined) return;
+  try {
+    await removeContainer(engine, findContainer(engine.store.layout, name), { force: true, volumes: true });
+  } catch (error) {
+    if (!isScullError(error, 'NO_SUCH_CONTAINER')) throw error;
+  }
+}
+
+function takeName(engine: Engine, spec: ContainerSpec, id: string): string {
+  if (spec.name !== undefined) {
+    reserveName(engine.store.layout, spec.name, id);
+    return spec.name;
+  }
+  for (let attempt = 0; ; attempt++) {
+    const name = inventName(attempt);
+    try {
+      reserveName(engine.store.layout, name, id);
+      return name;
+    } catch (error) {
+      if (!isScullError(error, 'NAME_TAKEN') || attempt > 100) throw error;
+    }
+  }
+}
+
+/** Made before the container, and exclusively: two commands can't both believe the file to be theirs. */
+function writeCidFile(path: string, id: string): string {
+  try {
+    const fd = openSync(path, 'wx', 0o644);
+    try {
+      writeAllSync(fd, id);
+    } finally {
+      closeSync(fd);
+    }
+    return path;
+  } catch (cause) {
+    if (errnoOf(cause) === 'EEXIST') {
+      throw new ScullError('IN_USE', `container ID file ${JSON.stringify(path)} exists already`, { hint: 'make sure the other container is not running and delete the file', cause });
+    }
+    throw new ScullError('NOT_FOUND', `cannot write the container ID file ${JSON.stringify(path)}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+async function makeConfig(engine: Engine, spec: ContainerSpec, image: ImageRecord | undefined, id: string, name: string): Promise<ContainerConfig> {
+  const merged = mergeConfig(spec, image?.config, {
+    id,
+    name,
+    callerEnvironment: callerEnvironment(),
+    hostHostname: hostname(),
+    callerUid: process.getuid?.() ?? 0,
+    callerGid: process.getgid?.() ?? 0,
+  });
+  const mounts = await resolveMounts(engine, spec, image?.config);
+  return { ...merged, ports: await choosePorts(spec, merged.exposedPorts), mounts };
+}
+
+/** Only who publishes ports pays for looking at the host's. */
+async function choosePorts(spec: ContainerSpec, exposed: readonly string[]): Promise<ContainerConfig['ports']> {
+  if (spec.network.ports.length === 0 && !spec.network.publishAll) return [];
+  const { chooseHostPorts, publishedPorts } = await import('../../network/ports.ts');
+  return chooseHostPorts(publishedPorts(spec.network.ports, exposed, spec.network.publishAll));
+}
+
+function makeRecord(spec: ContainerSpec, image: ImageRecord | undefined, config: ContainerConfig, id: string, name: string): ContainerRecord {
+  return {
+    format: CONTAINER_FORMAT,
+    id,
+    name,
+    created: new Date().toISOString(),
+    spec,
+    ...(image === undefined
+      ? {}
+      : {
+          image: {
+            id: image.id,
+            manifestDigest: image.manifestDigest,
+            name: image.names.includes(spec.image ?? '') ? (spec.image as string) : shownName(image, spec.image ?? ''),
+            layers: image.layers.map((layer) => digestHex(layer.chainId)),
+          },
+        }),
+    config,
+  };
+}
+
+/** The full name that what was typed resolved to; an id stays an id. */
+function shownName(image: ImageRecord, typed: string): string {
+  const plain = typed.replace(/@.*$/, '');
+  const fits = (name: string): boolean => name === plain || name === `${plain}:latest` || name.endsWith(`/${plain}`) || name.endsWith(`/${plain}:latest`);
+  return image.names.find(fits) ?? (/^(?:sha256:)?[0-9a-f]{4,64}$/.test(plain) ? (image.names[0] ?? image.id) : typed);
+}

@@ -1,0 +1,180 @@
+/**
+ * Starting a container, from top to bottom:
+ *
+ *   claim the container  →  prepare (files, config.json, steps)  →  monitor: namespaces, root, conmon, crun create
+ *                                                                    ├─ as soon as the namespaces stand: network
+ *                                                                    └─ as soon as its socket is there: attach
+ *   created and connected  →  crun start  →  the container runs
+ *
+ * See docs/run.md for the dialogue of processes.
+ */
+import { closeSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { isScullError, ScullError } from '../../host/errors.ts';
+import { requireTool } from '../../host/tools.ts';
+import { startAttach, type Attachment } from '../../runtime/attach.ts';
+import { cgroupPlan, type CgroupPlan } from '../../runtime/cgroups.ts';
+import { claimContainer, killQuietly, recordMonitor, releaseClaim } from '../../runtime/claim.ts';
+import type { ContainerRecord } from '../../runtime/container-record.ts';
+import { crunStart, isRuntimeAlive, readRuntimeState } from '../../runtime/crun.ts';
+import { startMonitor, type Monitor } from '../../runtime/monitor.ts';
+import { startKeeper } from '../../runtime/keeper.ts';
+import type { Engine } from '../engine.ts';
+import { prepareContainer, writeBundle, type Preparation } from './prepare.ts';
+
+export interface AttachStreams {
+  readonly stdin: boolean;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+  readonly detachKeys: readonly number[];
+}
+
+export interface StartOptions {
+  /** Connect our own standard streams. */
+  readonly attach?: AttachStreams;
+  /** Aborts a start that is under way; what was made is taken back. */
+  readonly abort?: AbortSignal;
+}
+
+export interface Running {
+  readonly record: ContainerRecord;
+  readonly monitor: Monitor;
+  readonly attachment: Attachment | undefined;
+  /** Pid of the container's first process. */
+  readonly pid: number;
+}
+
+/**
+ * Starts a container that does not run.
+ * @returns 'running' when it already does
+ * @throws ScullError as the cause is; the container is then not running and nothing of the attempt is left
+ */
+export async function startContainer(engine: Engine, record: ContainerRecord, options: StartOptions = {}): Promise<Running | 'running'> {
+  const { layout } = engine.store;
+  const cgroup = cgroupPlan();
+  const claim = await claimContainer(layout, cgroup, record.id);
+  if (claim === 'running') return 'running';
+  if (claim === 'busy') throw new ScullError('IN_USE', `another command is working on container ${record.name}`);
+  let monitor: Monitor | undefined;
+  try {
+    forgetLastRun(engine, record);
+    const preparation = await prepareContainer(engine, record, cgroup);
+    options.abort?.throwIfAborted();
+    writeBundle(layout.container(record.id), preparation);
+    monitor = launchMonitor(engine, record, preparation, cgroup);
+    const running = await bringUp(engine, record, monitor, preparation, cgroup, options);
+    return running;
+  } catch (error) {
+    await takeBack(engine, record, monitor, cgroup);
+    if (isScullError(error) && error.code !== 'INTERRUPTED') noteFailure(engine, record, error.message);
+    throw error;
+  }
+}
+
+function forgetLastRun(engine: Engine, record: ContainerRecord): void {
+  const paths = engine.store.layout.container(record.id);
+  for (const file of [paths.exitFile, paths.startedFile, paths.errorFile]) rmSync(file, { force: true });
+}
+
+function noteFailure(engine: Engine, record: ContainerRecord, message: string): void {
+  try {
+    writeFileSync(engine.store.layout.container(record.id).errorFile, message, { mode: 0o600 });
+  } catch {
+    // Only for `inspect` to show later; the error itself is on its way to the user, and a full disk must not hide it.
+  }
+}
+
+function launchMonitor(engine: Engine, record: ContainerRecord, preparation: Preparation, cgroup: CgroupPlan): Monitor {
+  const { spec } = record;
+  const { layout } = engine.store;
+  const monitor = startMonitor({
+    id: record.id,
+    name: record.name,
+    layout,
+    paths: layout.container(record.id),
+    cgroup,
+    maps: preparation.maps,
+    keepGroups: spec.groupAdd.includes('keep-groups'),
+    ...(preparation.shared.joinUser === undefined ? {} : { joinUser: preparation.shared.joinUser }),
+    network: preparation.earlyNetwork,
+    steps: preparation.steps,
+    terminal: spec.tty,
+    stdin: spec.interactive,
+    log: spec.log,
+    ...(spec.timeout === undefined ? {} : { timeout: spec.timeout }),
+    runtimePath: requireTool('crun', 'starting a container').path,
+    passthrough: spec.log.driver === 'passthrough',
+  });
+  recordMonitor(layout, record.id, monitor.pid);
+  return monitor;
+}
+
+async function bringUp(engine: Engine, record: ContainerRecord, monitor: Monitor, preparation: Preparation, cgroup: CgroupPlan, options: StartOptions): Promise<Running> {
+  const paths = engine.store.layout.container(record.id);
+  const attachment = options.attach === undefined || record.spec.log.driver === 'passthrough' ? undefined : attachWhileStarting(record, paths, options.attach);
+  const aborted = abortion(options.abort);
+  let volumesFilled = false;
+  try {
+    const work = Promise.all([monitor.created, connectNetwork(engine, record, monitor, preparation), attachment?.connected]);
+    work.catch(() => undefined);
+    // A failed start shows first at the monitor; the others only suffer from it.
+    const [pid] = await Promise.race([work, aborted.promise, monitor.created.then(() => work)]);
+    preparation.firstUses.done();
+    volumesFilled = true;
+    startKeeper(engine.store.layout, record, monitor.pid, options.attach !== undefined);
+    await Promise.race([crunStart(engine.store.layout, cgroup, record.id), aborted.promise]);
+    closeSync(openSync(paths.startedFile, 'w', 0o600));
+    return { record, monitor, attachment, pid };
+  } catch (error) {
+    attachment?.process.kill('SIGTERM');
+    if (!volumesFilled) preparation.firstUses.failed();
+    throw error;
+  } finally {
+    aborted.dispose();
+  }
+}
+
+function attachWhileStarting(record: ContainerRecord, paths: Parameters<typeof startAttach>[0]['paths'], streams: AttachStreams): Attachment {
+  return startAttach({
+    paths,
+    terminal: record.spec.tty,
+    stdin: streams.stdin && record.spec.interactive,
+    stdout: streams.stdout,
+    stderr: streams.stderr,
+    detachKeys: streams.detachKeys,
+    patience: 30_000,
+  });
+}
+
+/** pasta takes longer to start than crun: it begins as soon as there is a namespace to connect. */
+async function connectNetwork(engine: Engine, record: ContainerRecord, monitor: Monitor, preparation: Preparation): Promise<void> {
+  if (preparation.network.mode !== 'pasta') return;
+  const { startPasta } = await import('../../network/drivers/pasta.ts');
+  let target = monitor.pid;
+  if (preparation.earlyNetwork) await monitor.namespaces;
+  else target = await monitor.created;
+  await startPasta(preparation.network, { targetPid: target, watchPid: monitor.pid, stateFile: engine.store.layout.container(record.id).networkState });
+}
+
+function abortion(signal: AbortSignal | undefined): { promise: Promise<never>; dispose: () => void } {
+  let onAbort: () => void = () => undefined;
+  const promise = new Promise<never>((_resolve, reject) => {
+    onAbort = () => reject(signal?.reason instanceof Error ? signal.reason : new ScullError('INTERRUPTED', 'interrupted'));
+    if (signal?.aborted === true) onAbort();
+    signal?.addEventListener('abort', onAbort);
+  });
+  promise.catch(() => undefined);
+  return { promise, dispose: () => signal?.removeEventListener('abort', onAbort) };
+}
+
+/** Ends whatever a failed start left, so that nothing half-made remains. */
+async function takeBack(engine: Engine, record: ContainerRecord, monitor: Monitor | undefined, cgroup: CgroupPlan): Promise<void> {
+  const { layout } = engine.store;
+  if (monitor !== undefined && monitor.pid > 0) {
+    const runtime = readRuntimeState(layout.container(record.id).runtimeState);
+    killQuietly(monitor.pid);
+    if (runtime !== undefined && isRuntimeAlive(runtime)) killQuietly(runtime.pid);
+    await monitor.ended.catch(() => undefined);
+  }
+  for (const file of [layout.container(record.id).exitFile, layout.container(record.id).startedFile]) rmSync(file, { force: true });
+  await releaseClaim(layout, cgroup, record.id);
+}

@@ -1,0 +1,81 @@
+/** ps: every container with its state, in one pass over the records. */
+import type { ContainerRecord, ContainerState, ResolvedMount } from '../../runtime/container-record.ts';
+import { readContainerState } from '../../runtime/lifecycle.ts';
+import type { PortRequest } from '../../spec/container-spec.ts';
+import type { Engine } from '../engine.ts';
+import { matchesFilters, readContainers, type Filters } from './selection.ts';
+import { containerSize } from './size.ts';
+
+export interface ContainerSummary {
+  readonly id: string;
+  readonly name: string;
+  /** '' with --rootfs. */
+  readonly image: string;
+  readonly imageId: string;
+  readonly command: readonly string[];
+  /** RFC 3339. */
+  readonly created: string;
+  readonly state: ContainerState;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly ports: readonly PortRequest[];
+  /** `80/tcp` */
+  readonly exposedPorts: readonly string[];
+  readonly mounts: readonly ResolvedMount[];
+  readonly networks: readonly string[];
+  readonly autoRemove: boolean;
+  readonly cidFile?: string;
+  /** Bytes, where asked for. */
+  readonly size?: { readonly rw: number; readonly rootFs: number };
+}
+
+export interface ListOptions {
+  /** Also those that do not run. */
+  readonly all?: boolean;
+  /** The newest n, running or not. */
+  readonly last?: number;
+  readonly filters?: Filters;
+  readonly size?: boolean;
+}
+
+export async function listContainers(engine: Engine, options: ListOptions = {}): Promise<ContainerSummary[]> {
+  const filters = options.filters ?? {};
+  // A filter on the state means it, also without --all.
+  const everything = options.all === true || options.last !== undefined || 'status' in filters || 'exited' in filters;
+  let found: { record: ContainerRecord; state: ContainerState }[] = [];
+  for (const record of readContainers(engine)) {
+    const state = readContainerState(engine.store.layout.container(record.id));
+    if (!everything && state.status !== 'running' && state.status !== 'paused') continue;
+    if (matchesFilters(engine, record, filters, state)) found.push({ record, state });
+  }
+  if (options.last !== undefined && options.last >= 0) {
+    found = found.sort((a, b) => (a.record.created < b.record.created ? 1 : -1)).slice(0, options.last);
+  }
+  return Promise.all(found.map(({ record, state }) => summarize(engine, record, state, options.size === true)));
+}
+
+async function summarize(engine: Engine, record: ContainerRecord, state: ContainerState, size: boolean): Promise<ContainerSummary> {
+  const { spec, config } = record;
+  return {
+    id: record.id,
+    name: record.name,
+    image: record.image?.name ?? '',
+    imageId: record.image?.id ?? '',
+    command: config.args,
+    created: record.created,
+    state,
+    labels: config.labels,
+    ports: config.ports,
+    exposedPorts: config.exposedPorts,
+    mounts: config.mounts,
+    networks: networkNames(record),
+    autoRemove: spec.autoRemove,
+    ...(spec.cidFile === undefined ? {} : { cidFile: spec.cidFile }),
+    ...(size ? { size: await containerSize(engine, record) } : {}),
+  };
+}
+
+/** As Docker names them in a listing. */
+export function networkNames(record: ContainerRecord): string[] {
+  const { mode } = record.config.networkMode;
+  return mode === 'default' ? ['pasta'] : mode === 'container' || mode === 'path' ? [] : [mode];
+}

@@ -1,0 +1,160 @@
+/**
+ * From a container's record to what starts it: files for /etc, config.json, and the steps of the launcher. Everything that
+ * must be looked up on the host or in the image is looked up here; what follows from it is worked out by pure functions.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ScullError } from '../../host/errors.ts';
+import { requireTool } from '../../host/tools.ts';
+import type { NetworkPlan } from '../../network/plan.ts';
+import type { RuntimeSpec } from '../../oci/runtime-spec.ts';
+import type { CgroupPlan } from '../../runtime/cgroups.ts';
+import type { ContainerRecord, ResolvedMount } from '../../runtime/container-record.ts';
+import { expandDevices } from '../../runtime/host-devices.ts';
+import { readHostFacts } from '../../runtime/host-facts.ts';
+import { buildRuntimeSpec } from '../../runtime/oci-spec/build.ts';
+import type { GeneratedFile, NetworkFact } from '../../runtime/oci-spec/input.ts';
+import { nestedUserNamespace } from '../../runtime/oci-spec/namespaces.ts';
+import { rootDirectories } from '../../runtime/root-file-system.ts';
+import { readRootfsFile } from '../../runtime/rootfs-file.ts';
+import { resolveUser, withGroups, type ResolvedUser } from '../../runtime/user.ts';
+import type { ContainerPaths } from '../../storage/layout.ts';
+import { defaultIdMaps, mappedCount, type IdMaps } from '../../userns/id-maps.ts';
+import type { LaunchStep } from '../../userns/launch.ts';
+import type { Engine } from '../engine.ts';
+import { mountSteps, type Steps } from './mount-steps.ts';
+import { sharedNamespaces, type SharedNamespaces } from './shared-namespaces.ts';
+
+export interface Preparation {
+  readonly runtimeSpec: RuntimeSpec;
+  readonly network: NetworkPlan;
+  readonly maps: IdMaps;
+  readonly steps: readonly LaunchStep[];
+  readonly firstUses: Steps['firstUses'];
+  readonly shared: SharedNamespaces;
+  /** The launcher makes the network namespace, so that it can be connected while crun still works. */
+  readonly earlyNetwork: boolean;
+}
+
+export async function prepareContainer(engine: Engine, record: ContainerRecord, cgroup: CgroupPlan): Promise<Preparation> {
+  const { spec, config } = record;
+  const paths = engine.store.layout.container(record.id);
+  const maps = defaultIdMaps();
+  if (maps.single !== undefined) explainSingleId(engine, maps.single);
+  const shared = sharedNamespaces(engine, record);
+  const userNamespace = shared.userNamespace ?? nestedUserNamespace(spec.namespaces.user, {
+    availableUids: mappedCount(maps.uids),
+    availableGids: mappedCount(maps.gids),
+    callerUid: process.getuid?.() ?? 0,
+    callerGid: process.getgid?.() ?? 0,
+  });
+  const network = await planContainerNetwork(record, shared);
+  for (const text of network.warnings) engine.progress({ kind: 'message', level: 'warning', text });
+  const earlyNetwork = network.namespace.kind === 'new' && userNamespace === undefined && shared.joinUser === undefined;
+  const user = containerUser(engine, record);
+  const host = readHostFacts(maps, cgroup, spec.privileged);
+  const { steps, mounts } = await mountSteps(engine, record, { cgroup, user, userNamespace });
+  const runtimeSpec = buildRuntimeSpec({
+    spec,
+    config,
+    rootfs: record.image === undefined && steps.rootIsPlain ? (spec.rootfs as string) : paths.rootfs,
+    user,
+    mounts,
+    files: generatedFiles(paths, network, shared, mounts),
+    network: networkFact(network, earlyNetwork),
+    ...(userNamespace === undefined ? {} : { userNamespace }),
+    sharedNamespaces: shared.paths,
+    ...(shared.shm === undefined ? {} : { sharedShm: shared.shm }),
+    devices: spec.devices.flatMap(expandDevices),
+    ...(spec.init ? { initProgram: initProgram(spec.initPath) } : {}),
+    ...seccompText(spec.security.seccomp),
+    ...(cgroup.manager === 'none' ? {} : { cgroupsPath: cgroupsPath(record, cgroup) }),
+    host,
+  });
+  return { runtimeSpec, network, maps, steps: steps.list, firstUses: steps.firstUses, shared, earlyNetwork };
+}
+
+let explained = false;
+
+/** Said once per command: what running with one id cannot do. */
+function explainSingleId(engine: Engine, reason: string): void {
+  if (explained) return;
+  explained = true;
+  engine.progress({
+    kind: 'message',
+    level: 'warning',
+    text: `running with a single user id, since ${reason}: users other than root do not exist in containers; \`scull doctor\` tells how to change that`,
+  });
+}
+
+function containerUser(engine: Engine, record: ContainerRecord): ResolvedUser {
+  const directories = rootDirectories(engine.store.layout, record);
+  const passwd = readRootfsFile(directories, '/etc/passwd') ?? '';
+  const group = readRootfsFile(directories, '/etc/group') ?? '';
+  const groups = record.spec.groupAdd.filter((name) => name !== 'keep-groups');
+  return withGroups(resolveUser(record.config.user, passwd, group), groups, group);
+}
+
+async function planContainerNetwork(record: ContainerRecord, shared: SharedNamespaces): Promise<NetworkPlan> {
+  const { planNetwork } = await import('../../network/plan.ts');
+  const { readHostNetwork } = await import('../../network/host-network.ts');
+  return planNetwork(
+    { ...record.spec.network, ports: record.config.ports },
+    {
+      host: readHostNetwork(),
+      hostname: record.config.hostname,
+      containerName: record.name,
+      hostUts: record.spec.namespaces.uts.mode === 'host',
+      ...(shared.network === undefined ? {} : { join: { path: shared.network } }),
+    },
+  );
+}
+
+function networkFact(plan: NetworkPlan, early: boolean): NetworkFact {
+  if (plan.namespace.kind === 'new') return early ? { kind: 'inherit' } : { kind: 'new' };
+  return plan.namespace;
+}
+
+/** Writes what the plan says and binds it over the image's; a user's mount in the same place wins. */
+function generatedFiles(paths: ContainerPaths, network: NetworkPlan, shared: SharedNamespaces, mounts: readonly ResolvedMount[]): GeneratedFile[] {
+  const files: GeneratedFile[] = [];
+  const covered = (target: string): boolean => mounts.some((mount) => mount.target === target || mount.target === '/etc');
+  const add = (target: string, source: string, text: string | undefined): void => {
+    if (text === undefined || covered(target)) return;
+    writeFileSync(source, text, { mode: 0o644 });
+    files.push({ source, target });
+  };
+  add('/etc/resolv.conf', paths.resolvConf, network.resolvConf);
+  add('/etc/hosts', paths.hosts, network.hosts);
+  add('/etc/hostname', paths.hostname, network.hostnameFile);
+  for (const file of shared.files) if (!covered(file.target)) files.push(file);
+  return files;
+}
+
+function initProgram(given: string | undefined): string {
+  if (given !== undefined) return given;
+  return requireTool('catatonit', '--init').path;
+}
+
+function seccompText(profile: string | undefined): { seccompProfile?: string } {
+  if (profile === undefined || profile === 'unconfined') return {};
+  try {
+    return { seccompProfile: readFileSync(profile, 'utf8') };
+  } catch (cause) {
+    throw new ScullError('NOT_FOUND', `cannot read the seccomp profile ${JSON.stringify(profile)}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** crun: `slice:prefix:name` for systemd's scopes, a path for cgroupfs. */
+function cgroupsPath(record: ContainerRecord, cgroup: CgroupPlan): string {
+  const parent = record.spec.resources.cgroupParent;
+  if (cgroup.manager === 'systemd') return `${parent ?? 'user.slice'}:scull:${record.id}`;
+  return `${parent ?? ''}/scull-${record.id}`;
+}
+
+/** Writes config.json and the folders the launcher mounts on. */
+export function writeBundle(paths: ContainerPaths, preparation: Preparation): void {
+  writeFileSync(paths.bundleConfig, JSON.stringify(preparation.runtimeSpec), { mode: 0o600 });
+  mkdirSync(join(paths.bundle, 'mounts'), { mode: 0o700, recursive: true });
+}
+

@@ -1,0 +1,22 @@
+/** restart: podman-restart(1): stop, then start; one that does not run is started. */
+import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
+import type { Engine } from '../engine.ts';
+import { startContainer } from './launch.ts';
+import { forEachSelected, type Outcome, type Selection } from './selection.ts';
+import { stopContainer } from './stop.ts';
+
+export interface RestartOptions extends Selection {
+  /** Only those that run. */
+  readonly running?: boolean;
+  /** Seconds before SIGKILL. */
+  readonly timeout?: number | undefined;
+}
+
+export function restartContainers(engine: Engine, options: RestartOptions): Promise<Outcome[]> {
+  return forEachSelected(engine, options, async ({ record }) => {
+    const runs = isRunning(readContainerState(engine.store.layout.container(record.id)));
+    if (options.running === true && !runs) return;
+    if (runs) await stopContainer(engine, record, options.timeout);
+    await startContainer(engine, record);
+  });
+}

@@ -1,0 +1,97 @@
+/** run: create, start, and in the foreground stay until the end. */
+import { ScullError } from '../../host/errors.ts';
+import { DEFAULT_DETACH_KEYS, parseDetachKeys } from '../../runtime/attach.ts';
+import { cgroupPlan } from '../../runtime/cgroups.ts';
+import { releaseClaim } from '../../runtime/claim.ts';
+import type { ContainerRecord } from '../../runtime/container-record.ts';
+import { readContainerState } from '../../runtime/lifecycle.ts';
+import type { ContainerSpec } from '../../spec/container-spec.ts';
+import type { Engine } from '../engine.ts';
+import { createContainer } from './create.ts';
+import { removeContainer } from './remove.ts';
+import { forwardSignals } from './signals.ts';
+import { startContainer, type AttachStreams, type Running } from './launch.ts';
+
+export interface RunOptions {
+  readonly replace?: boolean;
+  readonly detach?: boolean;
+  /** -a; in the foreground stdout and stderr (and stdin with -i) unless given. */
+  readonly attach?: readonly ('stdin' | 'stdout' | 'stderr')[];
+  /** Signals that reach us go to the container. */
+  readonly sigProxy?: boolean;
+  readonly detachKeys?: string;
+  /** --rmi: remove the image too, unless another container uses it. */
+  readonly removeImage?: boolean;
+}
+
+export interface RunOutcome {
+  readonly id: string;
+  /** Undefined when the container was left running: detached from the beginning or later. */
+  readonly exitCode: number | undefined;
+}
+
+/** podman-run(1). @throws ScullError with the exit status 125, 126 or 127 it stands for */
+export async function runContainer(engine: Engine, spec: ContainerSpec, options: RunOptions = {}): Promise<RunOutcome> {
+  const streams = options.detach === true ? undefined : attachStreams(spec, options.attach, options.detachKeys);
+  const interruption = new AbortController();
+  const signals = options.detach === true ? undefined : forwardSignals(interruption, options.sigProxy ?? true);
+  try {
+    const record = await createContainer(engine, spec, options);
+    const running = await startNew(engine, record, streams, interruption);
+    if (streams === undefined) return { id: record.id, exitCode: undefined };
+    signals?.to(running.pid);
+    const exitCode = await stayUntilEnd(engine, running);
+    if (options.removeImage === true && exitCode !== undefined) await removeImageOf(engine, record);
+    return { id: record.id, exitCode };
+  } finally {
+    signals?.dispose();
+  }
+}
+
+/** A container that could not be started is kept for `start` or `inspect`, unless it was to be removed or was interrupted. */
+async function startNew(engine: Engine, record: ContainerRecord, attach: AttachStreams | undefined, interruption: AbortController): Promise<Running> {
+  try {
+    const running = await startContainer(engine, record, { abort: interruption.signal, ...(attach === undefined ? {} : { attach }) });
+    if (running === 'running') throw new ScullError('WRONG_STATE', `container ${record.name} was started by another command`);
+    return running;
+  } catch (error) {
+    if (record.spec.autoRemove || interruption.signal.aborted) await removeContainer(engine, record, { force: true, volumes: true });
+    throw error;
+  }
+}
+
+export function attachStreams(spec: ContainerSpec, attach: readonly ('stdin' | 'stdout' | 'stderr')[] | undefined, detachKeys: string | undefined): AttachStreams {
+  const wanted = attach ?? ['stdin', 'stdout', 'stderr'];
+  return {
+    stdin: spec.interactive && wanted.includes('stdin'),
+    stdout: wanted.includes('stdout'),
+    stderr: wanted.includes('stderr'),
+    detachKeys: parseDetachKeys(detachKeys ?? DEFAULT_DETACH_KEYS),
+  };
+}
+
+/**
+ * Waits for the end of a container in the foreground, and tidies up after it.
+ * @returns its exit code, or undefined when the user detached
+ */
+export async function stayUntilEnd(engine: Engine, running: Running): Promise<number | undefined> {
+  const { record, monitor, attachment } = running;
+  // The socket closes with the last of the output, so that all of it is shown before we leave.
+  if (attachment !== undefined && (await attachment.ended) !== 'ended') return undefined;
+  const status = await monitor.ended;
+  const state = readContainerState(engine.store.layout.container(record.id));
+  await tidyUp(engine, record);
+  return state.status === 'exited' ? state.exitCode : status;
+}
+
+async function tidyUp(engine: Engine, record: ContainerRecord): Promise<void> {
+  if (record.spec.autoRemove) await removeContainer(engine, record, { force: true, volumes: true });
+  else await releaseClaim(engine.store.layout, cgroupPlan(), record.id);
+}
+
+async function removeImageOf(engine: Engine, record: ContainerRecord): Promise<void> {
+  if (record.image === undefined) return;
+  const { removeImages } = await import('../images/remove.ts');
+  await removeImages(engine, [record.image.id], { ignore: true });
+}
+

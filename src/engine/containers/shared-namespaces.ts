@@ -1,0 +1,90 @@
+/** --network, --pid, --ipc, --uts, --userns and --cgroupns with `container:X`: where the other one's namespaces are. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { ScullError } from '../../host/errors.ts';
+import { processStat } from '../../host/identity.ts';
+import type { ContainerRecord } from '../../runtime/container-record.ts';
+import { findContainer } from '../../runtime/container-store.ts';
+import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
+import type { GeneratedFile, UserNamespaceFact } from '../../runtime/oci-spec/input.ts';
+import type { Engine } from '../engine.ts';
+
+export interface SharedNamespaces {
+  /** A process in the user namespace that owns the shared ones: ours must be the same. */
+  readonly joinUser?: number;
+  /** Set when the other container has a user namespace of its own inside. */
+  readonly userNamespace?: UserNamespaceFact;
+  readonly network?: string;
+  readonly shm?: string;
+  readonly paths: { readonly pid?: string; readonly ipc?: string; readonly uts?: string; readonly cgroup?: string };
+  /** resolv.conf and hosts of the container whose network is shared. */
+  readonly files: readonly GeneratedFile[];
+}
+
+interface Other {
+  readonly record: ContainerRecord;
+  readonly pid: number;
+  readonly monitorPid: number;
+}
+
+/** @throws ScullError NO_SUCH_CONTAINER, WRONG_STATE (not running), INVALID (two containers with different user namespaces) */
+export function sharedNamespaces(engine: Engine, record: ContainerRecord): SharedNamespaces {
+  const { namespaces, network } = record.spec;
+  const named: [kind: string, container: string][] = [];
+  for (const kind of ['pid', 'ipc', 'uts', 'cgroup', 'user'] as const) {
+    const wish = namespaces[kind];
+    if (wish.mode === 'container') named.push([kind, wish.container]);
+  }
+  if (network.mode.mode === 'container') named.push(['network', network.mode.container]);
+  if (named.length === 0) return { ...ownShm(engine, record), paths: {}, files: [] };
+  const others = new Map(named.map(([kind, container]) => [kind, runningContainer(engine, container)]));
+  const owners = new Set([...others.values()].map((other) => other.record.id));
+  if (owners.size > 1) throw new ScullError('UNSUPPORTED', 'namespaces of two different containers can\'t be shared: each belongs to a user namespace of its own', { hint: 'join all of them from one container' });
+  const owner = [...others.values()][0] as Other;
+  const path = (kind: string, file: string): string | undefined => {
+    const other = others.get(kind);
+    return other === undefined ? undefined : `/proc/${other.pid}/ns/${file}`;
+  };
+  return {
+    joinUser: owner.monitorPid,
+    ...(owner.record.spec.namespaces.user.mode === 'host' ? {} : { userNamespace: { kind: 'path', path: `/proc/${owner.pid}/ns/user` } as const }),
+    ...(others.has('network') ? { network: path('network', 'net') as string } : {}),
+    ...(others.has('ipc') ? shmOf(engine, others.get('ipc') as Other) : ownShm(engine, record)),
+    paths: {
+      ...(others.has('pid') ? { pid: path('pid', 'pid') as string } : {}),
+      ...(others.has('ipc') ? { ipc: path('ipc', 'ipc') as string } : {}),
+      ...(others.has('uts') ? { uts: path('uts', 'uts') as string } : {}),
+      ...(others.has('cgroup') ? { cgroup: path('cgroup', 'cgroup') as string } : {}),
+    },
+    files: others.has('network') ? networkFiles(engine, others.get('network') as Other) : [],
+  };
+}
+
+function runningContainer(engine: Engine, nameOrId: string): Other {
+  const record = findContainer(engine.store.layout, nameOrId);
+  const state = readContainerState(engine.store.layout.container(record.id));
+  if (!isRunning(state)) throw new ScullError('WRONG_STATE', `container ${record.name} is not running, so its namespaces can't be joined`, { hint: `start it with \`scull start ${record.name}\`` });
+  // The monitor lives in the namespace we made; if it was killed, the container's own process does as well.
+  const monitorPid = processStat(state.pid)?.parent ?? 0;
+  return { record, pid: state.pid, monitorPid: monitorPid > 1 ? monitorPid : state.pid };
+}
+
+/** A container that shares its IPC namespace has its /dev/shm in a folder that others can reach. */
+function ownShm(engine: Engine, record: ContainerRecord): { shm?: string } {
+  if (record.spec.namespaces.ipc.mode !== 'shareable') return {};
+  return { shm: join(engine.store.layout.container(record.id).bundle, 'shm') };
+}
+
+function shmOf(engine: Engine, other: Other): { shm: string } {
+  const shm = join(engine.store.layout.container(other.record.id).bundle, 'shm');
+  if (existsSync(shm)) return { shm };
+  throw new ScullError('WRONG_STATE', `container ${other.record.name} does not share its IPC namespace`, { hint: `start it with --ipc=shareable` });
+}
+
+function networkFiles(engine: Engine, other: Other): GeneratedFile[] {
+  const paths = engine.store.layout.container(other.record.id);
+  return [
+    { source: paths.resolvConf, target: '/etc/resolv.conf' },
+    { source: paths.hosts, target: '/etc/hosts' },
+  ].filter(({ source }) => existsSync(source));
+}
