@@ -1,7 +1,7 @@
 /** --network, --add-host, --dns, --dns-search, --dns-option. */
-import { isIP } from 'node:net';
 import { ScullError } from '../host/errors.ts';
 import type { NetworkMode } from './container-spec.ts';
+import { ipVersion } from './ip-address.ts';
 import { parseJoined } from './namespace.ts';
 
 const WORKING = 'what works: none, host, pasta[:options], private, container:name and ns:path';
@@ -47,7 +47,7 @@ export function parseAddHost(text: string): { readonly name: string; readonly ip
   const expected = 'expected name:ip, where ip may be host-gateway';
   if (match === null) throw new ScullError('INVALID', `invalid --add-host ${JSON.stringify(text.slice(0, 100))}: ${expected}`);
   const ip = match[2]!.replace(/^\[(.*)\]$/, '$1');
-  if (ip !== 'host-gateway' && isIP(ip) === 0) throw new ScullError('INVALID', `invalid --add-host ${JSON.stringify(text.slice(0, 100))}: ${JSON.stringify(ip)} is not an IP address; ${expected}`);
+  if (ip !== 'host-gateway' && ipVersion(ip) === 0) throw new ScullError('INVALID', `invalid --add-host ${JSON.stringify(text.slice(0, 100))}: ${JSON.stringify(ip)} is not an IP address; ${expected}`);
   return match[1]!.split(';').map((name) => {
     if (!/^[A-Za-z0-9_]([A-Za-z0-9_.-]*)$/.test(name)) throw new ScullError('INVALID', `invalid --add-host ${JSON.stringify(text.slice(0, 100))}: ${JSON.stringify(name)} is not a host name; ${expected}`);
     return { name, ip };
@@ -57,7 +57,7 @@ export function parseAddHost(text: string): { readonly name: string; readonly ip
 /** An address, or `none` for no resolv.conf at all. @throws ScullError INVALID */
 export function parseDns(text: string): string {
   const address = text.replace(/^\[(.*)\]$/, '$1');
-  if (address === 'none' || isIP(address.replace(/%[\w.-]+$/, '')) !== 0) return address;
+  if (address === 'none' || ipVersion(address.replace(/%[\w.-]+$/, '')) !== 0) return address;
   throw new ScullError('INVALID', `invalid --dns ${JSON.stringify(text.slice(0, 100))}: expected an IP address, or none`);
 }
 

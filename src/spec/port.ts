@@ -2,9 +2,9 @@
  * Published ports: `[[ip:][hostPort]:]containerPort[/protocol]`, where a port may be a range `8000-8010` and an IPv6
  * address stands in brackets, and --expose.
  */
-import { isIP } from 'node:net';
 import { ScullError } from '../host/errors.ts';
 import type { PortRequest } from './container-spec.ts';
+import { ipVersion } from './ip-address.ts';
 
 const EXPECTED = 'expected [[ip:][hostPort]:]containerPort[/tcp|udp], for example 8080:80, 127.0.0.1:8000-8010:80-90 or [::1]:53:53/udp';
 
@@ -45,7 +45,7 @@ function splitAddress(rest: string, text: string): { address: string; ports: str
   const bracketed = /^\[([^\]]*)\](?::(.*))?$/.exec(rest);
   if (bracketed !== null) {
     const address = bracketed[1]!;
-    if (isIP(address) !== 6) throw invalid(text, `${JSON.stringify(address)} is not an IPv6 address`);
+    if (ipVersion(address) !== 6) throw invalid(text, `${JSON.stringify(address)} is not an IPv6 address`);
     const ports = bracketed[2]?.split(':') ?? [];
     if (ports.length === 0 || ports.length > 2) throw invalid(text, 'after an address there must be [hostPort]:containerPort');
     if (ports.length === 1) throw invalid(text, 'after an address there must be a host port, which may be empty: [ip]::containerPort');
@@ -56,7 +56,7 @@ function splitAddress(rest: string, text: string): { address: string; ports: str
   if (parts.length <= 2) return { address: '', ports: parts };
   if (parts.length > 3) throw invalid(text, parts.length > 4 ? 'an IPv6 address must stand in brackets' : 'there are too many colons; an IPv6 address must stand in brackets');
   const address = parts[0]!;
-  if (address !== '' && isIP(address) !== 4) throw invalid(text, `${JSON.stringify(address)} is not an IP address`);
+  if (address !== '' && ipVersion(address) !== 4) throw invalid(text, `${JSON.stringify(address)} is not an IP address`);
   return { address, ports: parts.slice(1) };
 }
 

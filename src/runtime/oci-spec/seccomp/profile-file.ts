@@ -2,8 +2,7 @@
  * Profiles that users bring (--security-opt seccomp=FILE): Docker's JSON form, with rules that depend on capabilities,
  * architecture and kernel, or the runtime's own form, which is a subset of it.
  */
-import { release } from 'node:os';
-import { constants } from 'node:os';
+import { constants, release } from 'node:os';
 import { ScullError } from '../../../host/errors.ts';
 import type { SeccompRule, SeccompSpec } from '../../../oci/runtime-spec.ts';
 import { ARCHITECTURES } from './default-syscalls.ts';
