@@ -1,0 +1,79 @@
+import { expect, test } from 'vitest';
+import { useScull } from '../support/scull.ts';
+
+const s = useScull();
+
+async function everythingWorks(): Promise<void> {
+  await s.ok(['ps', '-a']);
+  await s.ok(['images']);
+  expect(await s.ok(['run', '--rm', 'busybox', 'echo', 'alive'])).toBe('alive');
+}
+
+/** Kills a fresh `scull …` with SIGKILL after `delay` ms, `rounds` times with delays spread over `span` ms. */
+async function killAtManyMoments(args: (round: number) => readonly string[], span: number, rounds: number): Promise<void> {
+  for (let round = 0; round < rounds; round++) {
+    const running = s.start(args(round));
+    setTimeout(() => running.child.kill('SIGKILL'), (span * (round + 0.5)) / rounds);
+    await running.ended;
+    // Whatever there is of it now can be seen and removed by the next command.
+    const name = `victim${round}`;
+    const seen = await s.scull(['inspect', '--type', 'container', '--format', '{{.State.Status}}', name]);
+    if (seen.status === 0) expect(seen.stdout.trim()).toMatch(/^(created|initialized|running|exited|stopped|removing)$/);
+    await s.ok(['rm', '-f', '--ignore', '-t', '0', name]);
+    expect(await s.ok(['create', '--name', name, 'busybox', 'true']), 'the name is free again').toMatch(/^[0-9a-f]{64}$/);
+    await s.ok(['rm', name]);
+  }
+  await everythingWorks();
+}
+
+test('run --rm killed at any moment', async () => {
+  await killAtManyMoments((round) => ['run', '--rm', '--name', `victim${round}`, 'busybox', 'true'], 120, 24);
+}, 120_000);
+
+test('run -d killed at any moment', async () => {
+  await killAtManyMoments((round) => ['run', '-d', '--name', `victim${round}`, 'busybox', 'sleep', '100'], 100, 16);
+}, 120_000);
+
+test('start killed at any moment', async () => {
+  for (let round = 0; round < 12; round++) {
+    await s.ok(['create', '--name', 'st', 'busybox', 'sleep', '100']);
+    const running = s.start(['start', 'st']);
+    setTimeout(() => running.child.kill('SIGKILL'), 8 * round);
+    await running.ended;
+    await s.ok(['start', 'st']);
+    expect(await s.ok(['exec', 'st', 'echo', 'up'])).toBe('up');
+    await s.ok(['rm', '-f', '-t', '0', 'st']);
+  }
+}, 120_000);
+
+test('rm -f and stop killed at any moment', async () => {
+  for (let round = 0; round < 12; round++) {
+    await s.ok(['run', '-d', '--name', 'going', 'busybox', 'sleep', '100']);
+    const running = s.start([...(round % 2 === 0 ? ['rm', '-f', '-t', '0'] : ['stop', '-t', '0']), 'going']);
+    setTimeout(() => running.child.kill('SIGKILL'), 4 * round);
+    await running.ended;
+    await s.ok(['rm', '-f', '--ignore', '-t', '0', 'going']);
+  }
+  await everythingWorks();
+}, 120_000);
+
+test('load killed at any moment', async () => {
+  await s.ok(['save', '-o', `${s.base}/b.tar`, 'busybox']);
+  for (let round = 0; round < 10; round++) {
+    await s.ok(['rmi', '-f', 'busybox']);
+    const running = s.start(['load', '-q', '-i', `${s.base}/b.tar`]);
+    setTimeout(() => running.child.kill('SIGKILL'), 15 * round);
+    await running.ended;
+    await s.ok(['load', '-q', '-i', `${s.base}/b.tar`]);
+    await everythingWorks();
+  }
+}, 120_000);
+
+test('the caller killed while a foreground container runs: it goes on or ends, and can be removed', async () => {
+  const running = s.start(['run', '--name', 'orphaned', 'busybox', 'sh', '-c', 'echo up; sleep 100']);
+  await expect.poll(() => running.stdout()).toBe('up\n');
+  running.child.kill('SIGKILL');
+  await running.ended;
+  await s.ok(['rm', '-f', '-t', '0', 'orphaned']);
+  await everythingWorks();
+});

@@ -1,0 +1,208 @@
+import { existsSync, lstatSync, readFileSync, symlinkSync } from 'node:fs';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { busyboxEntries } from '../support/images.ts';
+import { useScull } from '../support/scull.ts';
+
+const s = useScull();
+
+beforeAll(() => {
+  s.directory('src/sub');
+  s.file('src/a', 'alpha\n');
+  s.file('src/sub/b', 'beta\n');
+});
+
+const run = (...args: string[]) => s.scull(['run', '--rm', ...args]);
+
+describe('bind mounts', () => {
+  test('-v shares a directory both ways', async () => {
+    expect(await run('-v', `${s.base}/src:/m`, 'busybox', 'sh', '-c', 'cat /m/a; echo back > /m/c')).toMatchObject({ status: 0, stdout: 'alpha\n' });
+    expect(readFileSync(`${s.base}/src/c`, 'utf8')).toBe('back\n');
+  });
+
+  test('-v shares a single file', async () => {
+    expect(await run('-v', `${s.base}/src/a:/etc/alpha`, 'busybox', 'cat', '/etc/alpha')).toMatchObject({ status: 0, stdout: 'alpha\n' });
+  });
+
+  test('ro protects, also with other options around it', async () => {
+    for (const options of ['ro', 'ro,z', 'nosuid,ro,rslave']) {
+      const result = await run('-v', `${s.base}/src:/m:${options}`, 'busybox', 'sh', '-c', 'echo x > /m/x');
+      expect(result.status, options).toBe(1);
+      expect(result.stderr).toMatch(/read-only/i);
+    }
+  });
+
+  test('a relative source is seen from where scull was started', async () => {
+    expect(await s.ok(['run', '--rm', '-v', './src:/m', 'busybox', 'cat', '/m/a'], { cwd: s.base })).toBe('alpha');
+  });
+
+  test('a missing source is refused by name, not made', async () => {
+    const result = await s.scull(['run', '--rm', '-v', `${s.base}/missing:/m`, 'busybox', 'true']);
+    expect(result.status).toBe(125);
+    expect(result.stderr).toContain(`${s.base}/missing`);
+  });
+
+  test('--mount type=bind with its long option names', async () => {
+    expect(await run('--mount', `type=bind,source=${s.base}/src,target=/m,readonly`, 'busybox', 'sh', '-c', 'cat /m/a; touch /m/x 2>/dev/null || echo ro')).toMatchObject({ stdout: 'alpha\nro\n' });
+    expect(await run('--mount', `type=bind,src=${s.base}/src,dst=/m,ro=false`, 'busybox', 'touch', '/m/y')).toMatchObject({ status: 0 });
+  });
+
+  test('a symbolic link as source is followed on the host, once', async () => {
+    symlinkSync(`${s.base}/src`, `${s.base}/link`);
+    expect(await run('-v', `${s.base}/link:/m`, 'busybox', 'cat', '/m/a')).toMatchObject({ stdout: 'alpha\n' });
+  });
+
+  test('a target that is a symbolic link of the image stays inside of the container', async () => {
+    await s.load({ tags: ['links:1'], layers: [[...busyboxEntries(), { path: 'escape', type: 'symlink', target: `${s.base}/outside` }]] });
+    await s.scull(['run', '--rm', '-v', `${s.base}/src:/escape`, 'links:1', 'true']);
+    expect(existsSync(`${s.base}/outside`)).toBe(false);
+  });
+
+  test('mounts over mounts are put in the order of their depth', async () => {
+    const result = await run('-v', `${s.base}/src/sub:/m/sub/deeper`, '-v', `${s.base}/src:/m`, 'busybox', 'sh', '-c', 'cat /m/a');
+    expect(result).toMatchObject({ status: 0, stdout: 'alpha\n' });
+  });
+
+  test('the same target twice is refused', async () => {
+    await s.fails(['run', '--rm', '-v', `${s.base}/src:/m`, '-v', `${s.base}/src/sub:/m`, 'busybox', 'true'], 125, /\/m/);
+  });
+
+  test('noexec and nosuid hold', async () => {
+    expect(await run('-v', `${s.base}/src:/m:noexec,nosuid`, 'busybox', 'grep', ' /m ', '/proc/self/mounts')).toMatchObject({ stdout: expect.stringMatching(/nosuid.*noexec/) });
+  });
+
+  test(':O throws writes away', async () => {
+    expect(await run('-v', `${s.base}/src:/m:O`, 'busybox', 'sh', '-c', 'echo changed > /m/a; cat /m/a')).toMatchObject({ status: 0, stdout: 'changed\n' });
+    expect(readFileSync(`${s.base}/src/a`, 'utf8')).toBe('alpha\n');
+  });
+
+  test(':U gives the source to the user of the container', async () => {
+    const directory = s.directory('given');
+    s.file('given/f', '');
+    expect(await run('-u', 'app', '-v', `${directory}:/m:U`, 'busybox', 'sh', '-c', 'stat -c %u /m/f; echo mine > /m/f && echo wrote')).toMatchObject({ stdout: '1000\nwrote\n' });
+    expect(lstatSync(`${directory}/f`).uid).not.toBe(process.getuid?.());
+  });
+});
+
+describe('volumes', () => {
+  test('a named volume is made on first use, keeps its content, and goes with rm', async () => {
+    await s.ok(['run', '--rm', '-v', 'data:/d', 'busybox', 'sh', '-c', 'echo kept > /d/f']);
+    expect(await s.ok(['run', '--rm', '-v', 'data:/d', 'busybox', 'cat', '/d/f'])).toBe('kept');
+    expect(await s.ok(['volume', 'ls', '-q'])).toBe('data');
+    await s.ok(['volume', 'rm', 'data']);
+    expect(await s.ok(['volume', 'ls', '-q'])).toBe('');
+  });
+
+  test('a new volume is filled from the image, once; nocopy leaves it empty', async () => {
+    expect(await s.ok(['run', '--rm', '-v', 'filled:/etc/data', 'busybox', 'cat', '/etc/data/from-image'])).toBe('from the image');
+    await s.ok(['run', '--rm', '-v', 'filled:/etc/data', 'busybox', 'rm', '/etc/data/from-image']);
+    expect(await s.ok(['run', '--rm', '-v', 'filled:/etc/data', 'busybox', 'ls', '/etc/data'])).toBe('');
+    expect(await s.ok(['run', '--rm', '-v', 'empty:/etc/data:nocopy', 'busybox', 'ls', '/etc/data'])).toBe('');
+    await s.ok(['volume', 'rm', 'filled', 'empty']);
+  });
+
+  test('a filled volume has the owners and modes of the image', async () => {
+    expect(await s.ok(['run', '--rm', '-v', 'homes:/home/app', 'busybox', 'stat', '-c', '%u:%g %a', '/home/app/note'])).toBe('1000:1000 600');
+    expect(await s.ok(['run', '--rm', '-u', 'app', '-v', 'homes:/home/app', 'busybox', 'cat', '/home/app/note'])).toBe('of app');
+    await s.ok(['volume', 'rm', 'homes']);
+  });
+
+  test('anonymous volumes go with --rm, or with rm -v', async () => {
+    await s.ok(['run', '--rm', '-v', '/anonymous', 'busybox', 'touch', '/anonymous/x']);
+    expect(await s.ok(['volume', 'ls', '-q'])).toBe('');
+    await s.ok(['run', '--name', 'anon', '-v', '/anonymous', 'busybox', 'true']);
+    expect(await s.ok(['volume', 'ls', '-q'])).toMatch(/^[0-9a-f]{64}$/);
+    await s.ok(['rm', '-v', 'anon']);
+    expect(await s.ok(['volume', 'ls', '-q'])).toBe('');
+  });
+
+  test('volumes of the image are made, and --image-volume chooses how', async () => {
+    await s.load({ tags: ['withvol:1'], layers: [busyboxEntries()], settings: { Volumes: { '/etc/data': {} } } });
+    expect(await s.ok(['run', '--rm', 'withvol:1', 'cat', '/etc/data/from-image'])).toBe('from the image');
+    expect(await s.ok(['run', '--rm', '--image-volume', 'tmpfs', 'withvol:1', 'sh', '-c', 'grep -c " /etc/data tmpfs" /proc/self/mounts'])).toBe('1');
+    expect(await s.ok(['run', '--rm', '--image-volume', 'ignore', 'withvol:1', 'sh', '-c', 'grep -c " /etc/data " /proc/self/mounts; true'])).toBe('0');
+  });
+
+  test('a volume in use is not removed, unless by force', async () => {
+    await s.ok(['run', '-d', '--name', 'user', '-v', 'used:/d', 'busybox', 'sleep', '1000']);
+    await s.fails(['volume', 'rm', 'used'], 125, /used|in use|user/);
+    await s.ok(['rm', '-f', '-t', '0', 'user']);
+    await s.ok(['volume', 'rm', 'used']);
+  });
+
+  test('--mount type=volume with a sub-path', async () => {
+    await s.ok(['run', '--rm', '-v', 'parts:/d', 'busybox', 'sh', '-c', 'mkdir /d/one; echo 1 > /d/one/f']);
+    expect(await s.ok(['run', '--rm', '--mount', 'type=volume,src=parts,dst=/m,subpath=one', 'busybox', 'cat', '/m/f'])).toBe('1');
+    await s.ok(['volume', 'rm', 'parts']);
+  });
+
+  test('a sub-path that is a link does not lead out of the volume', async () => {
+    await s.ok(['run', '--rm', '-v', 'trap:/d', 'busybox', 'ln', '-s', '/etc', '/d/link']);
+    const result = await s.scull(['run', '--rm', '--mount', 'type=volume,src=trap,dst=/m,subpath=link', 'busybox', 'ls', '/m']);
+    expect(result.stdout).not.toMatch(/hostname|passwd/);
+    await s.ok(['volume', 'rm', 'trap']);
+  });
+
+  test('--volumes-from shares the mounts of another container', async () => {
+    await s.ok(['create', '--name', 'owner', '-v', 'vf:/from', '-v', `${s.base}/src:/bound:ro`, 'busybox', 'true']);
+    expect(await s.ok(['run', '--rm', '--volumes-from', 'owner', 'busybox', 'sh', '-c', 'cat /bound/a; touch /from/x && ls /from'])).toBe('alpha\nx');
+    await s.ok(['rm', 'owner']);
+    await s.ok(['volume', 'rm', 'vf']);
+  });
+
+  test('volume create, ls, inspect, exists, rm, prune', async () => {
+    expect(await s.ok(['volume', 'create', '--label', 'a=b', 'vol'])).toBe('vol');
+    await s.fails(['volume', 'create', 'vol'], 125, /vol/);
+    await s.ok(['volume', 'create', '--ignore', 'vol']);
+    const [volume] = JSON.parse(await s.ok(['volume', 'inspect', 'vol']));
+    expect(volume).toMatchObject({ Name: 'vol', Labels: { a: 'b' }, Driver: 'local' });
+    expect(lstatSync(volume.Mountpoint).isDirectory()).toBe(true);
+    expect(await s.ok(['volume', 'ls', '--format', '{{.Name}}'])).toBe('vol');
+    expect((await s.scull(['volume', 'exists', 'vol'])).status).toBe(0);
+    expect((await s.scull(['volume', 'exists', 'nosuch'])).status).toBe(1);
+    await s.fails(['volume', 'rm', 'nosuch'], 125, /nosuch/);
+    await s.fails(['volume', 'create', 'a/b'], 125, /a\/b|name/);
+    const anonymous = await s.ok(['volume', 'create']);
+    expect(anonymous).toMatch(/^[0-9a-f]{64}$/);
+    expect(await s.ok(['volume', 'prune', '-f'])).toContain(anonymous);
+    await s.ok(['volume', 'rm', '-f', 'vol']);
+  });
+});
+
+describe('other mounts', () => {
+  test('--mount type=tmpfs', async () => {
+    expect(await s.ok(['run', '--rm', '--mount', 'type=tmpfs,dst=/t,tmpfs-size=2m,tmpfs-mode=1770', 'busybox', 'sh', '-c', 'stat -c %a /t; df -k /t | tail -1 | awk "{print \\$2}"'])).toBe('1770\n2048');
+  });
+
+  test('--mount type=image shows another image', async () => {
+    expect(await s.ok(['run', '--rm', '--mount', 'type=image,source=busybox,destination=/i', 'busybox', 'cat', '/i/etc/data/from-image'])).toBe('from the image');
+  });
+
+  test('--device passes a device of the host', async () => {
+    expect(await s.ok(['run', '--rm', '--device', '/dev/fuse', 'busybox', 'stat', '-c', '%F', '/dev/fuse'])).toBe('character special file');
+    expect(await s.ok(['run', '--rm', '--device', '/dev/zero:/dev/nought', 'busybox', 'sh', '-c', 'head -c 3 /dev/nought | wc -c'])).toBe('3');
+    await s.fails(['run', '--rm', '--device', '/dev/nosuch', 'busybox', 'true'], 125, /\/dev\/nosuch/);
+  });
+
+  test('two containers do not see each other’s writes', async () => {
+    await s.ok(['run', '--name', 'w1', 'busybox', 'sh', '-c', 'echo one > /only; rm /etc/data/from-image']);
+    expect(await s.ok(['run', '--rm', 'busybox', 'sh', '-c', 'ls /only 2>/dev/null; cat /etc/data/from-image'])).toBe('from the image');
+  });
+});
+
+describe('what is wrong in a mount is named', () => {
+  test.each([
+    [['-v', '/a:/b:colourful'], /colourful/],
+    [['-v', '/a:relative'], /relative/],
+    [['-v', '::'], /::/],
+    [['-v', '/a:/b:ro:rw:z'], /\/a:\/b/],
+    [['-v', 'bad name!:/d'], /bad name!/],
+    [['-v', '/etc:/'], /\//],
+    [['--mount', 'type=bind,source=/etc'], /target|destination/],
+    [['--mount', 'type=sail,source=/a,target=/b'], /sail/],
+    [['--mount', 'type=bind,source=/etc,target=/b,colour=red'], /colour/],
+    [['--tmpfs', '/t:size=lots'], /lots|size/],
+    [['--shm-size', 'huge'], /huge/],
+  ] as const)('%j', async (args, message) => {
+    await s.fails(['run', '--rm', ...args, 'busybox', 'true'], 125, message);
+  });
+});

@@ -1,0 +1,159 @@
+import { connect, createServer, type AddressInfo, type Server } from 'node:net';
+import { createSocket } from 'node:dgram';
+import { networkInterfaces } from 'node:os';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { freePort } from '../support/docker-registry.ts';
+import { eventually } from '../support/eventually.ts';
+import { useScull } from '../support/scull.ts';
+
+const s = useScull();
+let hostServer: Server;
+let hostPort: number;
+
+beforeAll(async () => {
+  hostServer = createServer((socket) => socket.end('from the host\n'));
+  await new Promise<void>((resolve) => hostServer.listen(0, '127.0.0.1', resolve));
+  hostPort = (hostServer.address() as AddressInfo).port;
+});
+afterAll(() => void hostServer.close());
+
+/** What a TCP server says at once, or why it could not be reached. */
+function ask(host: string, port: number): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: 3000 });
+    let said = '';
+    socket.on('data', (chunk) => (said += chunk.toString()));
+    socket.on('error', (error) => resolve(`error ${(error as NodeJS.ErrnoException).code}`));
+    socket.on('timeout', () => socket.destroy());
+    socket.on('close', () => resolve(said));
+  });
+}
+
+const serve = (port: number, text = 'ahoy') => ['sh', '-c', `while :; do echo ${text} | nc -l -p ${port}; done`];
+const ownAddress = Object.values(networkInterfaces()).flat().find((one) => one !== undefined && !one.internal && one.family === 'IPv4')?.address;
+
+describe('reaching out', () => {
+  test('none: only a loopback, which is up', async () => {
+    expect(await s.ok(['run', '--rm', '--network', 'none', 'busybox', 'sh', '-c', 'ls /sys/class/net; ip addr show lo | grep -c 127.0.0.1'])).toBe('lo\n1');
+  });
+
+  test('by default there is an interface with an address and a default route', async () => {
+    const output = await s.ok(['run', '--rm', 'busybox', 'sh', '-c', 'ip -4 addr show scope global | grep -c inet; ip route | grep -c default']);
+    expect(output).toBe('1\n1');
+  });
+
+  test('by default the host’s loopback is out of reach', async () => {
+    const result = await s.scull(['run', '--rm', 'busybox', 'sh', '-c', `nc -w 2 127.0.0.1 ${hostPort} </dev/null; gw=$(ip route | sed -n "s/default via \\([0-9.]*\\).*/\\1/p"); nc -w 2 $gw ${hostPort} </dev/null; true`]);
+    expect(result.stdout).not.toContain('from the host');
+  });
+
+  test('host: the host’s network as it is', async () => {
+    expect(await s.ok(['run', '--rm', '--network', 'host', 'busybox', 'sh', '-c', `nc -w 2 127.0.0.1 ${hostPort} </dev/null`])).toBe('from the host');
+  });
+
+  test('pasta with options', async () => {
+    expect(await s.ok(['run', '--rm', '--network', 'pasta:--mtu,1300', 'busybox', 'sh', '-c', 'cat /sys/class/net/[!l]*/mtu'])).toBe('1300');
+    await s.fails(['run', '--rm', '--network', 'pasta:--no-such-option', 'busybox', 'true'], 125, /pasta/);
+  });
+
+  test('/etc/hosts knows the container, /etc/resolv.conf has a name server', async () => {
+    const output = await s.ok(['run', '--rm', '--name', 'named', '--hostname', 'hosty', 'busybox', 'sh', '-c', 'cat /etc/hosts; grep -c ^nameserver /etc/resolv.conf']);
+    expect(output).toMatch(/127\.0\.0\.1\s+localhost/);
+    expect(output).toMatch(/hosty/);
+    expect(output).toMatch(/\n[1-9]$/);
+  });
+
+  test('container:NAME shares the network of another container', async () => {
+    await s.ok(['run', '-d', '--name', 'net', 'busybox', ...serve(7000)]);
+    await eventually('the neighbour answers', async () => (await s.ok(['run', '--rm', '--network', 'container:net', 'busybox', 'sh', '-c', 'nc -w 2 127.0.0.1 7000 </dev/null'])) === 'ahoy');
+    await s.ok(['rm', '-f', '-t', '0', 'net']);
+  });
+});
+
+describe('published ports', () => {
+  test('-p HOST:CONTAINER answers on the host when run returns', async () => {
+    const port = await freePort();
+    await s.ok(['run', '-d', '--name', 'p1', '-p', `${port}:80`, 'busybox', ...serve(80)]);
+    await eventually('ahoy', async () => (await ask('127.0.0.1', port)) === 'ahoy\n');
+    expect(await s.ok(['port', 'p1'])).toBe(`80/tcp -> 0.0.0.0:${port}`);
+    expect(await s.ok(['port', 'p1', '80'])).toBe(`0.0.0.0:${port}`);
+    expect(await s.ok(['ps', '--filter', 'name=p1', '--format', '{{.Ports}}'])).toBe(`0.0.0.0:${port}->80/tcp`);
+    expect((await s.inspect('p1')).NetworkSettings.Ports['80/tcp']).toEqual([{ HostIp: '0.0.0.0', HostPort: String(port) }]);
+    await s.ok(['rm', '-f', '-t', '0', 'p1']);
+    await eventually('the port is free again', async () => (await ask('127.0.0.1', port)).startsWith('error'));
+  });
+
+  test('-p 127.0.0.1:HOST:CONTAINER answers there only', async () => {
+    const port = await freePort();
+    await s.ok(['run', '-d', '--name', 'p2', '-p', `127.0.0.1:${port}:80`, 'busybox', ...serve(80)]);
+    await eventually('ahoy', async () => (await ask('127.0.0.1', port)) === 'ahoy\n');
+    if (ownAddress !== undefined) expect(await ask(ownAddress, port)).toMatch(/error|^$/);
+    await s.ok(['rm', '-f', '-t', '0', 'p2']);
+  });
+
+  test('-p CONTAINER takes a free port of the host, which port tells', async () => {
+    await s.ok(['run', '-d', '--name', 'p3', '-p', '80', 'busybox', ...serve(80)]);
+    const port = Number(/:(\d+)$/.exec(await s.ok(['port', 'p3', '80/tcp']))?.[1]);
+    expect(port).toBeGreaterThan(1023);
+    await eventually('ahoy', async () => (await ask('127.0.0.1', port)) === 'ahoy\n');
+    await s.ok(['rm', '-f', '-t', '0', 'p3']);
+  });
+
+  test('-p with ranges', async () => {
+    const port = await freePort();
+    await s.ok(['run', '-d', '--name', 'p4', '-p', `${port}-${port + 1}:80-81`, 'busybox', 'sh', '-c', '(while :; do echo one | nc -l -p 80; done) & while :; do echo two | nc -l -p 81; done']);
+    await eventually('one', async () => (await ask('127.0.0.1', port)) === 'one\n');
+    await eventually('two', async () => (await ask('127.0.0.1', port + 1)) === 'two\n');
+    await s.ok(['rm', '-f', '-t', '0', 'p4']);
+  });
+
+  test('-p …/udp', async () => {
+    const port = await freePort();
+    await s.ok(['run', '-d', '--name', 'p5', '-p', `${port}:53/udp`, 'busybox', 'sh', '-c', 'while :; do nc -u -l -p 53 -w 1 >> /got; done']);
+    await eventually('the datagram arrived', async () => {
+      const socket = createSocket('udp4');
+      await new Promise<void>((resolve) => socket.send('datagram', port, '127.0.0.1', () => resolve()));
+      socket.close();
+      return (await s.scull(['exec', 'p5', 'cat', '/got'])).stdout.includes('datagram');
+    });
+    expect(await s.ok(['port', 'p5'])).toBe(`53/udp -> 0.0.0.0:${port}`);
+    await s.ok(['rm', '-f', '-t', '0', 'p5']);
+  });
+
+  test('the container sees where a connection comes from, not its own gateway', async () => {
+    if (ownAddress === undefined) throw new Error('this machine has no address but the loopback');
+    const port = await freePort();
+    await s.ok(['run', '-d', '--name', 'p6', '-p', `${port}:80`, 'busybox', 'sh', '-c', 'while :; do nc -l -p 80 -e sh -c "echo peer $NCAT_REMOTE_ADDR; cat /proc/net/tcp"; done']);
+    await eventually('an answer', async () => (await ask(ownAddress, port)).includes('peer'));
+    await s.ok(['rm', '-f', '-t', '0', 'p6']);
+  });
+
+  test('a port in use is refused by its number, and nothing is left running', async () => {
+    await s.fails(['run', '-d', '--name', 'clash', '-p', `127.0.0.1:${hostPort}:80`, 'busybox', 'sleep', '1000'], 125, new RegExp(String(hostPort)));
+    expect(await s.ok(['ps', '-q'])).toBe('');
+    await s.scull(['rm', '-f', 'clash']);
+  });
+
+  test('-P publishes what the image exposes', async () => {
+    await s.ok(['run', '-d', '--name', 'p7', '--expose', '8080', '-P', 'busybox', 'sleep', '1000']);
+    expect(await s.ok(['port', 'p7'])).toMatch(/^8080\/tcp -> 0\.0\.0\.0:\d+$/);
+    await s.ok(['rm', '-f', '-t', '0', 'p7']);
+  });
+
+  test('published ports come back after a restart', async () => {
+    const port = await freePort();
+    await s.ok(['run', '-d', '--name', 'p8', '--stop-signal', 'KILL', '-p', `${port}:80`, 'busybox', ...serve(80)]);
+    await s.ok(['restart', 'p8']);
+    await eventually('ahoy', async () => (await ask('127.0.0.1', port)) === 'ahoy\n');
+    await s.ok(['rm', '-f', '-t', '0', 'p8']);
+  });
+
+  test.each(['x:80', '80:x', '70000:80', '80:80/icmp', '1.2.3:80:80', '10-12:20-21', ':', '0'])('-p %s is refused with the part that is wrong', async (port) => {
+    const result = await s.fails(['run', '--rm', '-p', port, 'busybox', 'true'], 125, /port/i);
+    expect(result.stderr).toContain(port.split(/[:/]/).find((part) => part !== '80') || port);
+  });
+});
+
+test.each(['sideways', 'container:nosuch', 'container:'])('--network %s is refused', async (network) => {
+  await s.fails(['run', '--rm', '--network', network, 'busybox', 'true'], 125, new RegExp(network.split(':')[1] || network.split(':')[0] || ''));
+});

@@ -1,0 +1,95 @@
+import { execFileSync } from 'node:child_process';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { freePort, startDockerRegistry, type DockerRegistry } from '../support/docker-registry.ts';
+import { useScull } from '../support/scull.ts';
+
+const s = useScull();
+let registry: DockerRegistry;
+
+beforeAll(async () => {
+  registry = await startDockerRegistry(s.base);
+  await s.ok(['save', '--format', 'oci-archive', '-o', `${s.base}/busybox.tar`, 'busybox']);
+  push('one:1');
+});
+afterAll(() => registry.stop());
+
+function push(name: string, ...options: string[]): void {
+  execFileSync('skopeo', ['copy', '--insecure-policy', '-q', '--dest-tls-verify=false', ...options, `oci-archive:${s.base}/busybox.tar`, `docker://${registry.host}/${name}`], { env: { ...s.env }, stdio: ['ignore', 'ignore', 'inherit'] });
+}
+
+const pull = (...args: string[]) => s.scull(['pull', '--tls-verify=false', ...args]);
+
+test('pull by tag, then run without asking again', async () => {
+  const result = await pull(`${registry.host}/one:1`);
+  expect(result.status).toBe(0);
+  expect(result.stdout.trim()).toMatch(/^(sha256:)?[0-9a-f]{64}$/);
+  expect(await s.ok(['run', '--rm', '--pull', 'never', `${registry.host}/one:1`, 'echo', 'pulled'])).toBe('pulled');
+});
+
+test('run pulls what is missing, its progress goes to standard error', async () => {
+  push('missing:1');
+  const result = await s.scull(['run', '--rm', '--tls-verify=false', `${registry.host}/missing:1`, 'echo', 'only this']);
+  expect(result).toMatchObject({ status: 0, stdout: 'only this\n' });
+});
+
+test('pull by digest, and a digest that is not there', async () => {
+  const digest = JSON.parse(execFileSync('skopeo', ['inspect', '--tls-verify=false', `docker://${registry.host}/one:1`], { encoding: 'utf8', env: { ...s.env } })).Digest as string;
+  expect((await pull(`${registry.host}/one@${digest}`)).status).toBe(0);
+  expect(await s.ok(['run', '--rm', `${registry.host}/one@${digest}`, 'echo', 'exact'])).toBe('exact');
+  const wrong = await pull(`${registry.host}/one@sha256:${'0'.repeat(64)}`);
+  expect(wrong).toMatchObject({ status: 125, stderr: expect.stringMatching(/^Error: .*one@sha256:0000/m) });
+});
+
+test('-q prints the id alone, -a every tag', async () => {
+  push('many:1');
+  push('many:2');
+  const quiet = await pull('-q', `${registry.host}/one:1`);
+  expect(quiet.stderr).toBe('');
+  expect((await pull('-a', `${registry.host}/many`)).status).toBe(0);
+  for (const tag of ['1', '2']) expect((await s.scull(['image', 'exists', `${registry.host}/many:${tag}`])).status).toBe(0);
+});
+
+test('--pull=always asks, --pull=never does not, missing is the default', async () => {
+  await s.fails(['run', '--rm', '--pull=never', `${registry.host}/never:1`, 'true'], 125, /never:1/);
+  push('policy:1');
+  const args = ['run', '--rm', '--tls-verify=false', '--pull=always', `${registry.host}/policy:1`, 'true'];
+  await s.ok(args);
+  await s.ok(args);
+});
+
+test.each([
+  ['an unknown repository', () => `${registry.host}/nosuch:1`, /nosuch/],
+  ['an unknown tag', () => `${registry.host}/one:nosuch`, /nosuch/],
+])('%s is one clear error', async (_name, reference, message) => {
+  expect(await pull(reference())).toMatchObject({ status: 125, stderr: expect.stringMatching(message) });
+});
+
+test('a registry that is not there is named', async () => {
+  const port = await freePort();
+  const result = await pull(`127.0.0.1:${port}/x:1`);
+  expect(result).toMatchObject({ status: 125, stderr: expect.stringMatching(new RegExp(`127\\.0\\.0\\.1:${port}`)) });
+});
+
+test('without --tls-verify=false a registry without TLS is refused or is on the loopback', async () => {
+  const result = await s.scull(['pull', `${registry.host}/one:1`]);
+  if (result.status !== 0) expect(result.stderr).toMatch(/tls|https|TLS/);
+});
+
+test('zstd layers and gzip layers make the same files', async () => {
+  try {
+    push('zstd:1', '--dest-compress-format', 'zstd');
+  } catch {
+    push('zstd:1', '--dest-compress', '--dest-compress-format', 'zstd');
+  }
+  expect((await pull(`${registry.host}/zstd:1`)).status).toBe(0);
+  expect(await s.ok(['run', '--rm', `${registry.host}/zstd:1`, 'md5sum', '/bin/busybox'])).toBe(await s.ok(['run', '--rm', 'busybox', 'md5sum', '/bin/busybox']));
+});
+
+test('a pull that is killed leaves a store that works, and the next pull completes', async () => {
+  push('interrupted:1');
+  const running = s.start(['pull', '--tls-verify=false', `${registry.host}/interrupted:1`]);
+  setTimeout(() => running.child.kill('SIGKILL'), 30);
+  await running.ended;
+  expect((await pull(`${registry.host}/interrupted:1`)).status).toBe(0);
+  expect(await s.ok(['run', '--rm', `${registry.host}/interrupted:1`, 'echo', 'whole'])).toBe('whole');
+});

@@ -1,0 +1,112 @@
+import { chmodSync, lstatSync, readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { useScull } from '../support/scull.ts';
+
+const s = useScull();
+const uid = process.getuid?.() as number;
+const gid = process.getgid?.() as number;
+
+interface Case {
+  readonly name: string;
+  readonly args: readonly string[];
+  readonly id: RegExp;
+}
+
+const cases: readonly Case[] = [
+  { name: 'root by default', args: [], id: /^uid=0\(root\) gid=0\(root\)/ },
+  { name: 'a user by name, with the groups it is a member of', args: ['-u', 'app'], id: /^uid=1000\(app\) gid=1000\(app\) groups=10\(wheel\),1000\(app\)|^uid=1000\(app\) gid=1000\(app\) groups=1000\(app\),10\(wheel\)/ },
+  { name: 'a user by number, with the group of passwd', args: ['-u', '1000'], id: /^uid=1000\(app\) gid=1000\(app\)/ },
+  { name: 'a number that passwd does not know', args: ['-u', '4321'], id: /^uid=4321 gid=0\(root\)/ },
+  { name: 'user and group by name', args: ['-u', 'app:audio'], id: /^uid=1000\(app\) gid=29\(audio\)/ },
+  { name: 'user and group by number', args: ['-u', '7:8'], id: /^uid=7 gid=8/ },
+  { name: 'more groups by name and number', args: ['-u', 'app', '--group-add', 'audio', '--group-add', '4242'], id: /groups=.*29\(audio\).*4242|groups=.*4242.*29\(audio\)/ },
+];
+
+test.each(cases)('-u: $name', async ({ args, id }) => {
+  expect(await s.ok(['run', '--rm', ...args, 'busybox', 'id'])).toMatch(id);
+});
+
+test('groups of the caller do not come along', async () => {
+  expect(await s.ok(['run', '--rm', 'busybox', 'sh', '-c', 'grep ^Groups: /proc/self/status'])).toMatch(/^Groups:\s*(0\s*)?$/);
+});
+
+test.each([
+  ['nosuch', /nosuch/],
+  ['app:nosuch', /nosuch/],
+  ['4294967296', /4294967296/],
+  ['-5', /-5/],
+])('-u %s is refused', async (user, message) => {
+  await s.fails(['run', '--rm', `--user=${user}`, 'busybox', 'true'], 125, message);
+});
+
+test('an id outside of the map is refused before anything starts, with the reason', async () => {
+  await s.fails(['run', '--rm', '-u', '200000', 'busybox', 'true'], 125, /200000/);
+});
+
+test('a file in a bind mount made by root inside belongs to the caller', async () => {
+  const directory = s.directory('shared');
+  await s.ok(['run', '--rm', '-v', `${directory}:/shared`, 'busybox', 'touch', '/shared/made']);
+  expect(lstatSync(`${directory}/made`)).toMatchObject({ uid, gid });
+});
+
+test('--userns=keep-id: the caller’s own number inside, a file made by it belongs to the caller', async () => {
+  const directory = s.directory('kept');
+  const output = await s.ok(['run', '--rm', '--userns=keep-id', '-v', `${directory}:/kept`, 'busybox', 'sh', '-c', 'id -u; id -g; touch /kept/made']);
+  expect(output).toBe(`${uid}\n${gid}`);
+  expect(lstatSync(`${directory}/made`)).toMatchObject({ uid, gid });
+});
+
+test('keep-id: files of the image keep their owners as the image has them', async () => {
+  const output = await s.ok(['run', '--rm', '--userns=keep-id', '--user', 'root', 'busybox', 'sh', '-c', 'stat -c %u:%g /bin/busybox /home/app/note']);
+  expect(output).toBe('0:0\n1000:1000');
+});
+
+test('keep-id starts at once, not after a copy of the image', async () => {
+  await s.ok(['run', '--rm', 'busybox', 'true']);
+  const begun = Date.now();
+  await s.ok(['run', '--rm', '--userns=keep-id', 'busybox', 'true']);
+  expect(Date.now() - begun).toBeLessThan(5000);
+});
+
+test('keep-id:uid=,gid= shows the caller as somebody else', async () => {
+  const directory = s.directory('as-app');
+  const output = await s.ok(['run', '--rm', '--userns=keep-id:uid=1000,gid=1000', '-v', `${directory}:/d`, 'busybox', 'sh', '-c', 'id -u; touch /d/made; stat -c %u /d/made']);
+  expect(output).toBe('1000\n1000');
+  expect(lstatSync(`${directory}/made`)).toMatchObject({ uid, gid });
+});
+
+test('keep-id: what one container writes another one with the default map sees with the same owners', async () => {
+  await s.ok(['run', '--name', 'writer', '--userns=keep-id', '--user', 'root', '-v', 'owners:/v', 'busybox', 'sh', '-c', 'touch /v/five && chown 5:5 /v/five']);
+  expect(await s.ok(['run', '--rm', '-v', 'owners:/v', 'busybox', 'stat', '-c', '%u:%g', '/v/five'])).toBe('5:5');
+});
+
+test('--userns=nomap leaves the caller out of the map', async () => {
+  const map = await s.ok(['run', '--rm', '--userns=nomap', 'busybox', 'cat', '/proc/self/uid_map']);
+  for (const line of map.split('\n')) {
+    const [, outside, length] = line.trim().split(/\s+/).map(Number) as [number, number, number];
+    expect(uid >= outside && uid < outside + length).toBe(false);
+  }
+});
+
+test('explicit maps hold', async () => {
+  const map = await s.ok(['run', '--rm', '--uidmap', '0:1:1000', '--gidmap', '0:1:1000', 'busybox', 'cat', '/proc/self/uid_map']);
+  const ranges = readFileSync('/etc/subuid', 'utf8');
+  expect(map.trim().split(/\s+/).map(Number)[2]).toBe(1000);
+  expect(ranges).toContain(String(map.trim().split(/\s+/)[1]));
+});
+
+test('--userns with nonsense is refused', async () => {
+  await s.fails(['run', '--rm', '--userns=sideways', 'busybox', 'true'], 125, /sideways/);
+  await s.fails(['run', '--rm', '--userns=keep-id:colour=1', 'busybox', 'true'], 125, /colour/);
+});
+
+test('a home directory that only the caller may enter can be shared', async () => {
+  const directory = s.directory('private');
+  chmodSync(directory, 0o700);
+  s.file('private/secret', 'readable\n');
+  expect(await s.ok(['run', '--rm', '-v', `${directory}:/p:ro`, 'busybox', 'cat', '/p/secret'])).toBe('readable');
+});
+
+test('passwd of the container knows the caller under keep-id', async () => {
+  expect(await s.ok(['run', '--rm', '--userns=keep-id', 'busybox', 'whoami'])).toMatch(/^\w/);
+});
