@@ -1,33 +1,9 @@
 /** `ps`: the table, ids only, JSON in Podman's shape, and what --format templates of Docker and Podman can ask for. */
 import { ScullError } from '../../host/errors.ts';
-import type { ContainerState, ResolvedMount } from '../../runtime/container-record.ts';
-import type { PortRequest } from '../../spec/container-spec.ts';
+import type { ContainerSummary } from '../../engine/containers/list.ts';
 import { goTime, humanAgo, humanDuration, humanSize, shortId, truncate } from './humanize.ts';
 import { portsText } from './ports.ts';
 import { renderTable } from './table.ts';
-
-/** What `ps` shows of a container. */
-export interface ListedContainer {
-  readonly id: string;
-  readonly name: string;
-  /** '' with --rootfs. */
-  readonly image: string;
-  readonly imageId: string;
-  readonly command: readonly string[];
-  /** RFC 3339. */
-  readonly created: string;
-  readonly state: ContainerState;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly ports: readonly PortRequest[];
-  /** `80/tcp` */
-  readonly exposedPorts: readonly string[];
-  readonly mounts: readonly ResolvedMount[];
-  readonly networks: readonly string[];
-  readonly autoRemove: boolean;
-  readonly cidFile?: string;
-  /** Bytes, where asked for. */
-  readonly size?: { readonly rw: number; readonly rootFs: number };
-}
 
 export interface PsOptions {
   readonly format?: string;
@@ -49,7 +25,7 @@ const COMMAND_LENGTH = 17;
 const NEVER = -62135596800;
 
 /** Text for standard output. @throws ScullError INVALID for a bad template or sort key */
-export async function presentContainers(containers: readonly ListedContainer[], options: PsOptions): Promise<string> {
+export async function presentContainers(containers: readonly ContainerSummary[], options: PsOptions): Promise<string> {
   const sorted = sortContainers(containers, options.sort ?? 'created');
   if (options.format === undefined) {
     if (options.quiet === true) return sorted.map((one) => `${shortId(one.id, options.noTrunc)}\n`).join('');
@@ -64,7 +40,7 @@ const HEADINGS: Readonly<Record<string, string>> = {
   ID: 'CONTAINER ID', CreatedHuman: 'CREATED', PodName: 'PODNAME', Pod: 'POD ID', LocalVolumes: 'LOCAL VOLUMES', ImageID: 'IMAGE ID',
 };
 
-function containerTable(containers: readonly ListedContainer[], options: PsOptions): string {
+function containerTable(containers: readonly ContainerSummary[], options: PsOptions): string {
   const rows = containers.map((one) => {
     const row = [
       shortId(one.id, options.noTrunc),
@@ -87,7 +63,7 @@ function containerTable(containers: readonly ListedContainer[], options: PsOptio
 }
 
 /** `Up 3 minutes`, `Exited (0) 5 seconds ago`, `Created`, `Paused`. */
-export function statusText(container: Pick<ListedContainer, 'state'>, now: number): string {
+export function statusText(container: Pick<ContainerSummary, 'state'>, now: number): string {
   const { state } = container;
   switch (state.status) {
     case 'running':
@@ -101,17 +77,17 @@ export function statusText(container: Pick<ListedContainer, 'state'>, now: numbe
   }
 }
 
-function commandText(container: ListedContainer, whole: boolean | undefined): string {
+function commandText(container: ContainerSummary, whole: boolean | undefined): string {
   const command = container.command.join(' ');
   return whole === true ? command : truncate(command, COMMAND_LENGTH);
 }
 
-function sizeText(container: ListedContainer): string {
+function sizeText(container: ContainerSummary): string {
   if (container.size === undefined) return '';
   return `${humanSize(container.size.rw)} (virtual ${humanSize(container.size.rootFs)})`;
 }
 
-function sortContainers(containers: readonly ListedContainer[], key: string): ListedContainer[] {
+function sortContainers(containers: readonly ContainerSummary[], key: string): ContainerSummary[] {
   const value = SORT_VALUES[key];
   if (value === undefined) throw new ScullError('INVALID', `cannot sort by ${JSON.stringify(key)}`, { hint: `sort by ${PS_SORT_KEYS.join(', ')}` });
   const keyed = containers.map((one) => ({ one, value: value(one) }));
@@ -119,7 +95,7 @@ function sortContainers(containers: readonly ListedContainer[], key: string): Li
   return keyed.map(({ one }) => one);
 }
 
-const SORT_VALUES: Readonly<Record<string, (one: ListedContainer) => string | number>> = {
+const SORT_VALUES: Readonly<Record<string, (one: ContainerSummary) => string | number>> = {
   command: (one) => one.command.join(' '),
   created: (one) => one.created,
   id: (one) => one.id,
@@ -131,7 +107,7 @@ const SORT_VALUES: Readonly<Record<string, (one: ListedContainer) => string | nu
 };
 
 /** An element of `podman ps --format json`. Lists and maps are empty where Podman has null, so that jq can walk them. */
-function jsonContainer(one: ListedContainer, now: number): object {
+function jsonContainer(one: ContainerSummary, now: number): object {
   return {
     AutoRemove: one.autoRemove,
     Command: one.command,
@@ -179,7 +155,7 @@ function exposedByNumber(exposed: readonly string[]): Record<string, string[]> {
 }
 
 /** The names that templates use, Docker's and Podman's; what Docker has as text is text, so `{{json .}}` is Docker's too. */
-function templateRow(one: ListedContainer, options: PsOptions): object {
+function templateRow(one: ContainerSummary, options: PsOptions): object {
   const ago = humanAgo(one.created, options.now);
   const mounts = one.mounts.map((mount) => mount.name ?? mount.source);
   return {

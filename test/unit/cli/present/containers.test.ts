@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { presentContainers, type ListedContainer, type PsOptions } from '../../../../src/cli/present/containers.ts';
+import type { ContainerSummary } from '../../../../src/engine/containers/list.ts';
+import { presentContainers, type PsOptions } from '../../../../src/cli/present/containers.ts';
 
 const now = Date.parse('2024-05-31T12:00:00Z');
 const base = { pid: 0, monitorPid: 0, startedAt: '', finishedAt: '', exitCode: 0, oomKilled: false, error: '' };
 
-const web: ListedContainer = {
+const web: ContainerSummary = {
   id: 'abcdef0123456789'.repeat(4),
   name: 'web',
   image: 'docker.io/library/nginx:latest',
@@ -24,7 +25,7 @@ const web: ListedContainer = {
   size: { rw: 1234, rootFs: 187_000_000 },
 };
 
-const job: ListedContainer = {
+const job: ContainerSummary = {
   ...web,
   id: '0123456789abcdef'.repeat(4),
   name: 'job',
@@ -39,9 +40,9 @@ const job: ListedContainer = {
   size: undefined,
 };
 
-const fresh: ListedContainer = { ...job, id: 'ffff'.repeat(16), name: 'fresh', created: '2024-05-31T11:59:59.900Z', state: { ...base, status: 'created' } };
+const fresh: ContainerSummary = { ...job, id: 'ffff'.repeat(16), name: 'fresh', created: '2024-05-31T11:59:59.900Z', state: { ...base, status: 'created' } };
 
-function ps(containers: readonly ListedContainer[], options: Partial<PsOptions> = {}): Promise<string> {
+function ps(containers: readonly ContainerSummary[], options: Partial<PsOptions> = {}): Promise<string> {
   return presentContainers(containers, { now, ...options });
 }
 
