@@ -24,7 +24,8 @@ import { putNames } from './image-names.ts';
 import type { ImageRecord, ImageSource, LayerRef } from './image-types.ts';
 import { layerRefs, readImage, withImageIds } from './images.ts';
 import { changeIndex, readIndex, type IndexEntry } from './index-file.ts';
-import { isUnpacked, LayerFetcher, layerRecord, unpackStored } from './layer-fetcher.ts';
+import { fetchLayers, unpackStored } from './fetch-layers.ts';
+import { layerExists, layerSize } from './layers/store.ts';
 import { createStaging, sweepStaging, type Staging } from './staging.ts';
 import type { Store } from './store.ts';
 
@@ -89,8 +90,8 @@ export async function admitImage(store: Store, source: ImageSource, options: Adm
  * after the storage driver was changed. @throws ScullError CORRUPT when a blob is missing
  */
 export async function ensureLayers(store: Store, image: ImageRecord, progress: Progress): Promise<void> {
-  for (const [index, layer] of image.layers.entries()) {
-    if (!isUnpacked(store, layer)) await unpackStored(store, image.layers, index, progress);
+  for (const layer of image.layers) {
+    if (!layerExists(store, layer.chainId)) await unpackStored(store, image.layers, layer, progress);
   }
 }
 
@@ -148,7 +149,7 @@ async function nameWhatIsHere(store: Store, wanted: Wanted, options: AdmitOption
 async function fetchMissing(store: Store, staging: Staging, source: ImageSource, wanted: Wanted, progress: Progress): Promise<void> {
   checkFreeSpace(store, wanted);
   await storeUnlessPresent(store, staging, wanted.manifest.config, wanted.configBytes);
-  await new LayerFetcher(store, staging, source, wanted.layers, progress).run();
+  await fetchLayers({ store, staging, source, layers: wanted.layers, progress });
   await storeUnlessPresent(store, staging, { mediaType: wanted.mediaType, digest: wanted.digest, size: wanted.bytes.length }, wanted.bytes);
   syncDirectory(join(store.layout.blob(wanted.digest), '..'));
 }
@@ -187,12 +188,12 @@ function movedMessage(other: IndexEntry): string {
 
 function isComplete(store: Store, wanted: Wanted): boolean {
   const blobs = [{ digest: wanted.digest, size: wanted.bytes.length, mediaType: wanted.mediaType }, wanted.manifest.config, ...wanted.manifest.layers];
-  return blobs.every((blob) => hasBlob(store, blob)) && wanted.layers.every((layer) => isUnpacked(store, layer));
+  return blobs.every((blob) => hasBlob(store, blob)) && wanted.layers.every((layer) => layerExists(store, layer.chainId));
 }
 
 /** Bytes of all layers unpacked. */
 function unpackedSize(store: Store, layers: readonly LayerRef[]): number {
-  return layers.reduce((sum, layer) => sum + (layerRecord(store, layer)?.size ?? 0), 0);
+  return layers.reduce((sum, layer) => sum + (layerSize(store, layer.chainId) ?? 0), 0);
 }
 
 function checkFreeSpace(store: Store, wanted: Wanted): void {

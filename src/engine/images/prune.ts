@@ -1,0 +1,36 @@
+/** Removing images nobody needs, and the data that belongs to none. */
+import { readContainerImages } from '../../storage/container-images.ts';
+import { collectGarbage } from '../../storage/garbage.ts';
+import { dropImage, imageKey } from '../../storage/image-names.ts';
+import { withImageIds } from '../../storage/images.ts';
+import { changeIndex, type IndexEntry } from '../../storage/index-file.ts';
+import type { Engine } from '../engine.ts';
+
+export interface PrunedImages {
+  /** Hex ids. */
+  readonly deleted: readonly string[];
+  /** Bytes of the blobs deleted. */
+  readonly bytes: number;
+}
+
+/**
+ * Removes images without a name (with `all`: every image) that no container was made from, and blobs and layers that
+ * belong to no image.
+ */
+export async function pruneImages(engine: Engine, options: { readonly all?: boolean } = {}): Promise<PrunedImages> {
+  const deleted: string[] = [];
+  await changeIndex(engine.store, (read) => {
+    const entries = withImageIds(engine.store, read);
+    const used = new Set(readContainerImages(engine.store).containers.map((container) => container.imageId));
+    const named = new Set(entries.filter((entry) => entry.name !== undefined).map(imageKey));
+    let left: readonly IndexEntry[] = entries;
+    for (const key of new Set(entries.map(imageKey))) {
+      if (used.has(key) || (options.all !== true && named.has(key))) continue;
+      deleted.push(key.slice(key.indexOf(':') + 1));
+      left = dropImage(left, key);
+    }
+    return deleted.length === 0 ? undefined : left;
+  });
+  const { bytes } = await collectGarbage(engine.store);
+  return { deleted, bytes };
+}
