@@ -30,14 +30,17 @@ export function makeLazy(source, name, version) {
   }
   const lazy = [];
   text = text.replace(TOP_REQUIRE, (whole, variable, interop, module) => {
-    if (new RegExp(`\\b${variable} =`).test(text.replace(whole, ''))) throw new Error(`lazy-requires: ${variable} is assigned again in ${name}`);
+    if (new RegExp(`(?<![.\\w$])${variable}\\s*=[^=>]`).test(text.replace(whole, ''))) throw new Error(`lazy-requires: ${variable} is assigned again in ${name}`);
     lazy.push(variable);
     const required = interop === undefined ? `require("${module}")` : `${interop}(require("${module}"))`;
     return `let ${variable}$value; function ${variable}$lazy() { return ${variable}$value ??= ${required}; }`;
   });
   for (const variable of lazy) {
-    // A use is the bare identifier: no property of something, no key, none of the names made above.
-    text = text.replace(new RegExp(`(?<![.\\w$'"])${variable}(?![\\w$'"]|\\s*:)`, 'g'), `${variable}$lazy()`);
+    // A use is the bare identifier: no property of something, no key of an object, none of the names made above.
+    text = text.replace(new RegExp(`(?<![.\\w$'"])${variable}(?![\\w$'"])`, 'g'), (use, offset) => {
+      const isKey = /^\s*:/.test(text.slice(offset + use.length)) && /[{,]\s*$/.test(text.slice(0, offset));
+      return isKey ? use : `${variable}$lazy()`;
+    });
   }
   return text;
 }

@@ -110,8 +110,11 @@ export abstract class ScullCommand extends Command {
     return this.values.debug === true ? 'debug' : (this.values['log-level'] ?? 'warn');
   }
 
-  /** Opens the engine on the store that the global flags name. Progress is shown by {@link showMessages} unless given. */
-  protected async engine(options: { readonly progress?: Progress } = {}): Promise<Engine> {
+  /**
+   * Opens the engine on the store that the global flags name. Progress is shown by {@link showMessages} unless given.
+   * @param options.quiet warnings only
+   */
+  protected async engine(options: { readonly progress?: Progress; readonly quiet?: boolean } = {}): Promise<Engine> {
     const { openEngine } = await import('../engine/engine.ts');
     return openEngine({
       root: this.values.root,

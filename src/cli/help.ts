@@ -108,6 +108,11 @@ async function commandHelp(command: ManifestCommand, typed: string): Promise<str
       return `${typed} [FLAGS]${usageArgs(command)}`;
     }
 
+    /** Flags with a shorthand first: oclif would cut the indentation of a first one without. */
+    protected override flags(flags: Parameters<InstanceType<typeof CommandHelp>['flags']>[0]) {
+      return super.flags([...flags.filter((flag) => flag.char !== undefined), ...flags.filter((flag) => flag.char === undefined)]);
+    }
+
     /** The flags of all commands come last. */
     protected override groupFlags(flags: Parameters<InstanceType<typeof CommandHelp>['groupFlags']>[0]) {
       const groups = super.groupFlags(flags);

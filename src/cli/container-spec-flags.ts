@@ -1,0 +1,274 @@
+/** From the flags of `run` and `create` to the wish: each value goes through its parser in src/spec, nothing is looked up. */
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { callerEnvironment } from '../host/environment.ts';
+import { ScullError } from '../host/errors.ts';
+import { parsePlatform, type Platform } from '../oci/platform.ts';
+import { parseCapabilities } from '../spec/capability.ts';
+import { parseEntrypoint, parseUmask } from '../spec/command.ts';
+import { EMPTY_CONTAINER_SPEC, type ContainerSpec, type EnvironmentSpec, type MountRequest, type NetworkMode, type NetworkSpec, type PullPolicy, type ResourceSpec } from '../spec/container-spec.ts';
+import { parseDevice } from '../spec/device.ts';
+import { parseEnvironment, parseEnvironmentFile, parseEnvironmentMerge } from '../spec/environment.ts';
+import { parseHostname } from '../spec/hostname.ts';
+import { parseLabel, parseLabelFile } from '../spec/label.ts';
+import { parseLog } from '../spec/log.ts';
+import { parseMount, parseTmpfs, parseVolume } from '../spec/mount.ts';
+import { parseName } from '../spec/name.ts';
+import { parseIpcNamespace, parseNamespace } from '../spec/namespace.ts';
+import { parseAddHost, parseDns, parseDnsOption, parseDnsSearch, parseNetwork } from '../spec/network.ts';
+import { parseExpose, parsePort } from '../spec/port.ts';
+import { parseSecurityOptions } from '../spec/security.ts';
+import { parseSignal } from '../spec/signal.ts';
+import { parseSize, parseSizeOrUnlimited } from '../spec/size.ts';
+import { parseSysctl } from '../spec/sysctl.ts';
+import { parseUlimit } from '../spec/ulimit.ts';
+import type { Interfaces } from '@oclif/core';
+import type { containerFlags } from './flags/container.ts';
+import type { FlagToken } from './parse.ts';
+
+export type ContainerFlags = Partial<Interfaces.InferredFlags<typeof containerFlags>>;
+
+/**
+ * @param words the image and the words after it, unchanged
+ * @param tokens the flags in the order they were typed: mounts of different flags keep it
+ * @throws ScullError INVALID, USAGE or UNSUPPORTED naming the option and what is wrong with its value; NOT_FOUND for a
+ * file that cannot be read
+ */
+export async function containerSpec(flags: ContainerFlags, words: readonly string[], tokens: readonly FlagToken[]): Promise<ContainerSpec> {
+  const cwd = process.cwd();
+  const [source = '', ...command] = words;
+  if (source === '') throw new ScullError('USAGE', 'the image is an empty word');
+  const caller = callerEnvironment();
+  return withoutUndefined({
+    ...EMPTY_CONTAINER_SPEC,
+    ...(flags.rootfs === true ? { rootfs: resolve(cwd, source) } : { image: source }),
+    command,
+    name: flags.name === undefined ? undefined : parseName(flags.name, 'container'),
+    entrypoint: flags.entrypoint === undefined ? undefined : parseEntrypoint(flags.entrypoint),
+    workdir: flags.workdir === undefined ? undefined : absolutePath(flags.workdir, '--workdir'),
+    user: flags.user,
+    groupAdd: flags['group-add'] ?? [],
+    umask: flags.umask === undefined ? undefined : parseUmask(flags.umask),
+    environment: {
+      set: environmentOf(flags, caller),
+      ...(flags['env-merge'] === undefined ? {} : { merge: flags['env-merge'].map(parseEnvironmentMerge) }),
+      host: flags['env-host'] ?? false,
+      unset: flags.unsetenv ?? [],
+      unsetAll: flags['unsetenv-all'] ?? false,
+    } satisfies EnvironmentSpec,
+    labels: labels(flags['label-file'], flags.label, '--label'),
+    annotations: labels(undefined, flags.annotation, '--annotation'),
+    hostname: flags.hostname === undefined ? undefined : parseHostname(flags.hostname),
+    tty: flags.tty ?? false,
+    interactive: flags.interactive ?? false,
+    init: flags.init ?? false,
+    initPath: flags['init-path'],
+    mounts: mounts(tokens, cwd),
+    volumesFrom: flags['volumes-from'] ?? [],
+    readOnly: flags['read-only'] ?? false,
+    readOnlyTmpfs: flags['read-only-tmpfs'] ?? true,
+    imageVolume: imageVolume(flags['image-volume']),
+    devices: (flags.device ?? []).map(parseDevice),
+    capAdd: (flags['cap-add'] ?? []).flatMap(parseCapabilities),
+    capDrop: (flags['cap-drop'] ?? []).flatMap(parseCapabilities),
+    security: parseSecurityOptions(flags['security-opt'] ?? [], cwd),
+    privileged: flags.privileged ?? false,
+    ulimits: (flags.ulimit ?? []).map(parseUlimit),
+    sysctls: Object.fromEntries((flags.sysctl ?? []).map(parseSysctl).map(({ name, value }) => [name, value])),
+    shmSize: size(flags['shm-size'], '--shm-size'),
+    namespaces: {
+      user: await userNamespace(flags),
+      pid: parseNamespace(flags.pid ?? 'private', '--pid'),
+      ipc: parseIpcNamespace(flags.ipc ?? 'private'),
+      uts: parseNamespace(flags.uts ?? 'private', '--uts'),
+      cgroup: parseNamespace(flags.cgroupns ?? 'private', '--cgroupns'),
+    },
+    network: network(flags),
+    stopSignal: flags['stop-signal'] === undefined ? undefined : parseSignal(flags['stop-signal']).name,
+    stopTimeout: flags['stop-timeout'],
+    timeout: flags.timeout === 0 ? undefined : flags.timeout,
+    log: parseLog(flags['log-driver'], flags['log-opt'] ?? [], cwd),
+    resources: resources(flags),
+    oomScoreAdj: flags['oom-score-adj'],
+    platform: platform(flags),
+    pull: pullPolicy(flags.pull),
+    autoRemove: flags.rm ?? false,
+    timezone: flags.tz,
+    httpProxy: flags['http-proxy'] ?? true,
+    cidFile: flags.cidfile === undefined ? undefined : resolve(cwd, flags.cidfile),
+    pidFile: flags.pidfile === undefined ? undefined : resolve(cwd, flags.pidfile),
+  });
+}
+
+/** `K=V` of --env-file and, after them, --env, with the caller's values where only a name is given. */
+export function environmentOf(
+  flags: { readonly env?: readonly string[] | undefined; readonly 'env-file'?: readonly string[] | undefined },
+  caller: Readonly<Record<string, string>> = callerEnvironment(),
+): string[] {
+  const fromFiles = (flags['env-file'] ?? []).flatMap((path) => parseEnvironmentFile(readUserFile(path, '--env-file'), path, caller));
+  return [...fromFiles, ...(flags.env ?? []).flatMap((text) => parseEnvironment(text, caller))];
+}
+
+function labels(files: readonly string[] | undefined, texts: readonly string[] | undefined, option: string): Record<string, string> {
+  const fromFiles = (files ?? []).flatMap((path) => parseLabelFile(readUserFile(path, '--label-file'), path));
+  return Object.fromEntries([...fromFiles, ...(texts ?? []).map((text) => parseLabel(text, option))]);
+}
+
+/** Text of a file that the user named. @throws ScullError NOT_FOUND */
+function readUserFile(path: string, option: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new ScullError('NOT_FOUND', `cannot read the ${option} ${JSON.stringify(path)}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function absolutePath(path: string, option: string): string {
+  if (path.startsWith('/')) return path;
+  throw new ScullError('INVALID', `invalid ${option} ${JSON.stringify(path)}: it must be an absolute path of the container`);
+}
+
+function mounts(tokens: readonly FlagToken[], cwd: string): MountRequest[] {
+  const requests: MountRequest[] = [];
+  for (const { name, value } of tokens) {
+    if (name === 'volume') requests.push(parseVolume(String(value), cwd));
+    else if (name === 'mount') requests.push(parseMount(String(value), cwd));
+    else if (name === 'tmpfs') requests.push(parseTmpfs(String(value)));
+  }
+  return requests;
+}
+
+function imageVolume(text: string | undefined): ContainerSpec['imageVolume'] {
+  switch (text) {
+    case undefined:
+    case 'anonymous':
+    case 'bind': // Podman's older word for it
+      return 'anonymous';
+    case 'tmpfs':
+    case 'ignore':
+      return text;
+    default:
+      throw new ScullError('INVALID', `invalid --image-volume ${JSON.stringify(text)}: it is one of anonymous, tmpfs, ignore`);
+  }
+}
+
+async function userNamespace(flags: ContainerFlags): Promise<ContainerSpec['namespaces']['user']> {
+  const { parseIdMaps, parseUserNamespace } = await import('../spec/user-namespace.ts');
+  const { uidmap, gidmap, userns } = flags;
+  if (uidmap === undefined && gidmap === undefined) return parseUserNamespace(userns ?? 'host');
+  if (userns !== undefined) throw new ScullError('USAGE', '--userns and --uidmap or --gidmap cannot be used together');
+  const { defaultIdMaps, mappedCount, toInside } = await import('../userns/id-maps.ts');
+  const ours = defaultIdMaps();
+  const map = (words: readonly string[], option: '--uidmap' | '--gidmap') => {
+    const ranges = option === '--uidmap' ? ours.uids : ours.gids;
+    return parseIdMaps(words, option, { available: mappedCount(ranges), fromHost: (id) => toInside(ranges, id) });
+  };
+  // One alone stands for both, as in Podman.
+  return { mode: 'explicit', uids: map(uidmap ?? gidmap ?? [], '--uidmap'), gids: map(gidmap ?? uidmap ?? [], '--gidmap') };
+}
+
+function network(flags: ContainerFlags): NetworkSpec {
+  const dns = (flags.dns ?? []).map(parseDns);
+  if (dns.includes('none') && dns.length > 1) throw new ScullError('USAGE', '--dns none cannot be used together with other name servers');
+  const hasHosts = flags['no-hosts'] !== true;
+  if (!hasHosts && flags['add-host'] !== undefined) throw new ScullError('USAGE', '--no-hosts and --add-host cannot be used together');
+  return {
+    mode: networkMode(flags.network),
+    ports: (flags.publish ?? []).map(parsePort),
+    publishAll: flags['publish-all'] ?? false,
+    expose: (flags.expose ?? []).flatMap(parseExpose),
+    dns,
+    dnsSearch: (flags['dns-search'] ?? []).map(parseDnsSearch),
+    dnsOptions: (flags['dns-option'] ?? []).map(parseDnsOption),
+    addHosts: (flags['add-host'] ?? []).flatMap(parseAddHost),
+    noHosts: !hasHosts,
+    noHostname: flags['no-hostname'] ?? false,
+  };
+}
+
+function networkMode(texts: readonly string[] | undefined): NetworkMode {
+  const [first, ...more] = (texts ?? []).map(parseNetwork);
+  if (more.length > 0) throw new ScullError('UNSUPPORTED', 'a container can only be given one --network by this version of scull');
+  return first ?? { mode: 'default' };
+}
+
+function resources(flags: ContainerFlags): ResourceSpec {
+  if (flags.cpus !== undefined && (flags['cpu-quota'] !== undefined || flags['cpu-period'] !== undefined)) {
+    throw new ScullError('USAGE', '--cpus and --cpu-quota or --cpu-period cannot be used together');
+  }
+  const pids = flags['pids-limit'];
+  return withoutUndefined({
+    memory: size(flags.memory, '--memory'),
+    memorySwap: flags['memory-swap'] === undefined ? undefined : parseSizeOrUnlimited(flags['memory-swap'], '--memory-swap'),
+    memoryReservation: size(flags['memory-reservation'], '--memory-reservation'),
+    memorySwappiness: flags['memory-swappiness'] === -1 ? undefined : flags['memory-swappiness'],
+    cpus: flags.cpus === undefined ? undefined : cpus(flags.cpus),
+    cpuShares: flags['cpu-shares'],
+    cpuPeriod: flags['cpu-period'],
+    cpuQuota: flags['cpu-quota'],
+    cpusetCpus: flags['cpuset-cpus'] === undefined ? undefined : cpuList(flags['cpuset-cpus'], '--cpuset-cpus'),
+    cpusetMems: flags['cpuset-mems'] === undefined ? undefined : cpuList(flags['cpuset-mems'], '--cpuset-mems'),
+    pidsLimit: pids === 0 ? -1 : pids,
+    cgroupParent: flags['cgroup-parent'],
+    cgroups: cgroups(flags.cgroups),
+  });
+}
+
+function cpus(text: string): number {
+  const number = Number(text);
+  if (/^\d+(\.\d+)?$/.test(text) && number > 0) return number;
+  throw new ScullError('INVALID', `invalid --cpus ${JSON.stringify(text)}: expected a number above 0, for example 1.5`);
+}
+
+/** cpuset(7), "List format". */
+function cpuList(text: string, option: string): string {
+  if (/^\d+(-\d+)?(,\d+(-\d+)?)*$/.test(text)) return text;
+  throw new ScullError('INVALID', `invalid ${option} ${JSON.stringify(text)}: expected numbers and ranges, for example 0-2,4`);
+}
+
+function cgroups(text: string | undefined): ResourceSpec['cgroups'] {
+  if (text === undefined || text === 'enabled' || text === 'disabled' || text === 'no-conmon' || text === 'split') return text;
+  throw new ScullError('INVALID', `invalid --cgroups ${JSON.stringify(text)}: it is one of enabled, disabled, no-conmon, split`);
+}
+
+function size(text: string | undefined, option: string): number | undefined {
+  return text === undefined ? undefined : parseSize(text, option);
+}
+
+function platform(flags: ContainerFlags): Platform | undefined {
+  if (flags.platform !== undefined) return parsePlatform(flags.platform);
+  const { os, arch, variant } = flags;
+  if (variant !== undefined && arch === undefined) throw new ScullError('USAGE', '--variant needs --arch');
+  if (arch === undefined && os === undefined) return undefined;
+  if (arch === undefined) {
+    if (os !== 'linux') throw new ScullError('UNSUPPORTED', `--os ${JSON.stringify(os)}: only linux can run here`);
+    return undefined;
+  }
+  return parsePlatform([os ?? 'linux', arch, ...(variant === undefined ? [] : [variant])].join('/'));
+}
+
+function pullPolicy(text: string | undefined): PullPolicy {
+  switch (text) {
+    case undefined:
+    case 'missing':
+    case 'ifmissing':
+    case 'notpresent':
+    case 'false':
+      return 'missing';
+    case 'always':
+    case 'true':
+      return 'always';
+    case 'never':
+      return 'never';
+    case 'newer':
+    case 'ifnewer':
+      return 'newer';
+    default:
+      throw new ScullError('INVALID', `invalid --pull ${JSON.stringify(text)}: it is one of missing, always, newer, never`);
+  }
+}
+
+/** A property that is undefined is not there: records are compared and printed as JSON. */
+function withoutUndefined<T extends object>(value: T): T {
+  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as T;
+}
