@@ -2,7 +2,6 @@
  * Which ids a user namespace of ours maps. The default map, in which the store is owned: container 0 is the caller,
  * container 1 and up are the caller's subordinate ids in the order of /etc/subuid (subuid(5)).
  */
-import { userInfo } from 'node:os';
 import { accessSync, constants } from 'node:fs';
 import { readTextIfPresent } from '../host/files.ts';
 import { toolPath } from '../host/process.ts';
@@ -72,12 +71,13 @@ function findIdMaps(): IdMaps {
   return { uids: stackRanges(uid, uidRanges), gids: stackRanges(gid, gidRanges) };
 }
 
+/** From passwd(5) itself: not every runtime's userInfo() asks it. Users known elsewhere (SSSD) go by $USER or their number. */
 function userName(uid: number): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return String(uid); // no passwd entry: subuid(5) allows numbers
+  for (const line of (readTextIfPresent('/etc/passwd') ?? '').split('\n')) {
+    const fields = line.split(':');
+    if (fields[2] === String(uid)) return fields[0] ?? String(uid);
   }
+  return process.env['USER'] ?? String(uid);
 }
 
 function inPath(program: string): boolean {
