@@ -48,11 +48,13 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** The first line of `tool --version` (the whole of it in `text`); undefined in `version` when it tells none. */
+/** What `tool --version` tells; `version` is undefined when it tells none (pasta of Debian 12 does not know its own). */
 export async function toolVersion(tool: Tool): Promise<{ readonly version: string | undefined; readonly text: string }> {
   const result = await run(tool.path, ['--version'], { timeout: 5000 });
   const text = (result.stdout.trim() === '' ? result.stderr : result.stdout).trim();
-  return { version: parseVersion(text), text };
+  // Some name their libraries as well: only the line about the program itself counts.
+  const line = text.split('\n').find((candidate) => candidate.includes(tool.name)) ?? text.split('\n')[0] ?? '';
+  return { version: parseVersion(line), text };
 }
 
 /** The version number in what a program prints: `1.8.1`, or passt's date `2025-05-03` out of `0.0~git20250503.587980c`. */

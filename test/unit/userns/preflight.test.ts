@@ -1,0 +1,31 @@
+import { describe, expect, it } from 'vitest';
+import { explainMapRefusal, explainNamespaceRefusal, namespaceRefusal, type NamespaceSettings } from '../../../src/userns/preflight.ts';
+
+const FREE: NamespaceSettings = { unprivilegedClone: '1', maxUserNamespaces: '95000', apparmorRestricts: '0', seccompMode: '0' };
+
+describe('a refused user namespace', () => {
+  it.each<[Partial<NamespaceSettings>, string, string]>([
+    [{ unprivilegedClone: '0' }, 'kernel.unprivileged_userns_clone is 0', 'sudo sysctl kernel.unprivileged_userns_clone=1'],
+    [{ maxUserNamespaces: '0' }, 'user.max_user_namespaces is 0', 'sudo sysctl user.max_user_namespaces=28633'],
+    [{ apparmorRestricts: '1' }, 'AppArmor', 'kernel.apparmor_restrict_unprivileged_userns=0'],
+    [{ seccompMode: '2' }, 'system call filter', 'seccomp profile'],
+    [{}, 'CONFIG_USER_NS', 'user namespaces'],
+  ])('with %j is explained, with a remedy', (settings, reason, remedy) => {
+    const error = explainNamespaceRefusal('unshare: Operation not permitted', { ...FREE, ...settings });
+    expect(error).toMatchObject({ code: 'UNSUPPORTED', detail: 'unshare: Operation not permitted' });
+    expect(error.message).toContain(reason);
+    expect(error.hint).toContain(remedy);
+  });
+  it('names the setting that switches everything off before one that only restricts', () => {
+    expect(namespaceRefusal({ ...FREE, unprivilegedClone: '0', apparmorRestricts: '1' }).reason).toContain('unprivileged_userns_clone');
+  });
+});
+
+describe('refused id maps', () => {
+  it('name the file that does not grant the range', () => {
+    const error = explainMapRefusal('newuidmap: uid range [1-65537) -> [200000-265536) not allowed\nscull-helper: cannot map ids', 'ann');
+    // Where newuidmap is not installed at all, that is the reason.
+    expect(error.message).toMatch(/\/etc\/subuid does not grant ann the range \[1-65537\) -> \[200000-265536\)|newuidmap is not installed/);
+    expect(error.hint).toMatch(/--add-subuids|uidmap|shadow/);
+  });
+});
