@@ -19,8 +19,8 @@ export interface Endpoint {
   readonly registry: string;
   /** Host with port as dialled. */
   readonly host: string;
-  /** Addresses to try, in this order, the second only if the first speaks no TLS. */
-  readonly bases: readonly URL[];
+  /** Addresses to try, in this order; the second is there only where plain http is allowed. */
+  readonly bases: readonly [URL, URL?];
   readonly tls: TlsSettings;
 }
 
@@ -36,13 +36,14 @@ export function endpointOf(registry: string, options: EndpointOptions = {}): End
   const host = registry === DOCKER_HUB ? 'registry-1.docker.io' : registry;
   const secure = new URL(`https://${host}/`);
   const plain = new URL(`http://${host}/`);
-  const mayBePlain = options.tlsVerify === false || (options.tlsVerify === undefined && isLoopbackHost(secure.hostname));
-  return {
-    registry,
-    host,
-    bases: mayBePlain ? [secure, plain] : [secure],
-    tls: tlsSettings(registry, host, options),
-  };
+  return { registry, host, bases: basesOf(secure, plain, options), tls: tlsSettings(registry, host, options) };
+}
+
+function basesOf(secure: URL, plain: URL, options: EndpointOptions): readonly [URL, URL?] {
+  if (options.tlsVerify === false) return [secure, plain];
+  if (options.tlsVerify === true || !isLoopbackHost(secure.hostname)) return [secure];
+  // A port was named, so both addresses are the same server: plain first, as it nearly always is, and cheaper to find out.
+  return secure.port === '' ? [secure, plain] : [plain, secure];
 }
 
 function tlsSettings(registry: string, host: string, options: EndpointOptions): TlsSettings {

@@ -111,7 +111,7 @@ export function openRegistry(registry: string, options: RegistryOptions = {}): R
 
   /** One try: undefined when another one may help, after having waited for it. */
   const attempt = async (request: RegistryRequest, number: number): Promise<HttpResponse | undefined> => {
-    let url = endpoint.bases[0] as URL;
+    let url: URL = endpoint.bases[0];
     const final = number >= retries;
     try {
       const met = await reach();
@@ -126,7 +126,7 @@ export function openRegistry(registry: string, options: RegistryOptions = {}): R
     } catch (error) {
       if (closed) throw new ScullError('INTERRUPTED', `cannot ${request.verb} ${request.subject}: interrupted`, { cause: error });
       // Nothing listening on this machine will hardly change in a second.
-      const pointless = !isTransient(error) || (staysHere(url) && (error as { code?: unknown }).code === 'ECONNREFUSED');
+      const pointless = !isTransient(error) || (staysHere(url) && errorCode(error) === 'ECONNREFUSED');
       if (final || pointless) throw explainConnectionFailure(error, url, purpose(request, authorizer));
       await sleep(firstDelay * 2 ** number);
     }
@@ -160,20 +160,44 @@ interface Contact {
   readonly authorizer: Authorizer;
 }
 
-/** Finds out whether a registry that may go without TLS has it; one that may not is not asked. */
-async function findBase(transport: Transport, bases: readonly URL[]): Promise<URL> {
-  const [secure, plain] = bases as [URL, URL?];
-  if (plain === undefined) return secure;
+/**
+ * Finds out whether a registry that may go without TLS has it; one that may not is not asked. Nothing secret is sent: a bare
+ * GET, as the specification has for this.
+ */
+async function findBase(transport: Transport, bases: readonly [URL, URL?]): Promise<URL> {
+  const [first, second] = bases;
+  if (second === undefined) return first;
+  if (first.protocol === 'http:') return (await speaksPlain(transport, first)) || !(await speaksTls(transport, second)) ? first : second;
+  return (await speaksTls(transport, first)) ? first : second;
+}
+
+/** A server for TLS that gets a plain request breaks off, or answers 400, or redirects to its https address. */
+async function speaksPlain(transport: Transport, base: URL): Promise<boolean> {
   try {
-    discardBody(await transport.exchange({ method: 'GET', url: new URL('/v2/', secure) }));
-    return secure;
+    const response = await transport.exchange({ method: 'GET', url: new URL('/v2/', base) });
+    discardBody(response);
+    return response.status !== 400 && (response.status < 300 || response.status >= 400);
   } catch (error) {
-    const code = (error as { code?: unknown }).code;
-    // Without a port in the name, https and http are different ports: the one may be closed, the other not.
-    const otherPort = secure.port === '' && (code === 'ECONNREFUSED' || code === 'ETIMEDOUT');
-    if (isNotTls(error) || code === 'ECONNRESET' || otherPort) return plain;
+    if (errorCode(error) === 'ECONNRESET' || errorCode(error)?.startsWith('HPE_') === true) return false;
     throw error;
   }
+}
+
+async function speaksTls(transport: Transport, base: URL): Promise<boolean> {
+  try {
+    discardBody(await transport.exchange({ method: 'GET', url: new URL('/v2/', base) }));
+    return true;
+  } catch (error) {
+    // Without a port in the name, https and http are different ports: the one may be closed, the other not.
+    const otherPort = base.port === '' && (errorCode(error) === 'ECONNREFUSED' || errorCode(error) === 'ETIMEDOUT');
+    if (isNotTls(error) || errorCode(error) === 'ECONNRESET' || otherPort) return false;
+    throw error;
+  }
+}
+
+function errorCode(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | null | undefined)?.code;
+  return typeof code === 'string' ? code : undefined;
 }
 
 function resolveTarget(target: string | URL, base: URL): URL {

@@ -96,10 +96,21 @@ async function presentImage(engine: Engine, session: RegistrySession, reference:
   const { headManifest } = await import('../../registry/manifests.ts');
   const digest = await headManifest(session, reference);
   if (digest === undefined || !knownAs(local, reference, digest)) return undefined;
-  const { ensureLayers } = await import('../../storage/admit.ts');
-  await ensureLayers(engine.store, local, engine.progress);
+  if (!(await isWhole(engine, local))) return undefined;
   for (const layer of local.layers) engine.progress({ kind: 'done', id: layer.descriptor.digest, result: 'exists' });
   return local;
+}
+
+/** Also unpacks layers that are only packed here. False where something was deleted: then it is fetched anew. */
+async function isWhole(engine: Engine, image: ImageRecord): Promise<boolean> {
+  const { ensureLayers } = await import('../../storage/admit.ts');
+  try {
+    await ensureLayers(engine.store, image, engine.progress);
+    return true;
+  } catch (error) {
+    if (isScullError(error, 'CORRUPT')) return false;
+    throw error;
+  }
 }
 
 async function findPresent(engine: Engine, reference: Reference): Promise<ImageRecord | undefined> {
