@@ -1,0 +1,142 @@
+/** Saving images to archives and folders that other engines read. */
+import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { errnoOf, ScullError } from '../../host/errors.ts';
+import { ensurePrivateDirectory, explainWriteFailure } from '../../host/files.ts';
+import { formatReference, localReference } from '../../oci/reference.ts';
+import { folderSink, tarSink, type FileSink } from '../../storage/archives/file-sink.ts';
+import { writeDockerArchive, writeDockerFolder, writeOciLayout, type SavedImage } from '../../storage/archives/write-images.ts';
+import { lookUpImage } from '../../storage/image-lookup.ts';
+import { createStaging } from '../../storage/staging.ts';
+import type { Engine } from '../engine.ts';
+
+export const SAVE_FORMATS = ['docker-archive', 'oci-archive', 'oci-dir', 'docker-dir'] as const;
+export type SaveFormat = (typeof SAVE_FORMATS)[number];
+
+export interface SaveOptions {
+  /** docker-archive unless given. */
+  readonly format?: SaveFormat;
+  /** Path of the file or folder; standard output unless given. */
+  readonly output?: string | undefined;
+  /** Every name is an image; otherwise those after the first are only more names for it in the archive. */
+  readonly multiple?: boolean;
+  /** docker-dir: compress layers that are not. */
+  readonly compress?: boolean;
+}
+
+/**
+ * Saves images. The same images give the same bytes.
+ * @throws ScullError NO_SUCH_IMAGE; USAGE for a terminal as output, or options that do not go together; CORRUPT; NO_SPACE
+ */
+export async function saveImages(engine: Engine, names: readonly string[], options: SaveOptions = {}): Promise<void> {
+  const format = options.format ?? 'docker-archive';
+  if (!SAVE_FORMATS.includes(format)) throw new ScullError('USAGE', `unknown format ${JSON.stringify(format)}`, { hint: `use one of ${SAVE_FORMATS.join(', ')}` });
+  if (options.compress === true && format !== 'docker-dir') throw new ScullError('USAGE', '--compress goes only with --format docker-dir');
+  const images = options.multiple === true ? imagesOf(engine, names) : oneImage(engine, names);
+  const [first] = images;
+  if (first === undefined) throw new ScullError('USAGE', 'which image shall be saved?');
+  if (format === 'docker-dir' && images.length > 1) throw new ScullError('USAGE', 'a folder of the format docker-dir holds one image only');
+  const folder = format === 'oci-dir' || format === 'docker-dir';
+  ensurePrivateDirectory(engine.store.layout.root);
+  const staging = createStaging(engine.store);
+  try {
+    await withOutput(options.output, folder, async (sink) => {
+      const writer = { store: engine.store, staging, sink };
+      if (format === 'docker-archive') await writeDockerArchive(writer, images);
+      else if (format === 'docker-dir') await writeDockerFolder(writer, first.image, options.compress === true);
+      else await writeOciLayout(writer, images);
+    });
+  } finally {
+    await staging.remove();
+  }
+}
+
+function oneImage(engine: Engine, names: readonly string[]): readonly SavedImage[] {
+  const [name, ...more] = names;
+  if (name === undefined) return [];
+  const { image, name: found } = lookUpImage(engine.store, name);
+  return [{ image, names: taggedNames([found, ...more.map((tag) => formatReference(localReference(tag)))]) }];
+}
+
+/** Names that lead to the same image become one entry with all of them. */
+function imagesOf(engine: Engine, names: readonly string[]): readonly SavedImage[] {
+  const images = new Map<string, SavedImage>();
+  for (const name of names) {
+    const { image, name: found } = lookUpImage(engine.store, name);
+    const before = images.get(image.manifestDigest)?.names ?? [];
+    images.set(image.manifestDigest, { image, names: taggedNames([...before, found]) });
+  }
+  return [...images.values()];
+}
+
+/** An image asked for by its id or digest is saved without a name. */
+function taggedNames(names: readonly (string | undefined)[]): readonly string[] {
+  return [...new Set(names.filter((name) => name !== undefined && !name.includes('@')))] as readonly string[];
+}
+
+async function withOutput(output: string | undefined, folder: boolean, write: (sink: FileSink) => Promise<void>): Promise<void> {
+  if (folder) return toFolder(output, write);
+  if (output === undefined) {
+    const { isatty } = await import('node:tty');
+    if (isatty(1)) throw new ScullError('USAGE', 'an archive is not written to a terminal', { hint: 'name a file with -o, or redirect the output' });
+    return write(tarSink(1, 'standard output'));
+  }
+  if (isSpecial(output)) {
+    const fd = openOutput(output, 'w');
+    return write(tarSink(fd, output)).finally(() => closeSync(fd));
+  }
+  const beside = `${output}.${process.pid}.part`;
+  const fd = openOutput(beside, 'wx');
+  try {
+    await write(tarSink(fd, output));
+    fsyncSync(fd);
+    renameSync(beside, output);
+  } catch (error) {
+    rmSync(beside, { force: true });
+    throw explainWriteFailure(error, output);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+async function toFolder(output: string | undefined, write: (sink: FileSink) => Promise<void>): Promise<void> {
+  if (output === undefined) throw new ScullError('USAGE', 'a folder must be named with -o for this format');
+  const existed = prepareFolder(output);
+  try {
+    await write(folderSink(output));
+  } catch (error) {
+    if (!existed) rmSync(output, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/** @returns whether it was there, and empty */
+function prepareFolder(path: string): boolean {
+  try {
+    mkdirSync(path);
+    return false;
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw explainMissing(error, path);
+  }
+  if (!statSync(path).isDirectory() || readdirSync(path).length > 0) throw new ScullError('INVALID', `${JSON.stringify(path)} exists and is not an empty folder`);
+  return true;
+}
+
+/** Pipes and devices are written to directly; a file is replaced when the new one is complete. */
+function isSpecial(path: string): boolean {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat?.isDirectory() === true) throw new ScullError('INVALID', `${JSON.stringify(path)} is a folder`);
+  return stat !== undefined && !stat.isFile();
+}
+
+function openOutput(path: string, flags: string): number {
+  try {
+    return openSync(path, flags, 0o644);
+  } catch (error) {
+    throw explainMissing(error, path);
+  }
+}
+
+function explainMissing(error: unknown, path: string): unknown {
+  if (errnoOf(error) === 'ENOENT') return new ScullError('NOT_FOUND', `cannot write ${JSON.stringify(path)}: its folder does not exist`, { cause: error });
+  return explainWriteFailure(error, path);
+}

@@ -1,0 +1,198 @@
+/**
+ * Saving images in the formats others read: docker-archive (moby's image/spec/v1.2.md), an OCI image layout as archive or
+ * folder (image-layout.md), and skopeo's `dir:` folder with a manifest of Docker's schema 2.
+ */
+import { createHash } from 'node:crypto';
+import { createReadStream, statSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { PassThrough, Transform, type Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { ScullError } from '../../host/errors.ts';
+import type { Descriptor } from '../../oci/descriptor.ts';
+import { digestAlgorithm, digestHex, type Digest } from '../../oci/digest.ts';
+import { MEDIA_TYPES, type Manifest } from '../../oci/image.ts';
+import { digestOf, openBlob, readDocument } from '../blobs.ts';
+import type { ImageRecord, LayerRef } from '../image-types.ts';
+import { detectCompression, MAGIC_LENGTH, type Compression } from '../layers/decompress.ts';
+import { readLayerRecord } from '../layers/record.ts';
+import { layerPaths } from '../layers/store.ts';
+import type { Staging } from '../staging.ts';
+import type { Store } from '../store.ts';
+import type { FileSink } from './file-sink.ts';
+import { inflate } from './inflate.ts';
+
+export interface SavedImage {
+  readonly image: ImageRecord;
+  /** Full references to write down with it. */
+  readonly names: readonly string[];
+}
+
+interface Writer {
+  readonly store: Store;
+  readonly staging: Staging;
+  readonly sink: FileSink;
+}
+
+/** @throws ScullError CORRUPT when a blob is missing or damaged */
+export async function writeDockerArchive(writer: Writer, images: readonly SavedImage[]): Promise<void> {
+  const written = new Set<string>();
+  const once = async (name: string, write: () => Promise<void>): Promise<void> => {
+    if (written.has(name)) return;
+    written.add(name);
+    await write();
+  };
+  const list: object[] = [];
+  for (const { image, names } of images) {
+    for (const layer of image.layers) await once(layerName(layer), () => addInflated(writer, layer));
+    const config = `${digestHex(image.id)}.json`;
+    await once(config, async () => writer.sink.addBytes(config, readDocument(writer.store, image.id)));
+    list.push({ Config: config, RepoTags: names, Layers: image.layers.map(layerName) });
+  }
+  writer.sink.addBytes('manifest.json', Buffer.from(`${JSON.stringify(list)}\n`));
+  writer.sink.finish();
+}
+
+/** @throws ScullError CORRUPT when a blob is missing or damaged */
+export async function writeOciLayout(writer: Writer, images: readonly SavedImage[]): Promise<void> {
+  const { store, sink } = writer;
+  sink.addBytes('oci-layout', Buffer.from('{"imageLayoutVersion":"1.0.0"}'));
+  const written = new Set<Digest>();
+  const manifests: Descriptor[] = [];
+  for (const { image, names } of images) {
+    const bytes = ociManifest(store, image);
+    const descriptor = { mediaType: MEDIA_TYPES.ociManifest, digest: await digestOf(bytes), size: bytes.length };
+    for (const blob of [image.manifest.config, ...image.manifest.layers]) {
+      if (written.has(blob.digest)) continue;
+      written.add(blob.digest);
+      await sink.addStream(blobName(blob.digest), blob.size, openBlob(store, blob.digest));
+    }
+    if (!written.has(descriptor.digest)) sink.addBytes(blobName(descriptor.digest), bytes);
+    written.add(descriptor.digest);
+    for (const name of names) manifests.push({ ...descriptor, annotations: { 'org.opencontainers.image.ref.name': name } });
+    if (names.length === 0) manifests.push(descriptor);
+  }
+  sink.addBytes('index.json', Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPES.ociIndex, manifests })));
+  sink.finish();
+}
+
+/** @param compress uncompressed layers are compressed with gzip @throws ScullError CORRUPT when a blob is missing or damaged */
+export async function writeDockerFolder(writer: Writer, image: ImageRecord, compress: boolean): Promise<void> {
+  const { store, sink } = writer;
+  sink.addBytes('version', Buffer.from('Directory Transport Version: 1.1\n'));
+  const layers: Descriptor[] = [];
+  const written = new Set<Digest>();
+  for (const layer of image.layers) {
+    const { descriptor, content } = await dockerLayer(writer, layer, compress);
+    layers.push(descriptor);
+    if (!written.has(descriptor.digest)) await sink.addStream(digestHex(descriptor.digest), descriptor.size, content());
+    written.add(descriptor.digest);
+  }
+  sink.addBytes(digestHex(image.id), readDocument(store, image.id));
+  const unchanged = image.manifestMediaType === MEDIA_TYPES.dockerManifest && layers.every((layer, index) => layer.digest === image.manifest.layers[index]?.digest);
+  const config = { ...bare(image.manifest.config), mediaType: MEDIA_TYPES.dockerConfig };
+  const made = { schemaVersion: 2, mediaType: MEDIA_TYPES.dockerManifest, config, layers };
+  sink.addBytes('manifest.json', unchanged ? readDocument(store, image.manifestDigest) : Buffer.from(JSON.stringify(made)));
+  sink.finish();
+}
+
+function layerName(layer: LayerRef): string {
+  return `${digestHex(layer.diffId)}.tar`;
+}
+
+function blobName(digest: Digest): string {
+  return `blobs/${digestAlgorithm(digest)}/${digestHex(digest)}`;
+}
+
+/** Descriptors in documents we make: what they describe, without what others noted on them. */
+function bare(descriptor: Descriptor): Descriptor {
+  return { mediaType: descriptor.mediaType, digest: descriptor.digest, size: descriptor.size };
+}
+
+/** The manifest as it is, or for one of Docker's schema 2 its twin. */
+function ociManifest(store: Store, image: ImageRecord): Uint8Array {
+  if (image.manifestMediaType === MEDIA_TYPES.ociManifest) return readDocument(store, image.manifestDigest);
+  const manifest: Manifest & { mediaType: string } = {
+    schemaVersion: 2,
+    mediaType: MEDIA_TYPES.ociManifest,
+    config: { ...bare(image.manifest.config), mediaType: MEDIA_TYPES.ociConfig },
+    layers: image.manifest.layers.map((layer) => ({ ...bare(layer), mediaType: ociLayerType(layer.mediaType) })),
+  };
+  return Buffer.from(JSON.stringify(manifest));
+}
+
+function ociLayerType(mediaType: string): string {
+  if (mediaType.endsWith('zstd')) return MEDIA_TYPES.ociLayerZstd;
+  return mediaType.endsWith('gzip') ? MEDIA_TYPES.ociLayerGzip : MEDIA_TYPES.ociLayer;
+}
+
+/** The layer as a plain tar, checked against its diff id while it is written. */
+async function addInflated({ store, staging, sink }: Writer, layer: LayerRef): Promise<void> {
+  const compression = await blobCompression(store, layer.descriptor.digest);
+  const known = compression === 'none' ? layer.descriptor.size : readLayerRecord(layerPaths(store, layer.chainId).record)?.archiveSize;
+  if (known !== undefined) return sink.addStream(layerName(layer), known, await inflated(store, layer));
+  // A tar header tells the size before the content, and nobody knows it: inflate to a file first.
+  const file = staging.path(layerName(layer));
+  const handle = await open(file, 'wx', 0o600);
+  try {
+    await pipeline(await inflated(store, layer), handle.createWriteStream());
+  } finally {
+    await handle.close();
+  }
+  await sink.addStream(layerName(layer), statSync(file).size, createReadStream(file, { highWaterMark: 1 << 20 }));
+}
+
+async function inflated(store: Store, layer: LayerRef): Promise<Readable> {
+  const hash = createHash(digestAlgorithm(layer.diffId));
+  const check = new Transform({
+    transform(chunk: Uint8Array, _encoding, done) {
+      hash.update(chunk);
+      done(null, chunk);
+    },
+    flush(done) {
+      const sound = hash.digest('hex') === digestHex(layer.diffId);
+      done(sound ? null : new ScullError('CORRUPT', `the blob ${store.layout.blob(layer.descriptor.digest)} is damaged: its content is not that of layer ${layer.diffId}`));
+    },
+  });
+  const output = new PassThrough({ highWaterMark: 1 << 20 });
+  const source = await inflate(openBlob(store, layer.descriptor.digest), `the blob ${layer.descriptor.digest}`);
+  pipeline(source, check, output).catch((error: unknown) => output.destroy(error as Error));
+  return output;
+}
+
+async function blobCompression(store: Store, digest: Digest): Promise<Compression> {
+  openBlob(store, digest).destroy(); // a clear error where it is missing
+  const handle = await open(store.layout.blob(digest), 'r');
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(MAGIC_LENGTH), 0, MAGIC_LENGTH, 0);
+    return detectCompression(buffer.subarray(0, bytesRead));
+  } finally {
+    await handle.close();
+  }
+}
+
+/** A layer in a compression that schema 2 knows: gzip or none. */
+async function dockerLayer(writer: Writer, layer: LayerRef, compress: boolean): Promise<{ readonly descriptor: Descriptor; readonly content: () => Readable }> {
+  const { store, staging } = writer;
+  const { digest, size } = layer.descriptor;
+  const compression = await blobCompression(store, digest);
+  const content = (): Readable => openBlob(store, digest);
+  if (compression === 'gzip') return { descriptor: { mediaType: MEDIA_TYPES.dockerLayerGzip, digest, size }, content };
+  if (compression === 'none' && !compress) return { descriptor: { mediaType: MEDIA_TYPES.dockerLayer, digest, size }, content };
+  const { createGzip } = await import('node:zlib');
+  const file = staging.path(`${digestHex(layer.chainId)}.gz`);
+  const hash = createHash('sha256');
+  const hashing = new Transform({
+    transform(chunk: Uint8Array, _encoding, done) {
+      hash.update(chunk);
+      done(null, chunk);
+    },
+  });
+  const handle = await open(file, 'wx', 0o600);
+  try {
+    await pipeline(await inflated(store, layer), createGzip(), hashing, handle.createWriteStream());
+  } finally {
+    await handle.close();
+  }
+  const descriptor = { mediaType: MEDIA_TYPES.dockerLayerGzip, digest: `sha256:${hash.digest('hex')}` as Digest, size: statSync(file).size };
+  return { descriptor, content: () => createReadStream(file, { highWaterMark: 1 << 20 }) };
+}
