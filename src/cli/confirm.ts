@@ -6,12 +6,15 @@ import { writeOut } from './output.ts';
 /**
  * Prints the warning and reads a line from standard input.
  * @returns true for an answer that begins with y
- * @throws ScullError USAGE when nobody answers
+ * @throws ScullError INVALID when nobody answers
  */
 export function confirm(warning: string): boolean {
   writeOut(`${warning}\nAre you sure you want to continue? [y/N] `);
   const answer = readLine();
-  if (answer === undefined) throw new ScullError('USAGE', 'nobody answered on standard input', { hint: 'use --force to go on without being asked' });
+  if (answer === undefined) {
+    writeOut('\n');
+    throw new ScullError('INVALID', 'nobody answered on standard input', { hint: 'use --force to go on without being asked' });
+  }
   return /^\s*y/i.test(answer);
 }
 

@@ -21,6 +21,7 @@ function block(value: unknown, depth: number): string[] {
       .filter(([, item]) => item !== undefined)
       .flatMap(([key, item]) => {
         const name = `${indent}${scalar(key)}:`;
+        if (typeof item === 'string' && isLines(item)) return [`${name} |-`, ...item.split('\n').map((line) => `${indent}  ${line}`.trimEnd())];
         return isNested(item) ? [name, ...block(item, Array.isArray(item) ? depth : depth + 1)] : [`${name} ${scalar(item)}`];
       });
   }
@@ -40,11 +41,18 @@ function scalar(value: unknown): string {
   return needsQuotes(value) ? quoted(value) : value;
 }
 
+/** Text that a literal block shows best: lines, none of which begins with white space that would be taken for indentation. */
+function isLines(text: string): boolean {
+  return /^[^\s][^]*\n/.test(text) && !/\s$/.test(text) && !/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u2029]/.test(text);
+}
+
 /** YAML 1.2 plain scalars, and the words that 1.1 readers take for booleans. */
 function needsQuotes(text: string): boolean {
   if (text === '' || text !== text.trim()) return true;
   if (/^(?:true|false|yes|no|on|off|y|n|null|~)$/i.test(text)) return true;
-  if (/^[-+.]?[0-9][0-9_.eExXoO:+-]*$/.test(text) || /^[-+]?\.(?:inf|nan)$/i.test(text)) return true;
+  if (/^[-+]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$/.test(text)) return true;
+  if (/^0[xob][0-9a-f_]+$/i.test(text) || /^[0-9]+(?::[0-9.]+)+$/.test(text) || /^[-+]?\.(?:inf|nan)$/i.test(text)) return true;
+  if (/^\d{4}-\d{1,2}-\d{1,2}(?:[Tt ]|$)/.test(text)) return true;
   if (/^[-?:](?:\s|$)/.test(text) || /^[,[\]{}#&*!|>'"%@`]/.test(text)) return true;
   return /: |:$| #|[\u0000-\u001f\u007f-\u009f\u2028\u2029]/.test(text);
 }

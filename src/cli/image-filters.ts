@@ -1,0 +1,114 @@
+/** `images --filter`: pure, over the records that the engine lists. */
+import { ScullError } from '../host/errors.ts';
+import { familiarName, parseReference, repositoryName } from '../oci/reference.ts';
+import type { ImageRecord } from '../storage/image-types.ts';
+import { parseFilters } from './filters.ts';
+import { parseTime } from './time.ts';
+
+const IMAGE_FILTERS = ['reference', 'dangling', 'label', 'label!', 'before', 'since', 'until', 'id', 'digest', 'readonly', 'intermediate', 'manifest'];
+
+export interface ImageFilterContext {
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  /** For before and since. @throws ScullError NO_SUCH_IMAGE */
+  find(nameOrId: string): ImageRecord;
+}
+
+/**
+ * The images that match all keys, values of one key being alternatives (of label: all). Where references are asked for,
+ * only the names that match stay.
+ * @throws ScullError INVALID for an unknown key or a value that makes no sense
+ */
+export function filterImages(images: readonly ImageRecord[], filters: readonly string[] | undefined, context: ImageFilterContext): ImageRecord[] {
+  const parsed = Object.entries(parseFilters(filters, IMAGE_FILTERS));
+  const matchers = parsed.filter(([key]) => key !== 'reference').map(([key, values]) => matcher(key, values, context));
+  const patterns = parsed.find(([key]) => key === 'reference')?.[1];
+  const found = images.filter((image) => matchers.every((matches) => matches(image)));
+  return patterns === undefined ? found : found.flatMap((image) => withMatchingNames(image, patterns));
+}
+
+function matcher(key: string, values: readonly string[], { now, find }: ImageFilterContext): (image: ImageRecord) => boolean {
+  switch (key) {
+    case 'dangling':
+      return (image) => values.some((value) => truth(key, value) === (image.names.length === 0));
+    case 'label':
+      return (image) => values.every((value) => hasLabel(image, value));
+    case 'label!':
+      return (image) => !values.some((value) => hasLabel(image, value));
+    case 'before': {
+      const times = values.map((value) => Date.parse(find(value).created));
+      return (image) => times.some((time) => Date.parse(image.created) < time);
+    }
+    case 'since': {
+      const times = values.map((value) => Date.parse(find(value).created));
+      return (image) => times.some((time) => Date.parse(image.created) > time);
+    }
+    case 'until': {
+      const times = values.map((value) => parseTime(value, '--filter until', { now, spans: 'past' }));
+      return (image) => times.some((time) => Date.parse(image.created) < time);
+    }
+    case 'id':
+      return (image) => values.some((value) => image.id.slice('sha256:'.length).startsWith(value.replace(/^sha256:/, '')));
+    case 'digest':
+      return (image) => values.some((value) => image.manifestDigest.startsWith(value) || image.repoDigests.some((digest) => digest.endsWith(`@${value}`)));
+    default:
+      // Nothing here is read-only, an intermediate of a build, or a manifest list.
+      return () => values.some((value) => !truth(key, value));
+  }
+}
+
+function truth(key: string, value: string): boolean {
+  if (/^(?:1|t|true)$/i.test(value)) return true;
+  if (/^(?:0|f|false)$/i.test(value)) return false;
+  throw new ScullError('INVALID', `the filter ${key} is true or false, not ${JSON.stringify(value)}`);
+}
+
+function hasLabel(image: ImageRecord, wanted: string): boolean {
+  const labels = image.config.config?.Labels ?? {};
+  const equals = wanted.indexOf('=');
+  if (equals < 0) return Object.hasOwn(labels, wanted);
+  return Object.hasOwn(labels, wanted.slice(0, equals)) && labels[wanted.slice(0, equals)] === wanted.slice(equals + 1);
+}
+
+function withMatchingNames(image: ImageRecord, patterns: readonly string[]): ImageRecord[] {
+  if (patterns.some((pattern) => /^(?:sha256:)?[0-9a-f]{6,64}$/.test(pattern) && image.id.slice(7).startsWith(pattern.replace(/^sha256:/, '')))) return [image];
+  const expressions = patterns.map(globExpression);
+  const matches = (name: string): boolean => spellings(name).some((spelling) => expressions.some((expression) => expression.test(spelling)));
+  const names = image.names.filter(matches);
+  if (names.length > 0) return [{ ...image, names }];
+  const repoDigests = image.repoDigests.filter(matches);
+  return repoDigests.length > 0 && image.names.length === 0 ? [{ ...image, repoDigests }] : [];
+}
+
+/** What a person may call `docker.io/library/debian:12`: also `debian:12`, `debian`, `library/debian`. */
+function spellings(name: string): string[] {
+  const reference = parseReference(name);
+  const repository = repositoryName(reference);
+  const suffix = name.slice(repository.length);
+  const found = new Set<string>([name, repository, familiarName(reference), familiarName({ ...reference, tag: 'latest', digest: undefined })]);
+  for (let rest = repository; rest.includes('/'); ) {
+    rest = rest.slice(rest.indexOf('/') + 1);
+    found.add(rest).add(rest + suffix);
+  }
+  return [...found];
+}
+
+/** Go's path.Match: `*` and `?` do not cross a slash, `[a-z]` is a set. */
+function globExpression(pattern: string): RegExp {
+  let source = '';
+  for (let index = 0; index < pattern.length; index += 1) {
+    const character = pattern[index] as string;
+    const set = character === '[' ? /^\[(\^?)((?:\\.|[^\]\\])+)\]/.exec(pattern.slice(index)) : null;
+    if (set !== null) {
+      source += `[${set[1]}${(set[2] as string).replace(/[[\]^]/g, '\\$&')}]`;
+      index += set[0].length - 1;
+    } else if (character === '*') source += '[^/]*';
+    else if (character === '?') source += '[^/]';
+    else source += character.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
+  }
+  try {
+    return new RegExp(`^${source}$`);
+  } catch (cause) {
+    throw new ScullError('INVALID', `invalid pattern ${JSON.stringify(pattern)} for a reference`, { cause });
+  }
+}

@@ -1,0 +1,27 @@
+/** Standard input as a stream of bytes, without process.stdin: that one changes the mode of a terminal and of a pipe. */
+import type { Readable } from 'node:stream';
+import { errnoOf, ScullError } from '../host/errors.ts';
+
+const CHUNK = 1 << 20;
+
+/** Ends where standard input does; fails with a ScullError where that can't be read. */
+export async function inputStream(): Promise<Readable> {
+  const [{ read }, { Readable }] = await Promise.all([import('node:fs'), import('node:stream')]);
+  return new Readable({
+    highWaterMark: CHUNK,
+    read(): void {
+      const buffer = Buffer.allocUnsafe(CHUNK);
+      const attempt = (): void => {
+        read(0, buffer, 0, CHUNK, null, (error, count) => {
+          const errno = error === null ? undefined : errnoOf(error);
+          // Whoever started us may share a descriptor that does not block.
+          if (errno === 'EAGAIN') setTimeout(attempt, 5);
+          else if (error === null) this.push(count === 0 ? null : buffer.subarray(0, count));
+          else if (errno === 'EOF') this.push(null);
+          else this.destroy(new ScullError('INVALID', `cannot read standard input: ${errno === 'EISDIR' ? 'it is a directory' : error.message}`, { cause: error }));
+        });
+      };
+      attempt();
+    },
+  });
+}
