@@ -91,9 +91,9 @@ test('pause freezes, unpause thaws, and the state says so', async () => {
 
 test('rm refuses a running container, -f does not, --ignore forgives a missing one', async () => {
   await s.ok(['run', '-d', '--name', 'busy', 'busybox', 'sleep', '1000']);
-  await s.fails(['rm', 'busy'], 125, /busy|running/);
+  await s.fails(['rm', 'busy'], 2, /running/); // podman-rm(1): 2 for a running one, 1 for a missing one
   await s.ok(['rm', '-f', '-t', '0', 'busy']);
-  await s.fails(['rm', 'busy'], 125, /busy/);
+  await s.fails(['rm', 'busy'], 1, /busy/);
   await s.ok(['rm', '--ignore', 'busy']);
 });
 
@@ -101,7 +101,7 @@ test('rm takes several, does what it can, and reports the rest', async () => {
   await s.ok(['create', '--name', 'm1', 'busybox', 'true']);
   await s.ok(['create', '--name', 'm2', 'busybox', 'true']);
   const result = await s.scull(['rm', 'm1', 'nosuch', 'm2']);
-  expect(result.status).toBe(125);
+  expect(result.status).toBe(1);
   expect(result.stderr).toMatch(/nosuch/);
   for (const name of ['m1', 'm2']) expect((await s.scull(['container', 'exists', name])).status).toBe(1);
 });

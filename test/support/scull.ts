@@ -106,12 +106,12 @@ export function makeSandbox(options: SandboxOptions = {}): Sandbox {
     scull: (args, callOptions) => sandbox.start(args, callOptions).ended,
     async ok(args, callOptions) {
       const result = await sandbox.scull(args, callOptions);
-      expect(result, `scull ${args.join(' ')}`).toMatchObject({ status: 0 });
+      expect(result.status, `scull ${args.join(' ')}\n${result.stderr}`).toBe(0);
       return result.stdout.replace(/\n$/, '');
     },
     async fails(args, status, message, callOptions) {
       const result = await sandbox.scull(args, callOptions);
-      expect(result, `scull ${args.join(' ')}`).toMatchObject({ status });
+      expect(result.status, `scull ${args.join(' ')}\n${result.stderr}`).toBe(status);
       expectCleanError(result, message);
       return result;
     },
