@@ -121,7 +121,7 @@ async function commandHelp(command: ManifestCommand, typed: string): Promise<str
     }
   }
 
-  const described = { ...structuredClone(command), id: typed.replaceAll(' ', ':'), summary: undefined };
+  const described = { ...structuredClone(command), id: typed, summary: undefined };
   const help = new ScullCommandHelp(described as unknown as Command.Loadable, config as Config, options);
   return `${command.summary ?? ''}\n\n${help.generate()}\n`;
 }
