@@ -26,6 +26,7 @@ import { escapeControlLines } from './escape.ts';
 import { globalFlags, type LogLevel } from './flags/global.ts';
 import { isTerminal, writeErr, writeOut } from './output.ts';
 import { resolveWords, scanWords, type Declarations, type FlagToken } from './parse.ts';
+import { lazyProgress } from './progress.ts';
 
 /** Values of the global flags, from before the command's name and from after it (the latter win). */
 export interface GlobalValues {
@@ -111,7 +112,7 @@ export abstract class ScullCommand extends Command {
   }
 
   /**
-   * Opens the engine on the store that the global flags name. Progress is shown by {@link showMessages} unless given.
+   * Opens the engine on the store that the global flags name. Progress is shown on standard error unless given.
    * @param options.quiet warnings only
    */
   protected async engine(options: { readonly progress?: Progress; readonly quiet?: boolean } = {}): Promise<Engine> {
@@ -120,11 +121,11 @@ export abstract class ScullCommand extends Command {
       root: this.values.root,
       runRoot: this.values.runroot,
       storageDriver: this.values['storage-driver'],
-      progress: options.progress ?? this.showMessages,
+      progress: options.progress ?? (options.quiet === true ? this.showMessages : lazyProgress(this.showMessages)),
     });
   }
 
-  /** The default progress: messages to standard error as far as --log-level wants them, nothing else. */
+  /** Messages to standard error as far as --log-level wants them, nothing else. */
   protected readonly showMessages: Progress = (event) => {
     if (event.kind !== 'message') return;
     if (event.level === 'warning') this.warn(event.text);
