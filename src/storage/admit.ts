@@ -119,7 +119,8 @@ function checkLayerType(layer: Descriptor): void {
 }
 
 async function fetchConfig(store: Store, source: ImageSource, descriptor: Descriptor): Promise<Uint8Array> {
-  if (hasBlob(store, descriptor)) return readDocument(store, descriptor.digest);
+  const stored = hasBlob(store, descriptor) ? readDocument(store, descriptor.digest) : undefined;
+  if (stored !== undefined && (await digestOf(stored, digestAlgorithm(descriptor.digest))) === descriptor.digest) return stored;
   if (descriptor.size > MAX_DOCUMENT) throw new ScullError('INVALID', `the image configuration is too large: ${descriptor.size} bytes, at most ${MAX_DOCUMENT} are read`);
   const chunks: Uint8Array[] = [];
   let size = 0;
@@ -154,8 +155,10 @@ async function fetchMissing(store: Store, staging: Staging, source: ImageSource,
   syncDirectory(join(store.layout.blob(wanted.digest), '..'));
 }
 
+/** A document that was damaged on disk is put right on the way. */
 async function storeUnlessPresent(store: Store, staging: Staging, descriptor: Descriptor, bytes: Uint8Array): Promise<void> {
-  if (!hasBlob(store, descriptor)) await storeDocument(store, staging, descriptor.digest, bytes);
+  if (hasBlob(store, descriptor) && Buffer.compare(readDocument(store, descriptor.digest), bytes) === 0) return;
+  await storeDocument(store, staging, descriptor.digest, bytes);
 }
 
 /** @returns undefined when something of the image was deleted meanwhile and has to be fetched again */

@@ -51,6 +51,16 @@ export async function collectGarbage(store: Store): Promise<Collected> {
   return collected;
 }
 
+/** After something failed: its blobs go at once, unlike those of a broken pull, which the next attempt will want. */
+export async function discardLeftovers(store: Store): Promise<void> {
+  try {
+    await collectGarbage(store);
+  } catch (error) {
+    // What failed before is what the user must hear; garbage that stays is harmless, and taken with the next removal.
+    if (!isScullError(error) && errnoOf(error) === undefined) throw error;
+  }
+}
+
 interface Needed {
   readonly blobs: ReadonlySet<Digest>;
   readonly layers: ReadonlySet<Digest>;

@@ -8,6 +8,7 @@ import { hostPlatform, normalizePlatform } from '../../oci/platform.ts';
 import { formatReference, localReference } from '../../oci/reference.ts';
 import { admitImage } from '../../storage/admit.ts';
 import { adoptBlob, digestOf } from '../../storage/blobs.ts';
+import { discardLeftovers } from '../../storage/garbage.ts';
 import type { ImageRecord, ImageSource } from '../../storage/image-types.ts';
 import { openStaged, stageImportedLayer, type StagedBlob } from '../../storage/import-layer.ts';
 import { createStaging, sweepStaging } from '../../storage/staging.ts';
@@ -56,6 +57,10 @@ export async function importImage(engine: Engine, input: string | Readable, opti
       history: [{ created, created_by: '/bin/sh -c #(nop) ADD file in /', comment: options.message ?? `Imported from ${label}` }],
     };
     return await admitImage(engine.store, await sourceOf(config, layer), { names, progress: engine.progress });
+  } catch (error) {
+    await staging.remove();
+    await discardLeftovers(engine.store);
+    throw error;
   } finally {
     await staging.remove();
   }

@@ -5,6 +5,7 @@ import { ensurePrivateDirectory } from '../../host/files.ts';
 import type { Platform } from '../../oci/platform.ts';
 import { formatReference, localReference, parseReference } from '../../oci/reference.ts';
 import { admitImage } from '../../storage/admit.ts';
+import { discardLeftovers } from '../../storage/garbage.ts';
 import type { ArchivedImage } from '../../storage/archives/archived-image.ts';
 import { openImages } from '../../storage/archives/read-images.ts';
 import { createStaging, sweepStaging } from '../../storage/staging.ts';
@@ -30,6 +31,10 @@ export async function loadImages(engine: Engine, input: string | Readable, optio
     const loaded: string[] = [];
     for (const image of await openImages(input, staging, options.platform)) loaded.push(...(await loadOne(engine, image)));
     return loaded;
+  } catch (error) {
+    await staging.remove();
+    await discardLeftovers(engine.store);
+    throw error;
   } finally {
     await staging.remove();
   }
