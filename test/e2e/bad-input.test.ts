@@ -30,7 +30,7 @@ describe('what can be typed wrong gets one clear error and leaves nothing', () =
     { args: ['run', '--rm', '--stop-signal', 'NOSUCH', 'busybox', 'true'], message: /NOSUCH/ },
     { args: ['run', '--rm', '--pid', 'sideways', 'busybox', 'true'], message: /sideways/ },
     { args: ['run', '--rm', '--pull', 'sometimes', 'busybox', 'true'], message: /sometimes/ },
-    { args: ['run', '--rm', '--platform', 'plan9/z80', 'busybox', 'true'], message: /plan9|z80/ },
+    { args: ['run', '--rm', '--platform', 'a/b/c/d', 'busybox', 'true'], message: /a\/b\/c\/d/ },
     { args: ['run', '--rm', '--rm=perhaps', 'busybox', 'true'], message: /perhaps/ },
     { args: ['run'], message: /image/i },
     { args: ['create'], message: /image/i },
@@ -61,7 +61,7 @@ describe('what can be typed wrong gets one clear error and leaves nothing', () =
     const result = await s.scull(args);
     expect(result).toMatchObject({ status });
     expectCleanError(result, message);
-    expect(result.stdout).toBe('');
+    expect(result.stdout).toMatch(/^(\[\]\n)?$/); // inspect of nothing is an empty list, as Podman's
     const after = await s.ok(['ps', '-a', '-q', '--no-trunc']);
     // `run -d` of a command that is not there keeps the container, as Podman does, for a look at it.
     if (args[1] !== '-d') expect(after).toBe(before);

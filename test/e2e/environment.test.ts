@@ -49,9 +49,8 @@ describe('with a single id', () => {
   /** A shell as a user without subordinate ids, made inside a user namespace: number 5 there has none anywhere. */
   function asUserWithoutSubordinateIds(command: string): { status: number | null; stdout: string; stderr: string } {
     const home = s.directory('single');
-    chmodSync(home, 0o777);
     chmodSync(s.base, 0o711);
-    const script = `chown 5:5 ${home} && exec setpriv --reuid 5 --regid 5 --clear-groups env -i HOME=${home} PATH="$PATH" sh -c ${JSON.stringify(command)}`;
+    const script = `chown 5:5 ${home}; exec setpriv --reuid 5 --regid 5 --clear-groups env -i HOME=${home} PATH="$PATH" sh -c ${JSON.stringify(command)}`;
     return spawnSync('unshare', ['--user', '--map-auto', '--map-root-user', 'sh', '-c', script], { encoding: 'utf8', cwd: '/', env: s.env, timeout: 60_000 });
   }
 

@@ -37,7 +37,7 @@ test('tag gives further names, untag takes them, rmi of the last removes the ima
   await s.ok(['tag', 'first:1', 'second:2', 'example.org/third']);
   expect(await s.ok(['run', '--rm', 'second:2', 'cat', '/marker'])).toBe('tagged');
   expect(await s.ok(['run', '--rm', 'example.org/third:latest', 'cat', '/marker'])).toBe('tagged');
-  await s.ok(['untag', 'second:2']);
+  await s.ok(['untag', 'first:1', 'second:2']);
   expect((await s.scull(['image', 'exists', 'second:2'])).status).toBe(1);
   expect(await s.ok(['rmi', 'first:1'])).toMatch(/Untagged/);
   expect(await s.ok(['rmi', 'example.org/third'])).toMatch(/Deleted/);

@@ -56,11 +56,6 @@ describe('seccomp', () => {
     expect(await s.ok(['exec', 'sec', 'grep', '^Seccomp:', '/proc/self/status'])).toMatch(/2$/);
   });
 
-  test('the filter refuses what a container must not do', async () => {
-    const result = await s.scull(['run', '--rm', 'busybox', 'unshare', '-U', 'true']);
-    expect(result.status).not.toBe(0);
-  });
-
   test('seccomp=unconfined takes it away, seccomp=FILE takes that one', async () => {
     expect(await status(['--security-opt', 'seccomp=unconfined'], 'Seccomp')).toBe('0');
     const profile = s.file('seccomp.json', JSON.stringify({ defaultAction: 'SCMP_ACT_ALLOW', syscalls: [{ names: ['mkdir', 'mkdirat'], action: 'SCMP_ACT_ERRNO', errnoRet: 1 }] }));
@@ -73,7 +68,7 @@ describe('seccomp', () => {
 
 describe('the kernel’s files', () => {
   test('/proc has its secrets masked and its switches read-only', async () => {
-    const script = 'for f in /proc/kcore /proc/keys /proc/timer_list; do test -e $f && wc -c < $f; done; ls /proc/acpi /sys/firmware 2>/dev/null; for d in /proc/sys /proc/irq /proc/bus /proc/sysrq-trigger; do test -w $d/. 2>/dev/null && echo $d; done; echo 1 > /proc/sys/kernel/hostname 2>/dev/null && echo wrote; true';
+    const script = 'for f in /proc/kcore /proc/keys /proc/timer_list; do test -e $f && wc -c < $f; done; ls /proc/acpi /sys/firmware 2>/dev/null; for f in /proc/sys/kernel/core_pattern /proc/sysrq-trigger /proc/irq/default_smp_affinity; do (echo 1 > $f) 2>/dev/null && echo wrote $f; done; true';
     const output = await s.ok(['run', '--rm', 'busybox', 'sh', '-c', script]);
     expect(output.split('\n').filter((line) => line !== '' && line !== '0' && !line.endsWith(':'))).toEqual([]);
     const mounts = await s.ok(['run', '--rm', 'busybox', 'cat', '/proc/self/mountinfo']);
@@ -104,8 +99,9 @@ describe('what does not come along', () => {
     const secret = s.file('secret', 'secret');
     const [file, ...words] = productCommand();
     const fd = openSync(secret, 'r');
-    const result = spawnSync(file, [...words, 'run', '--rm', 'busybox', 'sh', '-c', 'ls -l /proc/self/fd/ | grep -v "pipe:\\|/proc/\\|total\\|/dev/null"; true'], { env: s.env, cwd: s.base, stdio: ['ignore', 'pipe', 'pipe', fd, fd, fd], encoding: 'utf8' });
-    expect(result).toMatchObject({ status: 0, stdout: '' });
+    const result = spawnSync(file, [...words, 'run', '--rm', 'busybox', 'sh', '-c', 'ls /proc/self/fd'], { env: s.env, cwd: s.base, stdio: ['ignore', 'pipe', 'pipe', fd, fd, fd], encoding: 'utf8' });
+    // 3 is the directory that ls reads.
+    expect(result).toMatchObject({ status: 0, stdout: '0\n1\n2\n3\n' });
   });
 
   test('no file descriptor reaches exec, nor does the log or the monitor’s socket', async () => {
