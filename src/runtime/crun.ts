@@ -1,7 +1,7 @@
 /** The one wrapper around crun(1), the OCI runtime. Its state lives under our own --root and is found there by us too. */
-import { readdirSync } from 'node:fs';
+import { closeSync, constants, openSync, readdirSync, unlinkSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { ScullError } from '../host/errors.ts';
+import { errnoOf, ScullError } from '../host/errors.ts';
 import { readTextIfPresent, removeTree } from '../host/files.ts';
 import { processStat } from '../host/identity.ts';
 import { run, type RunResult } from '../host/process.ts';
@@ -18,10 +18,31 @@ export function crunGlobals(layout: StoreLayout, cgroup: CgroupPlan): string[] {
   return globals;
 }
 
-/** Lets the init process of a created container execute its program. @throws ScullError COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE, TOOL_FAILED */
+/**
+ * Lets the init process of a created container execute its program. What `crun start` does is open the FIFO at which that
+ * process waits, remove it, and write one byte; the same in every crun from 1.8 on. Doing it here saves half of what is left
+ * of a start, which is loading crun once more. A crun without that FIFO is asked itself.
+ * @throws ScullError TOOL_FAILED when the process ended before
+ */
 export async function crunStart(layout: StoreLayout, cgroup: CgroupPlan, id: string): Promise<void> {
-  const result = await run(CRUN, [...crunGlobals(layout, cgroup), 'start', id]);
-  if (result.status !== 0) throw explainRuntimeFailure(result.stderr);
+  const fifo = join(layout.container(id).runtimeState, 'exec.fifo');
+  let fd: number;
+  try {
+    // Without O_NONBLOCK this would wait for ever for a process that has ended.
+    fd = openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    if (errnoOf(error) === 'ENXIO') throw new ScullError('TOOL_FAILED', 'the container ended before its command could be started');
+    if (errnoOf(error) !== 'ENOENT') throw error;
+    const result = await run(CRUN, [...crunGlobals(layout, cgroup), 'start', id]);
+    if (result.status !== 0) throw explainRuntimeFailure(result.stderr);
+    return;
+  }
+  try {
+    unlinkSync(fifo);
+    writeSync(fd, Buffer.of(0));
+  } finally {
+    closeSync(fd);
+  }
 }
 
 export function crunCommand(layout: StoreLayout, cgroup: CgroupPlan, verb: string, args: readonly string[]): Promise<RunResult> {

@@ -5,6 +5,7 @@ import { errnoOf, isScullError, ScullError } from '../../host/errors.ts';
 import { writeAllSync } from '../../host/files.ts';
 import { randomId } from '../../host/identity.ts';
 import { callerEnvironment } from '../../host/environment.ts';
+import { trace } from '../../host/trace.ts';
 import type { ContainerConfig, ContainerRecord } from '../../runtime/container-record.ts';
 import { CONTAINER_FORMAT } from '../../runtime/container-record.ts';
 import { commitContainer, findContainer, isName, nameOwner, releaseName, reserveName } from '../../runtime/container-store.ts';
@@ -33,6 +34,7 @@ export async function createContainer(engine: Engine, spec: ContainerSpec, optio
     throw new ScullError('INVALID', `invalid container name ${JSON.stringify(spec.name.slice(0, 200))}: names must match [a-zA-Z0-9][a-zA-Z0-9_.-]*`);
   }
   const image = spec.image === undefined ? undefined : await ensureImage(engine, spec.image, { pull: spec.pull, ...(spec.platform === undefined ? {} : { platform: spec.platform }) });
+  trace('image found');
   if (image === undefined) checkRootfs(spec);
   const id = randomId();
   if (options.replace === true && spec.name !== undefined) await removeNamed(engine, spec.name);

@@ -11,11 +11,13 @@
 import { closeSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { isScullError, ScullError } from '../../host/errors.ts';
 import { requireTool } from '../../host/tools.ts';
+import { trace } from '../../host/trace.ts';
 import { startAttach, type Attachment } from '../../runtime/attach.ts';
 import { cgroupPlan, type CgroupPlan } from '../../runtime/cgroups.ts';
 import { claimContainer, killQuietly, recordMonitor, releaseClaim } from '../../runtime/claim.ts';
 import type { ContainerRecord } from '../../runtime/container-record.ts';
 import { crunStart, isRuntimeAlive, readRuntimeState } from '../../runtime/crun.ts';
+import { keepCompiledSeccomp } from '../../runtime/seccomp-cache.ts';
 import { startMonitor, type Monitor } from '../../runtime/monitor.ts';
 import { startKeeper } from '../../runtime/keeper.ts';
 import type { Engine } from '../engine.ts';
@@ -52,15 +54,19 @@ export async function startContainer(engine: Engine, record: ContainerRecord, op
   const { layout } = engine.store;
   const cgroup = cgroupPlan();
   const claim = await claimContainer(layout, cgroup, record.id);
+  trace('claimed');
   if (claim === 'running') return 'running';
   if (claim === 'busy') throw new ScullError('IN_USE', `another command is working on container ${record.name}`);
   let monitor: Monitor | undefined;
   try {
     forgetLastRun(engine, record);
     const preparation = await prepareContainer(engine, record, cgroup);
+    trace('prepared');
     options.abort?.throwIfAborted();
     writeBundle(layout.container(record.id), preparation);
+    trace('bundle written');
     monitor = launchMonitor(engine, record, preparation, cgroup);
+    trace('monitor launched');
     const running = await bringUp(engine, record, monitor, preparation, cgroup, options);
     return running;
   } catch (error) {
@@ -104,6 +110,7 @@ function launchMonitor(engine: Engine, record: ContainerRecord, preparation: Pre
     runtimePath: requireTool('crun', 'starting a container').path,
     passthrough: spec.log.driver === 'passthrough',
   });
+  trace('monitor spawned');
   recordMonitor(layout, record.id, monitor.pid);
   return monitor;
 }
@@ -118,10 +125,13 @@ async function bringUp(engine: Engine, record: ContainerRecord, monitor: Monitor
     work.catch(() => undefined);
     // A failed start shows first at the monitor; the others only suffer from it.
     const [pid] = await Promise.race([work, aborted.promise, monitor.created.then(() => work)]);
+    trace('created, connected and attached');
+    if (preparation.compiledSeccomp !== undefined && preparation.runtimeSpec.linux.seccomp !== undefined) keepCompiledSeccomp(preparation.compiledSeccomp, paths.runtimeState);
     preparation.firstUses.done();
     volumesFilled = true;
     startKeeper(engine.store.layout, record, monitor.pid, options.attach !== undefined);
     await Promise.race([crunStart(engine.store.layout, cgroup, record.id), aborted.promise]);
+    trace('started');
     closeSync(openSync(paths.startedFile, 'w', 0o600));
     return { record, monitor, attachment, pid };
   } catch (error) {
@@ -152,6 +162,7 @@ async function connectNetwork(engine: Engine, record: ContainerRecord, monitor: 
   let target = monitor.pid;
   if (preparation.earlyNetwork) await monitor.namespaces;
   else target = await monitor.created;
+  trace('namespaces ready');
   await startPasta(preparation.network, { targetPid: target, watchPid: monitor.pid, stateFile: engine.store.layout.container(record.id).networkState });
 }
 

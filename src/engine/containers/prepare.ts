@@ -17,6 +17,7 @@ import type { GeneratedFile, NetworkFact } from '../../runtime/oci-spec/input.ts
 import { nestedUserNamespace } from '../../runtime/oci-spec/namespaces.ts';
 import { rootDirectories } from '../../runtime/root-file-system.ts';
 import { readRootfsFile } from '../../runtime/rootfs-file.ts';
+import { compiledSeccompFile, withCompiledSeccomp } from '../../runtime/seccomp-cache.ts';
 import { resolveUser, withGroups, type ResolvedUser } from '../../runtime/user.ts';
 import type { ContainerPaths } from '../../storage/layout.ts';
 import { defaultIdMaps, mappedCount, type IdMaps } from '../../userns/id-maps.ts';
@@ -27,6 +28,8 @@ import { sharedNamespaces, type SharedNamespaces } from './shared-namespaces.ts'
 
 export interface Preparation {
   readonly runtimeSpec: RuntimeSpec;
+  /** File for the filter that crun compiles from the profile. */
+  readonly compiledSeccomp: string | undefined;
   readonly network: NetworkPlan;
   readonly maps: IdMaps;
   readonly steps: readonly LaunchStep[];
@@ -71,7 +74,9 @@ export async function prepareContainer(engine: Engine, record: ContainerRecord, 
     ...(cgroup.manager === 'none' ? {} : { cgroupsPath: cgroupsPath(record, cgroup) }),
     host,
   });
-  return { runtimeSpec, network, maps, steps: steps.list, firstUses: steps.firstUses, shared, earlyNetwork };
+  // Only our own profile is kept compiled.
+  const compiledSeccomp = spec.security.seccomp === undefined ? compiledSeccompFile(engine.store.layout, runtimeSpec, requireTool('crun', 'starting a container').path) : undefined;
+  return { runtimeSpec: withCompiledSeccomp(runtimeSpec, compiledSeccomp), compiledSeccomp, network, maps, steps: steps.list, firstUses: steps.firstUses, shared, earlyNetwork };
 }
 
 let explained = false;

@@ -2,6 +2,8 @@
  * rm: a container is first claimed (nobody starts it any more), then renamed out of sight (it does not exist any more, also
  * on a full disk), then deleted. A crash in between leaves only garbage that the next writer sweeps.
  */
+import { rmdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { ScullError } from '../../host/errors.ts';
 import { moveToTrash, removeOwnedTree } from '../../storage/staging.ts';
 import { claimContainer, releaseClaim } from '../../runtime/claim.ts';
@@ -53,13 +55,19 @@ export async function removeContainer(engine: Engine, record: ContainerRecord, o
     return removeContainer(engine, record, options);
   }
   if (claim === 'busy') throw new ScullError('IN_USE', `another command is working on container ${record.name}`);
+  await removeClaimed(engine, record, options.volumes === true);
+}
+
+/** Removes a container that this process has claimed. */
+export async function removeClaimed(engine: Engine, record: ContainerRecord, volumes: boolean): Promise<void> {
+  const { layout } = engine.store;
   try {
     await removeDirectory(engine, record.id);
     releaseName(layout, record.name, record.id);
   } finally {
-    await releaseClaim(layout, cgroup, record.id);
+    await releaseClaim(layout, cgroupPlan(), record.id);
   }
-  if (options.volumes === true) await removeAnonymousVolumes(engine, record);
+  if (volumes) await removeAnonymousVolumes(engine, record);
 }
 
 function cannotRemove(record: ContainerRecord, status: string): ScullError {
@@ -70,7 +78,18 @@ function cannotRemove(record: ContainerRecord, status: string): ScullError {
 
 async function removeDirectory(engine: Engine, id: string): Promise<void> {
   const gone = moveToTrash(engine.store, engine.store.layout.container(id).directory);
-  if (gone !== undefined) await removeOwnedTree(gone);
+  if (gone === undefined) return;
+  removeOverlayWork(join(gone, 'work', 'work'));
+  await removeOwnedTree(gone);
+}
+
+/** overlay(5) leaves an empty directory that nobody may read, which would send the removal into a user namespace. */
+function removeOverlayWork(path: string): void {
+  try {
+    rmdirSync(path);
+  } catch {
+    // Not there, or not empty: then the removal of the whole tree says what is wrong.
+  }
 }
 
 /** Volumes without a name of the user's that no other container uses. */

@@ -1,5 +1,6 @@
 /** run: create, start, and in the foreground stay until the end. */
 import { ScullError } from '../../host/errors.ts';
+import { trace } from '../../host/trace.ts';
 import { DEFAULT_DETACH_KEYS, parseDetachKeys } from '../../runtime/attach.ts';
 import { cgroupPlan } from '../../runtime/cgroups.ts';
 import { releaseClaim } from '../../runtime/claim.ts';
@@ -8,7 +9,7 @@ import { readContainerState } from '../../runtime/lifecycle.ts';
 import type { ContainerSpec } from '../../spec/container-spec.ts';
 import type { Engine } from '../engine.ts';
 import { createContainer } from './create.ts';
-import { removeContainer } from './remove.ts';
+import { removeClaimed, removeContainer } from './remove.ts';
 import { forwardSignals } from './signals.ts';
 import { startContainer, type AttachStreams, type Running } from './launch.ts';
 
@@ -36,7 +37,9 @@ export async function runContainer(engine: Engine, spec: ContainerSpec, options:
   const interruption = new AbortController();
   const signals = options.detach === true ? undefined : forwardSignals(interruption, options.sigProxy ?? true);
   try {
+    trace('engine entered');
     const record = await createContainer(engine, spec, options);
+    trace('container recorded');
     const running = await startNew(engine, record, streams, interruption);
     if (streams === undefined) return { id: record.id, exitCode: undefined };
     signals?.to(running.pid);
@@ -78,14 +81,17 @@ export async function stayUntilEnd(engine: Engine, running: Running): Promise<nu
   const { record, monitor, attachment } = running;
   // The socket closes with the last of the output, so that all of it is shown before we leave.
   if (attachment !== undefined && (await attachment.ended) !== 'ended') return undefined;
+  trace('output ended');
   const status = await monitor.ended;
+  trace('monitor ended');
   const state = readContainerState(engine.store.layout.container(record.id));
   await tidyUp(engine, record);
+  trace('tidied up');
   return state.status === 'exited' ? state.exitCode : status;
 }
 
 async function tidyUp(engine: Engine, record: ContainerRecord): Promise<void> {
-  if (record.spec.autoRemove) await removeContainer(engine, record, { force: true, volumes: true });
+  if (record.spec.autoRemove) await removeClaimed(engine, record, true);
   else await releaseClaim(engine.store.layout, cgroupPlan(), record.id);
 }
 
