@@ -7,12 +7,13 @@
 //
 // Why it is built this way, with numbers: docs/startup.md. Needs node_modules, downloads nothing.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { lazyRequires } from './build/lazy-requires.mjs';
+import { compileNative } from './build/native.mjs';
 
 const top = dirname(dirname(fileURLToPath(import.meta.url)));
 const require = createRequire(join(top, 'package.json'));
@@ -29,7 +30,7 @@ await bundle('scripts/build/node-entry.ts', 'dist/node/scull.cjs');
 writeCodeCache();
 await bundle('scripts/build/executable-entry.ts', '.cache/build/scull.cjs');
 compileExecutable();
-compileNative();
+compileNative(top);
 
 /** Esbuild's settings that both products share. */
 function bundle(entry, outfile) {
@@ -107,30 +108,6 @@ function findBun() {
   const names = [`node_modules/@oven/bun-linux-${process.arch === 'arm64' ? 'aarch64' : process.arch}/bin/bun`, 'node_modules/bun/bin/bun.exe'];
   for (const name of names) if (existsSync(name) && spawnSync(join(top, name), ['--version']).status === 0) return join(top, name);
   return undefined;
-}
-
-/** Each native/NAME.c becomes dist/NAME, static where the C library allows it. */
-function compileNative() {
-  const sources = existsSync('native') ? readdirSync('native').filter((name) => name.endsWith('.c')) : [];
-  const compiler = [process.env.CC, 'cc', 'gcc', 'clang'].find((name) => name !== undefined && spawnSync(name, ['--version']).status === 0);
-  for (const source of sources) {
-    const name = basename(source, '.c');
-    if (compiler === undefined) {
-      rmSync(`dist/${name}`, { force: true });
-      console.log(`dist/${name}: not made, there is no C compiler; scull works without it, only slower`);
-      continue;
-    }
-    const beside = `.cache/build/${name}.${process.pid}`;
-    const flags = ['-std=gnu11', '-O2', '-Wall', '-Wextra', '-fstack-protector-strong', '-D_FORTIFY_SOURCE=2'];
-    const compile = (link) => spawnSync(compiler, [...flags, ...link, join('native', source), '-o', beside], { encoding: 'utf8' });
-    let result = compile(['-static', '-s']);
-    if (result.status !== 0) result = compile(['-s']);
-    if (result.status !== 0) throw new Error(`${compiler} could not compile native/${source}:\n${result.stderr}`);
-    if (result.stderr !== '') process.stderr.write(result.stderr);
-    chmodSync(beside, 0o755);
-    renameSync(beside, `dist/${name}`);
-    console.log(`dist/${name}: made`);
-  }
 }
 
 /** Runs a program to its end; its failure is the build's. @returns what it printed */

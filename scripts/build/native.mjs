@@ -1,0 +1,50 @@
+// Compiles the native helpers: each native/NAME.c becomes dist/NAME, static where the C library allows it.
+//
+// Part of `npm run build`, and what the npm package runs when it is installed: a binary that was made elsewhere may be
+// for another processor. Without a C compiler there are none, and scull works without them, only slower.
+import { spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const FLAGS = ['-std=gnu11', '-O2', '-Wall', '-Wextra', '-fstack-protector-strong', '-D_FORTIFY_SOURCE=2'];
+
+/** @param {string} top the folder of package.json */
+export function compileNative(top) {
+  const folder = join(top, 'native');
+  const sources = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.c')) : [];
+  const compiler = [process.env.CC, 'cc', 'gcc', 'clang'].find((name) => name !== undefined && name !== '' && spawnSync(name, ['--version']).status === 0);
+  mkdirSync(join(top, 'dist'), { recursive: true });
+  for (const source of sources) {
+    const name = basename(source, '.c');
+    const target = join(top, 'dist', name);
+    if (compiler === undefined) {
+      rmSync(target, { force: true });
+      console.log(`dist/${name}: not made, there is no C compiler; scull works without it, only slower`);
+      continue;
+    }
+    // Beside, then renamed: a helper that runs keeps its file.
+    const beside = `${target}.${process.pid}`;
+    const compile = (link) => spawnSync(compiler, [...FLAGS, ...link, join(folder, source), '-o', beside], { encoding: 'utf8' });
+    let result = compile(['-static', '-s']);
+    if (result.status !== 0) result = compile(['-s']);
+    if (result.status !== 0) throw new Error(`${compiler} could not compile native/${source}:\n${result.stderr}`);
+    if (result.stderr !== '') process.stderr.write(result.stderr);
+    chmodSync(beside, 0o755);
+    renameSync(beside, target);
+    console.log(`dist/${name}: made`);
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const top = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+  // In a checkout there is nothing to add them to yet: the build makes them.
+  if (existsSync(join(top, 'dist', 'node'))) {
+    try {
+      compileNative(top);
+    } catch (error) {
+      // An installation must not fail for what is optional.
+      console.log(error.message);
+    }
+  }
+}
