@@ -45,6 +45,7 @@ export const COMMANDS: Readonly<Record<string, Loader>> = {
   'image load': () => import('../commands/image/load.ts'),
   'image ls': () => import('../commands/image/ls.ts'),
   'image prune': () => import('../commands/image/prune.ts'),
+  'image pull': () => import('../commands/image/pull.ts'),
   'image rm': () => import('../commands/image/rm.ts'),
   'image save': () => import('../commands/image/save.ts'),
   'image tag': () => import('../commands/image/tag.ts'),
