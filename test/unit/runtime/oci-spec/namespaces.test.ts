@@ -1,0 +1,40 @@
+import { describe, expect, it } from 'vitest';
+import type { IdMapping } from '../../../../src/oci/runtime-spec.ts';
+import { isMapped, nestedUserNamespace } from '../../../../src/runtime/oci-spec/namespaces.ts';
+import type { UserNamespaceSpec } from '../../../../src/spec/container-spec.ts';
+
+function uids(wish: UserNamespaceSpec, availableUids = 65536, callerUid = 1000): readonly IdMapping[] {
+  const fact = nestedUserNamespace(wish, { availableUids, availableGids: availableUids, callerUid, callerGid: callerUid });
+  return fact?.kind === 'maps' ? fact.uids : [];
+}
+
+const total = (maps: readonly IdMapping[]): number => maps.reduce((sum, map) => sum + map.size, 0);
+
+describe('nestedUserNamespace', () => {
+  it('needs none for the default, nor to join a container\'s', () => {
+    const facts = { availableUids: 5, availableGids: 5, callerUid: 1, callerGid: 1 };
+    expect(nestedUserNamespace({ mode: 'host' }, facts)).toBeUndefined();
+    expect(nestedUserNamespace({ mode: 'container', container: 'x' }, facts)).toBeUndefined();
+    expect(nestedUserNamespace({ mode: 'path', path: '/p' }, facts)).toEqual({ kind: 'path', path: '/p' });
+  });
+
+  it.each([0, 1, 5, 1000, 65535, 70000, 2_000_000])('keeps every id and maps each once, whatever id the caller (%i) has', (callerUid) => {
+    const maps = uids({ mode: 'keep-id' }, 65536, callerUid);
+    expect(total(maps)).toBe(65536);
+    expect(maps.find((map) => map.hostID === 0)).toEqual({ containerID: callerUid, hostID: 0, size: 1 });
+    const ends = [...maps].sort((a, b) => a.hostID - b.hostID).map((map) => [map.hostID, map.hostID + map.size]);
+    for (const [index, [start]] of ends.entries()) if (index > 0) expect(start).toBe(ends[index - 1]![1]);
+  });
+
+  it('clips to a size, never the caller', () => {
+    expect(uids({ mode: 'keep-id', uid: 1000, size: 100 })).toEqual([{ containerID: 0, hostID: 1, size: 100 }, { containerID: 1000, hostID: 0, size: 1 }]);
+  });
+});
+
+describe('isMapped', () => {
+  it('looks at the maps, or at how many ids there are', () => {
+    const maps = [{ containerID: 10, hostID: 0, size: 2 }];
+    expect([9, 10, 11, 12].map((id) => isMapped(id, maps, 1))).toEqual([false, true, true, false]);
+    expect([0, 1].map((id) => isMapped(id, undefined, 1))).toEqual([true, false]);
+  });
+});
