@@ -6,7 +6,7 @@ import { explainWriteFailure } from '../host/files.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { MEDIA_TYPES } from '../oci/image.ts';
-import { compressionOf, inflate } from './archives/inflate.ts';
+import { byteStream, compressionOf, inflate } from './archives/inflate.ts';
 import type { Staging } from './staging.ts';
 
 export interface StagedBlob {
@@ -23,7 +23,8 @@ export interface StagedBlob {
  * @param what what to call the input in messages
  * @throws ScullError INVALID for damaged compressed data, NO_SPACE
  */
-export async function stageImportedLayer(staging: Staging, input: Readable, what: string): Promise<StagedBlob> {
+export async function stageImportedLayer(staging: Staging, from: Readable, what: string): Promise<StagedBlob> {
+  const input = await byteStream(from);
   const { createGzip, constants } = await import('node:zlib');
   const file = staging.path('import');
   const compression = await compressionOf(input);

@@ -3,7 +3,16 @@ import type { Readable } from 'node:stream';
 import { ScullError } from '../../host/errors.ts';
 import { detectCompression, inflater, inflatingProgram, MAGIC_LENGTH, type Compression } from '../layers/decompress.ts';
 
-/** The first `count` bytes of a stream, fewer where it ends before. They stay in the stream. */
+/** The same stream counting in bytes; one that was made of pieces (Readable.from) is copied to one that does. */
+export async function byteStream(stream: Readable): Promise<Readable> {
+  if (!stream.readableObjectMode) return stream;
+  const { PassThrough, pipeline } = await import('node:stream');
+  const output = new PassThrough({ highWaterMark: 1 << 20 });
+  pipeline(stream, output, () => undefined); // destroys output with the error
+  return output;
+}
+
+/** The first `count` bytes of a {@link byteStream}, fewer where it ends before. They stay in the stream. */
 export async function peek(stream: Readable, count: number): Promise<Buffer> {
   for (;;) {
     const start = stream.read(count) as Buffer | null;
