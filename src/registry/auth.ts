@@ -37,7 +37,9 @@ export interface Authorizer {
    * @throws ScullError UNAUTHORIZED, REGISTRY, NETWORK
    */
   answer(challenged: HttpResponse, scope: string, refused: string | undefined): Promise<string | undefined>;
-  /** True once credentials of the user were used. */
+  /** True where the user has credentials for this registry: then it may show more to who logs in. */
+  hasCredentials(): Promise<boolean>;
+  /** True once credentials of the user were looked up and found. */
   readonly authenticated: boolean;
 }
 
@@ -89,6 +91,7 @@ export function makeAuthorizer(options: AuthorizerOptions): Authorizer {
       if (token !== undefined && performance.now() < token.until) return token.header;
       return basic;
     },
+    hasCredentials: async () => (await credentials()) !== undefined,
     async answer(challenged, scope, refused) {
       const challenges = challengesOf(challenged);
       const bearer = challenges.find((challenge) => challenge.scheme === 'bearer' && challenge.parameters.has('realm'));

@@ -8,12 +8,13 @@
  *               │       scheme, host and port (CVE-2020-15157)
  *               └ transport.exchange
  */
+import type { Readable } from 'node:stream';
 import { ScullError } from '../host/errors.ts';
 import type { Progress } from '../host/progress.ts';
 import { makeAuthorizer, type Authorizer, type CredentialSource } from './auth.ts';
 import { endpointOf, type EndpointOptions } from './endpoint.ts';
 import { explainConnectionFailure, explainResponse, header, isNotTls, isTransient, parseDiagnostics, redactUrl, retryAfterSeconds, type Diagnostic, type Purpose } from './errors.ts';
-import { discardBody, openTransport, readBody, staysHere, type HttpRequest, type HttpResponse, type Method, type TimeLimits, type Transport } from './transport.ts';
+import { discardBody, openTransport, readBody, staysHere, type HttpResponse, type Method, type TimeLimits, type Transport } from './transport.ts';
 
 export interface RegistryOptions extends EndpointOptions {
   readonly credentials?: CredentialSource | undefined;
@@ -33,8 +34,11 @@ export interface RegistryRequest {
   /** Path on the registry from `/v2/` on, or an address that the registry gave us. */
   readonly target: string | URL;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: Uint8Array;
-  /** Token scope, e.g. `repository:library/debian:pull`. */
+  /** Sent whole, or opened anew for every try; a stream needs a Content-Length header. */
+  readonly body?: Uint8Array | (() => Readable);
+  /** Fewer than the session's, for what must not simply be sent again. */
+  readonly retries?: number;
+  /** Token scopes, separated by spaces, e.g. `repository:library/debian:pull`. */
   readonly scope: string;
   /** For messages: what is being done to what. */
   readonly verb: string;
@@ -112,7 +116,7 @@ export function openRegistry(registry: string, options: RegistryOptions = {}): R
   /** One try: undefined when another one may help, after having waited for it. */
   const attempt = async (request: RegistryRequest, number: number): Promise<HttpResponse | undefined> => {
     let url: URL = endpoint.bases[0];
-    const final = number >= retries;
+    const final = number >= (request.retries ?? retries);
     try {
       const met = await reach();
       authorizer = met.authorizer;
@@ -208,6 +212,7 @@ function resolveTarget(target: string | URL, base: URL): URL {
 async function letIn(transport: Transport, contact: Contact, request: RegistryRequest, url: URL): Promise<HttpResponse> {
   const known = contact.authorizer.known(request.scope);
   let response = await follow(transport, contact.base, request, url, known);
+  if (known === undefined && (response.status === 403 || response.status === 404)) response = await logInUnasked(transport, contact, request, url, response);
   if (response.status !== 401 || !sameOrigin(response.url, contact.base)) return response;
   let next = await contact.authorizer.answer(response, request.scope, known);
   if (next === undefined) return response;
@@ -222,13 +227,27 @@ async function letIn(transport: Transport, contact: Contact, request: RegistryRe
   return follow(transport, contact.base, request, url, next);
 }
 
+/**
+ * Some registries hide from strangers what is private, instead of asking who they are. If the user has a login, the base
+ * address is asked how to use it.
+ */
+async function logInUnasked(transport: Transport, contact: Contact, request: RegistryRequest, url: URL, refused: HttpResponse): Promise<HttpResponse> {
+  if (!sameOrigin(refused.url, contact.base) || !(await contact.authorizer.hasCredentials())) return refused;
+  const greeting = await transport.exchange({ method: 'GET', url: new URL('/v2/', contact.base) });
+  const header = greeting.status === 401 ? await contact.authorizer.answer(greeting, request.scope, undefined) : undefined;
+  discardBody(greeting);
+  if (header === undefined) return refused;
+  discardBody(refused);
+  return follow(transport, contact.base, request, url, header);
+}
+
 async function follow(transport: Transport, base: URL, request: RegistryRequest, start: URL, authorization: string | undefined): Promise<HttpResponse> {
   let url = start;
   for (let hops = 0; ; hops++) {
     const own = sameOrigin(url, base);
     const headers = { ...request.headers, ...(own && authorization !== undefined ? { authorization } : {}) };
-    const outgoing: HttpRequest = request.body === undefined ? { method: request.method, url, headers } : { method: request.method, url, headers, body: request.body };
-    const response = await transport.exchange(outgoing);
+    const body = typeof request.body === 'function' ? request.body() : request.body;
+    const response = await transport.exchange(body === undefined ? { method: request.method, url, headers } : { method: request.method, url, headers, body });
     const location = redirectOf(response);
     if (location === undefined) return response;
     discardBody(response);

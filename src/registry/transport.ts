@@ -125,32 +125,61 @@ async function exchange(request: HttpRequest, agent: Agent, proxy: URL | undefin
   if (options.headers !== undefined && proxy !== undefined && !secure) Object.assign(options.headers, proxyHeaders(proxy));
   return new Promise((resolve, reject) => {
     const outgoing = open(options);
+    const stream = request.body === undefined || request.body instanceof Uint8Array ? undefined : request.body;
+    // Who takes in a large body may have to store it away before answering.
+    const patience = stream === undefined ? limits.response : limits.response * 5;
     let timer: NodeJS.Timeout | undefined;
-    const startTimer = (): void => {
-      timer = setTimeout(() => outgoing.destroy(timedOut(`no answer within ${limits.response / 1000} s`)), limits.response);
+    let refused = false;
+    const awaitAnswer = (): void => {
+      timer = setTimeout(() => outgoing.destroy(timedOut(`no answer within ${patience / 1000} s`)), patience);
     };
     outgoing.once('response', (body: IncomingMessage) => {
       clearTimeout(timer);
+      // An answer before all was sent is a refusal: nobody reads the rest.
+      if (stream !== undefined && !outgoing.writableEnded) {
+        refused = true;
+        stream.destroy();
+        body.once('close', () => outgoing.destroy());
+      }
       resolve({ method: request.method, url, status: body.statusCode ?? 0, headers: body.headers, body });
     });
     outgoing.on('error', (error) => {
       clearTimeout(timer);
+      stream?.destroy();
       reject(error);
     });
-    sendBody(outgoing, request.body, startTimer);
+    if (stream === undefined) {
+      outgoing.end(request.body);
+      awaitAnswer();
+    } else {
+      sendStream(outgoing, stream, limits).then(awaitAnswer, (error: Error) => (refused ? undefined : outgoing.destroy(error)));
+    }
   });
 }
 
-function sendBody(outgoing: ClientRequest, body: Uint8Array | Readable | undefined, sent: () => void): void {
-  if (body === undefined || body instanceof Uint8Array) {
-    sent();
-    outgoing.end(body);
-    return;
+/** Sends a stream at the pace at which it is taken. @throws ETIMEDOUT when nothing of it is taken for too long */
+async function sendStream(outgoing: ClientRequest, stream: Readable, limits: TimeLimits): Promise<void> {
+  for await (const chunk of stream as AsyncIterable<Uint8Array>) {
+    if (outgoing.destroyed) throw new Error('the connection is gone');
+    if (!outgoing.write(chunk)) await drained(outgoing, limits);
   }
-  body.once('error', (error) => outgoing.destroy(error));
-  body.once('end', sent);
-  outgoing.once('close', () => body.destroy());
-  body.pipe(outgoing);
+  outgoing.end();
+}
+
+function drained(outgoing: ClientRequest, limits: TimeLimits): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const settle = (error?: Error): void => {
+      clearTimeout(timer);
+      outgoing.off('drain', taken);
+      outgoing.off('close', taken);
+      if (error === undefined) resolve();
+      else reject(error);
+    };
+    const taken = (): void => settle();
+    const timer = setTimeout(() => settle(timedOut(`nothing was taken for ${limits.stall / 1000} s`)), limits.stall);
+    outgoing.once('drain', taken);
+    outgoing.once('close', taken);
+  });
 }
 
 async function makePlainAgent(limits: TimeLimits): Promise<Agent> {

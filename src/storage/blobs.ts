@@ -40,11 +40,11 @@ export function readDocument(store: Store, digest: Digest): Uint8Array {
   throw new ScullError('CORRUPT', `the blob ${path} is too large for a document`);
 }
 
-/** The bytes of a blob in the store, as a stream. @throws (by the stream) ScullError CORRUPT when it is missing */
-export function openBlob(store: Store, digest: Digest): Readable {
+/** The bytes of a blob in the store from `offset` on, as a stream. @throws ScullError CORRUPT when it is missing */
+export function openBlob(store: Store, digest: Digest, offset = 0): Readable {
   const path = store.layout.blob(digest);
   try {
-    return createReadStream(path, { fd: openSync(path, 'r'), highWaterMark: 1 << 20 });
+    return createReadStream(path, { fd: openSync(path, 'r'), start: offset, highWaterMark: 1 << 20 });
   } catch (cause) {
     if (errnoOf(cause) !== 'ENOENT') throw cause;
     throw new ScullError('CORRUPT', `the blob ${path} is missing`, { hint: 'pull or load the image again', cause });

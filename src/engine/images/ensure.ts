@@ -7,7 +7,7 @@ import { lookUpImage, noSuchImage, type FoundImage } from '../../storage/image-l
 import type { ImageRecord } from '../../storage/image-types.ts';
 import type { Engine } from '../engine.ts';
 import { warnOfPlatform } from './platform-warning.ts';
-import type { RegistryChoices } from './pull.ts';
+import type { RegistryChoices } from './registry-choices.ts';
 
 export interface EnsureOptions extends RegistryChoices {
   /** This machine's unless given. */

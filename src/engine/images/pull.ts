@@ -2,14 +2,14 @@
 import { isScullError, ScullError } from '../../host/errors.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { hostPlatform, platformMatches, type Platform } from '../../oci/platform.ts';
-import { digestReference, formatReference, hasFileTransport, isShortName, parseSource, type Reference } from '../../oci/reference.ts';
-import type { RegistryOptions, RegistrySession } from '../../registry/session.ts';
+import { digestReference, formatReference, hasFileTransport, isShortName, type Reference } from '../../oci/reference.ts';
+import type { PullLocation } from '../../registry/locations.ts';
+import type { RegistriesConf } from '../../registry/registries-conf.ts';
+import type { RegistrySession } from '../../registry/session.ts';
 import type { ImageRecord } from '../../storage/image-types.ts';
 import type { Engine } from '../engine.ts';
 import { warnOfPlatform } from './platform-warning.ts';
-
-/** What can be said about the registry that an image comes from. */
-export interface RegistryChoices extends Pick<RegistryOptions, 'tlsVerify' | 'credentials' | 'certificateDirectory' | 'retries' | 'retryDelay'> {}
+import { registryOptions, type RegistryChoices } from './registry-choices.ts';
 
 export interface PullOptions extends RegistryChoices {
   /** This machine's unless given. */
@@ -19,67 +19,114 @@ export interface PullOptions extends RegistryChoices {
 /**
  * Fetches the image that `name` stands for now, also where the name is known already, and gives it that name. Nothing is
  * fetched that is already there. A name with a digest gives no name, the image is then known by `repository@digest`.
+ *
+ * registries.conf may give a short name several meanings, and a name several places; they are tried in order.
  * @throws ScullError INVALID for a malformed name; NO_SUCH_IMAGE, UNAUTHORIZED, REGISTRY, NETWORK; NO_SPACE; UNSUPPORTED
  */
 export async function pullImage(engine: Engine, name: string, options: PullOptions = {}): Promise<ImageRecord> {
-  const reference = resolveName(engine, name);
-  const { openRegistry } = await import('../../registry/session.ts');
-  const session = openRegistry(reference.registry, { ...options, progress: engine.progress });
-  try {
-    return await pullWith(engine, session, reference, options.platform);
-  } finally {
-    session.close();
-  }
+  const conf = await loadConf();
+  const references = await namesFor(engine, conf, name);
+  return firstSuccess(name, references, (reference) =>
+    fromLocations(engine, conf, reference, options, (session, location) => pullWith(engine, session, reference, location.reference, options.platform)),
+  );
 }
 
 /**
  * Fetches every tag of a repository, one after the other. Tags that are no images (signatures and the like) are passed
- * over with a warning. @throws ScullError as pullImage; INVALID when `name` has a tag or digest
+ * over with a warning. @throws ScullError as pullImage; USAGE when `name` has a tag or digest
  */
 export async function pullAllTags(engine: Engine, name: string, options: PullOptions = {}): Promise<readonly ImageRecord[]> {
-  if (/:[^/]*$|@/.test(name.replace(/^docker:\/\//, ''))) throw new ScullError('USAGE', `${JSON.stringify(name)} names one image; with --all-tags give the repository alone`);
-  const reference = resolveName(engine, name);
-  const { openRegistry } = await import('../../registry/session.ts');
+  if (/:[^/]*$|@/.test(withoutTransport(name))) throw new ScullError('USAGE', `${JSON.stringify(name)} names one image; with --all-tags give the repository alone`);
+  const conf = await loadConf();
   const { listTags } = await import('../../registry/tags.ts');
-  const session = openRegistry(reference.registry, { ...options, progress: engine.progress });
-  try {
-    const images: ImageRecord[] = [];
-    for (const tag of await listTags(session, reference)) {
-      const tagged: Reference = { registry: reference.registry, repository: reference.repository, tag };
-      try {
-        images.push(await pullWith(engine, session, tagged, options.platform));
-      } catch (error) {
-        if (!isScullError(error, 'UNSUPPORTED')) throw error;
-        engine.progress({ kind: 'message', level: 'warning', text: `${formatReference(tagged)} is passed over: ${error.message}` });
+  return firstSuccess(name, await namesFor(engine, conf, name), (reference) =>
+    fromLocations(engine, conf, reference, options, async (session, location) => {
+      const images: ImageRecord[] = [];
+      for (const tag of await listTags(session, location.reference)) {
+        const tagged: Reference = { registry: reference.registry, repository: reference.repository, tag };
+        try {
+          images.push(await pullWith(engine, session, tagged, { ...location.reference, tag }, options.platform));
+        } catch (error) {
+          if (!isScullError(error, 'UNSUPPORTED')) throw error;
+          engine.progress({ kind: 'message', level: 'warning', text: `${formatReference(tagged)} is passed over: ${error.message}` });
+        }
       }
-    }
-    return images;
-  } finally {
-    session.close();
-  }
+      return images;
+    }),
+  );
 }
 
-/** The reference meant by what was typed; says so where that is not obvious. */
-function resolveName(engine: Engine, name: string): Reference {
+async function loadConf(): Promise<RegistriesConf> {
+  const { loadRegistriesConf } = await import('../../registry/registries-conf.ts');
+  return loadRegistriesConf();
+}
+
+/** The references meant by what was typed. */
+async function namesFor(engine: Engine, conf: RegistriesConf, name: string): Promise<readonly Reference[]> {
   if (hasFileTransport(name)) {
     throw new ScullError('UNSUPPORTED', `${JSON.stringify(name)} is not in a registry, so it can't be pulled`, { hint: 'take archives and image folders in with `scull load -i PATH`' });
   }
-  const source = parseSource(name);
-  if (source.transport !== 'docker') throw new ScullError('UNSUPPORTED', `${JSON.stringify(name)} is not in a registry`);
-  if (isShortName(name)) engine.progress({ kind: 'resolved', name, reference: formatReference(source.reference) });
-  return source.reference;
+  const { resolveName } = await import('../../registry/locations.ts');
+  const plain = withoutTransport(name);
+  const references = resolveName(conf, plain);
+  const [only] = references;
+  if (isShortName(plain) && references.length === 1 && only !== undefined) engine.progress({ kind: 'resolved', name: plain, reference: formatReference(only) });
+  return references;
 }
 
-async function pullWith(engine: Engine, session: RegistrySession, reference: Reference, platform: Platform | undefined): Promise<ImageRecord> {
+function withoutTransport(name: string): string {
+  return name.replace(/^docker:\/\//, '');
+}
+
+/** Failures that another place or meaning may not have; a full disk or an interrupt is none. */
+function mayDifferElsewhere(error: unknown): error is ScullError {
+  return isScullError(error, 'NETWORK', 'REGISTRY', 'NO_SUCH_IMAGE', 'UNAUTHORIZED', 'INVALID', 'TIMEOUT');
+}
+
+async function firstSuccess<C, T>(name: string, candidates: readonly C[], attempt: (candidate: C) => Promise<T>): Promise<T> {
+  const failures: ScullError[] = [];
+  for (const candidate of candidates) {
+    try {
+      return await attempt(candidate);
+    } catch (error) {
+      if (!mayDifferElsewhere(error)) throw error;
+      failures.push(error);
+    }
+  }
+  const last = failures.at(-1);
+  if (last === undefined || failures.length === 1) throw last ?? new Error('there is nothing to try');
+  throw new ScullError(last.code, `cannot pull ${JSON.stringify(name)} from any of ${failures.length} places; the last said: ${last.message}`, {
+    detail: failures.map((failure) => failure.message).join('\n'),
+    cause: last,
+    ...(last.hint === undefined ? {} : { hint: last.hint }),
+  });
+}
+
+async function fromLocations<T>(engine: Engine, conf: RegistriesConf, reference: Reference, options: PullOptions, work: (session: RegistrySession, location: PullLocation) => Promise<T>): Promise<T> {
+  const [{ pullLocations }, { openRegistry }] = await Promise.all([import('../../registry/locations.ts'), import('../../registry/session.ts')]);
+  const locations = pullLocations(conf, reference);
+  return firstSuccess(formatReference(reference), locations, async (location) => {
+    if (location.mirror) engine.progress({ kind: 'message', level: 'info', text: `${formatReference(reference)} is fetched from ${formatReference(location.reference)}` });
+    const session = openRegistry(location.reference.registry, registryOptions(location.reference, options, location.insecure, engine.progress));
+    try {
+      return await work(session, location);
+    } finally {
+      session.close();
+    }
+  });
+}
+
+/** @param name what the image is called here @param there what it is asked for as (another repository, for a mirror) */
+async function pullWith(engine: Engine, session: RegistrySession, name: Reference, there: Reference, platform: Platform | undefined): Promise<ImageRecord> {
   const wanted = platform ?? hostPlatform();
-  const present = await presentImage(engine, session, reference, wanted);
+  const present = await presentImage(engine, session, name, there, wanted);
   if (present !== undefined) return present;
   const [{ registrySource }, { admitImage }] = await Promise.all([import('../../registry/source.ts'), import('../../storage/admit.ts')]);
-  const source = registrySource(reference, { session, platform: wanted });
+  const source = registrySource(there, { session, platform: wanted });
   const digests = await source.digests();
   const image = await admitImage(engine.store, source, {
-    names: reference.digest === undefined ? [formatReference(reference)] : [],
-    repoDigests: digests.map((digest) => digestReference(reference, digest)),
+    names: name.digest === undefined ? [formatReference(name)] : [],
+    repoDigests: digests.map((digest) => digestReference(name, digest)),
     progress: engine.progress,
   });
   warnOfPlatform(engine, image, wanted);
@@ -90,12 +137,12 @@ async function pullWith(engine: Engine, session: RegistrySession, reference: Ref
  * The image here, if it is what the registry has under that name. Asking by HEAD costs one round trip, and at Docker Hub
  * nothing of the rate limit.
  */
-async function presentImage(engine: Engine, session: RegistrySession, reference: Reference, wanted: Platform): Promise<ImageRecord | undefined> {
-  const local = await findPresent(engine, reference);
+async function presentImage(engine: Engine, session: RegistrySession, name: Reference, there: Reference, wanted: Platform): Promise<ImageRecord | undefined> {
+  const local = await findPresent(engine, name);
   if (local === undefined || !platformMatches(local.config, wanted)) return undefined;
   const { headManifest } = await import('../../registry/manifests.ts');
-  const digest = await headManifest(session, reference);
-  if (digest === undefined || !knownAs(local, reference, digest)) return undefined;
+  const digest = await headManifest(session, there);
+  if (digest === undefined || !knownAs(local, name, digest)) return undefined;
   if (!(await isWhole(engine, local))) return undefined;
   for (const layer of local.layers) engine.progress({ kind: 'done', id: layer.descriptor.digest, result: 'exists' });
   return local;
@@ -113,10 +160,10 @@ async function isWhole(engine: Engine, image: ImageRecord): Promise<boolean> {
   }
 }
 
-async function findPresent(engine: Engine, reference: Reference): Promise<ImageRecord | undefined> {
+async function findPresent(engine: Engine, name: Reference): Promise<ImageRecord | undefined> {
   const { lookUpImage } = await import('../../storage/image-lookup.ts');
   try {
-    return lookUpImage(engine.store, formatReference(reference)).image;
+    return lookUpImage(engine.store, formatReference(name)).image;
   } catch (error) {
     // A damaged image is fetched anew.
     if (isScullError(error, 'NO_SUCH_IMAGE', 'CORRUPT')) return undefined;
@@ -124,6 +171,6 @@ async function findPresent(engine: Engine, reference: Reference): Promise<ImageR
   }
 }
 
-function knownAs(image: ImageRecord, reference: Reference, digest: Digest): boolean {
-  return image.repoDigests.includes(digestReference(reference, digest));
+function knownAs(image: ImageRecord, name: Reference, digest: Digest): boolean {
+  return image.repoDigests.includes(digestReference(name, digest));
 }

@@ -1,0 +1,162 @@
+/**
+ * registries.conf (containers-registries.conf(5), version 2): which registries short names are looked for in, and where a
+ * name is really fetched from: other locations, mirrors, blocked and insecure registries.
+ *
+ * The user's own file replaces the system's; files in the registries.conf.d folders add to either, a later file's
+ * `[[registry]]` replacing an earlier one's of the same prefix. Without any of them, names mean what they mean to Docker.
+ */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { containersConfig, type ContainersConfig } from '../host/containers-config.ts';
+import { errnoOf, ScullError } from '../host/errors.ts';
+import { readTextIfPresent } from '../host/files.ts';
+import { isTomlTable, parseToml, type TomlTable, type TomlValue } from '../host/toml.ts';
+
+export interface RegistriesConf {
+  /** Registries for short names, in order; undefined where no file says any. */
+  readonly searchRegistries?: readonly string[];
+  /** Short name (without tag) → full name. */
+  readonly aliases: ReadonlyMap<string, string>;
+  readonly registries: readonly RegistryEntry[];
+}
+
+/** One `[[registry]]`. */
+export interface RegistryEntry {
+  /** Beginning of the full names it is about: `host[:port][/path…]`, or `*.domain`. */
+  readonly prefix: string;
+  /** What stands in for the prefix; empty leaves the name as it is. */
+  readonly location: string;
+  readonly insecure: boolean;
+  readonly blocked: boolean;
+  readonly mirrors: readonly MirrorEntry[];
+  /** For errors. */
+  readonly file: string;
+}
+
+export interface MirrorEntry {
+  readonly location: string;
+  readonly insecure: boolean;
+  readonly use: 'all' | 'digest-only' | 'tag-only';
+}
+
+/** Reads what applies to this user. @throws ScullError INVALID naming file and line or key; PERMISSION */
+export function loadRegistriesConf(config: ContainersConfig = containersConfig()): RegistriesConf {
+  let merged: RegistriesConf = { aliases: new Map(), registries: [] };
+  for (const file of configurationFiles(config)) {
+    const text = readConfiguration(file);
+    if (text !== undefined) merged = merge(merged, readRegistriesConf(text, file));
+  }
+  return merged;
+}
+
+function configurationFiles(config: ContainersConfig): readonly string[] {
+  if (config.registriesConf !== undefined) return [config.registriesConf];
+  const name = 'registries.conf';
+  const main = [config.userFolder, config.systemFolder, '/usr/share/containers'].map((folder) => join(folder, name)).find((file) => readConfiguration(file) !== undefined);
+  const dropIns = ['/usr/share/containers', config.systemFolder, config.userFolder].flatMap((folder) => confFilesIn(join(folder, `${name}.d`)));
+  return main === undefined ? dropIns : [main, ...dropIns];
+}
+
+function readConfiguration(file: string): string | undefined {
+  try {
+    return readTextIfPresent(file);
+  } catch (cause) {
+    throw new ScullError('PERMISSION', `cannot read ${file}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function confFilesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder).filter((name) => name.endsWith('.conf')).sort().map((name) => join(folder, name));
+  } catch (cause) {
+    if (errnoOf(cause) === 'ENOENT' || errnoOf(cause) === 'ENOTDIR') return [];
+    throw new ScullError('PERMISSION', `cannot read ${folder}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function merge(base: RegistriesConf, over: RegistriesConf): RegistriesConf {
+  const registries = new Map(base.registries.map((entry) => [entry.prefix, entry]));
+  for (const entry of over.registries) registries.set(entry.prefix, entry);
+  const searchRegistries = over.searchRegistries ?? base.searchRegistries;
+  return {
+    aliases: new Map([...base.aliases, ...over.aliases].filter(([, name]) => name !== '')),
+    registries: [...registries.values()],
+    ...(searchRegistries === undefined ? {} : { searchRegistries }),
+  };
+}
+
+/** One file. Keys we do not know are other programs' business. @throws ScullError INVALID */
+export function readRegistriesConf(text: string, file: string): RegistriesConf {
+  const document = parseToml(text, file);
+  if (document['registries'] !== undefined) {
+    throw new ScullError('INVALID', `${file} is in version 1 of its format, which is no longer read`, { hint: 'see containers-registries.conf(5) for version 2' });
+  }
+  const search = document['unqualified-search-registries'];
+  const aliases = document['aliases'];
+  return {
+    ...(search === undefined ? {} : { searchRegistries: strings(search, 'unqualified-search-registries', file) }),
+    aliases: new Map(aliases === undefined ? [] : Object.entries(table(aliases, 'aliases', file)).map(([name, target]) => [name, string(target, `aliases.${name}`, file)])),
+    registries: tables(document['registry'], 'registry', file).map((entry) => readEntry(entry, file)),
+  };
+}
+
+function readEntry(entry: TomlTable, file: string): RegistryEntry {
+  const location = locationOf(entry, 'registry.location', file);
+  const prefix = entry['prefix'] === undefined || entry['prefix'] === '' ? location : string(entry['prefix'], 'registry.prefix', file).replace(/\/+$/, '');
+  if (prefix === '' || (location === '' && !prefix.startsWith('*.'))) throw bad(file, 'a [[registry]] needs a location');
+  if (prefix.startsWith('*.') && /[/:@]/.test(prefix)) throw bad(file, `the prefix ${JSON.stringify(prefix)} may only be *. and a domain`);
+  const digestOnly = boolean(entry['mirror-by-digest-only'], 'mirror-by-digest-only', file);
+  return {
+    prefix,
+    location,
+    insecure: boolean(entry['insecure'], 'insecure', file),
+    blocked: boolean(entry['blocked'], 'blocked', file),
+    mirrors: tables(entry['mirror'], 'registry.mirror', file).map((mirror) => readMirror(mirror, digestOnly, file)),
+    file,
+  };
+}
+
+function readMirror(mirror: TomlTable, digestOnly: boolean, file: string): MirrorEntry {
+  const location = locationOf(mirror, 'registry.mirror.location', file);
+  if (location === '') throw bad(file, 'a [[registry.mirror]] needs a location');
+  const use = mirror['pull-from-mirror'] ?? 'all';
+  if (use !== 'all' && use !== 'digest-only' && use !== 'tag-only') throw bad(file, 'pull-from-mirror is "all", "digest-only" or "tag-only"');
+  return { location, insecure: boolean(mirror['insecure'], 'insecure', file), use: digestOnly ? 'digest-only' : use };
+}
+
+function locationOf(entry: TomlTable, key: string, file: string): string {
+  const location = entry['location'] === undefined ? '' : string(entry['location'], key, file).replace(/\/+$/, '');
+  if (/^https?:\/\//.test(location)) throw bad(file, `the location ${JSON.stringify(location)} is written without http:// or https://`);
+  return location;
+}
+
+function tables(value: TomlValue | undefined, key: string, file: string): readonly TomlTable[] {
+  if (value === undefined) return [];
+  if (!Array.isArray(value)) throw bad(file, `${key} is written as [[${key}]]`);
+  return (value as readonly TomlValue[]).map((entry) => table(entry, key, file));
+}
+
+function table(value: TomlValue, key: string, file: string): TomlTable {
+  if (isTomlTable(value)) return value;
+  throw bad(file, `${key} is not a table`);
+}
+
+function strings(value: TomlValue, key: string, file: string): readonly string[] {
+  if (Array.isArray(value)) return (value as readonly TomlValue[]).map((entry) => string(entry, key, file));
+  throw bad(file, `${key} is not a list of strings`);
+}
+
+function string(value: TomlValue, key: string, file: string): string {
+  if (typeof value === 'string') return value;
+  throw bad(file, `${key} is not a string`);
+}
+
+function boolean(value: TomlValue | undefined, key: string, file: string): boolean {
+  if (value === undefined) return false;
+  if (typeof value === 'boolean') return value;
+  throw bad(file, `${key} is not true or false`);
+}
+
+function bad(file: string, why: string): ScullError {
+  return new ScullError('INVALID', `${file}: ${why}`, { hint: 'see containers-registries.conf(5)' });
+}
