@@ -1,6 +1,6 @@
 /** `images --filter`: pure, over the records that the engine lists. */
 import { ScullError } from '../host/errors.ts';
-import { familiarName, parseReference, repositoryName } from '../oci/reference.ts';
+import { familiarName, parseReference, repositoryName, type Reference } from '../oci/reference.ts';
 import type { ImageRecord } from '../storage/image-types.ts';
 import { parseFilters } from './filters.ts';
 import { parseTime } from './time.ts';
@@ -82,7 +82,12 @@ function withMatchingNames(image: ImageRecord, patterns: readonly string[]): Ima
 
 /** What a person may call `docker.io/library/debian:12`: also `debian:12`, `debian`, `library/debian`. */
 function spellings(name: string): string[] {
-  const reference = parseReference(name);
+  let reference: Reference;
+  try {
+    reference = parseReference(name);
+  } catch {
+    return [name]; // other programs may write names into an image layout that we would not
+  }
   const repository = repositoryName(reference);
   const suffix = name.slice(repository.length);
   const found = new Set<string>([name, repository, familiarName(reference), familiarName({ ...reference, tag: 'latest', digest: undefined })]);

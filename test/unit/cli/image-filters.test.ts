@@ -1,0 +1,73 @@
+import { describe, expect, it } from 'vitest';
+import { filterImages } from '../../../src/cli/image-filters.ts';
+import { ScullError } from '../../../src/host/errors.ts';
+import type { ImageRecord } from '../../../src/storage/image-types.ts';
+
+const now = Date.parse('2024-05-31T12:00:00Z');
+
+function image(id: string, names: string[], created: string, labels: Record<string, string> = {}): ImageRecord {
+  return {
+    id: `sha256:${id.repeat(64).slice(0, 64)}`,
+    manifestDigest: `sha256:${'9'.repeat(64)}`,
+    names,
+    repoDigests: [],
+    created,
+    size: 1,
+    config: { architecture: 'amd64', os: 'linux', config: { Labels: labels }, rootfs: { type: 'layers', diff_ids: [] } },
+    layers: [],
+  } as unknown as ImageRecord;
+}
+
+const debian = image('a', ['docker.io/library/debian:12', 'docker.io/library/debian:latest'], '2024-05-01T00:00:00Z', { org: 'debian' });
+const app = image('b', ['localhost/team/app:1.0'], '2024-05-31T11:50:00Z', { org: 'team', tier: 'web' });
+const own = image('c', ['registry.lan:5000/app:1.0'], '2024-05-20T00:00:00Z');
+const dangling = image('d', [], '2024-05-10T00:00:00Z');
+const all = [debian, app, own, dangling];
+
+function names(...filters: string[]): string[] {
+  const find = (name: string): ImageRecord => {
+    const found = all.find((one) => one.names.includes(name));
+    if (found === undefined) throw new ScullError('NO_SUCH_IMAGE', `no such image: ${name}`);
+    return found;
+  };
+  return filterImages(all, filters, { now, find }).flatMap((one) => (one.names.length === 0 ? ['<none>'] : one.names));
+}
+
+describe('images --filter', () => {
+  it.each([
+    [['reference=debian'], 'docker.io/library/debian:12 docker.io/library/debian:latest'],
+    [['reference=debian:12'], 'docker.io/library/debian:12'],
+    [['reference=docker.io/library/debian'], 'docker.io/library/debian:12 docker.io/library/debian:latest'],
+    [['reference=app'], 'localhost/team/app:1.0 registry.lan:5000/app:1.0'],
+    [['reference=team/app:*'], 'localhost/team/app:1.0'],
+    [['reference=localhost/*'], ''],
+    [['reference=localhost/*/*'], 'localhost/team/app:1.0'],
+    [['reference=*:1.?'], 'localhost/team/app:1.0 registry.lan:5000/app:1.0'],
+    [['reference=[a-c]pp'], 'localhost/team/app:1.0 registry.lan:5000/app:1.0'],
+    [['reference=registry.lan:5000/app'], 'registry.lan:5000/app:1.0'],
+    [['reference=debia'], ''],
+    [['reference=deb.an'], ''],
+    [['reference=bbbbbbbb'], 'localhost/team/app:1.0'],
+    [['dangling=true'], '<none>'],
+    [['dangling=false', 'label=org'], 'docker.io/library/debian:12 docker.io/library/debian:latest localhost/team/app:1.0'],
+    [['label=org=team', 'label=tier=web'], 'localhost/team/app:1.0'],
+    [['label=org=team', 'label=tier=db'], ''],
+    [['label!=org'], 'registry.lan:5000/app:1.0 <none>'],
+    [['before=registry.lan:5000/app:1.0'], 'docker.io/library/debian:12 docker.io/library/debian:latest <none>'],
+    [['since=registry.lan:5000/app:1.0'], 'localhost/team/app:1.0'],
+    [['until=24h', 'dangling=false'], 'docker.io/library/debian:12 docker.io/library/debian:latest registry.lan:5000/app:1.0'],
+    [['id=cccc'], 'registry.lan:5000/app:1.0'],
+    [['readonly=true'], ''],
+  ])('%j', (filters, expected) => {
+    expect(names(...filters).join(' ')).toBe(expected);
+  });
+  it.each([
+    ['colour=red', 'there is no filter "colour"'],
+    ['dangling=perhaps', 'the filter dangling is true or false, not "perhaps"'],
+    ['until=soon', 'invalid time "soon" for --filter until'],
+    ['before=nothing', 'no such image: nothing'],
+    ['reference=[z-a]', 'invalid pattern "[z-a]"'],
+  ])('%s is refused', (filter, message) => {
+    expect(() => names(filter)).toThrow(message);
+  });
+});
