@@ -1,10 +1,14 @@
 import { expect, test } from 'vitest';
+import { productName } from '../support/product.ts';
 import { remainsOf, useScull } from '../support/scull.ts';
 
 const s = useScull();
 
-test('fifty containers in parallel, twenty rounds: none fails, nothing is left', async () => {
-  for (let round = 0; round < 20; round++) {
+/** All twenty rounds with the executable; the same code on Node gets enough of them to tell that it is the same. */
+const rounds = productName() === 'executable' ? 20 : 4;
+
+test(`fifty containers in parallel, ${rounds} rounds: none fails, nothing is left`, async () => {
+  for (let round = 0; round < rounds; round++) {
     const results = await Promise.all(Array.from({ length: 50 }, (_, i) => s.scull(['run', '--rm', '--network', 'none', 'busybox', 'sh', '-c', `echo ${i}; exit ${i}`])));
     results.forEach((result, i) => expect(result, `round ${round}`).toEqual({ status: i, stdout: `${i}\n`, stderr: '' }));
     expect(await s.ok(['ps', '-a', '-q'])).toBe('');

@@ -8,13 +8,13 @@ let registry: DockerRegistry;
 
 beforeAll(async () => {
   registry = await startDockerRegistry(s.base);
-  await s.ok(['save', '--format', 'oci-archive', '-o', `${s.base}/busybox.tar`, 'busybox']);
+  await s.ok(['save', '--format', 'docker-archive', '-o', `${s.base}/busybox.tar`, 'busybox']);
   push('one:1');
 });
 afterAll(() => registry.stop());
 
 function push(name: string, ...options: string[]): void {
-  execFileSync('skopeo', ['copy', '--insecure-policy', '-q', '--dest-tls-verify=false', ...options, `oci-archive:${s.base}/busybox.tar`, `docker://${registry.host}/${name}`], { env: { ...s.env }, stdio: ['ignore', 'ignore', 'inherit'] });
+  execFileSync('skopeo', ['copy', '--insecure-policy', '-q', '--dest-tls-verify=false', ...options, `docker-archive:${s.base}/busybox.tar`, `docker://${registry.host}/${name}`], { env: { ...s.env }, stdio: ['ignore', 'ignore', 'inherit'] });
 }
 
 const pull = (...args: string[]) => s.scull(['pull', '--tls-verify=false', ...args]);

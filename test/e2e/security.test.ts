@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { openSync } from 'node:fs';
+import { existsSync, openSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { busyboxEntries } from '../support/images.ts';
 import { productCommand } from '../support/product.ts';
@@ -72,7 +72,7 @@ describe('the kernel’s files', () => {
     const output = await s.ok(['run', '--rm', 'busybox', 'sh', '-c', script]);
     expect(output.split('\n').filter((line) => line !== '' && line !== '0' && !line.endsWith(':'))).toEqual([]);
     const mounts = await s.ok(['run', '--rm', 'busybox', 'cat', '/proc/self/mountinfo']);
-    for (const path of ['/proc/sys', '/proc/bus', '/proc/irq', '/proc/fs', '/proc/sysrq-trigger', '/sys']) {
+    for (const path of ['/proc/sys', '/proc/bus', '/proc/irq', '/proc/fs', '/proc/sysrq-trigger', '/sys'].filter((one) => existsSync(one))) {
       expect(mounts).toMatch(new RegExp(` ${path} ro[, ]`));
     }
   });
