@@ -5,6 +5,7 @@ import { LOCAL_REGISTRY } from '../../oci/reference.ts';
 import type { PullPolicy } from '../../spec/container-spec.ts';
 import { lookUpImage, noSuchImage, type FoundImage } from '../../storage/image-lookup.ts';
 import type { ImageRecord } from '../../storage/image-types.ts';
+import { layerExists } from '../../storage/layers/store.ts';
 import type { Engine } from '../engine.ts';
 import { warnOfPlatform } from './platform-warning.ts';
 import type { RegistryChoices } from './registry-choices.ts';
@@ -30,7 +31,7 @@ export interface EnsureOptions extends RegistryChoices {
 export async function ensureImage(engine: Engine, name: string, options: EnsureOptions): Promise<ImageRecord> {
   const local = findLocal(engine, name, options.pull);
   const fits = local !== undefined && (options.platform === undefined || platformMatches(local.image.config, options.platform));
-  if (local !== undefined && fits && usesLocal(local, options.pull)) return checkPlatform(engine, local.image, options.platform);
+  if (local !== undefined && fits && usesLocal(local, options.pull)) return checkPlatform(engine, await unpacked(engine, local.image), options.platform);
   switch (options.pull) {
     case 'never':
       throw notHere(name, local, options.platform);
@@ -102,6 +103,14 @@ function notHere(name: string, local: FoundImage | undefined, platform: Platform
   return new ScullError('NO_SUCH_IMAGE', `${JSON.stringify(name)} is here for ${formatPlatform(local.image.config)} only, not for ${formatPlatform(platform)}`, {
     hint: 'leave out --pull=never to fetch the other one',
   });
+}
+
+/** An image that another program put into the store, or whose layers were lost, has nothing but blobs yet. */
+async function unpacked(engine: Engine, image: ImageRecord): Promise<ImageRecord> {
+  if (image.layers.every((layer) => layerExists(engine.store, layer.chainId))) return image;
+  const { ensureLayers } = await import('../../storage/admit.ts');
+  await ensureLayers(engine.store, image, engine.progress);
+  return image;
 }
 
 /** Pulling warns by itself; this is for what was here. */
