@@ -5,6 +5,7 @@ export interface RuntimeSpec {
   readonly process: ProcessSpec;
   readonly root: { readonly path: string; readonly readonly: boolean };
   readonly hostname?: string;
+  readonly domainname?: string;
   readonly mounts: readonly MountSpec[];
   readonly annotations?: Readonly<Record<string, string>>;
   readonly linux: LinuxSpec;

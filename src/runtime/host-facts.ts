@@ -18,6 +18,7 @@ export function readHostFacts(maps: IdMaps, cgroup: CgroupPlan, wantDevices: boo
     limits: readLimits(readTextIfPresent('/proc/self/limits') ?? ''),
     oomScoreAdjustment: Number(readTextIfPresent('/proc/self/oom_score_adj') ?? '0'),
     mqueue: exists('/proc/sys/fs/mqueue'),
+    mqueueMounted: exists('/dev/mqueue'),
     thermalThrottlePaths: thermalPaths(),
     devices: wantDevices ? usableDevices('/dev') : [],
   };

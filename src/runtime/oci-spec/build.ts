@@ -13,7 +13,7 @@ import { buildProcessSpec, processEnvironment } from './process.ts';
 import { cgroupResources } from './resources.ts';
 import { defaultSeccompProfile } from './seccomp/default-profile.ts';
 import { parseSeccompProfile } from './seccomp/profile-file.ts';
-import { sysctls } from './sysctls.ts';
+import { DOMAIN_NAME, sysctls } from './sysctls.ts';
 import { validateRuntimeSpec } from './validate.ts';
 
 type Step = (spec: RuntimeSpec, input: RuntimeSpecInput) => RuntimeSpec;
@@ -98,9 +98,11 @@ function keepsGroups({ spec }: RuntimeSpecInput): boolean {
   return spec.groupAdd.includes('keep-groups');
 }
 
-/** Only where the name is the container's own to set. */
+/** Only where the names are the container's own to set. An unprivileged user can set the domain by its system call only. */
 function withHostname(spec: RuntimeSpec, { config, spec: wish }: RuntimeSpecInput): RuntimeSpec {
-  return wish.namespaces.uts.mode === 'private' ? { ...spec, hostname: config.hostname } : spec;
+  if (wish.namespaces.uts.mode !== 'private') return spec;
+  const domainname = wish.sysctls[DOMAIN_NAME];
+  return { ...spec, hostname: config.hostname, ...(domainname === undefined ? {} : { domainname }) };
 }
 
 /**

@@ -84,6 +84,8 @@ export interface HostFacts {
   readonly oomScoreAdjustment: number;
   /** The kernel has POSIX message queues. */
   readonly mqueue: boolean;
+  /** The host has them at /dev/mqueue, for --ipc=host. */
+  readonly mqueueMounted?: boolean;
   /** What of the host's /sys is masked because of timing side channels, where it exists. */
   readonly thermalThrottlePaths: readonly string[];
   /** Device nodes of the host that the caller can open, for --privileged. */

@@ -63,7 +63,7 @@ function devptsMount(input: RuntimeSpecInput): MountSpec {
 
 function mqueueMount({ spec, host }: RuntimeSpecInput): MountSpec[] {
   if (!host.mqueue) return [];
-  if (spec.namespaces.ipc.mode === 'host') return [{ destination: '/dev/mqueue', type: 'bind', source: '/dev/mqueue', options: ['rbind', 'nosuid', 'noexec', 'nodev'] }];
+  if (spec.namespaces.ipc.mode === 'host') return host.mqueueMounted !== true ? [] : [{ destination: '/dev/mqueue', type: 'bind', source: '/dev/mqueue', options: ['rbind', 'nosuid', 'noexec', 'nodev'] }];
   return [{ destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: ['nosuid', 'noexec', 'nodev'] }];
 }
 

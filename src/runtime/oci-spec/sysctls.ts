@@ -3,6 +3,9 @@ import { ScullError } from '../../host/errors.ts';
 import type { IdMapping } from '../../oci/runtime-spec.ts';
 import type { RuntimeSpecInput } from './input.ts';
 
+/** Set by setdomainname(2), not through /proc, where it needs real root. */
+export const DOMAIN_NAME = 'kernel.domainname';
+
 /**
  * By default every group may ping and every user may listen below port 1024 (as for Docker and Podman: the network is the
  * container's own). Only where the container's user namespace owns the network namespace can they be written.
@@ -10,7 +13,8 @@ import type { RuntimeSpecInput } from './input.ts';
  */
 export function sysctls(input: RuntimeSpecInput): Record<string, string> {
   for (const key of Object.keys(input.spec.sysctls)) requireOwn(key, input);
-  return { ...(ownsNetwork(input) ? defaults(input) : {}), ...input.spec.sysctls };
+  const { [DOMAIN_NAME]: _domain, ...wished } = input.spec.sysctls;
+  return { ...(ownsNetwork(input) ? defaults(input) : {}), ...wished };
 }
 
 function ownsNetwork(input: RuntimeSpecInput): boolean {
@@ -44,7 +48,7 @@ function requireOwn(key: string, input: RuntimeSpecInput): void {
     if (!ownsNetwork(input)) throw new ScullError('UNSUPPORTED', `cannot set ${key}: the network namespace belongs to another user namespace`, { hint: 'set it on the container that owns the network' });
   } else if (IPC.has(name) || name.startsWith('fs.mqueue.')) {
     if (ipc.mode === 'host') throw hosts(key, 'ipc', '--ipc');
-  } else if (name === 'kernel.domainname') {
+  } else if (name === DOMAIN_NAME) {
     if (uts.mode === 'host') throw hosts(key, 'uts', '--uts');
   } else {
     throw new ScullError('INVALID', `cannot set ${JSON.stringify(key)}: it is a setting of the whole host, not of a container`, {
