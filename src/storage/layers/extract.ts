@@ -88,13 +88,10 @@ export class LayerExtractor implements TarSink {
       this.#describeRoot(entry);
       return;
     }
-    const parent = this.#parent(parts, entry.name);
-    if (name.startsWith(WHITEOUT)) {
-      this.#whiteout(parent, name, entry);
-      return;
-    }
     try {
-      this.#make(parent, name, entry);
+      const parent = this.#parent(parts, entry.name);
+      if (name.startsWith(WHITEOUT)) this.#whiteout(parent, name, entry);
+      else this.#make(parent, name, entry);
     } catch (error) {
       throw explain(error, entry.name);
     }

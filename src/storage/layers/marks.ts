@@ -166,7 +166,7 @@ async function applyWithTools(directory: string, marks: readonly Mark[]): Promis
         linkSync(device, place(mark.path));
       }
     } else if (mark.kind === 'fifo') await makeFifoWithTool(`${directory}.fifo`, place(mark.path), mark.attributes);
-    else if (mark.kind === 'time') lutimesSync(place(mark.path), seconds(mark.mtime), seconds(mark.mtime));
+    else if (mark.kind === 'time') lutimesSync(place(mark.path), nodeTime(mark.mtime), nodeTime(mark.mtime));
   }
   rmSync(device, { force: true });
   const xattrs = marks.filter((mark) => mark.kind === 'xattr');
@@ -204,8 +204,10 @@ function escapeOctal(bytes: string): string {
   return bytes.replace(/[^\x20-\x5b\x5d-\x7e]/g, (byte) => `\\${byte.charCodeAt(0).toString(8).padStart(3, '0')}`);
 }
 
-function seconds(time: Timestamp): number {
-  return time.seconds + time.nanoseconds / 1e9;
+/** Node takes a negative number for "now", but a date before 1970 for what it is. */
+function nodeTime(time: Timestamp): number | Date {
+  const seconds = time.seconds + time.nanoseconds / 1e9;
+  return seconds < 0 ? new Date(seconds * 1000) : seconds;
 }
 
 function errnoName(number: number): string {
