@@ -27,12 +27,11 @@ npm run --silent build
 if [[ $(id -u) == 0 ]]; then prefix=/usr/local; else prefix=$HOME/.local; fi
 step "installing $prefix/bin/scull"
 install -d "$prefix/bin" "$prefix/lib/scull"
-for part in scull scull-helper scull-layer; do
-  if [[ -e dist/$part ]]; then
-    # Beside and renamed: the old one may be running.
-    install -m 0755 "dist/$part" "$prefix/lib/scull/.$part.new"
-    mv -f "$prefix/lib/scull/.$part.new" "$prefix/lib/scull/$part"
-  fi
+for built in dist/scull dist/scull-*; do
+  part=${built#dist/}
+  # Beside and renamed: the old one may be running.
+  install -m 0755 "$built" "$prefix/lib/scull/.$part.new"
+  mv -f "$prefix/lib/scull/.$part.new" "$prefix/lib/scull/$part"
 done
 ln -sfn ../lib/scull/scull "$prefix/bin/scull"
 
