@@ -62,9 +62,43 @@ export function resolveGroup(text: string, groupText: string): number {
   throw new ScullError('INVALID', `no group ${quoted(text)} in the image's /etc/group`, { hint: 'give its number, or a group that the image has' });
 }
 
-/** True when `text` needs the image's files: a name, or anything that may have a home or groups there. */
-export function needsUserDatabase(text: string): boolean {
-  return text !== '';
+export interface NewUser {
+  readonly uid: number;
+  readonly gid: number;
+  /** Name wished for; made unlike those of the image where it is taken. */
+  readonly name: string;
+  readonly home: string;
+}
+
+/**
+ * The image's /etc/passwd and /etc/group with an entry for a user that the image does not know (--userns=keep-id), so that
+ * programs which ask for a name or a home get one. Undefined where the image knows the id already.
+ */
+export function withUserEntry(user: NewUser, passwdText: string, groupText: string): { readonly passwd?: string; readonly group?: string } {
+  const home = /^\/[^:\n]*$/.test(user.home) ? user.home : '/';
+  const hasUser = knowsId(passwdText, user.uid);
+  const hasGroup = knowsId(groupText, user.gid);
+  return {
+    ...(hasUser ? {} : { passwd: `${terminated(passwdText)}${freeName(user.name, passwdText)}:*:${user.uid}:${user.gid}::${home}:/bin/sh\n` }),
+    ...(hasGroup ? {} : { group: `${terminated(groupText)}${freeName(user.name, groupText)}:x:${user.gid}:\n` }),
+  };
+}
+
+function knowsId(text: string, id: number): boolean {
+  for (const [, , entryId] of databaseLines(text)) if (isId(entryId) && Number(entryId) === id) return true;
+  return false;
+}
+
+function terminated(text: string): string {
+  return text === '' || text.endsWith('\n') ? text : `${text}\n`;
+}
+
+function freeName(wish: string, text: string): string {
+  const taken = new Set([...databaseLines(text)].map(([name]) => name));
+  const base = /^[a-z_][a-z0-9_.-]*$/i.test(wish) ? wish : 'user';
+  let name = base;
+  for (let number = 1; taken.has(name); number++) name = `${base}${number}`;
+  return name;
 }
 
 interface PasswdEntry {

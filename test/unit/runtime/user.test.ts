@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { resolveGroup, resolveUser, withGroups } from '../../../src/runtime/user.ts';
+import { resolveGroup, resolveUser, withGroups, withUserEntry } from '../../../src/runtime/user.ts';
 
 const PASSWD = [
   '# comment', 'root:x:0:0:root:/root:/bin/bash', 'daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin', 'app:x:1000:1001:App,,,:/home/app:/bin/sh',
@@ -62,5 +62,25 @@ describe('withGroups', () => {
 
   it('refuses groups that the image does not have', () => {
     expect(() => withGroups(resolve(''), ['wheel'], GROUP)).toThrow('no group "wheel"');
+  });
+});
+
+describe('withUserEntry', () => {
+  const user = { uid: 5000, gid: 5000, name: 'app', home: '/home/me' };
+
+  it('adds a user that the image does not know, under a free name', () => {
+    const { passwd, group } = withUserEntry(user, PASSWD, GROUP);
+    expect(passwd?.endsWith('app1:*:5000:5000::/home/me:/bin/sh\n')).toBe(true);
+    expect(group?.endsWith('\napp1:x:5000:\n')).toBe(true);
+    expect(resolveUser('5000', passwd!, group!)).toMatchObject({ uid: 5000, gid: 5000, home: '/home/me', name: 'app1' });
+  });
+
+  it('leaves files alone that know the ids', () => {
+    expect(withUserEntry({ ...user, uid: 1000, gid: 1001 }, PASSWD, GROUP)).toEqual({});
+  });
+
+  it('lets no name or home break the lines', () => {
+    const { passwd } = withUserEntry({ ...user, name: 'a:0:0\nroot2', home: '/x:y\nz' }, '', '');
+    expect(passwd).toBe('user:*:5000:5000::/:/bin/sh\n');
   });
 });
