@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { parseSecurityOptions } from '../../../src/spec/security.ts';
 
 const empty = { noNewPrivileges: false, labels: [], mask: [], unmask: [], procOptions: [] };
-const parse = (...texts: string[]) => parseSecurityOptions(texts, '/work/dir');
+const parse = (...texts: string[]) => parseSecurityOptions(texts, '/here');
 
 describe('parseSecurityOptions', () => {
   it.each([
@@ -12,7 +12,7 @@ describe('parseSecurityOptions', () => {
     [['seccomp=unconfined'], { seccomp: 'unconfined' }],
     [['seccomp:unconfined'], { seccomp: 'unconfined' }],
     [['seccomp=/etc/p.json'], { seccomp: '/etc/p.json' }],
-    [['seccomp=p.json'], { seccomp: '/work/dir/p.json' }],
+    [['seccomp=p.json'], { seccomp: '/here/p.json' }],
     [['apparmor=unconfined'], { apparmor: 'unconfined' }],
     [['label=disable'], { labels: ['disable'] }],
     [['label=type:spc_t', 'label=level:s0:c1,c2'], { labels: ['type:spc_t', 'level:s0:c1,c2'] }],
