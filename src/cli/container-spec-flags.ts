@@ -1,5 +1,4 @@
 /** From the flags of `run` and `create` to the wish: each value goes through its parser in src/spec, nothing is looked up. */
-import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { callerEnvironment } from '../host/environment.ts';
 import { ScullError } from '../host/errors.ts';
@@ -25,6 +24,7 @@ import { parseUlimit } from '../spec/ulimit.ts';
 import type { Interfaces } from '@oclif/core';
 import type { containerFlags } from './flags/container.ts';
 import type { FlagToken } from './parse.ts';
+import { readUserFile } from './user-file.ts';
 
 export type ContainerFlags = Partial<Interfaces.InferredFlags<typeof containerFlags>>;
 
@@ -112,15 +112,6 @@ export function environmentOf(
 function labels(files: readonly string[] | undefined, texts: readonly string[] | undefined, option: string): Record<string, string> {
   const fromFiles = (files ?? []).flatMap((path) => parseLabelFile(readUserFile(path, '--label-file'), path));
   return Object.fromEntries([...fromFiles, ...(texts ?? []).map((text) => parseLabel(text, option))]);
-}
-
-/** Text of a file that the user named. @throws ScullError NOT_FOUND */
-function readUserFile(path: string, option: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (cause) {
-    throw new ScullError('NOT_FOUND', `cannot read the ${option} ${JSON.stringify(path)}: ${(cause as Error).message}`, { cause });
-  }
 }
 
 function absolutePath(path: string, option: string): string {

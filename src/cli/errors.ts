@@ -1,6 +1,7 @@
 /** What the user reads when a command fails, and with which status we end. Libraries throw facts; wording is here. */
 import { exitStatusOf, ScullError } from '../host/errors.ts';
 import { VERSION } from '../host/version.ts';
+import { machineFailure } from './errno.ts';
 import { escapeControl, escapeControlLines } from './escape.ts';
 
 export interface RenderOptions {
@@ -30,7 +31,11 @@ export class ExitStatus extends Error {
 export function renderError(error: unknown, options: RenderOptions = {}): RenderedError {
   if (error instanceof ExitStatus) return { text: '', status: error.status };
   const paint = options.colour === true ? colours : plain;
-  if (!(error instanceof ScullError)) return { text: renderBug(error, paint), status: 125 };
+  if (!(error instanceof ScullError)) {
+    const failure = machineFailure(error);
+    if (failure === undefined) return { text: renderBug(error, paint), status: 125 };
+    return renderError(new ScullError('PERMISSION', failure, { cause: error }), options);
+  }
   const lines = [`${paint.red('Error:')} ${escapeControlLines(error.message)}`];
   const detail = error.detail?.trim();
   if (detail !== undefined && detail !== '' && !error.message.includes(detail)) {

@@ -3,8 +3,9 @@
  * single-file executable, and it leaves O_NONBLOCK on a pipe that a container may inherit.
  */
 import { fstatSync } from 'node:fs';
-import { errnoOf } from '../host/errors.ts';
+import { errnoOf, ScullError } from '../host/errors.ts';
 import { writeAllSync } from '../host/files.ts';
+import { describeErrno } from './errno.ts';
 
 /** The reader of our standard output has gone (`scull ps | head -1`): the command ends quietly. */
 export class ClosedOutputError extends Error {
@@ -14,7 +15,7 @@ export class ClosedOutputError extends Error {
   }
 }
 
-/** Writes all of it to standard output, waiting where a pipe is full. @throws ClosedOutputError */
+/** Writes all of it to standard output, waiting where a pipe is full. @throws ClosedOutputError, ScullError where it cannot be written */
 export function writeOut(data: string | Uint8Array): void {
   try {
     writeAllSync(1, data);
@@ -22,7 +23,7 @@ export function writeOut(data: string | Uint8Array): void {
     const errno = errnoOf(error);
     // EBADF: started with standard output closed (`>&-`).
     if (errno === 'EPIPE' || errno === 'EBADF') throw new ClosedOutputError();
-    throw error;
+    throw new ScullError(errno === 'ENOSPC' ? 'NO_SPACE' : 'NOT_FOUND', `cannot write standard output: ${describeErrno(error)}`, { cause: error });
   }
 }
 

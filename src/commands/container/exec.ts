@@ -1,10 +1,9 @@
 /** `scull exec` */
-import { readFileSync } from 'node:fs';
 import * as Args from '@oclif/core/args';
 import { ScullCommand } from '../../cli/command.ts';
 import { detachKeysFlag } from '../../cli/flags/attach.ts';
 import { integer, list, text, toggle } from '../../cli/flags/declare.ts';
-import { ScullError } from '../../host/errors.ts';
+import { readUserFile } from '../../cli/user-file.ts';
 
 export default class Exec extends ScullCommand {
   static override summary = 'Run a command in a running container';
@@ -42,7 +41,7 @@ export default class Exec extends ScullCommand {
   async run(): Promise<number> {
     const { flags, argv } = await this.parse(Exec);
     const words = argv as string[];
-    const container = flags.cidfile === undefined ? words[0] : readContainerId(flags.cidfile);
+    const container = flags.cidfile === undefined ? words[0] : readUserFile(flags.cidfile, '--cidfile').trim();
     const command = flags.cidfile === undefined ? words.slice(1) : words;
     if (container === undefined) this.usage('CONTAINER is missing');
     if (command.length === 0) this.usage('no command was given to run in the container');
@@ -62,14 +61,5 @@ export default class Exec extends ScullCommand {
       detachKeys: flags['detach-keys'],
       preserveFds: flags['preserve-fds'] ?? 0,
     });
-  }
-}
-
-/** The id that `run --cidfile` wrote. @throws ScullError NOT_FOUND */
-function readContainerId(path: string): string {
-  try {
-    return readFileSync(path, 'utf8').trim();
-  } catch (cause) {
-    throw new ScullError('NOT_FOUND', `cannot read the container id file "${path}": ${(cause as Error).message}`, { cause });
   }
 }

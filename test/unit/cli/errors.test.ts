@@ -53,6 +53,12 @@ describe('renderError', () => {
     expect(renderError('a string').text).toMatch(/thrown: a string/);
   });
 
+  test("a system call that fails because of the machine's state is no bug", () => {
+    const error = Object.assign(new Error("EACCES: permission denied, mkdir '/x'"), { code: 'EACCES', syscall: 'mkdir', path: '/x' });
+    expect(renderError(error)).toEqual({ text: 'Error: cannot mkdir "/x": permission denied\n', status: 125 });
+    expect(renderError(Object.assign(new Error('EBADF: bad file descriptor, close'), { code: 'EBADF', syscall: 'close' })).text).toMatch(/this is a bug/);
+  });
+
   test('the debug level shows the stack of an expected error too', () => {
     const error = new ScullError('INVALID', 'x', { cause: new Error('the reason') });
     expect(renderError(error).text).not.toContain('the reason');

@@ -40,3 +40,8 @@ test('a terminal is one', () => {
   const result = spawnSync('script', ['-qec', `'${bun}' -e "$CODE"`, '/dev/null'], { encoding: 'utf8', env: { ...process.env, CODE: script } });
   expect(result.stdout.trim()).toBe('true');
 });
+
+test('a full disk is told', () => {
+  const code = "try { writeOut('x') } catch (error) { writeErr(`${error.code}: ${error.message}`) }";
+  expect(pipeline(code, '> /dev/full').stderr).toBe('NO_SPACE: cannot write standard output: no space left on the device');
+});

@@ -1,0 +1,19 @@
+/** Files that the user names on the command line. */
+import { readFileSync } from 'node:fs';
+import { errnoOf, ScullError } from '../host/errors.ts';
+import { describeErrno } from './errno.ts';
+
+/**
+ * The file's text.
+ * @param what the option it belongs to, named in errors: `--env-file`
+ * @throws ScullError NOT_FOUND, PERMISSION or INVALID saying why it cannot be read
+ */
+export function readUserFile(path: string, what: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    const errno = errnoOf(cause);
+    const code = errno === 'ENOENT' || errno === 'ENOTDIR' ? 'NOT_FOUND' : errno === 'EACCES' || errno === 'EPERM' ? 'PERMISSION' : 'INVALID';
+    throw new ScullError(code, `cannot read the ${what} ${JSON.stringify(path)}: ${describeErrno(cause)}`, { cause });
+  }
+}
