@@ -58,12 +58,17 @@ export function pullLocations(conf: RegistriesConf, reference: Reference): reado
 }
 
 /** Whether the configuration allows to go without TLS for a registry as a whole (login, push). */
-export function isInsecure(conf: RegistriesConf, reference: Pick<Reference, 'registry' | 'repository'>): boolean {
+export function isInsecure(conf: RegistriesConf, reference: Reference): boolean {
   return entryFor(conf, reference)?.insecure ?? false;
 }
 
+/** Whether the configuration forbids all traffic with a registry or a part of it. */
+export function isBlocked(conf: RegistriesConf, reference: Reference): boolean {
+  return entryFor(conf, reference)?.blocked ?? false;
+}
+
 /** The `[[registry]]` with the longest prefix that fits. */
-function entryFor(conf: RegistriesConf, reference: Pick<Reference, 'registry' | 'repository'> & Partial<Reference>): RegistryEntry | undefined {
+function entryFor(conf: RegistriesConf, reference: Reference): RegistryEntry | undefined {
   const full = formatReference(reference);
   let best: RegistryEntry | undefined;
   for (const entry of conf.registries) {

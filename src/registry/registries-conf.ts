@@ -79,7 +79,8 @@ function merge(base: RegistriesConf, over: RegistriesConf): RegistriesConf {
   for (const entry of over.registries) registries.set(entry.prefix, entry);
   const searchRegistries = over.searchRegistries ?? base.searchRegistries;
   return {
-    aliases: new Map([...base.aliases, ...over.aliases].filter(([, name]) => name !== '')),
+    // An empty alias takes an earlier one back.
+    aliases: new Map([...new Map([...base.aliases, ...over.aliases])].filter(([, name]) => name !== '')),
     registries: [...registries.values()],
     ...(searchRegistries === undefined ? {} : { searchRegistries }),
   };

@@ -53,6 +53,8 @@ export interface TestRegistry {
   readonly requests: RecordedRequest[];
   /** Tokens handed out that still count; clear it to let them run out. */
   readonly tokens: Set<string>;
+  /** By digest. */
+  readonly blobs: ReadonlyMap<string, Uint8Array>;
   intercept: Intercept | undefined;
   addBlob(bytes: Uint8Array, mediaType: string): Descriptor;
   addManifest(repository: string, document: object, mediaType: string, tag?: string): Descriptor;
@@ -70,6 +72,20 @@ export async function startTestRegistry(options: TestRegistryOptions = {}): Prom
   const tags = new Map<string, Set<string>>();
   const requests: RecordedRequest[] = [];
   const tokens = new Set<string>();
+  const uploads = new Map<string, Buffer>();
+
+  const keepManifest = (repository: string, bytes: Uint8Array, mediaType: string, tag?: string): Descriptor => {
+    const digest = sha256(bytes);
+    const stored = { bytes, mediaType, digest };
+    manifests.set(`${repository}:${digest}`, stored);
+    const names = tags.get(repository) ?? new Set();
+    tags.set(repository, names);
+    if (tag !== undefined && tag !== digest) {
+      manifests.set(`${repository}:${tag}`, stored);
+      names.add(tag);
+    }
+    return { mediaType, digest, size: bytes.length };
+  };
 
   const listener: RequestListener = (request, response) => {
     const path = request.url ?? '/';
@@ -82,7 +98,10 @@ export async function startTestRegistry(options: TestRegistryOptions = {}): Prom
     const blob = /^\/v2\/(.+)\/blobs\/([^/]+)$/.exec(url.pathname);
     const manifest = /^\/v2\/(.+)\/manifests\/([^/]+)$/.exec(url.pathname);
     const list = /^\/v2\/(.+)\/tags\/list$/.exec(url.pathname);
+    const upload = /^\/v2\/(.+)\/blobs\/uploads\/([^/]*)$/.exec(url.pathname);
     if (url.pathname === '/v2/') response.end('{}');
+    else if (upload !== null) takeUpload(request, response, { repository: upload[1] ?? '', id: upload[2] ?? '', url, blobs, uploads, repositories: tags });
+    else if (manifest !== null && request.method === 'PUT') takeManifest(request, response, (bytes, mediaType) => keepManifest(manifest[1] ?? '', bytes, mediaType, manifest[2]));
     else if (blob !== null) sendBlob(request, response, blobs.get(blob[2] ?? ''));
     else if (manifest !== null) sendManifest(request, response, manifests.get(`${manifest[1]}:${manifest[2]}`), tags.has(manifest[1] ?? ''));
     else if (list !== null) sendTags(response, list[1] ?? '', tags.get(list[1] ?? ''), url, registry.host);
@@ -98,25 +117,14 @@ export async function startTestRegistry(options: TestRegistryOptions = {}): Prom
     port,
     requests,
     tokens,
+    blobs,
     intercept: undefined,
     addBlob(bytes, mediaType) {
       const digest = sha256(bytes);
       blobs.set(digest, bytes);
       return { mediaType, digest, size: bytes.length };
     },
-    addManifest(repository, document, mediaType, tag) {
-      const bytes = Buffer.from(JSON.stringify(document));
-      const digest = sha256(bytes);
-      const stored = { bytes, mediaType, digest };
-      manifests.set(`${repository}:${digest}`, stored);
-      const names = tags.get(repository) ?? new Set();
-      tags.set(repository, names);
-      if (tag !== undefined) {
-        manifests.set(`${repository}:${tag}`, stored);
-        names.add(tag);
-      }
-      return { mediaType, digest, size: bytes.length };
-    },
+    addManifest: (repository, document, mediaType, tag) => keepManifest(repository, Buffer.from(JSON.stringify(document)), mediaType, tag),
     addImage(repository, tag, layers, platform = { os: 'linux', architecture: 'amd64' }) {
       const config = { ...platform, config: { Cmd: ['true'] }, rootfs: { type: 'layers', diff_ids: layers.map(sha256) } };
       const configDescriptor = registry.addBlob(Buffer.from(JSON.stringify(config)), MEDIA_TYPES.ociConfig);
@@ -175,6 +183,57 @@ function issueToken(request: IncomingMessage, response: ServerResponse, service:
   const token = `token-${tokens.size}-${Math.random().toString(36).slice(2)}`;
   tokens.add(token);
   response.end(JSON.stringify(service.expiresIn === undefined ? { token } : { access_token: token, expires_in: service.expiresIn }));
+}
+
+interface Upload {
+  readonly repository: string;
+  readonly id: string;
+  readonly url: URL;
+  readonly blobs: Map<string, Uint8Array>;
+  /** What arrived so far, by upload. */
+  readonly uploads: Map<string, Buffer>;
+  readonly repositories: ReadonlyMap<string, unknown>;
+}
+
+/** Uploads as Debian's registry has them: begun by POST, a stream by PATCH, sealed by PUT, asked after by GET. */
+function takeUpload(request: IncomingMessage, response: ServerResponse, upload: Upload): void {
+  const { blobs, uploads, url } = upload;
+  const place = `/v2/${upload.repository}/blobs/uploads/`;
+  if (request.method === 'POST') {
+    const mount = url.searchParams.get('mount') ?? '';
+    if (blobs.has(mount) && upload.repositories.has(url.searchParams.get('from') ?? '')) return void response.writeHead(201).end();
+    const id = `upload-${uploads.size}`;
+    uploads.set(id, Buffer.alloc(0));
+    return void response.writeHead(202, { location: `${place}${id}?state=secret` }).end();
+  }
+  const have = uploads.get(upload.id);
+  if (have === undefined) return void refuse(response, 404, 'BLOB_UPLOAD_UNKNOWN', 'blob upload unknown to registry');
+  const state = (length: number): Record<string, string> => ({ location: `${place}${upload.id}?state=secret`, range: `0-${Math.max(0, length - 1)}` });
+  if (request.method === 'GET') return void response.writeHead(204, state(have.length)).end();
+  const range = /^([0-9]+)-/.exec(request.headers['content-range'] ?? '');
+  if (range !== null && Number(range[1]) !== have.length) return void refuse(response, 416, 'RANGE_INVALID', 'not where it ended');
+  let all = range === null && request.method === 'PATCH' ? Buffer.alloc(0) : have;
+  request.on('data', (chunk: Buffer) => {
+    all = Buffer.concat([all, chunk]);
+    uploads.set(upload.id, all);
+  });
+  request.on('error', () => undefined); // Broken off: what arrived is kept.
+  request.on('end', () => {
+    if (request.method === 'PATCH') return response.writeHead(202, state(all.length)).end();
+    const digest = url.searchParams.get('digest') ?? '';
+    if (sha256(all) !== digest) return refuse(response, 400, 'DIGEST_INVALID', 'provided digest did not match uploaded content');
+    blobs.set(digest, all);
+    return response.writeHead(201, { 'docker-content-digest': digest }).end();
+  });
+}
+
+function takeManifest(request: IncomingMessage, response: ServerResponse, keep: (bytes: Uint8Array, mediaType: string) => Descriptor): void {
+  const chunks: Buffer[] = [];
+  request.on('data', (chunk: Buffer) => chunks.push(chunk));
+  request.on('end', () => {
+    const { digest } = keep(Buffer.concat(chunks), request.headers['content-type'] ?? '');
+    response.writeHead(201, { 'docker-content-digest': digest }).end();
+  });
 }
 
 function sendBlob(request: IncomingMessage, response: ServerResponse, bytes: Uint8Array | undefined): void {
