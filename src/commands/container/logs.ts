@@ -12,7 +12,7 @@ export default class Logs extends ScullCommand {
   static override args = { container: Args.string({ required: true, description: 'Name or id', multiple: true }) };
   static override flags = {
     follow: Flags.boolean({ char: 'f', description: 'Go on until the container ends' }),
-    tail: Flags.string({ char: 'n', aliases: ['lines'], description: 'Only the last n lines (default all)', helpValue: 'n', default: 'all' }),
+    tail: Flags.string({ char: 'n', aliases: ['lines'], description: 'Only the last n lines', helpValue: 'n', default: 'all' }),
     since: Flags.string({ description: 'Only what was written from this time on', helpValue: 'time' }),
     until: Flags.string({ description: 'Only what was written up to this time; with --follow a span is from now on', helpValue: 'time' }),
     timestamps: Flags.boolean({ char: 't', description: 'Begin each line with its time' }),

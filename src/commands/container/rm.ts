@@ -14,7 +14,7 @@ export default class Rm extends OutcomesCommand {
     volumes: Flags.boolean({ char: 'v', description: 'Remove their anonymous volumes too' }),
     ignore: Flags.boolean({ char: 'i', description: 'A container that does not exist is no error' }),
     time: Flags.integer({ char: 't', aliases: ['timeout'], description: 'With --force, seconds to stop in before SIGKILL', helpValue: 'seconds', min: -1 }),
-    depend: Flags.boolean({ description: 'Remove containers that depend on it too' }),
+    depend: Flags.boolean({ description: 'Before it, remove containers that share its namespaces or take its volumes' }),
     filter: Flags.string({ description: 'Only containers that this fits, e.g. status=exited', helpValue: 'key=value', multiple: true }),
     cidfile: cidfileFlag,
   };
@@ -28,8 +28,11 @@ export default class Rm extends OutcomesCommand {
     if (flags.time !== undefined && !flags.force) throw new ScullError('USAGE', '--time only makes sense with --force');
     const ignore = flags.ignore || flags.force;
     const selection = readSelection(argv as string[], { ...flags, ignore }, Date.now());
+    const engine = await this.engine();
+    let { names = [] } = selection;
+    if (flags.depend) names = (await import('../../engine/containers/dependents.ts')).withDependents(engine, names);
     const { removeContainers } = await import('../../engine/containers/remove.ts');
-    const outcomes = await removeContainers(await this.engine(), { ...selection, force: flags.force, volumes: flags.volumes, timeout: flags.time });
+    const outcomes = await removeContainers(engine, { ...selection, names, force: flags.force, volumes: flags.volumes, timeout: flags.time });
     return removalStatus(outcomes, await this.tell(outcomes));
   }
 }

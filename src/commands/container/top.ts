@@ -4,8 +4,8 @@ import { ScullCommand } from '../../cli/command.ts';
 
 export default class Top extends ScullCommand {
   static override summary = 'Show the processes of a container';
-  static override description = `Columns are named as in podman-top(1): user, pid, ppid, pcpu, elapsed, tty, time, args (these by default), uid, gid, group, hpid, huser,
-state, rss, vsz, comm, seccomp, capeff and more; a wrong name lists them all. Nothing is run in the container.`;
+  static override description =
+    'Columns are named as in podman-top(1): user, pid, ppid, pcpu, elapsed, tty, time, args (these by default), uid, gid, group, hpid, huser, state, rss, vsz, comm, seccomp, capeff and more; a wrong name lists them all. Nothing is run in the container.';
   static override args = {
     container: Args.string({ required: true, description: 'Name or id' }),
     columns: Args.string({ description: 'Columns, apart or with commas', multiple: true }),

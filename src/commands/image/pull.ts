@@ -14,7 +14,7 @@ export default class ImagePull extends ScullCommand {
   static override args = { image: Args.string({ required: true, description: 'Name, with tag or digest', multiple: true }) };
   static override flags = {
     'all-tags': Flags.boolean({ char: 'a', description: 'Every tag of the repository' }),
-    policy: Flags.option({ options: ['always', 'missing', 'never', 'newer'] as const })({ description: 'When to fetch: always (default), missing, newer or never', helpValue: 'policy', default: 'always' }),
+    policy: Flags.option({ options: ['always', 'missing', 'never', 'newer'] as const })({ description: 'When to fetch: always, missing, newer or never', helpValue: 'policy', default: 'always' }),
     platform: Flags.string({ description: 'Platform to fetch the image for', helpValue: 'os/arch[/variant]', exclusive: ['os', 'arch', 'variant'] }),
     os: Flags.string({ description: 'Operating system to fetch the image for', helpValue: 'name' }),
     arch: Flags.string({ description: 'Processor to fetch the image for', helpValue: 'name' }),

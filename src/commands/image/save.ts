@@ -10,7 +10,7 @@ export default class ImageSave extends ScullCommand {
   static override flags = {
     output: Flags.string({ char: 'o', description: 'File or folder to write (default standard output)', helpValue: 'path' }),
     format: Flags.option({ options: ['docker-archive', 'oci-archive', 'oci-dir', 'docker-dir'] as const })({
-      description: 'docker-archive (default), oci-archive, oci-dir or docker-dir',
+      description: 'docker-archive, oci-archive, oci-dir or docker-dir',
       helpValue: 'format',
       default: 'docker-archive',
     }),
