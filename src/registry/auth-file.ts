@@ -6,6 +6,7 @@
  * are either in the file, in base64, or with a helper program (`docker-credential-NAME`). A helper that fails is an error, never
  * a reason to go on with another login (CVE-2021-41092).
  */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { containersConfig, type ContainersConfig } from '../host/containers-config.ts';
 import { callerEnvironment } from '../host/environment.ts';
@@ -95,7 +96,8 @@ function readAuthFiles(options: AuthFileOptions): readonly AuthFile[] {
   const given = options.authFile ?? config.authFile;
   const paths = given !== undefined ? [given] : [...(config.runtimeAuthFile === undefined ? [] : [config.runtimeAuthFile]), join(config.userFolder, 'auth.json'), join(config.dockerFolder, 'config.json')];
   const files = paths.flatMap((path) => readAuthFile(path) ?? []);
-  if (options.authFile !== undefined && files.length === 0) throw new ScullError('NOT_FOUND', `there is no file ${options.authFile} to take a login from`);
+  // A file that is there and empty (/dev/null) says: no login.
+  if (options.authFile !== undefined && files.length === 0 && !existsSync(options.authFile)) throw new ScullError('NOT_FOUND', `there is no file ${options.authFile} to take a login from`);
   return files;
 }
 

@@ -67,6 +67,11 @@ describe('a login is found', () => {
   });
 });
 
+test('/dev/null as the file means no login', async () => {
+  write('user/auth.json', { auths: { 'r.example': { auth: encoded('ann:pw') } } });
+  expect(await findCredentials('r.example/x', { config, authFile: '/dev/null' })).toBeUndefined();
+});
+
 describe('a damaged file is an error that does not repeat it', () => {
   test.each(['{"auths": "s3cret"', '["s3cret"]', '{"auths": ["s3cret"]}', `{"auths": {"r.example": {"auth": "${encoded('s3cret')}"}}}`])('%j', async (text) => {
     write('user/auth.json', text);
