@@ -150,7 +150,7 @@ export function explainConnectionFailure(cause: unknown, url: URL, purpose: Purp
   switch (code) {
     case 'ENOTFOUND':
     case 'EAI_NONAME':
-      return fail(`no host of the name ${JSON.stringify(url.hostname)} is known`, 'check the spelling, and the network with `getent hosts NAME`');
+      return fail(`no host of the name ${JSON.stringify(url.hostname)} is known`, `check the spelling, and the network with \`getent hosts ${url.hostname}\``);
     case 'EAI_AGAIN':
       return fail(`the name ${JSON.stringify(url.hostname)} could not be looked up`, 'is this machine online? see /etc/resolv.conf');
     case 'ECONNREFUSED':
