@@ -1,7 +1,7 @@
 /** Reading input that may be compressed: an archive to load, a root file system to import. Told by its first bytes. */
 import type { Readable } from 'node:stream';
-import { ScullError } from '../../host/errors.ts';
-import { detectCompression, inflater, inflatingProgram, MAGIC_LENGTH, type Compression } from '../layers/decompress.ts';
+import { isScullError, ScullError } from '../../host/errors.ts';
+import { detectCompression, inflate as inflateBytes, inflatingProgram, MAGIC_LENGTH, type Compression } from '../layers/decompress.ts';
 
 /** The same stream counting in bytes; one that was made of pieces (Readable.from) is copied to one that does. */
 export async function byteStream(stream: Readable): Promise<Readable> {
@@ -46,11 +46,9 @@ export async function inflate(stream: Readable, what: string): Promise<Readable>
   if (compression === 'none') return stream;
   const program = inflatingProgram(compression);
   if (program !== undefined) return inflateByProgram(stream, program, what);
-  const transform = await inflater(compression);
-  if (transform === undefined) return stream;
-  const { pipeline, PassThrough } = await import('node:stream');
+  const { pipeline, PassThrough, Readable: ReadableStream } = await import('node:stream');
   const output = new PassThrough({ highWaterMark: 1 << 20 });
-  pipeline(stream, transform, output, (error) => {
+  pipeline(ReadableStream.from(inflateBytes(stream, compression), { objectMode: false }), output, (error) => {
     if (error) output.destroy(damaged(error, compression, what));
   });
   return output;
@@ -79,7 +77,5 @@ async function inflateByProgram(stream: Readable, program: readonly string[], wh
 }
 
 function damaged(cause: Error, compression: Compression, what: string): Error {
-  const code = (cause as { code?: unknown }).code;
-  const ofContent = typeof code === 'string' && /^(?:Z_|ZSTD_|ERR_ZSTD|ERR_ZLIB)/.test(code);
-  return ofContent ? new ScullError('INVALID', `${what} cannot be decompressed: its ${compression} data is damaged or ends too early`, { cause }) : cause;
+  return isScullError(cause, 'INVALID') ? new ScullError('INVALID', `${what} cannot be decompressed: its ${compression} data is damaged or ends too early`, { cause }) : cause;
 }

@@ -1,6 +1,7 @@
 /** Compression of layer blobs, told by their first bytes: media types lie now and then. */
 import type { Transform } from 'node:stream';
 import { ScullError } from '../../host/errors.ts';
+import { zstdFrames } from './zstd-frames.ts';
 
 export type Compression = 'none' | 'gzip' | 'zstd' | 'xz' | 'bzip2';
 
@@ -21,21 +22,50 @@ export function detectCompression(start: Buffer): Compression {
 }
 
 /**
- * A stream that inflates, in this process; undefined where there is nothing to inflate.
- * @throws ScullError UNSUPPORTED for what only outside programs can inflate
+ * The inflated content of a stream. Inflating runs on a thread of the pool, while the caller's one works on the output.
+ * @throws ScullError INVALID for damaged data, UNSUPPORTED for what only outside programs can inflate
  */
-export async function inflater(compression: Compression): Promise<Transform | undefined> {
-  const zlib = await import('node:zlib');
+export async function* inflate(source: AsyncIterable<Buffer>, compression: Compression): AsyncGenerator<Buffer> {
   switch (compression) {
     case 'none':
-      return undefined;
-    case 'gzip':
-      return zlib.createGunzip({ chunkSize: OUTPUT_CHUNK });
-    case 'zstd':
-      return zlib.createZstdDecompress({ chunkSize: OUTPUT_CHUNK });
+      yield* source;
+      return;
+    case 'gzip': {
+      const { createGunzip } = await import('node:zlib');
+      yield* through(source, createGunzip({ chunkSize: OUTPUT_CHUNK }));
+      return;
+    }
+    case 'zstd': {
+      const { createZstdDecompress } = await import('node:zlib');
+      for await (const frame of zstdFrames(source)) yield* through(frame, createZstdDecompress({ chunkSize: OUTPUT_CHUNK }));
+      return;
+    }
     default:
       throw new ScullError('UNSUPPORTED', `${compression} is no compression for a layer`, { hint: `decompress it with ${compression} first, or make the image with gzip or zstd` });
   }
+}
+
+async function* through(source: AsyncIterable<Buffer>, transform: Transform): AsyncGenerator<Buffer> {
+  const { Readable } = await import('node:stream');
+  const input = Readable.from(source, { objectMode: false, highWaterMark: 512 * 1024 });
+  input.on('error', (error) => transform.destroy(error));
+  transform.on('error', () => input.destroy()); // the loop below throws it; this also hears what comes after the loop was left
+  try {
+    for await (const chunk of input.pipe(transform)) yield chunk as Buffer;
+  } catch (error) {
+    throw isInflateError(error) ? damaged(error) : error;
+  }
+}
+
+/** zlib's own errors: Z_DATA_ERROR, Z_BUF_ERROR (cut short), ZSTD_error_… */
+function isInflateError(error: unknown): error is Error & { code: string } {
+  const code = (error as { code?: unknown } | undefined)?.code;
+  return typeof code === 'string' && /^(Z_|ZSTD_|ERR_ZSTD|ERR_ZLIB)/.test(code);
+}
+
+function damaged(error: Error & { code: string }): ScullError {
+  const what = error.code === 'Z_BUF_ERROR' ? 'the compressed data ends too early' : `the compressed data is damaged: ${error.message}`;
+  return new ScullError('INVALID', what, { cause: error });
 }
 
 /** The program that inflates what node:zlib cannot, writing to its standard output. */

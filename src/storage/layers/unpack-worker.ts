@@ -10,7 +10,7 @@ import type { Readable } from 'node:stream';
 import { errnoOf, isScullError, ScullError, type ErrorCode } from '../../host/errors.ts';
 import { explainWriteFailure, writeAllSync, writeJsonAtomic } from '../../host/files.ts';
 import { digestAlgorithm, parseDigest, type Digest } from '../../oci/digest.ts';
-import { detectCompression, inflater, MAGIC_LENGTH } from './decompress.ts';
+import { detectCompression, inflate, MAGIC_LENGTH } from './decompress.ts';
 import { LayerExtractor, type UnpackLimits } from './extract.ts';
 import { LowerLayers } from './lower.ts';
 import { applyMarks, planMarks, planTimes } from './marks.ts';
@@ -133,7 +133,7 @@ async function extract(compressed: Readable, layer: LayerExtractor, diffId: Dige
   const reader = new TarReader(layer);
   let size = 0;
   try {
-    for await (const chunk of inflate(compressed, progress)) {
+    for await (const chunk of uncompressed(compressed, progress)) {
       size += chunk.length;
       hash.update(chunk);
       reader.feed(chunk);
@@ -149,7 +149,8 @@ async function extract(compressed: Readable, layer: LayerExtractor, diffId: Dige
   return size;
 }
 
-async function* inflate(compressed: Readable, progress: (bytes: number) => void): AsyncGenerator<Buffer> {
+/** The uncompressed archive, whatever the compression. */
+async function* uncompressed(compressed: Readable, progress: (bytes: number) => void): AsyncGenerator<Buffer> {
   const source = counted(compressed, progress);
   // Enough of the beginning to tell the compression.
   let start: Buffer = Buffer.alloc(0);
@@ -158,22 +159,11 @@ async function* inflate(compressed: Readable, progress: (bytes: number) => void)
     if (done === true) break;
     start = start.length === 0 ? value : Buffer.concat([start, value]);
   }
-  const transform = await inflater(detectCompression(start));
-  if (transform === undefined) {
-    if (start.length > 0) yield start;
-    yield* source;
-    return;
-  }
-  // Inflating runs on a thread of the pool while this one writes files.
-  const { Readable: ReadableStream } = await import('node:stream');
-  const all = ReadableStream.from(prepend(start, source), { objectMode: false, highWaterMark: 512 * 1024 });
-  all.on('error', (error) => transform.destroy(error));
-  all.pipe(transform);
-  yield* transform as AsyncIterable<Buffer>;
+  yield* inflate(prepend(start, source), detectCompression(start));
 }
 
 async function* prepend(first: Buffer, rest: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  yield first;
+  if (first.length > 0) yield first;
   yield* rest;
 }
 
@@ -197,20 +187,9 @@ function say(message: WorkerMessage): void {
 }
 
 function describeFailure(failure: unknown, job: UnpackJob): WorkerMessage {
-  const error = explainWriteFailure(isInflateError(failure) ? damagedStream(failure) : failure, job.staging);
+  const error = explainWriteFailure(failure, job.staging);
   if (isScullError(error)) return { kind: 'error', code: error.code, message: error.message, hint: error.hint, detail: error.detail };
   const errno = errnoOf(error);
   if (errno !== undefined) return { kind: 'error', code: 'TOOL_FAILED', message: (error as Error).message };
   return { kind: 'bug', stack: error instanceof Error ? (error.stack ?? error.message) : String(error) };
-}
-
-/** zlib's own errors: Z_DATA_ERROR, Z_BUF_ERROR (cut short), ZSTD_error_… */
-function isInflateError(error: unknown): error is Error & { code: string } {
-  const code = (error as { code?: unknown } | undefined)?.code;
-  return typeof code === 'string' && /^(Z_|ZSTD_|ERR_ZSTD|ERR_ZLIB)/.test(code);
-}
-
-function damagedStream(error: Error & { code: string }): ScullError {
-  const what = error.code === 'Z_BUF_ERROR' ? 'the compressed data ends too early' : `the compressed data is damaged: ${error.message}`;
-  return new ScullError('INVALID', what, { cause: error });
 }

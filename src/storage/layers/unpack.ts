@@ -72,8 +72,6 @@ async function unpackAndAdmit(store: Store, request: UnpackRequest): Promise<Unp
   }
 }
 
-export { layerExists, layerSize } from './store.ts';
-
 /** What this process is unpacking, and what failed. */
 const underWay = new Map<string, Promise<unknown>>();
 const failures = new Map<string, unknown>();
