@@ -1,10 +1,12 @@
 /**
- * pasta, the user-mode network of one container (pasta(1)): started beside the container, ended exactly when it ends.
+ * pasta, the user-mode network of one container (pasta(1)), ended exactly when the container ends, also when that is killed:
  *
- * With the native helper, `scull-helper keep` starts pasta and ends it together with the watched process, also when that
- * is killed. Without the helper pasta's pid is only recorded, and clean-up ends it.
+ * - nothing published, no options: `scull-net` makes the interface and starts pasta with the first packet (native/scull-net.c)
+ * - otherwise `scull-helper keep` starts pasta beside the container (native/scull-helper.c)
+ * - without these helpers pasta is started directly, its pid recorded, and clean-up ends it ({@link stopPasta})
  */
-import { unlinkSync } from 'node:fs';
+import { accessSync, constants, unlinkSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { errnoOf, ScullError } from '../../host/errors.ts';
 import { readJson, readTextIfPresent, writeJsonAtomic } from '../../host/files.ts';
 import { identityOf, isAlive, type ProcessIdentity } from '../../host/identity.ts';
@@ -13,7 +15,7 @@ import { remedyFor } from '../../host/remedies.ts';
 import { requireTool } from '../../host/tools.ts';
 import type { PortRequest } from '../../spec/container-spec.ts';
 import { helperPath } from '../../userns/launch.ts';
-import type { ContainerAddresses, NetworkPlan } from '../plan.ts';
+import type { ContainerAddresses, NetworkPlan, PastaPlan } from '../plan.ts';
 import { explainPublishFailure } from '../ports.ts';
 
 /** network.json in a container's runtime directory: what its network consists of while it runs. */
@@ -43,18 +45,71 @@ export interface PastaRequest {
 export async function startPasta(plan: NetworkPlan, request: PastaRequest): Promise<NetworkState> {
   if (plan.pasta === undefined) throw new Error('startPasta was called for a plan without pasta');
   const pasta = requireTool('pasta', 'the default network').path;
-  const pidFile = `${request.stateFile}.pid`;
-  const command = [pasta, ...plan.pasta.args, '--pid', pidFile, String(request.targetPid)];
+  const pidFile = pidFileOf(request.stateFile);
   const helper = helperPath();
-  const result =
-    helper === undefined
-      ? await run(pasta, command.slice(1), { timeout: START_TIMEOUT })
-      : await run(helper, ['keep', '--watch', String(request.watchPid), '--pid-file', pidFile, '--', ...command], { timeout: START_TIMEOUT });
+  const waiter = plan.pasta.canWaitForTraffic ? waiterPath(helper) : undefined;
+  const arguments_ = [...plan.pasta.args, '--pid', pidFile];
+  const target = String(request.targetPid);
+  let command: string[];
+  if (waiter !== undefined) {
+    command = [waiter, ...waiterArguments(plan, plan.pasta, request, pidFile), '--', pasta, ...lateArguments(plan.pasta), '--pid', pidFile, target];
+  } else if (helper === undefined) {
+    command = [pasta, ...arguments_, target];
+  } else {
+    const keep = [helper, 'keep', '--watch', String(request.watchPid), '--pid-file', pidFile];
+    // A container's own process that waits to be started can't be looked at from inside its user namespace: the helper
+    // opens the namespaces and names them to pasta.
+    if (request.targetPid === request.watchPid) command = [...keep, '--', pasta, ...arguments_, target];
+    else command = [...keep, '--target', target, '--', pasta, ...arguments_];
+  }
+  const [file, ...args] = command as [string, ...string[]];
+  const result = await run(file, args, { timeout: START_TIMEOUT });
   if (result.status !== 0) throw await explainPasta(result.stderr, result.status, plan.ports);
-  const pastaProcess = identityOf(Number((readTextIfPresent(pidFile) ?? '').trim()));
-  const state: NetworkState = { driver: 'pasta', ...(pastaProcess === undefined ? {} : { process: pastaProcess }), kept: helper !== undefined, ports: plan.ports, addresses: plan.addresses };
+  const pastaProcess = waiter === undefined ? identityOf(Number((readTextIfPresent(pidFile) ?? '').trim())) : undefined;
+  const state: NetworkState = {
+    driver: 'pasta',
+    ...(pastaProcess === undefined ? {} : { process: pastaProcess }),
+    kept: helper !== undefined,
+    ports: plan.ports,
+    addresses: plan.addresses,
+  };
   writeJsonAtomic(request.stateFile, state, { durable: false });
   return state;
+}
+
+/** What every neighbour of a waiting container is said to be, and pasta then is: a locally administered address. */
+const ROUTER_MAC = '02:73:63:75:6c:6c';
+/** The largest that Ethernet's length field and IPv4 allow, pasta's own default. */
+const MTU = 65520;
+
+function waiterPath(helper: string | undefined): string | undefined {
+  if (helper === undefined) return undefined;
+  const path = join(dirname(helper), 'scull-net');
+  try {
+    accessSync(path, constants.X_OK);
+    return path;
+  } catch {
+    return undefined;
+  }
+}
+
+function waiterArguments(plan: NetworkPlan, pasta: PastaPlan, request: PastaRequest, pidFile: string): string[] {
+  const { ipv4, ipv6 } = plan.addresses;
+  return [
+    ...['--watch', String(request.watchPid), '--target', String(request.targetPid), '--pid-file', pidFile],
+    ...['--interface', pasta.interface, '--mtu', String(MTU), '--router', ROUTER_MAC],
+    ...(ipv4 === undefined ? [] : ['--ipv4', `${ipv4.address}/${ipv4.prefix},${ipv4.gateway}`]),
+    ...(ipv6 === undefined ? [] : ['--ipv6', `${ipv6.address}/${ipv6.prefix},${ipv6.gateway}`]),
+  ];
+}
+
+/** The interface has its addresses already. */
+function lateArguments(pasta: PastaPlan): string[] {
+  return [...pasta.args.filter((arg) => arg !== '--config-net'), '--mac-addr', ROUTER_MAC];
+}
+
+function pidFileOf(stateFile: string): string {
+  return `${stateFile}.pid`;
 }
 
 const START_TIMEOUT = 20_000;
@@ -67,17 +122,27 @@ export function readNetworkState(stateFile: string): NetworkState | undefined {
   return value as NetworkState;
 }
 
+/** pasta's process, if it runs: also one that was started by the first packet. */
+export function pastaProcess(stateFile: string): ProcessIdentity | undefined {
+  const pid = Number((readTextIfPresent(pidFileOf(stateFile)) ?? '').trim());
+  if (!Number.isInteger(pid) || pid <= 0) return undefined;
+  const identity = identityOf(pid);
+  // A pid is used again after a while: the command line must be the one with our file.
+  const words = (readTextIfPresent(`/proc/${pid}/cmdline`) ?? '').split('\0');
+  return identity !== undefined && isAlive(identity) && words.includes(pidFileOf(stateFile)) ? identity : undefined;
+}
+
 /** Ends what {@link startPasta} left, where nothing else does. Does nothing when it has ended. */
 export function stopPasta(stateFile: string): void {
-  const state = readNetworkState(stateFile);
-  if (state?.process !== undefined && isAlive(state.process)) {
+  const running = pastaProcess(stateFile);
+  if (running !== undefined) {
     try {
-      process.kill(state.process.pid, 'SIGTERM');
+      process.kill(running.pid, 'SIGTERM');
     } catch (error) {
       if (errnoOf(error) !== 'ESRCH') throw error;
     }
   }
-  for (const file of [stateFile, `${stateFile}.pid`]) {
+  for (const file of [stateFile, pidFileOf(stateFile), `${pidFileOf(stateFile)}.log`]) {
     try {
       unlinkSync(file);
     } catch (error) {
