@@ -11,7 +11,8 @@ const runtime = `${process.version}-${process.arch}`;
 /** @returns the bundle's exports, or undefined where there is no build. */
 exports.loadBundle = () => {
   const path = join(dist, 'scull.cjs');
-  const source = readIfPresent(path, 'utf8');
+  // The build writes ASCII only, which is read faster this way, and kept in one byte a character.
+  const source = readIfPresent(path, 'latin1');
   if (source === undefined) return undefined;
   const shipped = readIfPresent(join(dist, `scull.${runtime}.cache`));
   if (shipped !== undefined) return compileBundle(path, source, shipped).exports;

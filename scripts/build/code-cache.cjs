@@ -18,7 +18,7 @@ function commands(store, rootfs) {
 }
 
 async function main() {
-  const { script, exports: scull } = compileBundle(bundle, fs.readFileSync(bundle, 'utf8'));
+  const { script, exports: scull } = compileBundle(bundle, fs.readFileSync(bundle, 'latin1'));
   const store = fs.mkdtempSync(join(tmpdir(), 'scull-build-'));
   const write = fs.writeSync;
   // What the commands print is of no interest, and most of them fail: there is nothing in the store.
