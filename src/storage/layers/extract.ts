@@ -23,11 +23,13 @@ export interface UnpackLimits {
   /** Sum of the lengths of all files, holes included. */
   readonly unpackedSize: number;
   readonly entries: number;
+  /** Names and extended attributes, which are kept in memory until the end. */
+  readonly memory: number;
   /** Free space that is left alone. */
   readonly freeSpace: number;
 }
 
-export const DEFAULT_LIMITS: UnpackLimits = { unpackedSize: 256 * 1024 ** 3, entries: 8_000_000, freeSpace: 64 * 1024 ** 2 };
+export const DEFAULT_LIMITS: UnpackLimits = { unpackedSize: 256 * 1024 ** 3, entries: 4_000_000, memory: 512 * 1024 ** 2, freeSpace: 64 * 1024 ** 2 };
 
 export interface ExtractCounts {
   entries: number;
@@ -71,6 +73,7 @@ export class LayerExtractor implements TarSink {
   #path = '';
   #written = 0;
   #sinceSpaceCheck = 0;
+  #remembered = 0;
 
   /** @param directory empty, ours alone; '.' keeps paths short */
   constructor(directory: string, ids: MappedIds, limits: UnpackLimits = DEFAULT_LIMITS) {
@@ -177,7 +180,7 @@ export class LayerExtractor implements TarSink {
   #make(parent: DirectoryNode, name: string, entry: TarEntry): void {
     if (name.length > 255) malformed(`a name has ${name.length} bytes`);
     const path = parent.path + name;
-    if (path.length >= PATH_MAX) malformed(`a path has ${path.length} bytes`);
+    this.#remember(name.length);
     const existing = parent.children.get(name);
     if (entry.type === 'directory') {
       let node = existing;
@@ -226,7 +229,7 @@ export class LayerExtractor implements TarSink {
   #makeDirectory(parent: DirectoryNode, name: string): DirectoryNode {
     if (name.length > 255) malformed(`a name has ${name.length} bytes`);
     const node = directoryNode(`${parent.path}${name}/`);
-    if (node.path.length >= PATH_MAX) malformed(`a path has ${node.path.length} bytes`);
+    this.#remember(node.path.length);
     mkdirSync(this.fsPath(node.path), 0o700);
     parent.children.set(name, node);
     this.counts.directories++;
@@ -288,6 +291,7 @@ export class LayerExtractor implements TarSink {
     if (hidden.startsWith(WHITEOUT)) return; // AUFS's own notes (.wh..wh.plnk …), which no other file system has a use for
     if (hidden === '' || hidden === '.' || hidden === '..') malformed(`${quote(entry.name)} is a whiteout of no name`);
     if (name.length > 255 + WHITEOUT.length) malformed(`a name has ${name.length} bytes`);
+    this.#remember(hidden.length);
     (parent.whiteouts ??= new Set()).add(hidden);
   }
 
@@ -324,7 +328,13 @@ export class LayerExtractor implements TarSink {
   #rememberXattrs(path: string, entry: TarEntry): void {
     if (entry.xattrs.size === 0) return;
     const xattrs = keptXattrs(entry.xattrs);
+    for (const [key, value] of xattrs) this.#remember(path.length + key.length + value.length);
     if (xattrs.size > 0) this.#mark(path, { xattrs });
+  }
+
+  #remember(bytes: number): void {
+    this.#remembered += bytes;
+    if (this.#remembered > this.#limits.memory) malformed(`its names and attributes take more than ${this.#limits.memory} bytes`);
   }
 
   #mark(path: string, marks: PendingMarks): void {
@@ -377,11 +387,14 @@ function isExact(time: Timestamp): boolean {
 function splitName(name: string): string[] {
   if (name.length > 16 * PATH_MAX) malformed(`a name has ${name.length} bytes`);
   const parts: string[] = [];
+  let length = 0;
   for (const part of name.split('/')) {
     if (part === '' || part === '.') continue;
     if (part === '..') malformed(`${quote(name)} leads out of the layer`);
     parts.push(part);
+    length += part.length + 1;
   }
+  if (length > PATH_MAX) malformed(`a path has ${length} bytes`); // before hundreds of directories are made for it
   return parts;
 }
 
