@@ -6,7 +6,7 @@ import { explainWriteFailure } from '../host/files.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { MEDIA_TYPES } from '../oci/image.ts';
-import { byteStream, compressionOf, inflate } from './archives/inflate.ts';
+import { inflate, recognise } from './archives/inflate.ts';
 import type { Staging } from './staging.ts';
 
 export interface StagedBlob {
@@ -24,10 +24,9 @@ export interface StagedBlob {
  * @throws ScullError INVALID for damaged compressed data, NO_SPACE
  */
 export async function stageImportedLayer(staging: Staging, from: Readable, what: string): Promise<StagedBlob> {
-  const input = await byteStream(from);
+  const { compression, stream: input } = await recognise(from);
   const { createGzip, constants } = await import('node:zlib');
   const file = staging.path('import');
-  const compression = await compressionOf(input);
   const kept = compression === 'gzip' || compression === 'zstd';
   const blob = await hashing();
   const tar = await hashing();

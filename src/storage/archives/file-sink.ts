@@ -9,6 +9,8 @@ import { ScullError } from '../../host/errors.ts';
 import { explainWriteFailure, writeAllSync } from '../../host/files.ts';
 
 export interface FileSink {
+  /** Folders of the files to come. Some readers make them anew otherwise, with owners that an ordinary user can't give. */
+  addFolder(name: string): void;
   /** `name` is ours: relative, plain, shorter than 100 bytes. */
   addBytes(name: string, bytes: Uint8Array): void;
   /** @throws ScullError CORRUPT when the stream has not `size` bytes */
@@ -32,6 +34,7 @@ export function tarSink(fd: number, label: string): FileSink {
     if (rest > 0) write(Buffer.alloc(BLOCK - rest));
   };
   return {
+    addFolder: (name) => write(tarHeader(`${name}/`, 0, '5')),
     addBytes(name, bytes) {
       write(tarHeader(name, bytes.length));
       write(bytes);
@@ -58,6 +61,7 @@ export function folderSink(directory: string): FileSink {
     }
   };
   return {
+    addFolder: (name) => void mkdirSync(join(directory, name), { recursive: true }),
     addBytes: (name, bytes) =>
       writing(name, (fd) => {
         try {
@@ -90,18 +94,18 @@ async function copyExactly(name: string, size: number, content: Readable, write:
   if (done !== size) throw new ScullError('CORRUPT', `the content of ${name} has ${done > size ? 'more' : 'less'} than the ${size} bytes it should have`);
 }
 
-/** A regular file of mode 0644 that belongs to root and was made at the epoch. */
-function tarHeader(name: string, size: number): Buffer {
+/** A regular file of mode 0644 (a folder: 0755) that belongs to root and was made at the epoch. */
+function tarHeader(name: string, size: number, type: '0' | '5' = '0'): Buffer {
   const header = Buffer.alloc(BLOCK);
   if (Buffer.byteLength(name) > 99) throw new Error(`too long for a tar header: ${name}`);
   header.write(name, 0);
-  header.write('0000644\0', 100);
+  header.write(type === '5' ? '0000755\0' : '0000644\0', 100);
   header.write('0000000\0', 108);
   header.write('0000000\0', 116);
   writeSize(header, size);
   header.write('00000000000\0', 136);
   header.write('        ', 148);
-  header.write('0', 156);
+  header.write(type, 156);
   header.write('ustar\x0000', 257);
   const sum = header.reduce((total, byte) => total + byte, 0);
   header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);

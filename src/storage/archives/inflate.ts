@@ -3,46 +3,60 @@ import type { Readable } from 'node:stream';
 import { isScullError, ScullError } from '../../host/errors.ts';
 import { detectCompression, inflate as inflateBytes, inflatingProgram, MAGIC_LENGTH, type Compression } from '../layers/decompress.ts';
 
-/** The same stream counting in bytes; one that was made of pieces (Readable.from) is copied to one that does. */
-export async function byteStream(stream: Readable): Promise<Readable> {
-  if (!stream.readableObjectMode) return stream;
-  const { PassThrough, pipeline } = await import('node:stream');
-  const output = new PassThrough({ highWaterMark: 1 << 20 });
-  pipeline(stream, output, () => undefined); // destroys output with the error
-  return output;
+/** A stream whose beginning is known. */
+export interface Begun {
+  /** The first bytes, as many as were asked for or more; fewer where the stream is shorter. */
+  readonly start: Buffer;
+  /** The whole content, from the first byte on; to be used in place of the stream given. */
+  readonly stream: Readable;
 }
 
-/** The first `count` bytes of a {@link byteStream}, fewer where it ends before. They stay in the stream. */
-export async function peek(stream: Readable, count: number): Promise<Buffer> {
+/** Looks at the first `count` bytes of a stream. */
+export async function peek(stream: Readable, count: number): Promise<Begun> {
+  const chunks: Buffer[] = [];
+  let size = 0;
   for (;;) {
-    const start = stream.read(count) as Buffer | null;
-    if (start !== null) {
+    const chunk = stream.read() as Buffer | null;
+    if (chunk !== null) {
+      chunks.push(chunk);
+      size += chunk.length;
+    } else if (stream.readableEnded || stream.destroyed) {
+      // Nothing can be put back any more.
+      const { Readable } = await import('node:stream');
+      return { start: Buffer.concat(chunks), stream: Readable.from(chunks, { objectMode: false }) };
+    } else await somethingNew(stream);
+    if (size >= count) {
+      const start = Buffer.concat(chunks);
       stream.unshift(start);
-      return start;
+      return { start, stream };
     }
-    if (stream.readableEnded) return Buffer.alloc(0);
-    await new Promise<void>((resolve, reject) => {
-      const settle = (error?: Error): void => {
-        stream.off('readable', settle).off('end', settle).off('close', settle).off('error', settle);
-        if (error instanceof Error) reject(error);
-        else resolve();
-      };
-      stream.once('readable', settle).once('end', settle).once('close', settle).once('error', settle);
-    });
-    if (stream.destroyed) return Buffer.alloc(0);
   }
 }
 
-export async function compressionOf(stream: Readable): Promise<Compression> {
-  return detectCompression(await peek(stream, MAGIC_LENGTH));
+/** Until there is something to read, or nothing more to come. */
+function somethingNew(stream: Readable): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const settle = (error?: Error): void => {
+      stream.off('readable', settle).off('end', settle).off('close', settle).off('error', settle);
+      if (error instanceof Error) reject(error);
+      else resolve();
+    };
+    stream.once('readable', settle).once('end', settle).once('close', settle).once('error', settle);
+  });
+}
+
+/** How the content is compressed, with the stream to go on with. */
+export async function recognise(stream: Readable): Promise<{ readonly compression: Compression; readonly stream: Readable }> {
+  const begun = await peek(stream, MAGIC_LENGTH);
+  return { compression: detectCompression(begun.start), stream: begun.stream };
 }
 
 /**
  * The stream's content, inflated where it is compressed. Its errors are ScullErrors that name `what`.
  * @throws ScullError MISSING_TOOL where xz or bzip2 is needed and not installed
  */
-export async function inflate(stream: Readable, what: string): Promise<Readable> {
-  const compression = await compressionOf(stream);
+export async function inflate(from: Readable, what: string): Promise<Readable> {
+  const { compression, stream } = await recognise(from);
   if (compression === 'none') return stream;
   const program = inflatingProgram(compression);
   if (program !== undefined) return inflateByProgram(stream, program, what);

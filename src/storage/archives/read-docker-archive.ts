@@ -11,10 +11,9 @@ import { MEDIA_TYPES } from '../../oci/image.ts';
 import { readArray, readObject, readString, readStrings, within, type Place } from '../../oci/json-shape.ts';
 import { digestOf } from '../blobs.ts';
 import type { ImageSource } from '../image-types.ts';
-import { detectCompression, MAGIC_LENGTH } from '../layers/decompress.ts';
 import type { ArchivedImage } from './archived-image.ts';
 import { missingFile, readSmall, type FileSet } from './file-set.ts';
-import { peek } from './inflate.ts';
+import { recognise } from './inflate.ts';
 
 const MAX_IMAGES = 1000;
 
@@ -75,9 +74,8 @@ function archiveSource(files: FileSet, image: Listed): ImageSource {
 async function describeLayer(files: FileSet, name: string, diffId: Digest): Promise<Descriptor> {
   const size = files.size(name);
   if (size === undefined) throw missingFile(files, name);
-  const start = files.open(name);
-  const compression = detectCompression(await peek(start, MAGIC_LENGTH));
-  start.destroy();
+  const { compression, stream } = await recognise(files.open(name));
+  stream.destroy();
   if (compression === 'none') return { mediaType: MEDIA_TYPES.ociLayer, digest: diffId, size };
   if (compression !== 'gzip' && compression !== 'zstd') throw new ScullError('UNSUPPORTED', `a layer in ${files.label} is compressed with ${compression}`);
   const { createHash } = await import('node:crypto');

@@ -12,7 +12,7 @@ import type { Platform } from '../../oci/platform.ts';
 import type { Staging } from '../staging.ts';
 import type { ArchivedImage } from './archived-image.ts';
 import { directoryFiles, readSmall, type FileSet } from './file-set.ts';
-import { byteStream, compressionOf, inflate } from './inflate.ts';
+import { inflate, recognise } from './inflate.ts';
 import { readDockerArchive } from './read-docker-archive.ts';
 import { isOciLayout, readOciLayout } from './read-oci-layout.ts';
 import { tarFiles } from './tar-files.ts';
@@ -26,7 +26,7 @@ const SPACE_RESERVE = 64 * 1024 * 1024;
  * @throws ScullError NOT_FOUND, INVALID when it holds no images, NO_SPACE, MISSING_TOOL
  */
 export async function openImages(input: string | Readable, staging: Staging, platform?: Platform): Promise<readonly ArchivedImage[]> {
-  const files = typeof input === 'string' ? await filesAt(input, staging) : await spool(await byteStream(input), staging, 'the archive on standard input');
+  const files = typeof input === 'string' ? await filesAt(input, staging) : await spool(input, staging, 'the archive on standard input');
   if (isOciLayout(files)) return readOciLayout(files, platform);
   if (files.size('manifest.json') === undefined) {
     throw new ScullError('INVALID', `${files.label} is not an image archive: there is neither manifest.json nor index.json in it`, {
@@ -48,12 +48,10 @@ async function filesAt(path: string, staging: Staging): Promise<FileSet> {
   }
   if (stat.isDirectory()) return directoryFiles(path);
   const label = JSON.stringify(path);
-  const stream = openFile(path);
-  if (stat.isFile() && (await compressionOf(stream)) === 'none') {
-    stream.destroy();
-    return tarFiles(path, label);
-  }
-  return spool(stream, staging, label);
+  const { compression, stream } = await recognise(openFile(path));
+  if (!stat.isFile() || compression !== 'none') return spool(stream, staging, label);
+  stream.destroy();
+  return tarFiles(path, label);
 }
 
 function openFile(path: string): Readable {

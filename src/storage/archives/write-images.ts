@@ -58,6 +58,7 @@ export async function writeOciLayout(writer: Writer, images: readonly SavedImage
   sink.addBytes('oci-layout', Buffer.from('{"imageLayoutVersion":"1.0.0"}'));
   const written = new Set<Digest>();
   const manifests: Descriptor[] = [];
+  for (const folder of ['blobs', 'blobs/sha256']) sink.addFolder(folder);
   for (const { image, names } of images) {
     const bytes = ociManifest(store, image);
     const descriptor = { mediaType: MEDIA_TYPES.ociManifest, digest: await digestOf(bytes), size: bytes.length };
