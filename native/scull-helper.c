@@ -24,6 +24,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <linux/openat2.h>
 #include <poll.h>
 #include <sched.h>
@@ -580,106 +581,226 @@ static int run_daemon(char **program)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+struct keeper {
+	int watch;		 /* pidfd of the watched process */
+	int target;		 /* process whose namespaces the daemon joins, or -1 */
+	const char *pid_file;	 /* written by the daemon */
+	const char *subject;	 /* THEN runs only while this path exists */
+	int unless;		 /* process that does THEN's work itself, or -1 */
+	long long unless_start;
+	char **then, **program;
+};
+
 /*
- * Starts PROGRAM, which daemonises when it is ready and leaves its pid in a file; returns then. A tiny process stays
- * behind and sleeps until the watched process ends, then ends the daemon, and then becomes THEN if one is given: exact
- * also when the watched process is killed, without anything of ours polling.
+ * The first process of a container that has not been started yet can't be looked at from the user namespace inside, which
+ * the daemon has joined by the time it wants the network namespace. So a process of ours in that user namespace, without any
+ * rights there, holds both open, and the daemon gets their paths in its /proc entry.
+ */
+static pid_t hold_namespaces(int target, int *user_fd, int *net_fd)
+{
+	char path[64], ready;
+	int done[2];
+	snprintf(path, sizeof path, "/proc/%d/ns/user", target);
+	*user_fd = open(path, O_RDONLY);
+	snprintf(path, sizeof path, "/proc/%d/ns/net", target);
+	*net_fd = open(path, O_RDONLY);
+	if (*user_fd < 0 || *net_fd < 0 || pipe2(done, O_CLOEXEC) < 0)
+		die("cannot open the namespaces of process %d", target);
+	pid_t owner = getpid(), holder = fork();
+	if (holder < 0)
+		die("fork");
+	if (holder == 0) {
+		struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+		struct __user_cap_data_struct none[2] = {0};
+		if (setns(*user_fd, CLONE_NEWUSER) < 0 || syscall(SYS_capset, &header, none) < 0 || prctl(PR_SET_DUMPABLE, 1) < 0)
+			die("cannot join the user namespace of process %d", target);
+		/* After the change of credentials, which would clear it. */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != owner)
+			_exit(1);
+		int keep[] = {*user_fd, *net_fd, done[1]};
+		int null = open("/dev/null", O_RDWR);
+		for (int fd = 0; fd < 3; fd++)
+			dup2(null, fd);
+		close_other_descriptors(keep, 3);
+		write_all(done[1], "h", 1);
+		close(done[1]);
+		for (;;)
+			pause();
+	}
+	close(done[1]);
+	if (read(done[0], &ready, 1) != 1) {
+		errno = 0;
+		die("cannot hold the namespaces of process %d", target);
+	}
+	close(done[0]);
+	return holder;
+}
+
+static char **with_namespaces(char **program, int target)
+{
+	static char user[64], net[64];
+	int count = 0, user_fd, net_fd;
+	pid_t holder = hold_namespaces(target, &user_fd, &net_fd);
+	while (program[count] != NULL)
+		count++;
+	char **argv = calloc((size_t)count + 5, sizeof *argv);
+	memcpy(argv, program, (size_t)count * sizeof *argv);
+	snprintf(user, sizeof user, "/proc/%d/fd/%d", holder, user_fd);
+	snprintf(net, sizeof net, "/proc/%d/fd/%d", holder, net_fd);
+	argv[count++] = "--userns";
+	argv[count++] = user;
+	argv[count++] = "--netns";
+	argv[count++] = net;
+	close(user_fd);
+	close(net_fd);
+	return argv;
+}
+
+static void wait_readable(int fd)
+{
+	struct pollfd event = {.fd = fd, .events = POLLIN};
+	while (poll(&event, 1, -1) < 0 && errno == EINTR)
+		;
+}
+
+/* Waits for the end of a process that was started at that time; returns at once for any other. */
+static void wait_for_process(int pid, long long start)
+{
+	char path[64], text[1024];
+	int process = (int)syscall(SYS_pidfd_open, pid, 0);
+	snprintf(path, sizeof path, "/proc/%d/stat", pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t length = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+	if (fd >= 0)
+		close(fd);
+	if (length <= 0 || process < 0)
+		return;
+	text[length] = '\0';
+	char *field = strrchr(text, ')');
+	for (int n = 2; field != NULL && n < 22; n++)
+		field = strchr(field + 1, ' ');
+	if (field != NULL && atoll(field + 1) == start)
+		wait_readable(process);
+	close(process);
+}
+
+/* The daemon, by whatever pid it goes now: as its subreaper we are its parent. */
+static void end_children(void)
+{
+	char path[64], text[4096];
+	snprintf(path, sizeof path, "/proc/self/task/%d/children", getpid());
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t length = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+	if (fd >= 0)
+		close(fd);
+	if (length <= 0)
+		return;
+	text[length] = '\0';
+	for (char *word = strtok(text, " \n"); word != NULL; word = strtok(NULL, " \n"))
+		kill((pid_t)atoi(word), SIGTERM);
+}
+
+static int watch_over(const struct keeper *keeper, int report)
+{
+	int daemon = -1;
+	setsid();
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	if (chdir("/") < 0)
+		die("cannot enter /");
+	if (keeper->program != NULL && keeper->program[0] != NULL) {
+		char **program = keeper->target < 0 ? keeper->program : with_namespaces(keeper->program, keeper->target);
+		unsigned char status = (unsigned char)run_daemon(program);
+		if (status != 0) {
+			write_all(report, (char *)&status, 1);
+			return status;
+		}
+		pid_t pid = keeper->pid_file == NULL ? -1 : read_pid_file(keeper->pid_file);
+		daemon = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+	}
+	write_all(report, "\0", 1);
+	close(report);
+	int null = open("/dev/null", O_RDWR);
+	for (int fd = 0; fd < 3; fd++)
+		dup2(null, fd);
+	close(null);
+	wait_readable(keeper->watch);
+	if (daemon >= 0)
+		syscall(SYS_pidfd_send_signal, daemon, SIGTERM, NULL, 0);
+	end_children();
+	prctl(PR_SET_CHILD_SUBREAPER, 0);
+	if (keeper->then == NULL || keeper->then[0] == NULL)
+		return 0;
+	/* The command that started the container removes it itself while it lives. */
+	if (keeper->unless > 0)
+		wait_for_process(keeper->unless, keeper->unless_start);
+	if (keeper->subject != NULL && access(keeper->subject, F_OK) < 0)
+		return 0;
+	close_other_descriptors(NULL, 0);
+	execvp(keeper->then[0], keeper->then);
+	return EXIT_SETUP;
+}
+
+/*
+ * Starts PROGRAM, which daemonises when it is ready and leaves its pid in a file; returns then, with its exit status. A tiny
+ * process stays behind and sleeps until the watched process ends, then ends the daemon, and then becomes THEN if one is
+ * given: exact also when the watched process is killed, without anything of ours polling.
  */
 static int keep(int argc, char **argv)
 {
-	const char *pid_file = NULL;
-	int watched = -1, i;
-	long long unless_start = 0;
-	int unless = -1;
-	char **then = NULL, **program = NULL;
-	const char *subject = NULL;
+	struct keeper keeper = {.watch = -1, .target = -1, .unless = -1};
+	int i, report[2];
 	for (i = 0; i < argc; i++) {
 		if (strcmp(argv[i], "--watch") == 0 && i + 1 < argc)
-			watched = number(argv[++i]);
+			keeper.watch = number(argv[++i]);
+		else if (strcmp(argv[i], "--target") == 0 && i + 1 < argc)
+			keeper.target = number(argv[++i]);
 		else if (strcmp(argv[i], "--pid-file") == 0 && i + 1 < argc)
-			pid_file = argv[++i];
+			keeper.pid_file = argv[++i];
 		else if (strcmp(argv[i], "--if-exists") == 0 && i + 1 < argc)
-			subject = argv[++i];
+			keeper.subject = argv[++i];
 		else if (strcmp(argv[i], "--unless-alive") == 0 && i + 1 < argc) {
-			if (sscanf(argv[++i], "%d:%lld", &unless, &unless_start) != 2)
+			if (sscanf(argv[++i], "%d:%lld", &keeper.unless, &keeper.unless_start) != 2)
 				usage("--unless-alive PID:START");
 		} else if (strcmp(argv[i], "--") == 0) {
-			program = argv + i + 1;
+			keeper.program = argv + i + 1;
 			break;
 		} else if (strcmp(argv[i], "--then") == 0) {
 			/* The words up to the next lone "--" */
-			then = argv + i + 1;
+			keeper.then = argv + i + 1;
 			while (i + 1 < argc && strcmp(argv[i + 1], "--") != 0)
 				i++;
 			if (i + 1 < argc) {
 				argv[i + 1] = NULL;
 				if (i + 2 < argc)
-					program = argv + i + 2;
+					keeper.program = argv + i + 2;
 				break;
 			}
 		} else
 			usage(argv[i]);
 	}
-	if (watched < 0)
-		usage("keep --watch PID [--pid-file FILE] [--unless-alive PID:START] [--if-exists PATH] [--then PROGRAM … ] [-- DAEMON …]");
+	if (keeper.watch < 0)
+		usage("keep --watch PID [--target PID] [--pid-file FILE] [--unless-alive PID:START] [--if-exists PATH] [--then PROGRAM …] [-- DAEMON …]");
 	reset_signals();
-	int watch = (int)syscall(SYS_pidfd_open, watched, 0);
-	if (watch < 0)
-		die("cannot watch process %d", watched);
-	int daemon = -1;
-	if (program != NULL && program[0] != NULL) {
-		int status = run_daemon(program);
-		if (status != 0)
-			return status;
-		pid_t pid = pid_file == NULL ? -1 : read_pid_file(pid_file);
-		daemon = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
-	}
+	keeper.watch = (int)syscall(SYS_pidfd_open, keeper.watch, 0);
+	if (keeper.watch < 0)
+		die("cannot watch the process");
+	int keep_fds[] = {keeper.watch};
+	close_other_descriptors(keep_fds, 1);
+	if (pipe2(report, O_CLOEXEC) < 0)
+		die("pipe");
 	pid_t watcher = fork();
 	if (watcher < 0)
 		die("fork");
-	if (watcher > 0)
-		return 0;
-	setsid();
-	if (chdir("/") < 0)
-		die("cannot enter /");
-	int null = open("/dev/null", O_RDWR);
-	for (int fd = 0; fd < 3; fd++)
-		dup2(null, fd);
-	int keep_fds[] = {watch, daemon};
-	close_other_descriptors(keep_fds, 2);
-	struct pollfd event = {.fd = watch, .events = POLLIN};
-	while (poll(&event, 1, -1) < 0 && errno == EINTR)
-		;
-	if (daemon >= 0)
-		syscall(SYS_pidfd_send_signal, daemon, SIGTERM, NULL, 0);
-	if (then == NULL || then[0] == NULL)
-		return 0;
-	if (unless > 0) {
-		/* The command that started the container removes it itself while it lives. */
-		char path[64], text[1024];
-		snprintf(path, sizeof path, "/proc/%d/stat", unless);
-		int fd = open(path, O_RDONLY | O_CLOEXEC);
-		ssize_t length = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-		if (length > 0) {
-			text[length] = '\0';
-			char *field = strrchr(text, ')');
-			for (int n = 2; field != NULL && n < 22; n++)
-				field = strchr(field + 1, ' ');
-			int other = (int)syscall(SYS_pidfd_open, unless, 0);
-			if (field != NULL && atoll(field + 1) == unless_start && other >= 0) {
-				struct pollfd end = {.fd = other, .events = POLLIN};
-				while (poll(&end, 1, -1) < 0 && errno == EINTR)
-					;
-			}
-		}
-		if (fd >= 0)
-			close(fd);
+	if (watcher == 0) {
+		close(report[0]);
+		_exit(watch_over(&keeper, report[1]));
 	}
-	if (subject != NULL && access(subject, F_OK) < 0)
-		return 0;
-	close_other_descriptors(NULL, 0);
-	execvp(then[0], then);
-	return EXIT_SETUP;
+	close(report[1]);
+	unsigned char status = EXIT_SETUP;
+	while (read(report[0], &status, 1) < 0 && errno == EINTR)
+		;
+	return status;
 }
 
 /* --- attach ----------------------------------------------------------------------------------------------------- */

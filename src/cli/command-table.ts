@@ -18,6 +18,7 @@ type Loader = () => Promise<{ readonly default: CommandClass }>;
 export const COMMANDS: Readonly<Record<string, Loader>> = {
   completion: () => import('../commands/completion.ts'),
   'container attach': () => import('../commands/container/attach.ts'),
+  'container cleanup': () => import('../commands/container/cleanup.ts'),
   'container create': () => import('../commands/container/create.ts'),
   'container exec': () => import('../commands/container/exec.ts'),
   'container exists': () => import('../commands/container/exists.ts'),

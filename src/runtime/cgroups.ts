@@ -1,6 +1,7 @@
 /** Where a container's cgroup can go on this host, worked out by looking; see cgroups(7) and systemd's CGROUP_DELEGATION. */
 import { accessSync, constants, statfsSync } from 'node:fs';
 import { join } from 'node:path';
+import { environmentVariable } from '../host/environment.ts';
 import { readTextIfPresent } from '../host/files.ts';
 
 const CGROUP2_MAGIC = 0x63677270;
@@ -29,7 +30,7 @@ function look(): CgroupPlan {
   const uid = process.getuid?.() ?? 0;
   const own = ownCgroup();
   const userService = `/sys/fs/cgroup/user.slice/user-${uid}.slice/user@${uid}.service`;
-  const bus = join(process.env['XDG_RUNTIME_DIR'] ?? `/run/user/${uid}`, 'bus');
+  const bus = join(environmentVariable('XDG_RUNTIME_DIR') ?? `/run/user/${uid}`, 'bus');
   if (exists(bus) && writable(userService)) return { manager: 'systemd', mountOwn: false, controllers: controllersOf(userService) };
   if (own !== undefined && writable(own)) return { manager: 'cgroupfs', mountOwn: false, controllers: controllersOf(own) };
   return { manager: 'none', mountOwn: false, controllers: [], reason: 'no cgroup is delegated to this user' };

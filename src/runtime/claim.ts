@@ -3,7 +3,7 @@
  * kernel lets only one command do, and names the process that did. A claim holds while that process, the monitor or the
  * container lives; a dead one is cleared by the next who wants it, which also ends what a killed command left half started.
  */
-import { mkdirSync, readdirSync, renameSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf, ScullError } from '../host/errors.ts';
 import { ensurePrivateDirectory, readTextIfPresent, removeTree, writeFileAtomic } from '../host/files.ts';
@@ -19,12 +19,13 @@ const PATIENCE = 20_000;
 
 /**
  * Claims a container for this process; the caller releases it with {@link releaseClaim}, or leaves it to the container.
+ * @param autoRemove the container is to be removed when a claim of it is found dead
  * @returns 'running' when the container has processes, 'busy' when another command held it all the time
  */
-export async function claimContainer(layout: StoreLayout, cgroup: CgroupPlan, id: string): Promise<'claimed' | ClaimRefusal> {
+export async function claimContainer(layout: StoreLayout, cgroup: CgroupPlan, id: string, autoRemove = false): Promise<'claimed' | ClaimRefusal> {
   const paths = layout.container(id);
-  const prepared = join(layout.runRoot, 'c', `.${randomHex(8)}`);
-  prepareClaim(layout, prepared);
+  const prepared = join(layout.claims, `.${randomHex(8)}`);
+  prepareClaim(layout, prepared, autoRemove);
   const deadline = Date.now() + PATIENCE;
   for (let pause = 1; ; pause = Math.min(pause * 2, 50)) {
     try {
@@ -43,7 +44,7 @@ export async function claimContainer(layout: StoreLayout, cgroup: CgroupPlan, id
   }
 }
 
-function prepareClaim(layout: StoreLayout, directory: string): void {
+function prepareClaim(layout: StoreLayout, directory: string, autoRemove: boolean): void {
   try {
     mkdirSync(directory, { mode: 0o700 });
   } catch (error) {
@@ -53,12 +54,13 @@ function prepareClaim(layout: StoreLayout, directory: string): void {
   }
   writeFileAtomic(join(directory, 'starter.json'), JSON.stringify(ownIdentity()), { durable: false });
   mkdirSync(join(directory, 'rootfs'), { mode: 0o700 });
+  if (autoRemove) closeSync(openSync(join(directory, 'auto-remove'), 'wx', 0o600));
 }
 
 /** Makes the runtime folder, and sweeps those of earlier boots: what is in them is dead. */
 export function prepareRunRoot(layout: StoreLayout): void {
-  ensurePrivateDirectory(join(layout.runRoot, 'c'));
-  ensurePrivateDirectory(join(layout.runRoot, 'crun'));
+  ensurePrivateDirectory(layout.claims);
+  ensurePrivateDirectory(layout.runtimeRoot);
   const parent = join(layout.runRoot, '..');
   const own = layout.runRoot.slice(layout.runRoot.lastIndexOf('/') + 1);
   for (const name of readdirSync(parent)) {
@@ -89,7 +91,7 @@ export function claimState(layout: StoreLayout, id: string): ClaimRefusal | 'dea
 /** Ends what is left of a container whose claim is dead, and removes the claim. */
 async function clearClaim(layout: StoreLayout, cgroup: CgroupPlan, id: string): Promise<void> {
   const paths = layout.container(id);
-  const aside = join(layout.runRoot, 'c', `.${randomHex(8)}`);
+  const aside = join(layout.claims, `.${randomHex(8)}`);
   try {
     renameSync(paths.bundle, aside);
   } catch (error) {
@@ -111,7 +113,7 @@ export async function releaseClaim(layout: StoreLayout, cgroup: CgroupPlan, id: 
   const starter = readIdentity(paths.starterFile);
   if (starter === undefined || starter.pid !== own.pid || starter.startTime !== own.startTime) return;
   await forgetRuntime(layout, cgroup, id, paths.runtimeState);
-  const aside = join(layout.runRoot, 'c', `.${randomHex(8)}`);
+  const aside = join(layout.claims, `.${randomHex(8)}`);
   try {
     renameSync(paths.bundle, aside);
   } catch (error) {
@@ -121,22 +123,44 @@ export async function releaseClaim(layout: StoreLayout, cgroup: CgroupPlan, id: 
   removeTree(aside);
 }
 
-/** Clears the claims of containers that ended while nobody looked. */
-export async function sweepClaims(layout: StoreLayout, cgroup: CgroupPlan): Promise<void> {
-  let names: string[];
-  try {
-    names = readdirSync(join(layout.runRoot, 'c'));
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return;
-    throw error;
-  }
-  for (const name of names) {
-    if (/^[0-9a-f]{64}$/.test(name)) {
-      if (claimState(layout, name) === 'dead') await clearClaim(layout, cgroup, name);
-    } else {
-      const maker = readIdentity(join(layout.runRoot, 'c', name, 'starter.json'));
-      if (maker !== undefined && !isAlive(maker)) removeTree(join(layout.runRoot, 'c', name));
+/**
+ * Looks through the claims for what nobody will come back to: those of containers that do not exist any more, and of makers
+ * that died before they had claimed anything. Cheap enough for every command that makes or removes a container.
+ * @returns ids of containers that were to be removed at their end, have ended, and were not
+ */
+export async function sweepClaims(layout: StoreLayout, cgroup: CgroupPlan): Promise<string[]> {
+  const overdue: string[] = [];
+  for (const name of namesIn(layout.claims)) {
+    if (!/^[0-9a-f]{64}$/.test(name)) {
+      const maker = readIdentity(join(layout.claims, name, 'starter.json'));
+      if (maker === undefined || !isAlive(maker)) removeAbandoned(join(layout.claims, name));
+      continue;
     }
+    const paths = layout.container(name);
+    const gone = !existsSync(paths.directory);
+    if (!gone && !existsSync(paths.autoRemoveMark)) continue;
+    if (claimState(layout, name) !== 'dead') continue;
+    if (gone) await clearClaim(layout, cgroup, name);
+    else overdue.push(name);
+  }
+  return overdue;
+}
+
+/** What has no maker may be just being made: it is left alone for a minute. */
+function removeAbandoned(path: string): void {
+  try {
+    if (existsSync(join(path, 'starter.json')) || Date.now() - statSync(path).mtimeMs > 60_000) removeTree(path);
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
+  }
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return [];
+    throw error;
   }
 }
 

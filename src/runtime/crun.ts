@@ -5,14 +5,14 @@ import { errnoOf, ScullError } from '../host/errors.ts';
 import { readTextIfPresent, removeTree } from '../host/files.ts';
 import { processStat } from '../host/identity.ts';
 import { run, type RunResult } from '../host/process.ts';
-import { runtimeStateRoot, type StoreLayout } from '../storage/layout.ts';
+import type { StoreLayout } from '../storage/layout.ts';
 import type { CgroupPlan } from './cgroups.ts';
 
 export const CRUN = 'crun';
 
 /** Arguments before the verb. */
 export function crunGlobals(layout: StoreLayout, cgroup: CgroupPlan): string[] {
-  const globals = [`--root=${runtimeStateRoot(layout)}`];
+  const globals = [`--root=${layout.runtimeRoot}`];
   if (cgroup.manager === 'systemd') globals.push('--systemd-cgroup');
   else globals.push(`--cgroup-manager=${cgroup.manager === 'none' ? 'disabled' : 'cgroupfs'}`);
   return globals;

@@ -15,7 +15,7 @@ export function compiledSeccompFile(layout: StoreLayout, spec: RuntimeSpec, crun
   if (spec.linux.seccomp === undefined) return undefined;
   const crun = statSync(crunPath);
   const text = JSON.stringify(spec.linux.seccomp);
-  return join(layout.runRoot, 'seccomp', `${text.length}-${fnv1a(text)}-${crun.size}-${Math.trunc(crun.mtimeMs)}`);
+  return join(layout.seccomp, `${text.length}-${fnv1a(text)}-${crun.size}-${Math.trunc(crun.mtimeMs)}`);
 }
 
 /** The spec with the compiled filter in place of the profile, where there is one already. */

@@ -25,6 +25,14 @@ export interface StoreLayout {
   readonly staging: string;
   readonly trash: string;
   readonly locks: string;
+  /** Bundles of containers that are being worked on or run: making one is the claim of that container. */
+  readonly claims: string;
+  /** crun's `--root`. */
+  readonly runtimeRoot: string;
+  /** Exit codes of containers that were removed with their end. */
+  readonly exits: string;
+  /** Compiled seccomp filters. */
+  readonly seccomp: string;
   /** Which storage driver works here, found out by trying. */
   readonly driverFile: string;
   blob(digest: Digest): string;
@@ -64,12 +72,18 @@ export interface ContainerPaths {
   readonly pidFile: string;
   /** The command that is starting the container: identity of its process. */
   readonly starterFile: string;
+  /** Empty; there when the container is to be removed at its end. */
+  readonly autoRemoveMark: string;
   /** Identity of the monitor's process. */
   readonly monitorFile: string;
   readonly networkState: string;
   readonly attachSocket: string;
   /** conmon's control FIFO: window size, log rotation. */
   readonly controlFifo: string;
+  /** Mount points for mounts whose source is made in our own mount namespace. */
+  readonly mountPoints: string;
+  /** /dev/shm of a container that shares its IPC namespace. */
+  readonly shm: string;
   /** crun's own record of the container, under its --root. */
   readonly runtimeState: string;
 }
@@ -78,11 +92,6 @@ export interface VolumePaths {
   readonly directory: string;
   readonly data: string;
   readonly record: string;
-}
-
-/** crun's own state, `--root`. */
-export function runtimeStateRoot(layout: StoreLayout): string {
-  return join(layout.runRoot, 'crun');
 }
 
 export function storeLayout(root: string, runRoot: string): StoreLayout {
@@ -104,6 +113,10 @@ export function storeLayout(root: string, runRoot: string): StoreLayout {
     staging,
     trash: join(staging, 'trash'),
     locks: join(root, 'locks'),
+    claims: join(runRoot, 'c'),
+    runtimeRoot: join(runRoot, 'crun'),
+    exits: join(runRoot, 'exits'),
+    seccomp: join(runRoot, 'seccomp'),
     driverFile: join(root, 'driver.json'),
     blob: (digest) => join(images, 'blobs', digestAlgorithm(digest), digestHex(digest)),
     layer: (id) => {
@@ -138,10 +151,13 @@ function containerPaths(directory: string, bundle: string, runtimeRoot: string, 
     rootfs: join(bundle, 'rootfs'),
     pidFile: join(bundle, 'pid'),
     starterFile: join(bundle, 'starter.json'),
+    autoRemoveMark: join(bundle, 'auto-remove'),
     monitorFile: join(bundle, 'monitor.json'),
     networkState: join(bundle, 'network.json'),
     attachSocket: join(bundle, 'attach'),
     controlFifo: join(bundle, 'ctl'),
+    mountPoints: join(bundle, 'mounts'),
+    shm: join(bundle, 'shm'),
     runtimeState: join(runtimeRoot, id),
   };
 }

@@ -3,6 +3,7 @@
  * container 1 and up are the caller's subordinate ids in the order of /etc/subuid (subuid(5)).
  */
 import { accessSync, constants } from 'node:fs';
+import { environmentVariable } from '../host/environment.ts';
 import { readTextIfPresent } from '../host/files.ts';
 import { toolPath } from '../host/process.ts';
 
@@ -77,7 +78,7 @@ function userName(uid: number): string {
     const fields = line.split(':');
     if (fields[2] === String(uid)) return fields[0] ?? String(uid);
   }
-  return process.env['USER'] ?? String(uid);
+  return environmentVariable('USER') ?? String(uid);
 }
 
 function inPath(program: string): boolean {

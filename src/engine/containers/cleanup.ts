@@ -1,16 +1,16 @@
 /** After a container's end, when no command waits for it: --rm is carried out, and what is left of its run is cleared. */
-import { mkdirSync, readdirSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isScullError } from '../../host/errors.ts';
 import { readTextIfPresent } from '../../host/files.ts';
 import { cgroupPlan } from '../../runtime/cgroups.ts';
-import { claimState, sweepClaims } from '../../runtime/claim.ts';
+import { sweepClaims } from '../../runtime/claim.ts';
 import type { ContainerRecord } from '../../runtime/container-record.ts';
-import { findContainer } from '../../runtime/container-store.ts';
+import { findContainer, readContainer } from '../../runtime/container-store.ts';
 import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
 import type { StoreLayout } from '../../storage/layout.ts';
 import type { Engine } from '../engine.ts';
-import { removeContainer } from './remove.ts';
+import { removeContainer } from './removal.ts';
 import { readContainers } from './selection.ts';
 
 /** podman-container-cleanup(1). Does nothing when the container is gone or runs again. */
@@ -27,7 +27,7 @@ export async function cleanupContainer(engine: Engine, nameOrId: string): Promis
 
 async function cleanup(engine: Engine, record: ContainerRecord): Promise<void> {
   const state = readContainerState(engine.store.layout.container(record.id));
-  if (isRunning(state) || !record.spec.autoRemove || state.status === 'created') return;
+  if (isRunning(state) || !record.spec.autoRemove) return;
   keepExitCode(engine.store.layout, record.id, state.exitCode);
   try {
     await removeContainer(engine, record, { volumes: true });
@@ -37,20 +37,25 @@ async function cleanup(engine: Engine, record: ContainerRecord): Promise<void> {
   }
 }
 
-/** Removes --rm containers whose keeper was killed, and clears the claims of the dead. Every writer may call it. */
+/** Finishes what killed commands and keepers left: every command that makes or removes containers calls it. */
 export async function sweepContainers(engine: Engine): Promise<void> {
-  for (const record of readContainers(engine)) {
-    if (!record.spec.autoRemove) continue;
-    if (claimState(engine.store.layout, record.id) === 'dead') await cleanup(engine, record);
+  const { layout } = engine.store;
+  // The first command after a boot: what was to be removed at its end and ran when the power went.
+  if (!existsSync(layout.claims)) {
+    for (const record of readContainers(engine)) if (record.spec.autoRemove) await cleanup(engine, record);
+    return;
   }
-  await sweepClaims(engine.store.layout, cgroupPlan());
+  for (const id of await sweepClaims(layout, cgroupPlan())) {
+    const record = readContainer(layout, id);
+    if (record !== undefined) await cleanup(engine, record);
+  }
 }
 
 /** Minutes for which `wait` can still learn the exit code of a container that was removed with its end. */
 const KEPT_MINUTES = 10;
 
 function keepExitCode(layout: StoreLayout, id: string, code: number): void {
-  const directory = join(layout.runRoot, 'exits');
+  const directory = layout.exits;
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   writeFileSync(join(directory, id), String(code), { mode: 0o600 });
   for (const name of readdirSync(directory)) {
@@ -65,6 +70,6 @@ function keepExitCode(layout: StoreLayout, id: string, code: number): void {
 
 /** The exit code of a container that is gone, where it is still known. */
 export function keptExitCode(layout: StoreLayout, id: string): number | undefined {
-  const text = readTextIfPresent(join(layout.runRoot, 'exits', id));
+  const text = readTextIfPresent(join(layout.exits, id));
   return text === undefined ? undefined : Number.parseInt(text, 10);
 }

@@ -6,6 +6,8 @@ import { writeAllSync } from '../../host/files.ts';
 import { randomId } from '../../host/identity.ts';
 import { callerEnvironment } from '../../host/environment.ts';
 import { trace } from '../../host/trace.ts';
+import { cgroupPlan } from '../../runtime/cgroups.ts';
+import { claimContainer, releaseClaim } from '../../runtime/claim.ts';
 import type { ContainerConfig, ContainerRecord } from '../../runtime/container-record.ts';
 import { CONTAINER_FORMAT } from '../../runtime/container-record.ts';
 import { commitContainer, findContainer, isName, nameOwner, releaseName, reserveName } from '../../runtime/container-store.ts';
@@ -15,13 +17,16 @@ import type { ContainerSpec } from '../../spec/container-spec.ts';
 import { digestHex } from '../../oci/digest.ts';
 import type { Engine } from '../engine.ts';
 import { ensureImage } from '../images/ensure.ts';
+import { sweepContainers } from './cleanup.ts';
 import { resolveMounts } from './mounts.ts';
 import { inventName } from './names.ts';
-import { removeContainer } from './remove.ts';
+import { removeContainer } from './removal.ts';
 
 export interface CreateOptions {
   /** Remove a container of the same name first. */
   readonly replace?: boolean;
+  /** Claim the container for this process before it exists, for a caller that starts it at once. */
+  readonly claim?: boolean;
 }
 
 /**
@@ -37,6 +42,7 @@ export async function createContainer(engine: Engine, spec: ContainerSpec, optio
   trace('image found');
   if (image === undefined) checkRootfs(spec);
   const id = randomId();
+  await sweepContainers(engine);
   if (options.replace === true && spec.name !== undefined) await removeNamed(engine, spec.name);
   const name = takeName(engine, spec, id);
   let cidFile: string | undefined;
@@ -44,11 +50,13 @@ export async function createContainer(engine: Engine, spec: ContainerSpec, optio
     cidFile = spec.cidFile === undefined ? undefined : writeCidFile(spec.cidFile, id);
     const config = await makeConfig(engine, spec, image, id, name);
     const record = makeRecord(spec, image, config, id, name);
+    if (options.claim === true) await claimContainer(layout, cgroupPlan(), id, spec.autoRemove);
     // What is removed at its end anyway need not survive a power cut.
     commitContainer(layout, record, !spec.autoRemove);
     return record;
   } catch (error) {
     releaseName(layout, name, id);
+    if (options.claim === true) await releaseClaim(layout, cgroupPlan(), id);
     if (cidFile !== undefined) unlinkSync(cidFile);
     throw error;
   }

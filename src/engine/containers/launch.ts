@@ -35,6 +35,8 @@ export interface StartOptions {
   readonly attach?: AttachStreams;
   /** Aborts a start that is under way; what was made is taken back. */
   readonly abort?: AbortSignal;
+  /** This process has claimed the container already. */
+  readonly claimed?: boolean;
 }
 
 export interface Running {
@@ -53,11 +55,12 @@ export interface Running {
 export async function startContainer(engine: Engine, record: ContainerRecord, options: StartOptions = {}): Promise<Running | 'running'> {
   const { layout } = engine.store;
   const cgroup = cgroupPlan();
-  const claim = await claimContainer(layout, cgroup, record.id);
+  const claim = options.claimed === true ? 'claimed' : await claimContainer(layout, cgroup, record.id, record.spec.autoRemove);
   trace('claimed');
   if (claim === 'running') return 'running';
   if (claim === 'busy') throw new ScullError('IN_USE', `another command is working on container ${record.name}`);
   let monitor: Monitor | undefined;
+  const underWay: Promise<unknown>[] = [];
   try {
     forgetLastRun(engine, record);
     const preparation = await prepareContainer(engine, record, cgroup);
@@ -67,10 +70,10 @@ export async function startContainer(engine: Engine, record: ContainerRecord, op
     trace('bundle written');
     monitor = launchMonitor(engine, record, preparation, cgroup);
     trace('monitor launched');
-    const running = await bringUp(engine, record, monitor, preparation, cgroup, options);
+    const running = await bringUp(engine, record, monitor, preparation, cgroup, options, underWay);
     return running;
   } catch (error) {
-    await takeBack(engine, record, monitor, cgroup);
+    await takeBack(engine, record, monitor, cgroup, underWay);
     if (isScullError(error) && error.code !== 'INTERRUPTED') noteFailure(engine, record, error.message);
     throw error;
   }
@@ -115,13 +118,15 @@ function launchMonitor(engine: Engine, record: ContainerRecord, preparation: Pre
   return monitor;
 }
 
-async function bringUp(engine: Engine, record: ContainerRecord, monitor: Monitor, preparation: Preparation, cgroup: CgroupPlan, options: StartOptions): Promise<Running> {
+async function bringUp(engine: Engine, record: ContainerRecord, monitor: Monitor, preparation: Preparation, cgroup: CgroupPlan, options: StartOptions, underWay: Promise<unknown>[]): Promise<Running> {
   const paths = engine.store.layout.container(record.id);
   const attachment = options.attach === undefined || record.spec.log.driver === 'passthrough' ? undefined : attachWhileStarting(record, paths, options.attach);
   const aborted = abortion(options.abort);
   let volumesFilled = false;
   try {
-    const work = Promise.all([monitor.created, connectNetwork(engine, record, monitor, preparation), attachment?.connected]);
+    const network = connectNetwork(engine, record, monitor, preparation);
+    underWay.push(network);
+    const work = Promise.all([monitor.created, network, attachment?.connected]);
     work.catch(() => undefined);
     // A failed start shows first at the monitor; the others only suffer from it.
     const [pid] = await Promise.race([work, aborted.promise, monitor.created.then(() => work)]);
@@ -178,7 +183,7 @@ function abortion(signal: AbortSignal | undefined): { promise: Promise<never>; d
 }
 
 /** Ends whatever a failed start left, so that nothing half-made remains. */
-async function takeBack(engine: Engine, record: ContainerRecord, monitor: Monitor | undefined, cgroup: CgroupPlan): Promise<void> {
+async function takeBack(engine: Engine, record: ContainerRecord, monitor: Monitor | undefined, cgroup: CgroupPlan, underWay: readonly Promise<unknown>[]): Promise<void> {
   const { layout } = engine.store;
   if (monitor !== undefined && monitor.pid > 0) {
     const runtime = readRuntimeState(layout.container(record.id).runtimeState);
@@ -186,6 +191,8 @@ async function takeBack(engine: Engine, record: ContainerRecord, monitor: Monito
     if (runtime !== undefined && isRuntimeAlive(runtime)) killQuietly(runtime.pid);
     await monitor.ended.catch(() => undefined);
   }
+  // A network that is still being connected has files in the bundle; it fails or ends now that the monitor is gone.
+  await Promise.allSettled(underWay);
   for (const file of [layout.container(record.id).exitFile, layout.container(record.id).startedFile]) rmSync(file, { force: true });
   await releaseClaim(layout, cgroup, record.id);
 }

@@ -1,19 +1,9 @@
-/**
- * rm: a container is first claimed (nobody starts it any more), then renamed out of sight (it does not exist any more, also
- * on a full disk), then deleted. A crash in between leaves only garbage that the next writer sweeps.
- */
-import { rmdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { ScullError } from '../../host/errors.ts';
-import { moveToTrash, removeOwnedTree } from '../../storage/staging.ts';
-import { claimContainer, releaseClaim } from '../../runtime/claim.ts';
-import { cgroupPlan } from '../../runtime/cgroups.ts';
-import type { ContainerRecord } from '../../runtime/container-record.ts';
-import { findContainerId, releaseName } from '../../runtime/container-store.ts';
-import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
+/** rm: podman-rm(1). How one container goes is in removal.ts. */
+import { findContainerId } from '../../runtime/container-store.ts';
 import type { Engine } from '../engine.ts';
-import { forEachSelected, selectContainers, type Outcome, type Selection } from './selection.ts';
-import { killAndWait, stopContainer } from './stop.ts';
+import { sweepContainers } from './cleanup.ts';
+import { removeContainer, removeDirectory } from './removal.ts';
+import { forEachSelected, type Outcome, type Selection } from './selection.ts';
 
 export interface RemoveOptions extends Selection {
   readonly force?: boolean;
@@ -24,6 +14,7 @@ export interface RemoveOptions extends Selection {
 }
 
 export async function removeContainers(engine: Engine, options: RemoveOptions): Promise<Outcome[]> {
+  await sweepContainers(engine);
   const outcomes = await forEachSelected(engine, options, ({ record }) => removeContainer(engine, record, options));
   if (options.force !== true) return outcomes;
   // With --force a damaged container goes too: its directory is all there is.
@@ -36,67 +27,4 @@ async function removeDamaged(engine: Engine, outcome: Outcome): Promise<Outcome>
   const id = findContainerId(engine.store.layout, outcome.name);
   await removeDirectory(engine, id);
   return { name: outcome.name, id };
-}
-
-/** @throws ScullError WRONG_STATE when it runs and `force` is not set */
-export async function removeContainer(engine: Engine, record: ContainerRecord, options: { readonly force?: boolean; readonly volumes?: boolean; readonly timeout?: number } = {}): Promise<void> {
-  const { layout } = engine.store;
-  const cgroup = cgroupPlan();
-  const state = readContainerState(layout.container(record.id));
-  if (isRunning(state)) {
-    if (options.force !== true) throw cannotRemove(record, state.status);
-    if (options.timeout !== undefined && options.timeout !== 0) await stopContainer(engine, record, options.timeout);
-    else await killAndWait(engine, record);
-  }
-  const claim = await claimContainer(layout, cgroup, record.id);
-  if (claim === 'running') {
-    if (options.force !== true) throw cannotRemove(record, 'running');
-    await killAndWait(engine, record);
-    return removeContainer(engine, record, options);
-  }
-  if (claim === 'busy') throw new ScullError('IN_USE', `another command is working on container ${record.name}`);
-  await removeClaimed(engine, record, options.volumes === true);
-}
-
-/** Removes a container that this process has claimed. */
-export async function removeClaimed(engine: Engine, record: ContainerRecord, volumes: boolean): Promise<void> {
-  const { layout } = engine.store;
-  try {
-    await removeDirectory(engine, record.id);
-    releaseName(layout, record.name, record.id);
-  } finally {
-    await releaseClaim(layout, cgroupPlan(), record.id);
-  }
-  if (volumes) await removeAnonymousVolumes(engine, record);
-}
-
-function cannotRemove(record: ContainerRecord, status: string): ScullError {
-  return new ScullError('WRONG_STATE', `cannot remove container ${record.id} as it is ${status}`, {
-    hint: `stop it first with \`scull stop ${record.name}\`, or remove it by force with \`scull rm -f ${record.name}\``,
-  });
-}
-
-async function removeDirectory(engine: Engine, id: string): Promise<void> {
-  const gone = moveToTrash(engine.store, engine.store.layout.container(id).directory);
-  if (gone === undefined) return;
-  removeOverlayWork(join(gone, 'work', 'work'));
-  await removeOwnedTree(gone);
-}
-
-/** overlay(5) leaves an empty directory that nobody may read, which would send the removal into a user namespace. */
-function removeOverlayWork(path: string): void {
-  try {
-    rmdirSync(path);
-  } catch {
-    // Not there, or not empty: then the removal of the whole tree says what is wrong.
-  }
-}
-
-/** Volumes without a name of the user's that no other container uses. */
-export async function removeAnonymousVolumes(engine: Engine, record: ContainerRecord): Promise<void> {
-  const names = record.config.mounts.filter((mount) => mount.anonymous === true && mount.name !== undefined).map((mount) => mount.name as string);
-  if (names.length === 0) return;
-  const { removeVolumes } = await import('../volumes/remove.ts');
-  const others = selectContainers(engine, { all: true }).selected.flatMap(({ record: other }) => other.config.mounts.map((mount) => mount.name));
-  await removeVolumes(engine, { names: names.filter((name) => !others.includes(name)), ignore: true });
 }

@@ -9,7 +9,7 @@ import { readContainerState } from '../../runtime/lifecycle.ts';
 import type { ContainerSpec } from '../../spec/container-spec.ts';
 import type { Engine } from '../engine.ts';
 import { createContainer } from './create.ts';
-import { removeClaimed, removeContainer } from './remove.ts';
+import { removeClaimed, removeContainer } from './removal.ts';
 import { forwardSignals } from './signals.ts';
 import { startContainer, type AttachStreams, type Running } from './launch.ts';
 
@@ -38,7 +38,7 @@ export async function runContainer(engine: Engine, spec: ContainerSpec, options:
   const signals = options.detach === true ? undefined : forwardSignals(interruption, options.sigProxy ?? true);
   try {
     trace('engine entered');
-    const record = await createContainer(engine, spec, options);
+    const record = await createContainer(engine, spec, { ...options, claim: true });
     trace('container recorded');
     const running = await startNew(engine, record, streams, interruption);
     if (streams === undefined) return { id: record.id, exitCode: undefined };
@@ -54,7 +54,7 @@ export async function runContainer(engine: Engine, spec: ContainerSpec, options:
 /** A container that could not be started is kept for `start` or `inspect`, unless it was to be removed or was interrupted. */
 async function startNew(engine: Engine, record: ContainerRecord, attach: AttachStreams | undefined, interruption: AbortController): Promise<Running> {
   try {
-    const running = await startContainer(engine, record, { abort: interruption.signal, ...(attach === undefined ? {} : { attach }) });
+    const running = await startContainer(engine, record, { abort: interruption.signal, claimed: true, ...(attach === undefined ? {} : { attach }) });
     if (running === 'running') throw new ScullError('WRONG_STATE', `container ${record.name} was started by another command`);
     return running;
   } catch (error) {
