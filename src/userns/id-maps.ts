@@ -73,7 +73,8 @@ function findIdMaps(): IdMaps {
 }
 
 /** From passwd(5) itself: not every runtime's userInfo() asks it. Users known elsewhere (SSSD) go by $USER or their number. */
-function userName(uid: number): string {
+/** The caller's login name, or his number where /etc/passwd does not know him. */
+export function userName(uid: number = process.getuid?.() ?? 0): string {
   for (const line of (readTextIfPresent('/etc/passwd') ?? '').split('\n')) {
     const fields = line.split(':');
     if (fields[2] === String(uid)) return fields[0] ?? String(uid);

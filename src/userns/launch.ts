@@ -8,8 +8,9 @@ import { join } from 'node:path';
 import { ScullError } from '../host/errors.ts';
 import { exitStatus, explainSpawnFailure, minimalEnvironment, start, type RunResult } from '../host/process.ts';
 import { productDirectory } from '../host/product.ts';
-import { defaultIdMaps, formatIdMap, type IdMaps } from './id-maps.ts';
+import { defaultIdMaps, formatIdMap, userName, type IdMaps } from './id-maps.ts';
 import { portableLaunchCommand } from './portable-launch.ts';
+import { explainMapRefusal, explainNamespaceRefusal } from './preflight.ts';
 
 /** What is done inside the new mount namespace before PROGRAM, in order. */
 export type LaunchStep =
@@ -156,20 +157,9 @@ export function launchFailure(status: number, stderr: string): ScullError | unde
   if (status !== SETUP_FAILED) return undefined;
   const line = /^scull-helper: (.*)$/m.exec(stderr)?.[1] ?? 'the helper gave no reason';
   const detail = stderr.trim();
-  if (line.startsWith('cannot map ids')) {
-    return new ScullError('PERMISSION', `newuidmap refused to map your subordinate ids: ${firstForeignLine(stderr) || line}`, {
-      hint: 'check /etc/subuid and /etc/subgid with `scull doctor`',
-      detail,
-    });
-  }
-  if (line.startsWith('cannot create a user namespace')) {
-    return new ScullError('UNSUPPORTED', `the kernel refused a user namespace: ${line}`, { hint: 'run `scull doctor` to see which setting forbids it', detail });
-  }
+  if (line.startsWith('cannot map ids')) return explainMapRefusal(stderr, userName());
+  if (line.startsWith('cannot create a user namespace')) return explainNamespaceRefusal(stderr);
   return new ScullError('TOOL_FAILED', line, { hint: 'run `scull doctor` to test each part', detail });
-}
-
-function firstForeignLine(stderr: string): string {
-  return stderr.split('\n').find((line) => line !== '' && !line.startsWith('scull-helper:')) ?? '';
 }
 
 export function launchEnvironment(extra: Readonly<Record<string, string>> = {}): Record<string, string> {

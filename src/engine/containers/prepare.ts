@@ -53,7 +53,8 @@ export async function prepareContainer(engine: Engine, record: ContainerRecord, 
   });
   const network = await planContainerNetwork(record, shared);
   for (const text of network.warnings) engine.progress({ kind: 'message', level: 'warning', text });
-  const earlyNetwork = network.namespace.kind === 'new' && userNamespace === undefined && shared.joinUser === undefined;
+  // Without pasta crun makes the namespace, and brings its loopback up.
+  const earlyNetwork = network.mode === 'pasta' && userNamespace === undefined && shared.joinUser === undefined;
   const user = containerUser(engine, record);
   const host = readHostFacts(maps, cgroup, spec.privileged);
   const { steps, mounts } = await mountSteps(engine, record, { cgroup, user, userNamespace });

@@ -32,7 +32,8 @@ export async function createVolume(engine: Engine, options: CreateVolumeOptions)
     options: options.options ?? {},
     ...(options.uid === undefined ? {} : { uid: options.uid }),
     ...(options.gid === undefined ? {} : { gid: options.gid }),
-    anonymous: false,
+    // As Docker: who gives no name does not mean to keep it, and `volume prune` takes it when it is unused.
+    anonymous: options.name === undefined,
   };
   return write(engine, record, options.ignore === true, {});
 }

@@ -16,7 +16,7 @@ import { requireTool } from '../../host/tools.ts';
 import type { PortRequest } from '../../spec/container-spec.ts';
 import { helperPath } from '../../userns/launch.ts';
 import type { ContainerAddresses, NetworkPlan, PastaPlan } from '../plan.ts';
-import { explainPublishFailure } from '../ports.ts';
+import { checkHostPorts, explainPublishFailure } from '../ports.ts';
 
 /** network.json in a container's runtime directory: what its network consists of while it runs. */
 export interface NetworkState {
@@ -45,6 +45,8 @@ export interface PastaRequest {
 export async function startPasta(plan: NetworkPlan, request: PastaRequest): Promise<NetworkState> {
   if (plan.pasta === undefined) throw new Error('startPasta was called for a plan without pasta');
   const pasta = requireTool('pasta', 'the default network').path;
+  // pasta itself may be content with a part of what was asked for.
+  await checkHostPorts(plan.ports);
   const pidFile = pidFileOf(request.stateFile);
   const helper = helperPath();
   const waiter = plan.pasta.canWaitForTraffic ? waiterPath(helper) : undefined;
@@ -171,7 +173,7 @@ export async function explainPasta(stderr: string, status: number, ports: readon
   if (unknown !== null) {
     return new ScullError('INVALID', `this version of pasta does not know the option "${unknown[1] ?? `-${unknown[2]}`}"`, { ...options, hint: 'see `pasta --help` for those it knows' });
   }
-  if (/Couldn't open (?:user|network) namespace/.test(stderr)) {
+  if (/Couldn't open (?:user|network) namespace|cannot (?:join the|open the) namespaces|cannot (?:open|watch) process/.test(stderr)) {
     return new ScullError('NETWORK', 'the container ended before its network was connected', options);
   }
   return new ScullError('NETWORK', `pasta could not connect the container's network: ${lines.at(-1)?.trim() ?? `exit status ${status}`}`, options);

@@ -11,6 +11,7 @@ describe('what pasta says', () => {
     ['Failed to open() /dev/net/tun: No such file or directory\n', 'PERMISSION', 'does not exist'],
     ["Couldn't open user namespace /proc/9/ns/user: No such file or directory", 'NETWORK', 'ended before'],
     ['Failed to send 36 bytes to syslog\nExternal interface not usable\n', 'NETWORK', 'External interface not usable'],
+    ['scull-net: cannot join the namespaces of process 12074: No such file or directory', 'NETWORK', 'ended before'],
     ['', 'NETWORK', 'exit status 1'],
   ])('%j is %s', async (stderr, code, message) => {
     await expect(explainPasta(stderr, 1, [])).resolves.toMatchObject({ code, message: expect.stringContaining(message) });
