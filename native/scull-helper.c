@@ -5,6 +5,7 @@
  *   launch  make the namespaces of a container (or of a worker), write its id maps, mount its root, become PROGRAM
  *   keep    start a daemonising program (pasta) and end it exactly when a watched process ends
  *   attach  connect a terminal or pipes to the monitor's attach socket (SOCK_SEQPACKET, conmon's protocol)
+ *   exec    run crun exec and stand between its process and the caller's streams
  *
  * Theory of operation of launch. Three processes take part:
  *
@@ -26,6 +27,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <linux/openat2.h>
+#include <net/if.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -71,6 +73,9 @@ struct mount_attr { unsigned long long attr_set, attr_clr, propagation, userns_f
 /* Exit statuses of our own, above those that tools of the field use. */
 enum { EXIT_SETUP = 119, EXIT_DETACHED = 118, EXIT_OUTPUT_CLOSED = 117 };
 
+/* Where die() writes. */
+static int complaints = 2;
+
 /* One line on stderr, "scull-helper: STEP: reason", which scull turns into an error with a remedy. */
 static void __attribute__((noreturn, format(printf, 1, 2))) die(const char *format, ...)
 {
@@ -81,9 +86,9 @@ static void __attribute__((noreturn, format(printf, 1, 2))) die(const char *form
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
 	if (saved != 0)
-		dprintf(2, "scull-helper: %s: %s\n", text, strerror(saved));
+		dprintf(complaints, "scull-helper: %s: %s\n", text, strerror(saved));
 	else
-		dprintf(2, "scull-helper: %s\n", text);
+		dprintf(complaints, "scull-helper: %s\n", text);
 	_exit(EXIT_SETUP);
 }
 
@@ -103,7 +108,8 @@ static int number(const char *text)
 	return (int)value;
 }
 
-static void write_all(int fd, const char *data, size_t length)
+/* False, with errno, when not everything could be written. */
+static bool write_all(int fd, const char *data, size_t length)
 {
 	while (length > 0) {
 		ssize_t done = write(fd, data, length);
@@ -115,11 +121,12 @@ static void write_all(int fd, const char *data, size_t length)
 				poll(&wait, 1, -1);
 				continue;
 			}
-			return;
+			return false;
 		}
 		data += done;
 		length -= (size_t)done;
 	}
+	return true;
 }
 
 /* --- descriptors ------------------------------------------------------------------------------------------------ */
@@ -225,6 +232,17 @@ static void write_single_map(const char *path, const char *map)
 		if (*c == ':')
 			*c = ' ';
 	write_own(path, text);
+}
+
+/* A new network namespace has its loopback down. Failure shows in what uses it, and pasta does the same again. */
+static void raise_loopback(void)
+{
+	struct ifreq lo = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return;
+	(void)ioctl(fd, SIOCSIFFLAGS, &lo);
+	close(fd);
 }
 
 static void enter_namespaces(int flags, const struct map *uids, const struct map *gids, bool keep_groups)
@@ -426,6 +444,29 @@ static void fill_volume(const char *root, const char *path, const char *volume)
 }
 
 /*
+ * Adds lines to a file of the container's root (an entry of /etc/passwd), makes the file where there is none; does nothing
+ * where its folder is missing or it is no regular file. Resolved inside the root, as above.
+ */
+static void append_text(const char *root, const char *path, const char *text)
+{
+	int root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct open_how how = {.flags = O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_CLOEXEC, .mode = 0644, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+	struct stat info;
+	while (*path == '/')
+		path++;
+	int fd = root_fd < 0 ? -1 : (int)syscall(SYS_openat2, root_fd, path, &how, sizeof how);
+	close(root_fd);
+	if (fd < 0) {
+		if (errno == ENOENT || errno == ENOTDIR || errno == EISDIR || errno == ELOOP || errno == ENXIO)
+			return;
+		die("cannot open /%s in the image", path);
+	}
+	if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+		die("cannot write /%s in the container", path);
+	close(fd);
+}
+
+/*
  * Binds a path inside `base` on `target`, opened beneath it: a link in a volume can't lead to the host (CVE-2021-25741).
  * The target is made here, a directory or an empty file, in a folder of ours that no container sees.
  */
@@ -474,6 +515,9 @@ static void perform(int count, char **words)
 			i += 4;
 		} else if (strcmp(step, "beneath") == 0 && left >= 3) {
 			bind_beneath(arg[0], arg[1], arg[2]);
+			i += 4;
+		} else if (strcmp(step, "append") == 0 && left >= 3) {
+			append_text(arg[0], arg[1], arg[2]);
 			i += 4;
 		} else if (strcmp(step, "bind") == 0 && left >= 2) {
 			if (mount(arg[0], arg[1], NULL, MS_BIND | MS_REC, NULL) < 0)
@@ -529,8 +573,6 @@ static int launch(int argc, char **argv)
 		usage("launch --uid-map MAP --gid-map MAP [OPTION …] -- PROGRAM [ARG …]");
 	char **program = argv + i + 1;
 
-	if (ready >= 0)
-		fcntl(ready, F_SETFD, FD_CLOEXEC);
 	reset_signals();
 	if (join >= 0)
 		join_user_namespace(join, flags);
@@ -538,10 +580,16 @@ static int launch(int argc, char **argv)
 		enter_namespaces(flags, &uids, &gids, keep_groups);
 	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
 		die("cannot make mounts private");
+	if ((flags & CLONE_NEWNET) != 0)
+		raise_loopback();
 	/* Whoever joins our namespaces (pasta) need not wait for the mounts. */
 	if (ready >= 0) {
-		write_all(ready, "n", 1);
-		close(ready);
+		write_all(ready, "n\n", 2);
+		bool kept = false;
+		for (int n = 0; n < keep_count; n++)
+			kept = kept || keep[n] == ready;
+		if (!kept)
+			close(ready);
 	}
 	perform(step_count, steps);
 	if (writable_count > 0)

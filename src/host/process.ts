@@ -1,11 +1,14 @@
 /**
- * The only place that starts programs. Two doors: {@link run} waits for a program and captures what it says (short
- * tools); {@link start} hands back the running child (monitors, attach, workers). Both take an argument list, never a
- * shell line, an explicit environment, and close every descriptor that is not asked for.
+ * The only place that starts programs, with child.ts. {@link run} waits for a program and captures what it says (short
+ * tools); {@link start} hands back the running child with Node's streams (workers); startChild the same without them, for
+ * where milliseconds count (monitors, attach). All take an argument list, never a shell line, an explicit environment, and
+ * close every descriptor that is not asked for.
  */
-import { spawn, type ChildProcess, type SpawnOptions, type StdioOptions } from 'node:child_process';
-import { constants } from 'node:os';
-import { errnoOf, ScullError } from './errors.ts';
+import type { ChildProcess, SpawnOptions, StdioOptions } from 'node:child_process';
+import { exitStatus, explainSpawnFailure, startChild } from './child.ts';
+import { ScullError } from './errors.ts';
+
+export { exitStatus, explainSpawnFailure };
 
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
@@ -23,23 +26,33 @@ export interface RunResult {
 }
 
 /** Runs a short program to its end. A non-zero exit is a result, not an exception. @throws ScullError MISSING_TOOL, TIMEOUT */
-export function run(file: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+export async function run(file: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+  if (options.input !== undefined) return runWithInput(file, args, options, options.input);
+  const child = startChild(file, args, { env: options.env ?? minimalEnvironment(), cwd: options.cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+  let timedOut = false;
+  const timer =
+    options.timeout === undefined
+      ? undefined
+      : setTimeout(() => {
+          timedOut = true;
+          child.kill('SIGKILL');
+        }, options.timeout);
+  const output: [Uint8Array[], Uint8Array[]] = [[], []];
+  try {
+    const [status] = await Promise.all([child.ended, child.read(1, (chunk) => output[0].push(chunk)), child.read(2, (chunk) => output[1].push(chunk))]);
+    if (timedOut) throw new ScullError('TIMEOUT', `${file} did not finish within ${options.timeout} ms`);
+    return { status, stdout: Buffer.concat(output[0]).toString(), stderr: Buffer.concat(output[1]).toString() };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function runWithInput(file: string, args: readonly string[], options: RunOptions, input: string | Uint8Array): Promise<RunResult> {
   return new Promise((resolve, reject) => {
-    const child = start(file, args, {
-      env: options.env,
-      cwd: options.cwd,
-      stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
-    });
+    const child = start(file, args, { env: options.env, cwd: options.cwd, stdio: ['pipe', 'pipe', 'pipe'] });
+    const timer = options.timeout === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), options.timeout);
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
-    let timedOut = false;
-    const timer =
-      options.timeout === undefined
-        ? undefined
-        : setTimeout(() => {
-            timedOut = true;
-            child.kill('SIGKILL');
-          }, options.timeout);
     child.stdout?.on('data', (chunk: Buffer) => stdout.push(chunk));
     child.stderr?.on('data', (chunk: Buffer) => stderr.push(chunk));
     child.once('error', (error) => {
@@ -48,13 +61,11 @@ export function run(file: string, args: readonly string[], options: RunOptions =
     });
     child.once('close', (code, signal) => {
       clearTimeout(timer);
-      if (timedOut) reject(new ScullError('TIMEOUT', `${file} did not finish within ${options.timeout} ms`));
+      if (signal === 'SIGKILL' && options.timeout !== undefined) reject(new ScullError('TIMEOUT', `${file} did not finish within ${options.timeout} ms`));
       else resolve({ status: exitStatus(code, signal), stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString() });
     });
-    if (options.input !== undefined && child.stdin !== null) {
-      child.stdin.on('error', () => undefined); // EPIPE: its exit status tells why
-      child.stdin.end(options.input);
-    }
+    child.stdin?.on('error', () => undefined); // EPIPE: its exit status tells why
+    child.stdin?.end(input);
   });
 }
 
@@ -80,7 +91,7 @@ export function start(file: string, args: readonly string[], options: StartOptio
   const spawnOptions: SpawnOptions = { stdio: options.stdio, env: { ...(options.env ?? minimalEnvironment()) } };
   if (options.cwd !== undefined) spawnOptions.cwd = options.cwd;
   if (options.detached === true) spawnOptions.detached = true;
-  return spawn(file, [...args], spawnOptions);
+  return process.getBuiltinModule('node:child_process').spawn(file, [...args], spawnOptions);
 }
 
 /** What every tool of ours gets unless told otherwise: nothing of the caller's but what finding programs needs. */
@@ -101,16 +112,6 @@ export function toolPath(): string {
     if (!folders.includes(folder)) folders.push(folder);
   }
   return folders.join(':');
-}
-
-export function exitStatus(code: number | null, signal: NodeJS.Signals | null): number {
-  if (code !== null) return code;
-  return 128 + (signal === null ? 0 : constants.signals[signal]);
-}
-
-export function explainSpawnFailure(file: string, cause: unknown): ScullError {
-  if (errnoOf(cause) === 'ENOENT') return new ScullError('MISSING_TOOL', `${file} is not installed`, { cause, hint: 'run `scull doctor` to see what is missing' });
-  return new ScullError('TOOL_FAILED', `cannot start ${file}: ${(cause as Error).message}`, { cause });
 }
 
 function firstLine(text: string): string {

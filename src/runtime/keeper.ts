@@ -1,6 +1,7 @@
 /** What happens at the end of a container that nobody waits for: with --rm it is removed, by a tiny process that sleeps until then. */
 import { identityOf } from '../host/identity.ts';
-import { start } from '../host/process.ts';
+import { startChild } from '../host/child.ts';
+import { minimalEnvironment } from '../host/process.ts';
 import { selfCommand } from '../host/self.ts';
 import type { StoreLayout } from '../storage/layout.ts';
 import { helperPath } from '../userns/launch.ts';
@@ -19,7 +20,5 @@ export function startKeeper(layout: StoreLayout, record: ContainerRecord, monito
   if (own !== undefined) args.push('--unless-alive', `${own.pid}:${own.startTime}`);
   const cleanup = selfCommand('--root', layout.root, '--runroot', layout.runRoot.slice(0, layout.runRoot.lastIndexOf('/')), 'container', 'cleanup', record.id);
   args.push('--then', cleanup.file, ...cleanup.args);
-  const keeper = start(helper, args, { stdio: ['ignore', 'ignore', 'ignore'], detached: true });
-  keeper.on('error', () => undefined); // as above: what is not kept is swept
-  keeper.unref();
+  startChild(helper, args, { stdio: ['ignore', 'ignore', 'ignore'], env: minimalEnvironment(), detached: true }).unref();
 }

@@ -6,13 +6,11 @@
  * and is the container's monitor, one pid from first to last. Its descriptors:
  *
  *   2  what the helper, or conmon before it detaches, has to say
- *   3  one byte: the namespaces stand
- *   4  conmon's sync pipe: {"data": PID} once crun has created the container, {"data": -1, "message": …} if it could not
+ *   3  first a line "n" from the helper: the namespaces stand; then conmon's sync pipe: {"data": PID} once crun has created
+ *      the container, {"data": -1, "message": …} if it could not
  */
-import type { ChildProcess } from 'node:child_process';
-import type { Readable } from 'node:stream';
+import { startChild, type Child } from '../host/child.ts';
 import { isScullError, ScullError } from '../host/errors.ts';
-import { exitStatus, explainSpawnFailure, start } from '../host/process.ts';
 import type { ContainerPaths, StoreLayout } from '../storage/layout.ts';
 import type { IdMaps } from '../userns/id-maps.ts';
 import { launchCommand, launchEnvironment, launchFailure, type LaunchStep } from '../userns/launch.ts';
@@ -48,7 +46,7 @@ export interface MonitorRequest {
 
 export interface Monitor {
   readonly pid: number;
-  readonly process: ChildProcess;
+  readonly process: Child;
   /** The namespaces stand and may be joined through `/proc/PID/ns`. */
   readonly namespaces: Promise<void>;
   /** Pid of the container's first process, which waits to be started. */
@@ -95,42 +93,41 @@ export function startMonitor(request: MonitorRequest): Monitor {
     cgroup: request.cgroup.mountOwn,
     steps: request.steps,
     readyFd: 3,
-    keepFds: [4],
+    keepFds: [3],
     program: monitorArguments(request),
   });
   const streams = request.passthrough ? (['inherit', 'inherit', 'inherit'] as const) : (['ignore', 'ignore', 'pipe'] as const);
-  const child = start(command.file, command.args, {
-    stdio: [...streams, 'pipe', 'pipe'],
+  const child = startChild(command.file, command.args, {
+    stdio: [...streams, 'pipe'],
     // conmon makes its console socket in TMPDIR; a socket's path must be short.
-    env: launchEnvironment({ _OCI_SYNCPIPE: '4', TMPDIR: request.layout.runRoot }),
+    env: launchEnvironment({ _OCI_SYNCPIPE: '3', TMPDIR: request.layout.runRoot }),
     detached: true,
   });
-  return watchMonitor(child);
+  return watchMonitor(child, request.passthrough);
 }
 
-function watchMonitor(child: ChildProcess): Monitor {
+function watchMonitor(child: Child, passthrough: boolean): Monitor {
   let stderr = '';
-  child.stderr?.on('data', (chunk: Buffer) => {
-    if (stderr.length < 65536) stderr += chunk.toString();
-  });
-  const ended = new Promise<number>((resolve, reject) => {
-    child.once('error', (error) => reject(explainSpawnFailure('the monitor', error)));
-    child.once('exit', (code, signal) => resolve(exitStatus(code, signal)));
-  });
-  const namespaces = new Promise<void>((resolve, reject) => {
-    const ready = child.stdio[3] as Readable | null;
-    ready?.once('data', () => resolve());
-    ready?.once('close', () => void ended.then((status) => reject(launchFailure(status, stderr) ?? earlyEnd(status, stderr)), reject));
-  });
-  const created = readSyncPipe(child.stdio[4] as Readable).catch(async (cause: unknown) => {
-    // The pipe closed without a word: the helper or conmon itself failed, and said why on stderr.
-    if (isScullError(cause)) throw cause;
-    const status = await ended;
+  const said = passthrough
+    ? Promise.resolve()
+    : child.read(2, (chunk) => {
+        if (stderr.length < 65536) stderr += Buffer.from(chunk).toString();
+      });
+  // A pipe that closes without the awaited word: the helper or conmon itself failed, and said why on stderr.
+  const failure = async (): Promise<never> => {
+    const status = await child.ended;
+    await said;
     throw launchFailure(status, stderr) ?? earlyEnd(status, stderr);
+  };
+  const report = readReport(child);
+  const namespaces = report.namespaces.catch(failure);
+  const created = report.created.catch((cause: unknown) => {
+    if (isScullError(cause)) throw cause;
+    return failure();
   });
   // Whoever waits for one of these hears of the failure there; nobody may be waiting for the others.
-  for (const promise of [ended, namespaces, created]) promise.catch(() => undefined);
-  return { pid: child.pid ?? 0, process: child, namespaces, created, ended };
+  for (const promise of [child.ended, namespaces, created]) promise.catch(() => undefined);
+  return { pid: child.pid, process: child, namespaces, created, ended: child.ended };
 }
 
 function earlyEnd(status: number, stderr: string): ScullError {
@@ -138,24 +135,54 @@ function earlyEnd(status: number, stderr: string): ScullError {
   return new ScullError('TOOL_FAILED', `conmon ended early with status ${status}${reason === '' ? '' : `: ${reason}`}`, { detail: stderr.trim() });
 }
 
-/** conmon's `write_or_close_sync_fd`: one JSON object a line. */
-function readSyncPipe(pipe: Readable): Promise<number> {
-  return new Promise((resolve, reject) => {
-    let text = '';
-    pipe.on('data', (chunk: Buffer) => {
-      text += chunk.toString();
-      const end = text.indexOf('\n');
-      if (end < 0) return;
-      let answer: { data?: unknown; message?: unknown };
-      try {
-        answer = JSON.parse(text.slice(0, end)) as typeof answer;
-      } catch (cause) {
-        reject(new ScullError('TOOL_FAILED', 'conmon answered something that is not JSON', { cause, detail: text }));
-        return;
-      }
-      if (typeof answer.data === 'number' && answer.data > 0) resolve(answer.data);
-      else reject(explainRuntimeFailure(typeof answer.message === 'string' ? answer.message : ''));
-    });
-    pipe.once('close', () => reject(new Error('sync pipe closed')));
+interface Deferred<T> {
+  readonly promise: Promise<T>;
+  readonly resolve: (value: T) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+function deferred<T>(): Deferred<T> {
+  let resolve!: (value: T) => void;
+  let reject!: (error: unknown) => void;
+  const promise = new Promise<T>((onResolve, onReject) => {
+    resolve = onResolve;
+    reject = onReject;
   });
+  return { promise, resolve, reject };
+}
+
+/** Line by line: "n" from the helper, then conmon's `write_or_close_sync_fd`, one JSON object a line. */
+function readReport(child: Child): { namespaces: Promise<void>; created: Promise<number> } {
+  const namespaces = deferred<void>();
+  const created = deferred<number>();
+  let text = '';
+  const takeLine = (line: string): void => {
+    if (line === 'n') namespaces.resolve();
+    else settleCreated(line, created);
+  };
+  void child
+    .read(3, (chunk) => {
+      text += Buffer.from(chunk).toString();
+      for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n')) {
+        takeLine(text.slice(0, end));
+        text = text.slice(end + 1);
+      }
+    })
+    .finally(() => {
+      namespaces.reject(new Error('the report ended'));
+      created.reject(new Error('the report ended'));
+    });
+  return { namespaces: namespaces.promise, created: created.promise };
+}
+
+function settleCreated(line: string, created: Deferred<number>): void {
+  let answer: { data?: unknown; message?: unknown };
+  try {
+    answer = JSON.parse(line) as typeof answer;
+  } catch (cause) {
+    created.reject(new ScullError('TOOL_FAILED', 'conmon answered something that is not JSON', { cause, detail: line }));
+    return;
+  }
+  if (typeof answer.data === 'number' && answer.data > 0) created.resolve(answer.data);
+  else created.reject(explainRuntimeFailure(typeof answer.message === 'string' ? answer.message : ''));
 }
