@@ -1,7 +1,7 @@
 /** What the user reads when a command fails, and with which status we end. Libraries throw facts; wording is here. */
 import { exitStatusOf, ScullError } from '../host/errors.ts';
 import { VERSION } from '../host/version.ts';
-import { machineFailure } from './errno.ts';
+import { machineFailure } from '../host/errno.ts';
 import { escapeControl, escapeControlLines } from './escape.ts';
 
 export interface RenderOptions {

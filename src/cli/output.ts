@@ -5,7 +5,7 @@
 import { fstatSync } from 'node:fs';
 import { errnoOf, ScullError } from '../host/errors.ts';
 import { writeAllSync } from '../host/files.ts';
-import { describeErrno } from './errno.ts';
+import { describeErrno } from '../host/errno.ts';
 
 /** The reader of our standard output has gone (`scull ps | head -1`): the command ends quietly. */
 export class ClosedOutputError extends Error {

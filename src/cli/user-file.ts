@@ -1,7 +1,7 @@
 /** Files that the user names on the command line. */
 import { readFileSync } from 'node:fs';
 import { errnoOf, ScullError } from '../host/errors.ts';
-import { describeErrno } from './errno.ts';
+import { describeErrno } from '../host/errno.ts';
 
 /**
  * The file's text.

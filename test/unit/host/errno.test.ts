@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { describeErrno, machineFailure } from '../../../src/cli/errno.ts';
+import { describeErrno, machineFailure } from '../../../src/host/errno.ts';
 
 const failed = (code: string, more: object = {}) => Object.assign(new Error(`${code}: as libuv says it`), { code, ...more });
 
