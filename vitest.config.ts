@@ -27,7 +27,7 @@ export default defineConfig({
         },
       },
       { test: { ...endToEnd, name: 'e2e', env: { SCULL_TEST_PRODUCT: 'executable' }, sequence: { groupOrder: 1 } } },
-      { test: { ...endToEnd, name: 'e2e-node', env: { SCULL_TEST_PRODUCT: 'node' }, sequence: { groupOrder: 2 } } },
+      { test: { ...endToEnd, name: 'e2e-node', exclude: ['test/e2e/executable.test.ts'], env: { SCULL_TEST_PRODUCT: 'node' }, sequence: { groupOrder: 2 } } },
     ],
   },
 });

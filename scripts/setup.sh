@@ -17,7 +17,7 @@ user=$(sed -n 's/^user //p' <<<"$host" | tail -n 1)
 
 if [[ ! -e node_modules/.package-lock.json || package-lock.json -nt node_modules/.package-lock.json ]]; then
   step "installing dependencies (npm ci)"
-  npm ci --no-audit --no-fund
+  npm ci --no-audit --no-fund --loglevel=error
 fi
 
 step "building"

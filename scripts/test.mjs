@@ -37,7 +37,7 @@ function installDependencies() {
   const installed = join('node_modules', '.package-lock.json');
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync('package-lock.json').mtimeMs) return;
   heading('installing dependencies');
-  must('npm', ['ci', '--no-audit', '--no-fund']);
+  must('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
 }
 
 /** Root's part: a copy of the tree that belongs to `name`, the tests run there, the report brought back. */

@@ -1,7 +1,10 @@
 import { execFileSync } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { lstatSync } from 'node:fs';
 import { beforeAll, expect, test } from 'vitest';
 import { debianRoot } from '../support/debian.ts';
+import { freePort } from '../support/docker-registry.ts';
+import { eventually } from '../support/eventually.ts';
 import { useScull } from '../support/scull.ts';
 
 const s = useScull({ empty: true });
@@ -23,6 +26,18 @@ test('python works, with threads, subprocesses and sockets', async () => {
   const program = 'import socket, os, threading\ns=socket.socket(); s.bind(("127.0.0.1",0)); s.listen()\nt=threading.Thread(target=lambda: s.accept()[0].sendall(b"over the wire"))\nt.start()\nc=socket.create_connection(s.getsockname()); print(c.recv(99).decode(), os.getpid()); t.join()';
   expect(await s.ok(['run', '--rm', 'debian:made', 'python3', '-c', program])).toBe('over the wire 1');
   expect(await s.ok(['run', '--rm', '-u', 'daemon', 'debian:made', 'python3', '-c', 'import os; print(os.getuid(), os.system("true"))'])).toBe('1 0');
+});
+
+test('a published UDP port answers', async () => {
+  const port = await freePort();
+  const program = 'import socket\ns=socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("0.0.0.0", 53)); print("ready", flush=True)\nwhile True:\n  data, peer = s.recvfrom(99); s.sendto(b"echo " + data, peer)';
+  await s.ok(['run', '-d', '--name', 'udp', '-p', `${port}:53/udp`, 'debian:made', 'python3', '-c', program]);
+  expect(await s.ok(['port', 'udp'])).toBe(`53/udp -> 0.0.0.0:${port}`);
+  // Debian 12's pasta answers nobody any more once a datagram came before somebody listened.
+  await eventually('the server is ready', async () => (await s.ok(['logs', 'udp'])) === 'ready');
+  const answer = await eventually('an answer', () => askByDatagram(port));
+  expect(answer).toBe('echo datagram');
+  await s.ok(['rm', '-f', '-t', '0', 'udp']);
 });
 
 test('dpkg installs a package inside: owners, modes and scripts are no obstacle', async () => {
@@ -57,3 +72,19 @@ test('the image survives save, another tool, and load', async () => {
   const config = JSON.parse(execFileSync('skopeo', ['inspect', '--config', `oci-archive:${s.base}/debian.tar`], { env: { ...s.env }, encoding: 'utf8' }));
   expect(config.config.Cmd).toEqual(['bash']);
 }, 120_000);
+
+/** Sends one datagram to a port of 127.0.0.1; undefined if nothing comes back within half a second. */
+function askByDatagram(port: number): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const socket = createSocket('udp4');
+    const finish = (answer?: string) => {
+      clearTimeout(timer);
+      socket.close();
+      resolve(answer);
+    };
+    const timer = setTimeout(finish, 500);
+    socket.once('error', () => finish());
+    socket.once('message', (message) => finish(message.toString()));
+    socket.send('datagram', port, '127.0.0.1');
+  });
+}

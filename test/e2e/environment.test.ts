@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { busyboxEntries, dockerArchive } from '../support/images.ts';
-import { productCommand, productName } from '../support/product.ts';
+import { productCommand } from '../support/product.ts';
 import { useScull } from '../support/scull.ts';
 
 const s = useScull();
@@ -67,23 +67,5 @@ describe('with a single id', () => {
     const result = asUserWithoutSubordinateIds(`${scull} run --rm --network none -u app busybox id -u`);
     expect(result.status).toBe(125);
     expect(result.stderr).toMatch(/subordinate|subuid|usermod/i);
-  });
-});
-
-describe.runIf(productName() === 'executable')('the single-file executable', () => {
-  test('reads neither .env nor bunfig.toml of the directory it is started in', async () => {
-    writeFileSync(`${s.base}/.env`, 'XDG_DATA_HOME=/nonexistent\nLEAKED=yes\n');
-    writeFileSync(`${s.base}/bunfig.toml`, 'preload = ["./evil.js"]\n');
-    writeFileSync(`${s.base}/evil.js`, 'require("fs").writeFileSync("pwned", "")\n');
-    expect(await s.ok(['run', '--rm', '--env-host', 'busybox', 'sh', '-c', 'echo [$LEAKED]'], { cwd: s.base })).toBe('[]');
-    expect(existsSync(`${s.base}/pwned`)).toBe(false);
-  });
-
-  test('BUN_BE_BUN does not reach what it starts', async () => {
-    expect(await s.ok(['run', '--rm', 'busybox', 'sh', '-c', 'echo [$BUN_BE_BUN]'])).toBe('[]');
-  });
-
-  test('needs nothing beside it but its helpers', () => {
-    expect(statSync(productCommand()[0]).mode & 0o111).not.toBe(0);
   });
 });
