@@ -23,6 +23,8 @@ export type LaunchStep =
   | { readonly kind: 'beneath'; readonly base: string; readonly path: string; readonly target: string }
   /** Copy `path` of the mounted root into an empty volume. */
   | { readonly kind: 'fill'; readonly root: string; readonly path: string; readonly volume: string }
+  /** Adds lines to the end of a file of the mounted root, which is made if its folder is there. */
+  | { readonly kind: 'append'; readonly root: string; readonly path: string; readonly text: string }
   /** chown -R, ids as inside. */
   | { readonly kind: 'chown'; readonly owner: string; readonly path: string }
   | { readonly kind: 'cgroup2' };
@@ -94,6 +96,8 @@ function stepWords(step: LaunchStep): string[] {
       return ['beneath', step.base, step.path, step.target];
     case 'fill':
       return ['fill', step.root, step.path, step.volume];
+    case 'append':
+      return ['append', step.root, step.path, step.text];
     case 'chown':
       return ['chown', step.owner, step.path];
     case 'cgroup2':
