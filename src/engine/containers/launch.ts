@@ -63,7 +63,7 @@ export async function startContainer(engine: Engine, record: ContainerRecord, op
   const underWay: Promise<unknown>[] = [];
   try {
     forgetLastRun(engine, record);
-    const preparation = await prepareContainer(engine, record, cgroup);
+    const preparation = await prepareContainer(engine, record, cgroup, options.attach !== undefined);
     trace('prepared');
     options.abort?.throwIfAborted();
     writeBundle(layout.container(record.id), preparation);

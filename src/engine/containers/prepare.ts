@@ -5,6 +5,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ScullError } from '../../host/errors.ts';
+import { terminalSize } from '../../host/terminal.ts';
 import { requireTool } from '../../host/tools.ts';
 import type { NetworkPlan } from '../../network/plan.ts';
 import type { RuntimeSpec } from '../../oci/runtime-spec.ts';
@@ -39,7 +40,8 @@ export interface Preparation {
   readonly earlyNetwork: boolean;
 }
 
-export async function prepareContainer(engine: Engine, record: ContainerRecord, cgroup: CgroupPlan): Promise<Preparation> {
+/** @param attached our own terminal is going to be the container's: its size is the container's from the first moment */
+export async function prepareContainer(engine: Engine, record: ContainerRecord, cgroup: CgroupPlan, attached: boolean): Promise<Preparation> {
   const { spec, config } = record;
   const paths = engine.store.layout.container(record.id);
   const maps = defaultIdMaps();
@@ -71,6 +73,7 @@ export async function prepareContainer(engine: Engine, record: ContainerRecord, 
     ...(shared.shm === undefined ? {} : { sharedShm: shared.shm }),
     devices: spec.devices.flatMap(expandDevices),
     ...(spec.init ? { initProgram: initProgram(spec.initPath) } : {}),
+    ...(spec.tty && attached ? { terminalSize: terminalSize() } : {}),
     ...seccompText(spec.security.seccomp),
     ...(cgroup.manager === 'none' ? {} : { cgroupsPath: cgroupsPath(record, cgroup) }),
     host,

@@ -11,6 +11,7 @@ import type { Engine } from '../engine.ts';
 import { createContainer } from './create.ts';
 import { removeClaimed, removeContainer } from './removal.ts';
 import { forwardSignals } from './signals.ts';
+import { waitForEnd } from './stop.ts';
 import { startContainer, type AttachStreams, type Running } from './launch.ts';
 
 export interface RunOptions {
@@ -84,6 +85,7 @@ export async function stayUntilEnd(engine: Engine, running: Running): Promise<nu
   trace('output ended');
   const status = await monitor.ended;
   trace('monitor ended');
+  if (record.config.ports.length > 0) await waitForEnd(engine, record.id, 2000);
   const state = readContainerState(engine.store.layout.container(record.id));
   await tidyUp(engine, record);
   trace('tidied up');

@@ -1,11 +1,13 @@
 /** stop, kill, and waiting for the end. Signals go straight to the container's first process, after a look that it is still the same. */
 import { ScullError } from '../../host/errors.ts';
-import { processStat } from '../../host/identity.ts';
+import { isAlive, processStat } from '../../host/identity.ts';
+import { readNetworkState } from '../../network/drivers/pasta.ts';
 import type { ContainerRecord, ContainerState } from '../../runtime/container-record.ts';
-import { killQuietly } from '../../runtime/claim.ts';
+import { killQuietly, readIdentity } from '../../runtime/claim.ts';
 import { isRuntimeAlive, readRuntimeState } from '../../runtime/crun.ts';
 import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
 import { parseSignal } from '../../spec/signal.ts';
+import type { ContainerPaths } from '../../storage/layout.ts';
 import type { Engine } from '../engine.ts';
 import { forEachSelected, type Outcome, type Selection } from './selection.ts';
 
@@ -87,10 +89,18 @@ export async function waitForEnd(engine: Engine, id: string, patience: number): 
   for (let pause = 1; ; pause = Math.min(pause * 1.5, 25)) {
     const runtime = readRuntimeState(paths.runtimeState);
     if (runtime !== undefined && isRuntimeAlive(runtime)) monitor = processStat(runtime.pid)?.parent ?? monitor;
-    else if (monitor <= 1 || isGone(monitor)) return true;
+    else if (isOver(monitor, paths)) return true;
     if (Date.now() >= deadline) return false;
     await new Promise((resolve) => setTimeout(resolve, pause));
   }
+}
+
+/** Monitor and, where ports are published, network have ended too: the exit code is written, the ports are free. */
+function isOver(monitor: number, paths: ContainerPaths): boolean {
+  const recorded = readIdentity(paths.monitorFile);
+  if (recorded !== undefined ? isAlive(recorded) : monitor > 1 && !isGone(monitor)) return false;
+  const network = readNetworkState(paths.networkState);
+  return network?.process === undefined || network.ports.length === 0 || !isAlive(network.process);
 }
 
 /** The monitor is our own child now and then: a zombie is gone. */
