@@ -67,6 +67,7 @@ function storeFrom({ store, staging, source, progress }: LayerFetch, layer: Laye
 async function storeAndUnpack(fetch: LayerFetch, layer: LayerRef): Promise<void> {
   const { unpackLayer } = await import('./layers/unpack.ts');
   const tee = new PassThrough({ highWaterMark: 1 << 20 });
+  tee.on('error', () => undefined); // told by both promises below, also when nobody listens to the stream yet
   const unpacking = unpackLayer(fetch.store, { layer, parents: parentsOf(fetch.layers, layer), compressed: tee, progress: fetch.progress });
   unpacking.catch((error: unknown) => tee.destroy(error as Error));
   const [stored, unpacked] = await Promise.allSettled([storeFrom(fetch, layer, tee), unpacking]);

@@ -34,9 +34,12 @@ export async function stageImportedLayer(staging: Staging, from: Readable, what:
   try {
     if (kept) {
       const copy = new PassThrough({ highWaterMark: 1 << 20 });
+      copy.on('error', () => undefined); // told by the promises below
       // The blob is written by what passes through `blob`; the same bytes are inflated only to be hashed.
       const inflated = inflate(copy, what).then((stream) => pipeline(stream, tar.through, sinkhole()));
-      await Promise.all([pipeline(input, blob.through, tee(copy), output), inflated]);
+      // Where the compressed data ends before the file does, the rest is kept, but looked at no more.
+      const whole = inflated.then(() => copy.destroy());
+      await Promise.all([pipeline(input, blob.through, tee(copy, inflated), output), whole]);
     } else {
       const compress = createGzip({ level: constants.Z_BEST_SPEED, chunkSize: 256 * 1024 });
       await pipeline(await inflate(input, what), tar.through, compress, blob.through, output);
@@ -68,14 +71,20 @@ async function hashing(): Promise<{ readonly through: Transform; digest(): Diges
   return { through, digest: () => `sha256:${hash.digest('hex')}` as Digest, size: () => size };
 }
 
-/** Passes everything on, and to `copy` as well; as fast as the slower of the two takes it. */
-function tee(copy: PassThrough): Transform {
+/** Passes everything on, and to `copy` as well, as fast as the slower of the two takes it; until `reading` is over. */
+function tee(copy: PassThrough, reading: Promise<unknown>): Transform {
   const through = new Transform({
     highWaterMark: 1 << 20,
     transform(chunk: Uint8Array, _encoding, done) {
-      if (copy.destroyed) done(copy.errored ?? new Error('the copy ended early'));
-      else if (copy.write(chunk)) done(null, chunk);
-      else copy.once('drain', () => done(null, chunk));
+      if (copy.destroyed || copy.write(chunk)) {
+        done(null, chunk);
+        return;
+      }
+      const settle = (): void => {
+        copy.off('drain', settle).off('close', settle);
+        done(null, chunk);
+      };
+      copy.once('drain', settle).once('close', settle);
     },
     flush(done) {
       copy.end();
@@ -86,7 +95,7 @@ function tee(copy: PassThrough): Transform {
       done(error);
     },
   });
-  copy.once('error', (error) => through.destroy(error));
+  reading.catch((error: unknown) => through.destroy(error as Error));
   return through;
 }
 

@@ -60,12 +60,16 @@ export async function inflate(from: Readable, what: string): Promise<Readable> {
   if (compression === 'none') return stream;
   const program = inflatingProgram(compression);
   if (program !== undefined) return inflateByProgram(stream, program, what);
-  const { pipeline, PassThrough, Readable: ReadableStream } = await import('node:stream');
-  const output = new PassThrough({ highWaterMark: 1 << 20 });
-  pipeline(ReadableStream.from(inflateBytes(stream, compression), { objectMode: false }), output, (error) => {
-    if (error) output.destroy(damaged(error, compression, what));
-  });
-  return output;
+  const { Readable: ReadableStream } = await import('node:stream');
+  return ReadableStream.from(inflateNamed(stream, compression, what), { objectMode: false, highWaterMark: 1 << 20 });
+}
+
+async function* inflateNamed(stream: Readable, compression: Compression, what: string): AsyncGenerator<Buffer> {
+  try {
+    yield* inflateBytes(stream, compression);
+  } catch (error) {
+    throw isScullError(error, 'INVALID') ? new ScullError('INVALID', `${what} cannot be decompressed: ${error.message}`, { cause: error }) : error;
+  }
 }
 
 async function inflateByProgram(stream: Readable, program: readonly string[], what: string): Promise<Readable> {
@@ -88,8 +92,4 @@ async function inflateByProgram(stream: Readable, program: readonly string[], wh
   });
   output.once('close', () => child.kill());
   return output;
-}
-
-function damaged(cause: Error, compression: Compression, what: string): Error {
-  return isScullError(cause, 'INVALID') ? new ScullError('INVALID', `${what} cannot be decompressed: its ${compression} data is damaged or ends too early`, { cause }) : cause;
 }

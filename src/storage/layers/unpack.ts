@@ -202,10 +202,13 @@ async function runWorker(store: Store, staging: Staging, request: UnpackRequest)
     if (input.stream !== undefined && child.stdin !== null) {
       const stdin = child.stdin;
       stdin.on('error', () => undefined); // it ended early and has said why
-      input.stream.once('error', (error) => {
+      const fail = (error: unknown): void => {
         inputFailure = error;
         child.kill('SIGKILL');
-      });
+      };
+      input.stream.once('error', fail);
+      // It may have failed while the worker was being started; that is not told again.
+      if (input.stream.destroyed) fail(input.stream.errored ?? new ScullError('INVALID', `layer ${layer.descriptor.digest} was closed before it was read`));
       input.stream.pipe(stdin);
       child.once('close', () => input.stream?.unpipe(stdin).destroy());
     }

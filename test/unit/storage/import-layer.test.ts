@@ -1,0 +1,62 @@
+import { createCipheriv, createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { gunzipSync, gzipSync, zstdCompressSync } from 'node:zlib';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { stageImportedLayer, type StagedBlob } from '../../../src/storage/import-layer.ts';
+import { storeLayout } from '../../../src/storage/layout.ts';
+import { createStaging, type Staging } from '../../../src/storage/staging.ts';
+
+let root: string;
+let staging: Staging;
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'scull-import-'));
+  staging = createStaging({ layout: storeLayout(join(root, 'store'), join(root, 'run')), driver: 'vfs' });
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+const sha256 = (bytes: Uint8Array): string => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+/** Large enough that every buffer on the way fills, and hard to compress. */
+const content = createCipheriv('aes-128-ctr', Buffer.alloc(16), Buffer.alloc(16)).update(Buffer.alloc(8_000_000));
+const inPieces = (bytes: Buffer, size: number): Readable => Readable.from(Array.from({ length: Math.ceil(bytes.length / size) }, (_, index) => bytes.subarray(index * size, (index + 1) * size)));
+const stage = (input: Readable): Promise<StagedBlob> => stageImportedLayer(staging, input, 'the input');
+
+test('a plain tar is compressed with gzip', async () => {
+  const blob = await stage(inPieces(content, 100_000));
+  const stored = readFileSync(blob.file);
+  expect(blob).toMatchObject({ diffId: sha256(content), descriptor: { mediaType: expect.stringMatching(/tar\+gzip$/), digest: sha256(stored), size: stored.length } });
+  expect(gunzipSync(stored).equals(content)).toBe(true);
+});
+
+test.each([
+  ['gzip', gzipSync(content, { level: 1 })],
+  ['zstd', zstdCompressSync(content)],
+])('a tar compressed with %s is kept as it is', async (kind, packed) => {
+  const blob = await stage(inPieces(packed, 65_536));
+  expect(blob).toEqual({ file: blob.file, diffId: sha256(content), descriptor: { mediaType: expect.stringMatching(new RegExp(`tar\\+${kind}$`)), digest: sha256(packed), size: packed.length } });
+  expect(readFileSync(blob.file).equals(packed)).toBe(true);
+});
+
+test.each([
+  ['cut short', gzipSync(content, { level: 1 }).subarray(0, 3_000_000)],
+  ['damaged in the middle', gzipSync(content, { level: 1 }).fill(0, 2_000_000, 2_000_100)],
+])('compressed data that is %s is an error that names the input, and ends', async (_what, packed) => {
+  await expect(stage(inPieces(packed, 65_536))).rejects.toMatchObject({ code: 'INVALID', message: expect.stringMatching(/^the input cannot be decompressed/) });
+});
+
+test('an input that breaks off is an error of its own', async () => {
+  const breaking = Readable.from(
+    (function* () {
+      yield gzipSync(content, { level: 1 }).subarray(0, 2_000_000);
+      throw new Error('the cable was pulled');
+    })(),
+  );
+  await expect(stage(breaking)).rejects.toThrow('the cable was pulled');
+});
+
+test('nothing is a layer too, but an empty one', async () => {
+  expect((await stage(Readable.from([]))).diffId).toBe(sha256(Buffer.alloc(0)));
+});
