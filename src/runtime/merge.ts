@@ -91,7 +91,8 @@ function mergeEnvironment(spec: ContainerSpec, image: ImageRuntimeConfig, caller
   } else if (spec.httpProxy) {
     for (const name of PROXY_VARIABLES) if (caller[name] !== undefined) env.set(name, caller[name]);
   }
-  if (spec.timezone !== undefined && spec.timezone !== 'local' && spec.timezone !== 'host') env.set('TZ', spec.timezone);
+  // The zone comes as /etc/localtime, which a TZ of the image would overrule.
+  if (spec.timezone !== undefined) env.delete('TZ');
   for (const entry of spec.environment.set) setEntry(env, entry);
   return [...env].map(([name, value]) => `${name}=${value}`);
 }

@@ -70,17 +70,28 @@ export interface NewUser {
   readonly home: string;
 }
 
+/** Lines for the end of the image's /etc/passwd and /etc/group. */
+export interface NewEntries {
+  readonly passwd?: string;
+  readonly group?: string;
+}
+
 /**
- * The image's /etc/passwd and /etc/group with an entry for a user that the image does not know (--userns=keep-id), so that
- * programs which ask for a name or a home get one. Undefined where the image knows the id already.
+ * Lines for users that the image does not know (--userns=keep-id, -u 1234), so that programs which ask for a name or a home
+ * get one. The first of two users with one id has it. Nothing where the image knows the ids already.
  */
-export function withUserEntry(user: NewUser, passwdText: string, groupText: string): { readonly passwd?: string; readonly group?: string } {
-  const home = /^\/[^:\n]*$/.test(user.home) ? user.home : '/';
-  const hasUser = knowsId(passwdText, user.uid);
-  const hasGroup = knowsId(groupText, user.gid);
+export function newEntries(users: readonly NewUser[], passwdText: string, groupText: string): NewEntries {
+  let passwd = passwdText;
+  let group = groupText;
+  for (const user of users) {
+    const home = /^\/[^:\n]*$/.test(user.home) ? user.home : '/';
+    const name = freeName(user.name, passwd);
+    if (!knowsId(passwd, user.uid)) passwd = `${terminated(passwd)}${name}:*:${user.uid}:${user.gid}::${home}:/bin/sh\n`;
+    if (!knowsId(group, user.gid)) group = `${terminated(group)}${freeName(user.name, group)}:x:${user.gid}:${name}\n`;
+  }
   return {
-    ...(hasUser ? {} : { passwd: `${terminated(passwdText)}${freeName(user.name, passwdText)}:*:${user.uid}:${user.gid}::${home}:/bin/sh\n` }),
-    ...(hasGroup ? {} : { group: `${terminated(groupText)}${freeName(user.name, groupText)}:x:${user.gid}:\n` }),
+    ...(passwd === passwdText ? {} : { passwd: passwd.slice(passwdText.length) }),
+    ...(group === groupText ? {} : { group: group.slice(groupText.length) }),
   };
 }
 
@@ -95,7 +106,7 @@ function terminated(text: string): string {
 
 function freeName(wish: string, text: string): string {
   const taken = new Set([...databaseLines(text)].map(([name]) => name));
-  const base = /^[a-z_][a-z0-9_.-]*$/i.test(wish) ? wish : 'user';
+  const base = /^[a-z0-9_][a-z0-9_.-]*$/i.test(wish) ? wish : 'user';
   let name = base;
   for (let number = 1; taken.has(name); number++) name = `${base}${number}`;
   return name;

@@ -65,9 +65,15 @@ export interface ContainerPaths {
   readonly resolvConf: string;
   readonly hosts: string;
   readonly hostname: string;
+  /** Only where such a file is bound: --tz, and users that a plain root (--rootfs) does not know. */
+  readonly localtime: string;
+  readonly passwd: string;
+  readonly group: string;
   /** Runtime directory: the OCI bundle. */
   readonly bundle: string;
   readonly bundleConfig: string;
+  /** Empty; bound at /run/.containerenv, by which programs tell that they are in a container. */
+  readonly containerEnvironment: string;
   readonly rootfs: string;
   readonly pidFile: string;
   /** The command that is starting the container: identity of its process. */
@@ -146,8 +152,12 @@ function containerPaths(directory: string, bundle: string, runtimeRoot: string, 
     resolvConf: join(directory, 'resolv.conf'),
     hosts: join(directory, 'hosts'),
     hostname: join(directory, 'hostname'),
+    localtime: join(directory, 'localtime'),
+    passwd: join(directory, 'passwd'),
+    group: join(directory, 'group'),
     bundle,
     bundleConfig: join(bundle, 'config.json'),
+    containerEnvironment: join(bundle, 'containerenv'),
     rootfs: join(bundle, 'rootfs'),
     pidFile: join(bundle, 'pid'),
     starterFile: join(bundle, 'starter.json'),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { resolveGroup, resolveUser, withGroups, withUserEntry } from '../../../src/runtime/user.ts';
+import { newEntries, resolveGroup, resolveUser, withGroups } from '../../../src/runtime/user.ts';
 
 const PASSWD = [
   '# comment', 'root:x:0:0:root:/root:/bin/bash', 'daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin', 'app:x:1000:1001:App,,,:/home/app:/bin/sh',
@@ -65,22 +65,31 @@ describe('withGroups', () => {
   });
 });
 
-describe('withUserEntry', () => {
+describe('newEntries', () => {
   const user = { uid: 5000, gid: 5000, name: 'app', home: '/home/me' };
 
   it('adds a user that the image does not know, under a free name', () => {
-    const { passwd, group } = withUserEntry(user, PASSWD, GROUP);
-    expect(passwd?.endsWith('app1:*:5000:5000::/home/me:/bin/sh\n')).toBe(true);
-    expect(group?.endsWith('\napp1:x:5000:\n')).toBe(true);
-    expect(resolveUser('5000', passwd!, group!)).toMatchObject({ uid: 5000, gid: 5000, home: '/home/me', name: 'app1' });
+    const { passwd, group } = newEntries([user], PASSWD, GROUP);
+    expect(passwd).toBe('app1:*:5000:5000::/home/me:/bin/sh\n');
+    expect(group).toMatch(/^\n?app1?:x:5000:app1\n$/);
+    expect(resolveUser('5000', PASSWD + passwd!, GROUP + group!)).toMatchObject({ uid: 5000, gid: 5000, home: '/home/me', name: 'app1' });
   });
 
-  it('leaves files alone that know the ids', () => {
-    expect(withUserEntry({ ...user, uid: 1000, gid: 1001 }, PASSWD, GROUP)).toEqual({});
+  it('adds nothing where the image knows the ids', () => {
+    expect(newEntries([{ ...user, uid: 1000, gid: 1001 }], PASSWD, GROUP)).toEqual({});
+  });
+
+  it('names two users differently, and one id once', () => {
+    const { passwd } = newEntries([user, { ...user, name: 'other' }, { ...user, uid: 6000 }], PASSWD, GROUP);
+    expect(passwd).toBe('app1:*:5000:5000::/home/me:/bin/sh\napp2:*:6000:5000::/home/me:/bin/sh\n');
+  });
+
+  it('ends a last line that the image left open', () => {
+    expect(newEntries([user], 'root:x:0:0::/:/bin/sh', '').passwd).toBe('\napp:*:5000:5000::/home/me:/bin/sh\n');
   });
 
   it('lets no name or home break the lines', () => {
-    const { passwd } = withUserEntry({ ...user, name: 'a:0:0\nroot2', home: '/x:y\nz' }, '', '');
+    const { passwd } = newEntries([{ ...user, name: 'a:0:0\nroot2', home: '/x:y\nz' }], '', '');
     expect(passwd).toBe('user:*:5000:5000::/:/bin/sh\n');
   });
 });
