@@ -1,7 +1,14 @@
 import { expect, test } from 'vitest';
-import { useScull } from '../support/scull.ts';
+import { useScull, type Running } from '../support/scull.ts';
 
 const s = useScull();
+
+/** Kills scull after `delay` ms and waits for its own end: what it started may still keep its output open. */
+async function killAfter(running: Running, delay: number): Promise<void> {
+  const ended = new Promise((resolve) => running.child.once('exit', resolve));
+  setTimeout(() => running.child.kill('SIGKILL'), delay);
+  await ended;
+}
 
 async function everythingWorks(): Promise<void> {
   await s.ok(['ps', '-a']);
@@ -12,9 +19,7 @@ async function everythingWorks(): Promise<void> {
 /** Kills a fresh `scull …` with SIGKILL after `delay` ms, `rounds` times with delays spread over `span` ms. */
 async function killAtManyMoments(args: (round: number) => readonly string[], span: number, rounds: number): Promise<void> {
   for (let round = 0; round < rounds; round++) {
-    const running = s.start(args(round));
-    setTimeout(() => running.child.kill('SIGKILL'), (span * (round + 0.5)) / rounds);
-    await running.ended;
+    await killAfter(s.start(args(round)), (span * (round + 0.5)) / rounds);
     // Whatever there is of it now can be seen and removed by the next command.
     const name = `victim${round}`;
     const seen = await s.scull(['inspect', '--type', 'container', '--format', '{{.State.Status}}', name]);
@@ -37,9 +42,7 @@ test('run -d killed at any moment', async () => {
 test('start killed at any moment', async () => {
   for (let round = 0; round < 12; round++) {
     await s.ok(['create', '--name', 'st', 'busybox', 'sleep', '100']);
-    const running = s.start(['start', 'st']);
-    setTimeout(() => running.child.kill('SIGKILL'), 8 * round);
-    await running.ended;
+    await killAfter(s.start(['start', 'st']), 8 * round);
     await s.ok(['start', 'st']);
     expect(await s.ok(['exec', 'st', 'echo', 'up'])).toBe('up');
     await s.ok(['rm', '-f', '-t', '0', 'st']);
@@ -49,9 +52,7 @@ test('start killed at any moment', async () => {
 test('rm -f and stop killed at any moment', async () => {
   for (let round = 0; round < 12; round++) {
     await s.ok(['run', '-d', '--name', 'going', 'busybox', 'sleep', '100']);
-    const running = s.start([...(round % 2 === 0 ? ['rm', '-f', '-t', '0'] : ['stop', '-t', '0']), 'going']);
-    setTimeout(() => running.child.kill('SIGKILL'), 4 * round);
-    await running.ended;
+    await killAfter(s.start([...(round % 2 === 0 ? ['rm', '-f', '-t', '0'] : ['stop', '-t', '0']), 'going']), 4 * round);
     await s.ok(['rm', '-f', '--ignore', '-t', '0', 'going']);
   }
   await everythingWorks();
@@ -61,9 +62,7 @@ test('load killed at any moment', async () => {
   await s.ok(['save', '-o', `${s.base}/b.tar`, 'busybox']);
   for (let round = 0; round < 10; round++) {
     await s.ok(['rmi', '-f', 'busybox']);
-    const running = s.start(['load', '-q', '-i', `${s.base}/b.tar`]);
-    setTimeout(() => running.child.kill('SIGKILL'), 15 * round);
-    await running.ended;
+    await killAfter(s.start(['load', '-q', '-i', `${s.base}/b.tar`]), 15 * round);
     await s.ok(['load', '-q', '-i', `${s.base}/b.tar`]);
     await everythingWorks();
   }
@@ -72,10 +71,7 @@ test('load killed at any moment', async () => {
 test('the caller killed while a foreground container runs: it goes on or ends, and can be removed', async () => {
   const running = s.start(['run', '--name', 'orphaned', 'busybox', 'sh', '-c', 'echo up; sleep 100']);
   await expect.poll(() => running.stdout()).toBe('up\n');
-  // Only its own end: the container may well keep the output open.
-  const ended = new Promise((resolve) => running.child.once('exit', resolve));
-  running.child.kill('SIGKILL');
-  await ended;
+  await killAfter(running, 0);
   await s.ok(['rm', '-f', '-t', '0', 'orphaned']);
   await everythingWorks();
 });

@@ -51,7 +51,7 @@ describe('ps', () => {
     [['-a', '--filter', 'name=fre', '--format', '{{.Names}}'], /^fresh$/],
     [['-a', '--filter', 'ancestor=busybox', '-q'], /^(\w{12}\n){2}\w{12}$/],
     [['-l', '--format', '{{.Names}}'], /^fresh$/],
-    [['-n', '2', '--format', '{{.Names}}'], /^fresh\ndown$/],
+    [['-n', '2', '--format', '{{.Names}}'], /^(fresh\ndown|down\nfresh)$/],
     [['--noheading'], /^[0-9a-f]{12}/],
     [['-a', '--sort', 'names', '--format', '{{.Names}} {{.State}}'], /^down exited\nfresh created\nup running$/],
     [['--format', '{{.ID}} {{.Image}} {{.Command}} {{.Status}}'], /^\w{12} \S+busybox:latest sleep 1000 Up /],
