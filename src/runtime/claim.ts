@@ -138,10 +138,11 @@ export async function sweepClaims(layout: StoreLayout, cgroup: CgroupPlan): Prom
     }
     const paths = layout.container(name);
     const gone = !existsSync(paths.directory);
-    if (!gone && !existsSync(paths.autoRemoveMark)) continue;
+    // One that waits to be started, by a command that was killed, would wait for ever.
+    if (!gone && !existsSync(paths.autoRemoveMark) && !existsSync(join(paths.runtimeState, 'exec.fifo'))) continue;
     if (claimState(layout, name) !== 'dead') continue;
-    if (gone) await clearClaim(layout, cgroup, name);
-    else overdue.push(name);
+    if (!gone && existsSync(paths.autoRemoveMark)) overdue.push(name);
+    else await clearClaim(layout, cgroup, name);
   }
   return overdue;
 }

@@ -85,8 +85,13 @@ export async function stayUntilEnd(engine: Engine, running: Running): Promise<nu
   trace('output ended');
   const status = await monitor.ended;
   trace('monitor ended');
-  if (record.config.ports.length > 0) await waitForEnd(engine, record.id, 2000);
-  const state = readContainerState(engine.store.layout.container(record.id));
+  const paths = engine.store.layout.container(record.id);
+  let state = readContainerState(paths);
+  if (record.config.ports.length > 0 || state.status !== 'exited') {
+    // Ports are still being let go of; or --timeout has just killed it, and its last process is on its way out.
+    await waitForEnd(engine, record.id, 5000);
+    state = readContainerState(paths);
+  }
   await tidyUp(engine, record);
   trace('tidied up');
   return state.status === 'exited' ? state.exitCode : status;
