@@ -25,3 +25,17 @@ export async function inputStream(): Promise<Readable> {
     },
   });
 }
+
+/**
+ * Standard input for who can also read a file: its path where a whole regular file is redirected to it (which then need not
+ * be copied in order to be read in pieces), else the stream.
+ */
+export async function inputFileOrStream(): Promise<string | Readable> {
+  const { fstatSync, readFileSync } = await import('node:fs');
+  try {
+    if (fstatSync(0).isFile() && /^pos:\s*0$/m.test(readFileSync('/proc/self/fdinfo/0', 'utf8'))) return '/proc/self/fd/0';
+  } catch {
+    // It is closed, or /proc is not there: the stream says what is wrong, if anything is.
+  }
+  return inputStream();
+}

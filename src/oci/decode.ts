@@ -55,7 +55,7 @@ export function decodeManifestOrIndex(bytes: Uint8Array, declaredType?: string):
   if (document['schemaVersion'] === 1) {
     throw new ScullError('UNSUPPORTED', 'the image has a manifest of schema 1, a format withdrawn by Docker', { hint: 'push it again with a current tool' });
   }
-  if (document['schemaVersion'] !== 2) throw malformed({ document: 'the image manifest', path: 'schemaVersion' }, '2');
+  if (document['schemaVersion'] !== 2) throw malformed(within({ document: 'the image manifest' }, 'schemaVersion'), '2');
   const isIndex = document['manifests'] !== undefined;
   const foreign = (isIndex ? ['config', 'layers', 'fsLayers', 'history'] : ['fsLayers', 'history']).find((key) => document[key] !== undefined);
   if (foreign !== undefined) {
@@ -84,7 +84,7 @@ export function decodeIndex(bytes: Uint8Array, declaredType?: string): DecodedIn
 export function decodeImageConfig(bytes: Uint8Array): ImageConfig {
   const name = 'the image configuration';
   const source = parseJsonObject(bytes, name, MAX_DOCUMENT);
-  const place: Place = { document: name, path: '' };
+  const place: Place = { document: name };
   return {
     architecture: readString(source['architecture'], within(place, 'architecture')),
     os: readString(source['os'], within(place, 'os')),
@@ -128,7 +128,7 @@ export function isImageConfigType(mediaType: string): boolean {
 
 function agreedMediaType(document: JsonObject, declaredType: string | undefined, isIndex: boolean): string {
   const own = document['mediaType'];
-  if (own !== undefined && typeof own !== 'string') throw malformed({ document: 'the image manifest', path: 'mediaType' }, 'a string');
+  if (own !== undefined && typeof own !== 'string') throw malformed(within({ document: 'the image manifest' }, 'mediaType'), 'a string');
   // `application/json; charset=utf-8` and the like say nothing about what the document is.
   const declared = declaredType?.split(';', 1)[0]?.trim();
   const known = declared !== undefined && (isIndexType(declared) || isManifestType(declared)) ? declared : undefined;
@@ -144,7 +144,7 @@ function agreedMediaType(document: JsonObject, declaredType: string | undefined,
 }
 
 function readManifest(source: JsonObject): Manifest {
-  const place: Place = { document: 'the image manifest', path: '' };
+  const place: Place = { document: 'the image manifest' };
   return {
     schemaVersion: 2,
     config: readDescriptor(source['config'], within(place, 'config')),
@@ -156,7 +156,7 @@ function readManifest(source: JsonObject): Manifest {
 }
 
 function readIndex(source: JsonObject): ImageIndex {
-  const place: Place = { document: 'the image index', path: '' };
+  const place: Place = { document: 'the image index' };
   return {
     schemaVersion: 2,
     manifests: readArray(source['manifests'], within(place, 'manifests'), readDescriptor, MAX_INDEX_ENTRIES),

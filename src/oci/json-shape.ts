@@ -3,34 +3,45 @@ import { ScullError } from '../host/errors.ts';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** Where in a document a value stands, for the error: `the image configuration`, `config.Env[3]`. */
+/** Where in a document a value stands, for the error: `config.Env[3]` of the image configuration. */
 export interface Place {
+  /** What to call the document, e.g. `the image configuration`. */
   readonly document: string;
-  readonly path: string;
+  /** Undefined for the document itself. Spelled out only when something is wrong: documents have thousands of values. */
+  readonly parent?: Place;
+  readonly key?: string | number;
 }
 
 export function within(place: Place, key: string | number): Place {
-  const step = typeof key === 'number' ? `[${key}]` : /^[A-Za-z0-9_]{1,60}$/.test(key) ? key : JSON.stringify(key.slice(0, 60));
-  const separator = place.path === '' || typeof key === 'number' ? '' : '.';
-  return { document: place.document, path: `${place.path}${separator}${step}` };
+  return { document: place.document, parent: place, key };
 }
 
 export function malformed(place: Place, expected: string): ScullError {
-  const where = place.path === '' ? 'it' : place.path;
-  return new ScullError('INVALID', `${place.document} is malformed: ${where} is not ${expected}`);
+  return new ScullError('INVALID', `${place.document} is malformed: ${pathOf(place) || 'it'} is not ${expected}`);
 }
+
+function pathOf(place: Place): string {
+  const { parent, key } = place;
+  if (parent === undefined || key === undefined) return '';
+  const above = pathOf(parent);
+  if (typeof key === 'number') return `${above}[${key}]`;
+  const step = /^[A-Za-z0-9_]{1,60}$/.test(key) ? key : JSON.stringify(key.slice(0, 60));
+  return above === '' ? step : `${above}.${step}`;
+}
+
+let decoder: InstanceType<typeof TextDecoder> | undefined;
 
 /** Parses a document of at most `limit` bytes that must be a JSON object. @throws ScullError INVALID */
 export function parseJsonObject(bytes: Uint8Array, document: string, limit: number): JsonObject {
   if (bytes.length > limit) throw new ScullError('INVALID', `${document} is too large: ${bytes.length} bytes, at most ${limit} are read`);
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as unknown;
+    value = JSON.parse((decoder ??= new TextDecoder('utf-8', { fatal: true })).decode(bytes)) as unknown;
   } catch (cause) {
     // The parser's own message quotes the content, which came from outside: left to `cause`.
     throw new ScullError('INVALID', `${document} is not JSON`, { cause });
   }
-  return readObject(value, { document, path: '' });
+  return readObject(value, { document });
 }
 
 export function readObject(value: unknown, place: Place): JsonObject {
@@ -74,8 +85,10 @@ export function readKeySet(value: unknown, place: Place): Readonly<Record<string
   return Object.fromEntries(Object.keys(readObject(value, place)).map((key) => [key, {}]));
 }
 
+const NOTHING = Object.freeze({});
+
 /** Sets `key` where the document has it; `null`, which Go writes for empty lists and maps, counts as absent. */
 export function optional<T>(source: JsonObject, key: string, place: Place, read: (value: unknown, place: Place) => T): Record<string, T> {
   const value = source[key];
-  return value === undefined || value === null ? {} : { [key]: read(value, within(place, key)) };
+  return value === undefined || value === null ? NOTHING : { [key]: read(value, within(place, key)) };
 }

@@ -35,20 +35,27 @@ export function readImages(store: Store): { readonly images: readonly ImageRecor
   const entries = withImageIds(store, readIndex(store));
   const images: ImageRecord[] = [];
   const damaged: DamagedImage[] = [];
-  const seen = new Set<string>();
-  for (const entry of entries) {
-    if (seen.has(imageKey(entry))) continue;
-    seen.add(imageKey(entry));
+  for (const [entry, ...others] of groupByImage(entries)) {
+    const same = [entry, ...others];
     try {
-      images.push(readImage(store, entries, entry));
+      images.push(readImage(store, same, entry));
     } catch (error) {
       if (isScullError(error, 'UNSUPPORTED')) continue;
       if (!isScullError(error)) throw error;
-      const names = entries.filter((other) => imageKey(other) === imageKey(entry)).flatMap((other) => other.name ?? []);
-      damaged.push({ digest: entry.descriptor.digest, names, error });
+      damaged.push({ digest: entry.descriptor.digest, names: same.flatMap((other) => other.name ?? []), error });
     }
   }
   return { images, damaged };
+}
+
+function groupByImage(entries: readonly IndexEntry[]): Iterable<[IndexEntry, ...IndexEntry[]]> {
+  const groups = new Map<string, [IndexEntry, ...IndexEntry[]]>();
+  for (const entry of entries) {
+    const group = groups.get(imageKey(entry));
+    if (group === undefined) groups.set(imageKey(entry), [entry]);
+    else group.push(entry);
+  }
+  return groups.values();
 }
 
 /**

@@ -94,8 +94,9 @@ function layoutFile(store: Store): string {
 
 function readEntry(descriptor: Descriptor): IndexEntry {
   const annotations = descriptor.annotations ?? {};
-  const name = readName(annotations[REF_NAME]);
   const imageId = annotations[IMAGE_ID];
+  // Entries with an image id are ours, and so are their names: full. With a thousand images reading them again is felt.
+  const name = imageId === undefined ? readName(annotations[REF_NAME]) : annotations[REF_NAME];
   const size = annotations[UNPACKED_SIZE];
   return {
     descriptor: withAnnotations(descriptor, Object.entries(annotations).filter(([key]) => !OWN_ANNOTATIONS.includes(key))),

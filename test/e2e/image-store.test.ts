@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { busyboxEntries, dockerArchive } from '../support/images.ts';
+import { productCommand } from '../support/product.ts';
 import { useScull } from '../support/scull.ts';
 import { writeTar, type TarEntry } from '../support/tar-writer.ts';
 
@@ -154,6 +155,19 @@ test.each([
   if (kind === 'gzip' || kind === 'zstd') expect(manifest.layers[0].digest).toBe(`sha256:${sha256(packed)}`);
   expect(await s.ok(['run', '--rm', `imported-${kind}`, 'echo', 'ok'])).toBe('ok');
   await s.ok(['rmi', `imported-${kind}`]);
+});
+
+test('an archive may be redirected to standard input, at its beginning or further on', async () => {
+  const file = s.file('redirected.tar', dockerArchive({ tags: ['redirected:1'], layers: [[{ path: 'a', content: 'a' }]] }));
+  const [program, ...words] = productCommand();
+  for (const command of ['exec "$@" < "$0"', '{ dd bs=512 count=0 2> /dev/null; exec "$@"; } < "$0"', 'cat "$0" | "$@"']) {
+    const output = execFileSync('sh', ['-c', command, file, program, ...words, 'load', '-q'], { env: s.env, encoding: 'utf8' });
+    expect(output, command).toMatch(/^Loaded image: .*redirected:1\n$/);
+  }
+  const shifted = s.file('shifted.tar', Buffer.concat([Buffer.alloc(1000, 'x'), readFileSync(file)]));
+  const output = execFileSync('sh', ['-c', '{ dd bs=1000 count=1 of=/dev/null 2> /dev/null; exec "$@"; } < "$0"', shifted, program, ...words, 'load', '-q'], { env: s.env, encoding: 'utf8' });
+  expect(output).toMatch(/redirected:1/);
+  await s.ok(['rmi', 'redirected:1']);
 });
 
 test('an import that fails leaves no blob behind', async () => {

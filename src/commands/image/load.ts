@@ -2,7 +2,7 @@
 import * as Flags from '@oclif/core/flags';
 import { ScullCommand } from '../../cli/command.ts';
 import { ScullError } from '../../host/errors.ts';
-import { inputStream } from '../../cli/input.ts';
+import { inputFileOrStream } from '../../cli/input.ts';
 
 export default class ImageLoad extends ScullCommand {
   static override summary = 'Load images from an archive or a folder';
@@ -17,7 +17,7 @@ export default class ImageLoad extends ScullCommand {
     const { flags } = await this.parse(ImageLoad);
     if (flags.input === undefined && (await this.isTerminal(0))) throw new ScullError('USAGE', 'standard input is a terminal: give --input, or redirect an archive to standard input');
     const { loadImages } = await import('../../engine/images/load.ts');
-    const loaded = await loadImages(await this.engine({ quiet: flags.quiet }), flags.input ?? (await inputStream()));
+    const loaded = await loadImages(await this.engine({ quiet: flags.quiet }), flags.input ?? (await inputFileOrStream()));
     this.print(loaded.map((name) => `Loaded image: ${name}\n`).join(''));
   }
 }

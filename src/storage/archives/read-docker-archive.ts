@@ -25,7 +25,7 @@ interface Listed {
 
 /** @param list the content of manifest.json, parsed @throws ScullError INVALID */
 export function readDockerArchive(files: FileSet, list: unknown): readonly ArchivedImage[] {
-  const place: Place = { document: `manifest.json of ${files.label}`, path: '' };
+  const place: Place = { document: `manifest.json of ${files.label}` };
   const listed = readArray(list, place, readListed, MAX_IMAGES);
   if (listed.length === 0) throw new ScullError('INVALID', `${files.label} has no image`);
   return listed.map((image) => ({ source: archiveSource(files, image), names: image.names, shortNames: 'docker.io', madeUpManifest: true }));

@@ -17,6 +17,9 @@ import { readDockerArchive } from './read-docker-archive.ts';
 import { isOciLayout, readOciLayout } from './read-oci-layout.ts';
 import { tarFiles } from './tar-files.ts';
 
+/** Standard input as a path: an archive that is redirected to it needs no copy, unlike one that comes through a pipe. */
+const STANDARD_INPUT = '/proc/self/fd/0';
+
 /** Bytes that must stay free while an archive is written to the staging directory. */
 const SPACE_RESERVE = 64 * 1024 * 1024;
 
@@ -47,7 +50,7 @@ async function filesAt(path: string, staging: Staging): Promise<FileSet> {
     throw new ScullError('PERMISSION', `cannot read ${JSON.stringify(path)}: ${(cause as Error).message}`, { cause });
   }
   if (stat.isDirectory()) return directoryFiles(path);
-  const label = JSON.stringify(path);
+  const label = path === STANDARD_INPUT ? 'the archive on standard input' : JSON.stringify(path);
   const { compression, stream } = await recognise(openFile(path));
   if (!stat.isFile() || compression !== 'none') return spool(stream, staging, label);
   stream.destroy();
