@@ -31,7 +31,7 @@ export function containerUsers(spec: ContainerSpec, config: Pick<ContainerConfig
   if (mode.mode === 'keep-id') {
     unknown.push({ uid: mode.uid ?? facts.callerUid, gid: mode.gid ?? facts.callerGid, name: facts.callerName, home: callerHome(config, facts) });
   }
-  if (/^\d/.test(config.user)) unknown.push({ uid: user.uid, gid: user.gid, name: String(user.uid), home: config.workdir });
+  if (/^\d/.test(config.user)) unknown.push({ uid: user.uid, gid: user.gid, name: String(user.uid), groupName: String(user.gid), home: config.workdir });
   if (unknown.length === 0) return { user, entries: {} };
   const entries = newEntries(unknown, facts.passwd, facts.group);
   const own = entries.passwd === undefined ? user : resolveUser(`${user.uid}:${user.gid}`, facts.passwd + entries.passwd, '');

@@ -67,6 +67,8 @@ export interface NewUser {
   readonly gid: number;
   /** Name wished for; made unlike those of the image where it is taken. */
   readonly name: string;
+  /** Of the group; the user's unless given. */
+  readonly groupName?: string;
   readonly home: string;
 }
 
@@ -87,7 +89,7 @@ export function newEntries(users: readonly NewUser[], passwdText: string, groupT
     const home = /^\/[^:\n]*$/.test(user.home) ? user.home : '/';
     const name = freeName(user.name, passwd);
     if (!knowsId(passwd, user.uid)) passwd = `${terminated(passwd)}${name}:*:${user.uid}:${user.gid}::${home}:/bin/sh\n`;
-    if (!knowsId(group, user.gid)) group = `${terminated(group)}${freeName(user.name, group)}:x:${user.gid}:${name}\n`;
+    if (!knowsId(group, user.gid)) group = `${terminated(group)}${freeName(user.groupName ?? user.name, group)}:x:${user.gid}:${name}\n`;
   }
   return {
     ...(passwd === passwdText ? {} : { passwd: passwd.slice(passwdText.length) }),

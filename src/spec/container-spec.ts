@@ -103,7 +103,7 @@ export interface BindMount extends MountCommon {
   readonly chown: boolean;
   /** O: the source is a lower layer, writes are thrown away. */
   readonly overlay: boolean;
-  /** Make a missing source directory (docker -v does, --mount does not). */
+  /** Make a missing source directory (`--mount bind-create-src`; `-v` does not, as with podman). */
   readonly createSource: boolean;
 }
 

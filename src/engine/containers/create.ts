@@ -12,6 +12,7 @@ import type { ContainerConfig, ContainerRecord } from '../../runtime/container-r
 import { CONTAINER_FORMAT } from '../../runtime/container-record.ts';
 import { commitContainer, findContainer, isName, nameOwner, releaseName, reserveName } from '../../runtime/container-store.ts';
 import { mergeConfig } from '../../runtime/merge.ts';
+import { readZone } from '../../runtime/timezone.ts';
 import type { ImageRecord } from '../../storage/image-types.ts';
 import type { ContainerSpec } from '../../spec/container-spec.ts';
 import { digestHex } from '../../oci/digest.ts';
@@ -119,6 +120,7 @@ async function makeConfig(engine: Engine, spec: ContainerSpec, image: ImageRecor
     callerUid: process.getuid?.() ?? 0,
     callerGid: process.getgid?.() ?? 0,
   });
+  if (spec.timezone !== undefined) readZone(spec.timezone); // told now, not with every start
   const mounts = await resolveMounts(engine, spec, image?.config);
   return { ...merged, ports: await choosePorts(spec, merged.exposedPorts), mounts };
 }

@@ -3,25 +3,33 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CgroupPlan } from '../../runtime/cgroups.ts';
 import type { ContainerRecord, ResolvedMount } from '../../runtime/container-record.ts';
+import type { ContainerUsers } from '../../runtime/container-users.ts';
 import type { UserNamespaceFact } from '../../runtime/oci-spec/input.ts';
 import { chainIds } from '../../runtime/root-file-system.ts';
-import type { ResolvedUser } from '../../runtime/user.ts';
+import { findTool } from '../../host/tools.ts';
 import type { Digest } from '../../oci/digest.ts';
+import type { IdMapping } from '../../oci/runtime-spec.ts';
+import type { NestedMaps } from '../../storage/drivers/driver.ts';
 import { mountPlan } from '../../storage/drivers/plan.ts';
 import type { LaunchStep } from '../../userns/launch.ts';
 import type { Engine } from '../engine.ts';
+import { entrySteps } from './image-users.ts';
+import { canEnterOurFolders, openFolder } from './root-place.ts';
 import type { FirstUses } from '../volumes/mount.ts';
 
 export interface StepFacts {
   readonly cgroup: CgroupPlan;
-  readonly user: ResolvedUser;
+  readonly users: ContainerUsers;
+  /** Of a user namespace inside ours. */
   readonly userNamespace: UserNamespaceFact | undefined;
+  /** Its maps, where they are known. */
+  readonly nested: NestedMaps | undefined;
 }
 
 export interface Steps {
   readonly list: readonly LaunchStep[];
-  /** --rootfs: the directory itself is the root, nothing is mounted. */
-  readonly rootIsPlain: boolean;
+  /** Where the container's root is seen. */
+  readonly root: string;
   /** New volumes that the steps fill from the image; to be told how that went. */
   readonly firstUses: Pick<FirstUses, 'done' | 'failed'>;
 }
@@ -29,47 +37,74 @@ export interface Steps {
 export async function mountSteps(engine: Engine, record: ContainerRecord, facts: StepFacts): Promise<{ steps: Steps; mounts: ResolvedMount[] }> {
   const list: LaunchStep[] = [];
   if (facts.cgroup.mountOwn) list.push({ kind: 'cgroup2' });
-  const rootIsPlain = record.image === undefined;
-  if (!rootIsPlain) list.push(...(await rootSteps(engine, record, facts.userNamespace)));
+  const { root, steps } = await rootSteps(engine, record, facts);
+  list.push(...steps, ...entrySteps(record, root, facts.users));
   if (record.spec.namespaces.ipc.mode === 'shareable') mkdirSync(join(engine.store.layout.container(record.id).bundle, 'shm'), { mode: 0o1777, recursive: true });
-  const firstUses = await volumesFirstUses(engine, record, facts.user);
+  const owner = ownerOutside(facts);
+  const firstUses = await volumesFirstUses(engine, record, root, owner);
   list.push(...firstUses.steps);
   const mounts: ResolvedMount[] = [];
   for (const [index, mount] of record.config.mounts.entries()) {
-    const prepared = await prepareMount(engine, record, mount, index, facts.user);
+    const prepared = await prepareMount(engine, record, mount, index, owner, facts.nested);
     list.push(...prepared.steps);
     mounts.push(prepared.mount);
   }
-  return { steps: { list, rootIsPlain, firstUses }, mounts };
+  return { steps: { list, root, firstUses }, mounts };
 }
 
-async function volumesFirstUses(engine: Engine, record: ContainerRecord, user: ResolvedUser): Promise<FirstUses> {
+interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** The container's user in ids of the namespace in which the steps are done. Unmapped ids are refused elsewhere. */
+function ownerOutside({ users: { user }, nested }: StepFacts): Owner {
+  if (nested === undefined) return user;
+  const outside = (maps: readonly IdMapping[], id: number): number => {
+    const map = maps.find(({ containerID, size }) => id >= containerID && id < containerID + size);
+    return map === undefined ? id : map.hostID + id - map.containerID;
+  };
+  return { uid: outside(nested.uids, user.uid), gid: outside(nested.gids, user.gid) };
+}
+
+async function volumesFirstUses(engine: Engine, record: ContainerRecord, root: string, owner: Owner): Promise<FirstUses> {
   if (!record.config.mounts.some((mount) => mount.type === 'volume')) return { steps: [], done: () => undefined, failed: () => undefined };
   const { claimFirstUses } = await import('../volumes/mount.ts');
-  const root = record.image === undefined ? (record.spec.rootfs as string) : engine.store.layout.container(record.id).rootfs;
-  return claimFirstUses(engine, record.config.mounts, root, user);
+  return claimFirstUses(engine, record.config.mounts, root, owner);
 }
 
-async function rootSteps(engine: Engine, record: ContainerRecord, userNamespace: UserNamespaceFact | undefined): Promise<readonly LaunchStep[]> {
+/** With --rootfs the directory itself is the root, and nothing is mounted where the runtime can reach it. */
+async function rootSteps(engine: Engine, record: ContainerRecord, { userNamespace, nested }: StepFacts): Promise<{ root: string; steps: readonly LaunchStep[] }> {
   const paths = engine.store.layout.container(record.id);
-  return mountPlan(engine.store, {
+  const reachable = canEnterOurFolders(userNamespace);
+  const plain = record.image === undefined ? (record.spec.rootfs as string) : undefined;
+  if (plain !== undefined && reachable) return { root: plain, steps: [] };
+  const root = reachable ? paths.rootfs : openFolder([...record.config.mounts.map((mount) => mount.source), paths.directory, paths.bundle, ...(plain === undefined ? [] : [plain]), ...programs()]);
+  if (plain !== undefined) return { root, steps: [{ kind: 'bind', source: plain, target: root }] };
+  const steps = await mountPlan(engine.store, {
     lowers: chainIds(record),
     upper: paths.upper,
     work: paths.work,
-    target: paths.rootfs,
-    ...(userNamespace?.kind === 'maps' ? { nested: { uids: userNamespace.uids, gids: userNamespace.gids } } : {}),
+    target: root,
+    ...(nested === undefined ? {} : { nested }),
   });
+  return { root, steps };
+}
+
+/** What is started after the root was mounted. */
+function programs(): string[] {
+  return (['crun', 'conmon', 'catatonit'] as const).flatMap((name) => findTool(name)?.path ?? []);
 }
 
 /** Where a mount's source must first be made, it is made below the bundle, in our own mount namespace only. */
-async function prepareMount(engine: Engine, record: ContainerRecord, mount: ResolvedMount, index: number, user: ResolvedUser): Promise<{ mount: ResolvedMount; steps: LaunchStep[] }> {
+async function prepareMount(engine: Engine, record: ContainerRecord, mount: ResolvedMount, index: number, owner: Owner, nested: NestedMaps | undefined): Promise<{ mount: ResolvedMount; steps: LaunchStep[] }> {
   const paths = engine.store.layout.container(record.id);
   const place = join(paths.bundle, 'mounts', String(index));
   const steps: LaunchStep[] = [];
   let source = mount.source;
   if (mount.type === 'image') {
     mkdirSync(place, { recursive: true, mode: 0o700 });
-    steps.push(...(await mountPlan(engine.store, { lowers: mount.source.split(',') as Digest[], target: place })));
+    steps.push(...(await mountPlan(engine.store, { lowers: mount.source.split(',') as Digest[], target: place, ...(nested === undefined ? {} : { nested }) })));
     source = place;
   }
   if (mount.overlay === true) {
@@ -86,7 +121,7 @@ async function prepareMount(engine: Engine, record: ContainerRecord, mount: Reso
     steps.push({ kind: 'beneath', base: source, path: mount.subpath, target: inner });
     source = inner;
   }
-  if (mount.chown === true) steps.push({ kind: 'chown', owner: `${user.uid}:${user.gid}`, path: source });
+  if (mount.chown === true) steps.push({ kind: 'chown', owner: `${owner.uid}:${owner.gid}`, path: source });
   return { mount: { ...mount, source }, steps };
 }
 

@@ -1,5 +1,6 @@
 /** Mount wishes → mounts whose sources exist: volumes are made, host paths checked, other containers' mounts looked up. */
 import { lstatSync, mkdirSync, statSync } from 'node:fs';
+import { describeErrno } from '../../host/errno.ts';
 import { errnoOf, ScullError } from '../../host/errors.ts';
 import type { ImageConfig } from '../../oci/image.ts';
 import type { ResolvedMount } from '../../runtime/container-record.ts';
@@ -35,12 +36,12 @@ async function resolveMount(engine: Engine, wish: MountRequest): Promise<Resolve
   return simple;
 }
 
-/** `-v` makes a missing directory, as docker does; `--mount` does not. */
+/** A missing source is an error, as for podman, where a mistyped path would get an empty directory; `--mount bind-create-src` makes it. */
 function checkBindSource(wish: BindMount): void {
   try {
     statSync(wish.source);
   } catch (cause) {
-    if (errnoOf(cause) !== 'ENOENT') throw new ScullError('PERMISSION', `cannot use ${JSON.stringify(wish.source)} as a mount source: ${(cause as Error).message}`, { cause });
+    if (errnoOf(cause) !== 'ENOENT') throw new ScullError('PERMISSION', `cannot use ${JSON.stringify(wish.source)} as a mount source: ${describeErrno(cause)}`, { cause });
     if (!wish.createSource || isDanglingLink(wish.source)) {
       throw new ScullError('NOT_FOUND', `the mount source ${JSON.stringify(wish.source)} does not exist on the host`, { hint: `make it first: mkdir -p ${wish.source}`, cause });
     }

@@ -4,27 +4,27 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { describeErrno } from '../../host/errno.ts';
 import { ScullError } from '../../host/errors.ts';
 import { terminalSize } from '../../host/terminal.ts';
 import { requireTool } from '../../host/tools.ts';
 import type { NetworkPlan } from '../../network/plan.ts';
 import type { RuntimeSpec } from '../../oci/runtime-spec.ts';
 import type { CgroupPlan } from '../../runtime/cgroups.ts';
-import type { ContainerRecord, ResolvedMount } from '../../runtime/container-record.ts';
+import type { ContainerRecord } from '../../runtime/container-record.ts';
 import { expandDevices } from '../../runtime/host-devices.ts';
 import { readHostFacts } from '../../runtime/host-facts.ts';
 import { buildRuntimeSpec } from '../../runtime/oci-spec/build.ts';
-import type { GeneratedFile, NetworkFact } from '../../runtime/oci-spec/input.ts';
-import { nestedUserNamespace } from '../../runtime/oci-spec/namespaces.ts';
-import { rootDirectories } from '../../runtime/root-file-system.ts';
-import { readRootfsFile } from '../../runtime/rootfs-file.ts';
+import type { NetworkFact, RuntimeSpecInput } from '../../runtime/oci-spec/input.ts';
 import { compiledSeccompFile, withCompiledSeccomp } from '../../runtime/seccomp-cache.ts';
-import { resolveUser, withGroups, type ResolvedUser } from '../../runtime/user.ts';
 import type { ContainerPaths } from '../../storage/layout.ts';
-import { defaultIdMaps, mappedCount, type IdMaps } from '../../userns/id-maps.ts';
+import { defaultIdMaps, type IdMaps } from '../../userns/id-maps.ts';
 import type { LaunchStep } from '../../userns/launch.ts';
 import type { Engine } from '../engine.ts';
+import { generatedFiles } from './generated-files.ts';
+import { imageUsers } from './image-users.ts';
 import { mountSteps, type Steps } from './mount-steps.ts';
+import { nestedNamespace } from './nested-namespace.ts';
 import { sharedNamespaces, type SharedNamespaces } from './shared-namespaces.ts';
 
 export interface Preparation {
@@ -47,26 +47,22 @@ export async function prepareContainer(engine: Engine, record: ContainerRecord, 
   const maps = defaultIdMaps();
   if (maps.single !== undefined) explainSingleId(engine, maps.single);
   const shared = sharedNamespaces(engine, record);
-  const userNamespace = shared.userNamespace ?? nestedUserNamespace(spec.namespaces.user, {
-    availableUids: mappedCount(maps.uids),
-    availableGids: mappedCount(maps.gids),
-    callerUid: process.getuid?.() ?? 0,
-    callerGid: process.getgid?.() ?? 0,
-  });
+  const userNamespace = shared.userNamespace ?? nestedNamespace(spec.namespaces.user);
   const network = await planContainerNetwork(record, shared);
   for (const text of network.warnings) engine.progress({ kind: 'message', level: 'warning', text });
   // Without pasta crun makes the namespace, and brings its loopback up.
   const earlyNetwork = network.mode === 'pasta' && userNamespace === undefined && shared.joinUser === undefined;
-  const user = containerUser(engine, record);
+  const users = imageUsers(engine.store.layout, record);
   const host = readHostFacts(maps, cgroup, spec.privileged);
-  const { steps, mounts } = await mountSteps(engine, record, { cgroup, user, userNamespace });
-  const runtimeSpec = buildRuntimeSpec({
+  const files = generatedFiles(record, paths, { network, shared, users });
+  const { steps, mounts } = await mountSteps(engine, record, { cgroup, users, userNamespace, nested: userNamespace?.kind === 'maps' ? userNamespace : shared.maps });
+  const input: RuntimeSpecInput = {
     spec,
     config,
-    rootfs: record.image === undefined && steps.rootIsPlain ? (spec.rootfs as string) : paths.rootfs,
-    user,
+    rootfs: steps.root,
+    user: users.user,
     mounts,
-    files: generatedFiles(paths, network, shared, mounts),
+    files,
     network: networkFact(network, earlyNetwork),
     ...(userNamespace === undefined ? {} : { userNamespace }),
     sharedNamespaces: shared.paths,
@@ -77,10 +73,21 @@ export async function prepareContainer(engine: Engine, record: ContainerRecord, 
     ...seccompText(spec.security.seccomp),
     ...(cgroup.manager === 'none' ? {} : { cgroupsPath: cgroupsPath(record, cgroup) }),
     host,
-  });
+  };
+  const runtimeSpec = orGiveUp(steps, () => buildRuntimeSpec(input));
   // Only our own profile is kept compiled.
   const compiledSeccomp = spec.security.seccomp === undefined ? compiledSeccompFile(engine.store.layout, runtimeSpec, requireTool('crun', 'starting a container').path) : undefined;
   return { runtimeSpec: withCompiledSeccomp(runtimeSpec, compiledSeccomp), compiledSeccomp, network, maps, steps: steps.list, firstUses: steps.firstUses, shared, earlyNetwork };
+}
+
+/** What was begun for new volumes is taken back where the rest of the preparation fails. */
+function orGiveUp<T>(steps: Steps, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    steps.firstUses.failed();
+    throw error;
+  }
 }
 
 let explained = false;
@@ -94,14 +101,6 @@ function explainSingleId(engine: Engine, reason: string): void {
     level: 'warning',
     text: `running with a single user id, since ${reason}: users other than root do not exist in containers; \`scull doctor\` tells how to change that`,
   });
-}
-
-function containerUser(engine: Engine, record: ContainerRecord): ResolvedUser {
-  const directories = rootDirectories(engine.store.layout, record);
-  const passwd = readRootfsFile(directories, '/etc/passwd') ?? '';
-  const group = readRootfsFile(directories, '/etc/group') ?? '';
-  const groups = record.spec.groupAdd.filter((name) => name !== 'keep-groups');
-  return withGroups(resolveUser(record.config.user, passwd, group), groups, group);
 }
 
 async function planContainerNetwork(record: ContainerRecord, shared: SharedNamespaces): Promise<NetworkPlan> {
@@ -124,22 +123,6 @@ function networkFact(plan: NetworkPlan, early: boolean): NetworkFact {
   return plan.namespace;
 }
 
-/** Writes what the plan says and binds it over the image's; a user's mount in the same place wins. */
-function generatedFiles(paths: ContainerPaths, network: NetworkPlan, shared: SharedNamespaces, mounts: readonly ResolvedMount[]): GeneratedFile[] {
-  const files: GeneratedFile[] = [];
-  const covered = (target: string): boolean => mounts.some((mount) => mount.target === target || mount.target === '/etc');
-  const add = (target: string, source: string, text: string | undefined): void => {
-    if (text === undefined || covered(target)) return;
-    writeFileSync(source, text, { mode: 0o644 });
-    files.push({ source, target });
-  };
-  add('/etc/resolv.conf', paths.resolvConf, network.resolvConf);
-  add('/etc/hosts', paths.hosts, network.hosts);
-  add('/etc/hostname', paths.hostname, network.hostnameFile);
-  for (const file of shared.files) if (!covered(file.target)) files.push(file);
-  return files;
-}
-
 function initProgram(given: string | undefined): string {
   if (given !== undefined) return given;
   return requireTool('catatonit', '--init').path;
@@ -150,7 +133,7 @@ function seccompText(profile: string | undefined): { seccompProfile?: string } {
   try {
     return { seccompProfile: readFileSync(profile, 'utf8') };
   } catch (cause) {
-    throw new ScullError('NOT_FOUND', `cannot read the seccomp profile ${JSON.stringify(profile)}: ${(cause as Error).message}`, { cause });
+    throw new ScullError('NOT_FOUND', `cannot read the seccomp profile ${JSON.stringify(profile)}: ${describeErrno(cause)}`, { cause });
   }
 }
 

@@ -7,13 +7,17 @@ import type { ContainerRecord } from '../../runtime/container-record.ts';
 import { findContainer } from '../../runtime/container-store.ts';
 import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
 import type { GeneratedFile, UserNamespaceFact } from '../../runtime/oci-spec/input.ts';
+import type { NestedMaps } from '../../storage/drivers/driver.ts';
 import type { Engine } from '../engine.ts';
+import { nestedNamespace } from './nested-namespace.ts';
 
 export interface SharedNamespaces {
   /** A process in the user namespace that owns the shared ones: ours must be the same. */
   readonly joinUser?: number;
   /** Set when the other container has a user namespace of its own inside. */
   readonly userNamespace?: UserNamespaceFact;
+  /** Its maps. */
+  readonly maps?: NestedMaps;
   readonly network?: string;
   readonly shm?: string;
   readonly paths: { readonly pid?: string; readonly ipc?: string; readonly uts?: string; readonly cgroup?: string };
@@ -47,7 +51,7 @@ export function sharedNamespaces(engine: Engine, record: ContainerRecord): Share
   };
   return {
     joinUser: owner.monitorPid,
-    ...(owner.record.spec.namespaces.user.mode === 'host' ? {} : { userNamespace: { kind: 'path', path: `/proc/${owner.pid}/ns/user` } as const }),
+    ...innerNamespace(owner),
     ...(others.has('network') ? { network: path('network', 'net') as string } : {}),
     ...(others.has('ipc') ? shmOf(engine, others.get('ipc') as Other) : ownShm(engine, record)),
     paths: {
@@ -58,6 +62,14 @@ export function sharedNamespaces(engine: Engine, record: ContainerRecord): Share
     },
     files: others.has('network') ? networkFiles(engine, others.get('network') as Other) : [],
   };
+}
+
+/** The runtime must enter it from ours, and files must show with the owners that its maps make of them. */
+function innerNamespace({ record, pid }: Other): Pick<SharedNamespaces, 'userNamespace' | 'maps'> {
+  const { user } = record.spec.namespaces;
+  if (user.mode === 'host') return {};
+  const fact = nestedNamespace(user);
+  return { userNamespace: { kind: 'path', path: `/proc/${pid}/ns/user` }, ...(fact?.kind === 'maps' ? { maps: fact } : {}) };
 }
 
 function runningContainer(engine: Engine, nameOrId: string): Other {

@@ -37,8 +37,8 @@ export function overlayStep(store: Store, request: MountRequest): LaunchStep {
   if (lowers.length === 0) throw new ScullError('INVALID', 'an image without layers has no file system to mount');
   let options: string;
   if (request.upper === undefined) {
-    // Overlay wants two directories where nothing can be written.
-    options = `lowerdir=${lowers.length === 1 ? `${lowers[0]}:${lowers[0]}` : lowers.join(':')},userxattr`;
+    // Overlay wants two directories where nothing can be written, and not the same: the empty one it is mounted on is another.
+    options = `lowerdir=${lowers.length === 1 ? `${lowers[0]}:${escape(request.target)}` : lowers.join(':')},userxattr`;
   } else {
     const upper = relative(directory, request.upper);
     const work = relative(directory, request.work ?? `${request.upper}.work`);

@@ -23,7 +23,7 @@ describe('containerUsers', () => {
   it('gives a number that the image does not know a name, and the working directory for a home', () => {
     expect(users('4321:99')).toEqual({
       user: { uid: 4321, gid: 99, additionalGids: [], home: '/src', name: '4321', shell: '/bin/sh' },
-      entries: { passwd: '4321:*:4321:99::/src:/bin/sh\n', group: '4321:x:99:4321\n' },
+      entries: { passwd: '4321:*:4321:99::/src:/bin/sh\n', group: '99:x:99:4321\n' },
     });
   });
 

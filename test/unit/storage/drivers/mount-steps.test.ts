@@ -40,10 +40,10 @@ describe('overlay', () => {
     });
   });
 
-  test('read-only: a single layer is given twice, since overlay wants two', () => {
+  test('read-only: a single layer gets the empty directory it is mounted on for company, since overlay wants two different ones', () => {
     const store = storeIn();
     const name = shortName(low.slice(7));
-    expect(overlayStep(store, { lowers: [low], target: '/t' })).toMatchObject({ options: `lowerdir=${name}:${name},userxattr` });
+    expect(overlayStep(store, { lowers: [low], target: '/t' })).toMatchObject({ options: `lowerdir=${name}:/t,userxattr` });
   });
 
   test('an image without layers, or with more than the kernel takes, is refused', () => {
