@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { useScull, type Running } from '../support/scull.ts';
 
@@ -14,6 +15,10 @@ async function everythingWorks(): Promise<void> {
   await s.ok(['ps', '-a']);
   await s.ok(['images']);
   expect(await s.ok(['run', '--rm', 'busybox', 'echo', 'alive'])).toBe('alive');
+  // What killed commands had begun is swept by those that come after them.
+  for (const boot of readdirSync(s.runRoot)) {
+    expect(readdirSync(`${s.runRoot}/${boot}/c`).filter((name) => name.startsWith('.'))).toEqual([]);
+  }
 }
 
 /** Kills a fresh `scull …` with SIGKILL after `delay` ms, `rounds` times with delays spread over `span` ms. */
