@@ -3,9 +3,11 @@
  * where its imitation of node:child_process takes 5 to 10 at the first use, which every start of a container would pay.
  */
 import type { SpawnOptions } from 'node:child_process';
+import { closeSync } from 'node:fs';
 import { constants } from 'node:os';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { errnoOf, ScullError } from './errors.ts';
+import { writeAllSync } from './files.ts';
 
 export type StandardStream = 'ignore' | 'inherit' | 'pipe' | number;
 
@@ -26,6 +28,8 @@ export interface Child {
   kill(signal: NodeJS.Signals): void;
   /** Hands out what the child writes to a piped descriptor, until it is closed. */
   read(fd: number, take: (chunk: Uint8Array) => void): Promise<void>;
+  /** Writes to a piped descriptor from 3 on, and closes it. */
+  write(fd: number, text: string): void;
   /** Our own end does not wait for its. */
   unref(): void;
 }
@@ -78,6 +82,14 @@ function startInBun(bun: BunRuntime, file: string, args: readonly string[], opti
         take(value);
       }
     },
+    write: (fd, text) => {
+      const own = child.stdio[fd] as number;
+      try {
+        writeAllSync(own, text);
+      } finally {
+        closeSync(own);
+      }
+    },
     unref: () => child.unref(),
   };
 }
@@ -106,6 +118,11 @@ function startInNode(file: string, args: readonly string[], options: ChildOption
         stream.once('error', () => resolve());
         stream.once('close', () => resolve());
       }),
+    write: (fd, text) => {
+      const pipe = child.stdio[fd] as Writable;
+      pipe.on('error', () => undefined); // EPIPE: its exit status tells why
+      pipe.end(text);
+    },
     unref: () => {
       child.unref();
       for (const stream of child.stdio) (stream as { unref?: () => void } | null)?.unref?.();

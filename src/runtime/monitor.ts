@@ -13,7 +13,7 @@ import { startChild, type Child } from '../host/child.ts';
 import { isScullError, ScullError } from '../host/errors.ts';
 import type { ContainerPaths, StoreLayout } from '../storage/layout.ts';
 import type { IdMaps } from '../userns/id-maps.ts';
-import { launchCommand, launchEnvironment, launchFailure, type LaunchStep } from '../userns/launch.ts';
+import { helperPath, launchCommand, launchEnvironment, launchFailure, restOfLaunch, type LaunchRequest, type LaunchStep } from '../userns/launch.ts';
 import type { LogSpec } from '../spec/container-spec.ts';
 import type { CgroupPlan } from './cgroups.ts';
 import { crunGlobals, explainRuntimeFailure } from './crun.ts';
@@ -26,12 +26,6 @@ export interface MonitorRequest {
   readonly layout: StoreLayout;
   readonly paths: ContainerPaths;
   readonly cgroup: CgroupPlan;
-  readonly maps: IdMaps;
-  readonly keepGroups: boolean;
-  /** Join the user namespace of this process (of a container with which a namespace is shared). */
-  readonly joinUser?: number;
-  /** Make a network namespace together with the user namespace. */
-  readonly network: boolean;
   readonly steps: readonly LaunchStep[];
   readonly terminal: boolean;
   readonly stdin: boolean;
@@ -40,8 +34,6 @@ export interface MonitorRequest {
   readonly timeout?: number;
   /** Absolute path of crun. */
   readonly runtimePath: string;
-  /** With log driver passthrough the container has our own standard streams. */
-  readonly passthrough: boolean;
 }
 
 export interface Monitor {
@@ -84,26 +76,71 @@ function logTarget(log: LogSpec, paths: ContainerPaths): string {
   }
 }
 
-export function startMonitor(request: MonitorRequest): Monitor {
+/** What must be known to make a container's namespaces. */
+export interface NamespaceRequest {
+  readonly layout: StoreLayout;
+  readonly cgroup: CgroupPlan;
+  readonly maps: IdMaps;
+  readonly keepGroups: boolean;
+  /** Join the user namespace of this process (of a container with which a namespace is shared). */
+  readonly joinUser?: number;
+  /** Make a network namespace together with the user namespace. */
+  readonly network: boolean;
+  /** With log driver passthrough the container has our own standard streams. */
+  readonly passthrough: boolean;
+}
+
+/** A monitor whose namespaces are being made while the rest is still being worked out. */
+export interface PendingMonitor {
+  /** Undefined where nothing was begun yet. */
+  readonly pid: number | undefined;
+  readonly network: boolean;
+  proceed(request: MonitorRequest): Monitor;
+  /** Nothing comes of it. */
+  abandon(): Promise<void>;
+}
+
+/** Making namespaces and writing id maps takes as long as preparing a container: both are done at once. */
+export function beginMonitor(request: NamespaceRequest): PendingMonitor {
+  const { network } = request;
+  if (helperPath() === undefined) {
+    const proceed = (rest: MonitorRequest): Monitor => watchMonitor(spawnMonitor(request, { steps: rest.steps, program: monitorArguments(rest) }), request.passthrough);
+    return { pid: undefined, network, proceed, abandon: async () => undefined };
+  }
+  const child = spawnMonitor(request, { restFrom: 4, program: [] });
+  const monitor = watchMonitor(child, request.passthrough);
+  return {
+    pid: child.pid,
+    network,
+    proceed: (rest) => {
+      child.write(4, restOfLaunch(rest.steps, monitorArguments(rest)));
+      return monitor;
+    },
+    abandon: async () => {
+      child.kill('SIGKILL');
+      await child.ended.catch(() => undefined);
+    },
+  };
+}
+
+function spawnMonitor(request: NamespaceRequest, rest: Pick<LaunchRequest, 'steps' | 'program' | 'restFrom'>): Child {
   const command = launchCommand({
     maps: request.maps,
     keepGroups: request.keepGroups,
     ...(request.joinUser === undefined ? {} : { joinUser: request.joinUser }),
     network: request.network,
     cgroup: request.cgroup.mountOwn,
-    steps: request.steps,
     readyFd: 3,
     keepFds: [3],
-    program: monitorArguments(request),
+    ...rest,
   });
   const streams = request.passthrough ? (['inherit', 'inherit', 'inherit'] as const) : (['ignore', 'ignore', 'pipe'] as const);
-  const child = startChild(command.file, command.args, {
-    stdio: [...streams, 'pipe'],
+  return startChild(command.file, command.args, {
+    stdio: rest.restFrom === undefined ? [...streams, 'pipe'] : [...streams, 'pipe', 'pipe'],
     // conmon makes its console socket in TMPDIR; a socket's path must be short.
     env: launchEnvironment({ _OCI_SYNCPIPE: '3', TMPDIR: request.layout.runRoot }),
     detached: true,
   });
-  return watchMonitor(child, request.passthrough);
 }
 
 function watchMonitor(child: Child, passthrough: boolean): Monitor {

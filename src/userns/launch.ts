@@ -46,6 +46,8 @@ export interface LaunchRequest {
   readonly readyFd?: number;
   /** Descriptors PROGRAM may have besides 0, 1 and 2. */
   readonly keepFds?: readonly number[];
+  /** Given later, with {@link restOfLaunch} on this descriptor. */
+  readonly restFrom?: number;
   readonly program: readonly string[];
 }
 
@@ -80,8 +82,14 @@ export function launchCommand(request: LaunchRequest): { file: string; args: str
   for (const fd of request.keepFds ?? []) args.push('--keep-fd', String(fd));
   for (const path of request.writable ?? []) args.push('--writable', path);
   for (const word of (request.steps ?? []).flatMap(stepWords)) args.push('--step', word);
-  args.push('--', ...request.program);
+  if (request.restFrom !== undefined) args.push('--rest-from', String(request.restFrom));
+  else args.push('--', ...request.program);
   return { file: program, args };
+}
+
+/** Steps and program for a launch begun with `restFrom`. */
+export function restOfLaunch(steps: readonly LaunchStep[], program: readonly string[]): string {
+  return [...steps.flatMap(stepWords), '--', ...program].map((word) => `${word}\0`).join('');
 }
 
 function stepWords(step: LaunchStep): string[] {

@@ -18,10 +18,13 @@ import { claimContainer, killQuietly, recordMonitor, releaseClaim } from '../../
 import type { ContainerRecord } from '../../runtime/container-record.ts';
 import { crunStart, isRuntimeAlive, readRuntimeState } from '../../runtime/crun.ts';
 import { keepCompiledSeccomp } from '../../runtime/seccomp-cache.ts';
-import { startMonitor, type Monitor } from '../../runtime/monitor.ts';
+import { beginMonitor, type Monitor, type NamespaceRequest, type PendingMonitor } from '../../runtime/monitor.ts';
 import { startKeeper } from '../../runtime/keeper.ts';
+import type { ContainerSpec } from '../../spec/container-spec.ts';
+import { defaultIdMaps } from '../../userns/id-maps.ts';
 import type { Engine } from '../engine.ts';
 import { prepareContainer, writeBundle, type Preparation } from './prepare.ts';
+import { sharedNamespaces } from './shared-namespaces.ts';
 
 export interface AttachStreams {
   readonly stdin: boolean;
@@ -37,6 +40,8 @@ export interface StartOptions {
   readonly abort?: AbortSignal;
   /** This process has claimed the container already. */
   readonly claimed?: boolean;
+  /** Its namespaces are being made already, see {@link beginEarly}. */
+  readonly pending?: PendingMonitor | undefined;
 }
 
 export interface Running {
@@ -59,20 +64,24 @@ export async function startContainer(engine: Engine, record: ContainerRecord, op
   trace('claimed');
   if (claim === 'running') return 'running';
   if (claim === 'busy') throw new ScullError('IN_USE', `another command is working on container ${record.name}`);
+  let pending = options.pending;
   let monitor: Monitor | undefined;
   const underWay: Promise<unknown>[] = [];
   try {
     forgetLastRun(engine, record);
+    pending ??= beginMonitor(namespacesOf(engine, record.spec, sharedNamespaces(engine, record).joinUser));
+    if (pending.pid !== undefined) recordMonitor(layout, record.id, pending.pid);
     const preparation = await prepareContainer(engine, record, cgroup, options.attach !== undefined);
     trace('prepared');
     options.abort?.throwIfAborted();
     writeBundle(layout.container(record.id), preparation);
     trace('bundle written');
-    monitor = launchMonitor(engine, record, preparation, cgroup);
+    monitor = launchMonitor(engine, record, preparation, pending, cgroup);
     trace('monitor launched');
     const running = await bringUp(engine, record, monitor, preparation, cgroup, options, underWay);
     return running;
   } catch (error) {
+    if (monitor === undefined) await pending?.abandon();
     await takeBack(engine, record, monitor, cgroup, underWay);
     if (isScullError(error) && error.code !== 'INTERRUPTED') noteFailure(engine, record, error.message);
     throw error;
@@ -92,29 +101,48 @@ function noteFailure(engine: Engine, record: ContainerRecord, message: string): 
   }
 }
 
-function launchMonitor(engine: Engine, record: ContainerRecord, preparation: Preparation, cgroup: CgroupPlan): Monitor {
+/**
+ * Begins a container's namespaces before the container exists, where its wish alone says which they are.
+ * @returns undefined where another container has to be looked at first
+ */
+export function beginEarly(engine: Engine, spec: ContainerSpec): PendingMonitor | undefined {
+  const { user, pid, ipc, uts, cgroup } = spec.namespaces;
+  if ([user, pid, ipc, uts, cgroup, spec.network.mode].some((wish) => wish.mode === 'container')) return undefined;
+  return beginMonitor(namespacesOf(engine, spec, undefined));
+}
+
+function namespacesOf(engine: Engine, spec: ContainerSpec, joinUser: number | undefined): NamespaceRequest {
+  const ownNetwork = ['default', 'pasta', 'none'].includes(spec.network.mode.mode);
+  return {
+    layout: engine.store.layout,
+    cgroup: cgroupPlan(),
+    maps: defaultIdMaps(),
+    keepGroups: spec.groupAdd.includes('keep-groups'),
+    ...(joinUser === undefined ? {} : { joinUser }),
+    // A network namespace must belong to the innermost user namespace; where crun makes that one, it makes both.
+    network: ownNetwork && spec.namespaces.user.mode === 'host' && joinUser === undefined,
+    passthrough: spec.log.driver === 'passthrough',
+  };
+}
+
+function launchMonitor(engine: Engine, record: ContainerRecord, preparation: Preparation, pending: PendingMonitor, cgroup: CgroupPlan): Monitor {
   const { spec } = record;
   const { layout } = engine.store;
-  const monitor = startMonitor({
+  if (pending.network !== preparation.earlyNetwork) throw new Error('the network namespace was not made where it was planned');
+  const monitor = pending.proceed({
     id: record.id,
     name: record.name,
     layout,
     paths: layout.container(record.id),
     cgroup,
-    maps: preparation.maps,
-    keepGroups: spec.groupAdd.includes('keep-groups'),
-    ...(preparation.shared.joinUser === undefined ? {} : { joinUser: preparation.shared.joinUser }),
-    network: preparation.earlyNetwork,
     steps: preparation.steps,
     terminal: spec.tty,
     stdin: spec.interactive,
     log: spec.log,
     ...(spec.timeout === undefined ? {} : { timeout: spec.timeout }),
     runtimePath: requireTool('crun', 'starting a container').path,
-    passthrough: spec.log.driver === 'passthrough',
   });
-  trace('monitor spawned');
-  recordMonitor(layout, record.id, monitor.pid);
+  if (pending.pid === undefined) recordMonitor(layout, record.id, monitor.pid);
   return monitor;
 }
 

@@ -6,13 +6,14 @@ import { cgroupPlan } from '../../runtime/cgroups.ts';
 import { releaseClaim } from '../../runtime/claim.ts';
 import type { ContainerRecord } from '../../runtime/container-record.ts';
 import { readContainerState } from '../../runtime/lifecycle.ts';
+import type { PendingMonitor } from '../../runtime/monitor.ts';
 import type { ContainerSpec } from '../../spec/container-spec.ts';
 import type { Engine } from '../engine.ts';
 import { createContainer } from './create.ts';
 import { removeClaimed, removeContainer } from './removal.ts';
 import { forwardSignals } from './signals.ts';
 import { waitForEnd } from './stop.ts';
-import { startContainer, type AttachStreams, type Running } from './launch.ts';
+import { beginEarly, startContainer, type AttachStreams, type Running } from './launch.ts';
 
 export interface RunOptions {
   readonly replace?: boolean;
@@ -39,9 +40,9 @@ export async function runContainer(engine: Engine, spec: ContainerSpec, options:
   const signals = options.detach === true ? undefined : forwardSignals(interruption, options.sigProxy ?? true);
   try {
     trace('engine entered');
-    const record = await createContainer(engine, spec, { ...options, claim: true });
+    const { record, pending } = await createBeside(engine, spec, options);
     trace('container recorded');
-    const running = await startNew(engine, record, streams, interruption);
+    const running = await startNew(engine, record, pending, streams, interruption);
     if (streams === undefined) return { id: record.id, exitCode: undefined };
     signals?.to(running.pid);
     const exitCode = await stayUntilEnd(engine, running);
@@ -52,10 +53,21 @@ export async function runContainer(engine: Engine, spec: ContainerSpec, options:
   }
 }
 
-/** A container that could not be started is kept for `start` or `inspect`, unless it was to be removed or was interrupted. */
-async function startNew(engine: Engine, record: ContainerRecord, attach: AttachStreams | undefined, interruption: AbortController): Promise<Running> {
+/** Creates the container while its namespaces are being made. */
+async function createBeside(engine: Engine, spec: ContainerSpec, options: RunOptions): Promise<{ record: ContainerRecord; pending: PendingMonitor | undefined }> {
+  const pending = beginEarly(engine, spec);
   try {
-    const running = await startContainer(engine, record, { abort: interruption.signal, claimed: true, ...(attach === undefined ? {} : { attach }) });
+    return { record: await createContainer(engine, spec, { ...options, claim: true }), pending };
+  } catch (error) {
+    await pending?.abandon();
+    throw error;
+  }
+}
+
+/** A container that could not be started is kept for `start` or `inspect`, unless it was to be removed or was interrupted. */
+async function startNew(engine: Engine, record: ContainerRecord, pending: PendingMonitor | undefined, attach: AttachStreams | undefined, interruption: AbortController): Promise<Running> {
+  try {
+    const running = await startContainer(engine, record, { abort: interruption.signal, claimed: true, pending, ...(attach === undefined ? {} : { attach }) });
     if (running === 'running') throw new ScullError('WRONG_STATE', `container ${record.name} was started by another command`);
     return running;
   } catch (error) {
