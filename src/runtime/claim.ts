@@ -14,18 +14,29 @@ import { forgetRuntime, isRuntimeAlive, readRuntimeState } from './crun.ts';
 
 export type ClaimRefusal = 'running' | 'busy';
 
+export interface ClaimPurpose {
+  /** The container is to be removed when a claim of it is found dead. */
+  readonly autoRemove?: boolean;
+  /** This process stays until the container ends and tidies up itself: nobody else may as long as it lives. */
+  readonly stays?: boolean;
+}
+
+/** starter.json */
+interface Starter extends ProcessIdentity {
+  readonly stays: boolean;
+}
+
 /** How long a command waits for another one that works on the same container, milliseconds. */
 const PATIENCE = 20_000;
 
 /**
  * Claims a container for this process; the caller releases it with {@link releaseClaim}, or leaves it to the container.
- * @param autoRemove the container is to be removed when a claim of it is found dead
  * @returns 'running' when the container has processes, 'busy' when another command held it all the time
  */
-export async function claimContainer(layout: StoreLayout, cgroup: CgroupPlan, id: string, autoRemove = false): Promise<'claimed' | ClaimRefusal> {
+export async function claimContainer(layout: StoreLayout, cgroup: CgroupPlan, id: string, purpose: ClaimPurpose = {}): Promise<'claimed' | ClaimRefusal> {
   const paths = layout.container(id);
   const prepared = join(layout.claims, `.${randomHex(8)}`);
-  prepareClaim(layout, prepared, autoRemove);
+  prepareClaim(layout, prepared, purpose);
   const deadline = Date.now() + PATIENCE;
   for (let pause = 1; ; pause = Math.min(pause * 2, 50)) {
     try {
@@ -44,7 +55,7 @@ export async function claimContainer(layout: StoreLayout, cgroup: CgroupPlan, id
   }
 }
 
-function prepareClaim(layout: StoreLayout, directory: string, autoRemove: boolean): void {
+function prepareClaim(layout: StoreLayout, directory: string, purpose: ClaimPurpose): void {
   try {
     mkdirSync(directory, { mode: 0o700 });
   } catch (error) {
@@ -52,9 +63,9 @@ function prepareClaim(layout: StoreLayout, directory: string, autoRemove: boolea
     prepareRunRoot(layout);
     mkdirSync(directory, { mode: 0o700 });
   }
-  writeFileAtomic(join(directory, 'starter.json'), JSON.stringify(ownIdentity()), { durable: false });
+  writeFileAtomic(join(directory, 'starter.json'), JSON.stringify({ ...ownIdentity(), stays: purpose.stays ?? false } satisfies Starter), { durable: false });
   mkdirSync(join(directory, 'rootfs'), { mode: 0o700 });
-  if (autoRemove) closeSync(openSync(join(directory, 'auto-remove'), 'wx', 0o600));
+  if (purpose.autoRemove === true) closeSync(openSync(join(directory, 'auto-remove'), 'wx', 0o600));
 }
 
 /** Makes the runtime folder, and sweeps those of earlier boots: what is in them is dead. */
@@ -80,6 +91,7 @@ export function claimState(layout: StoreLayout, id: string): ClaimRefusal | 'dea
   const starter = readIdentity(paths.starterFile);
   const runtime = readRuntimeState(paths.runtimeState);
   if (runtime !== undefined && isRuntimeAlive(runtime) && !runtime.waiting) return 'running';
+  if (starter?.stays === true && isAlive(starter)) return 'busy';
   const monitor = readIdentity(paths.monitorFile);
   if (monitor === undefined) return starter !== undefined && isAlive(starter) ? 'busy' : 'dead';
   if (!isAlive(monitor)) return 'dead';
@@ -165,7 +177,7 @@ function namesIn(directory: string): string[] {
   }
 }
 
-export function readIdentity(path: string): ProcessIdentity | undefined {
+export function readIdentity(path: string): (ProcessIdentity & Partial<Starter>) | undefined {
   const text = readTextIfPresent(path);
   if (text === undefined) return undefined;
   try {

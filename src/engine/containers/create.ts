@@ -7,7 +7,7 @@ import { randomId } from '../../host/identity.ts';
 import { callerEnvironment } from '../../host/environment.ts';
 import { trace } from '../../host/trace.ts';
 import { cgroupPlan } from '../../runtime/cgroups.ts';
-import { claimContainer, releaseClaim } from '../../runtime/claim.ts';
+import { claimContainer, releaseClaim, type ClaimPurpose } from '../../runtime/claim.ts';
 import type { ContainerConfig, ContainerRecord } from '../../runtime/container-record.ts';
 import { CONTAINER_FORMAT } from '../../runtime/container-record.ts';
 import { commitContainer, findContainer, isName, nameOwner, releaseName, reserveName } from '../../runtime/container-store.ts';
@@ -27,7 +27,7 @@ export interface CreateOptions {
   /** Remove a container of the same name first. */
   readonly replace?: boolean;
   /** Claim the container for this process before it exists, for a caller that starts it at once. */
-  readonly claim?: boolean;
+  readonly claim?: ClaimPurpose;
 }
 
 /**
@@ -51,13 +51,13 @@ export async function createContainer(engine: Engine, spec: ContainerSpec, optio
     cidFile = spec.cidFile === undefined ? undefined : writeCidFile(spec.cidFile, id);
     const config = await makeConfig(engine, spec, image, id, name);
     const record = makeRecord(spec, image, config, id, name);
-    if (options.claim === true) await claimContainer(layout, cgroupPlan(), id, spec.autoRemove);
+    if (options.claim !== undefined) await claimContainer(layout, cgroupPlan(), id, options.claim);
     // What is removed at its end anyway need not survive a power cut.
     commitContainer(layout, record, !spec.autoRemove);
     return record;
   } catch (error) {
     releaseName(layout, name, id);
-    if (options.claim === true) await releaseClaim(layout, cgroupPlan(), id);
+    if (options.claim !== undefined) await releaseClaim(layout, cgroupPlan(), id);
     if (cidFile !== undefined) unlinkSync(cidFile);
     throw error;
   }

@@ -60,7 +60,7 @@ export interface Running {
 export async function startContainer(engine: Engine, record: ContainerRecord, options: StartOptions = {}): Promise<Running | 'running'> {
   const { layout } = engine.store;
   const cgroup = cgroupPlan();
-  const claim = options.claimed === true ? 'claimed' : await claimContainer(layout, cgroup, record.id, record.spec.autoRemove);
+  const claim = options.claimed === true ? 'claimed' : await claimContainer(layout, cgroup, record.id, { autoRemove: record.spec.autoRemove, stays: options.attach !== undefined });
   trace('claimed');
   if (claim === 'running') return 'running';
   if (claim === 'busy') throw new ScullError('IN_USE', `another command is working on container ${record.name}`);

@@ -57,7 +57,7 @@ export async function runContainer(engine: Engine, spec: ContainerSpec, options:
 async function createBeside(engine: Engine, spec: ContainerSpec, options: RunOptions): Promise<{ record: ContainerRecord; pending: PendingMonitor | undefined }> {
   const pending = beginEarly(engine, spec);
   try {
-    return { record: await createContainer(engine, spec, { ...options, claim: true }), pending };
+    return { record: await createContainer(engine, spec, { ...options, claim: { autoRemove: spec.autoRemove, stays: options.detach !== true } }), pending };
   } catch (error) {
     await pending?.abandon();
     throw error;
