@@ -16,6 +16,7 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import { isDigest, type Digest } from '../oci/digest.ts';
 import { MEDIA_TYPES } from '../oci/image.ts';
 import { formatReference, localReference, parseReference } from '../oci/reference.ts';
+import { checkFormat, ensureFormat } from './format.ts';
 import { withLock } from './locks.ts';
 import type { Store } from './store.ts';
 
@@ -49,9 +50,11 @@ export function indexFile(store: Store): string {
 
 /**
  * All entries, in the order of the file; none where there is no image store yet.
- * @throws ScullError CORRUPT naming the file when it is missing in a store that had one, or damaged
+ * @throws ScullError CORRUPT naming the file when it is missing in a store that had one, or damaged; UNSUPPORTED for a
+ * store of a newer format
  */
 export function readIndex(store: Store): readonly IndexEntry[] {
+  checkFormat(store);
   const path = indexFile(store);
   let bytes: Uint8Array;
   try {
@@ -75,7 +78,7 @@ export function readIndex(store: Store): readonly IndexEntry[] {
  * @throws ScullError TIMEOUT, NO_SPACE, PERMISSION, CORRUPT
  */
 export async function changeIndex(store: Store, change: IndexChange): Promise<void> {
-  ensurePrivateDirectory(store.layout.root);
+  ensureFormat(store);
   await withLock(store, 'images', async () => {
     const changed = await change(readIndex(store));
     if (changed !== undefined) writeIndex(store, changed);
