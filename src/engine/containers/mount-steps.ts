@@ -22,8 +22,6 @@ export interface StepFacts {
   readonly users: ContainerUsers;
   /** Of a user namespace inside ours. */
   readonly userNamespace: UserNamespaceFact | undefined;
-  /** Its maps, where they are known. */
-  readonly nested: NestedMaps | undefined;
 }
 
 export interface Steps {
@@ -45,7 +43,7 @@ export async function mountSteps(engine: Engine, record: ContainerRecord, facts:
   list.push(...firstUses.steps);
   const mounts: ResolvedMount[] = [];
   for (const [index, mount] of record.config.mounts.entries()) {
-    const prepared = await prepareMount(engine, record, mount, index, owner, facts.nested);
+    const prepared = await prepareMount(engine, record, mount, index, owner, knownMaps(facts.userNamespace));
     list.push(...prepared.steps);
     mounts.push(prepared.mount);
   }
@@ -57,8 +55,13 @@ interface Owner {
   readonly gid: number;
 }
 
+function knownMaps(fact: UserNamespaceFact | undefined): NestedMaps | undefined {
+  return fact?.uids === undefined || fact.gids === undefined ? undefined : { uids: fact.uids, gids: fact.gids };
+}
+
 /** The container's user in ids of the namespace in which the steps are done. Unmapped ids are refused elsewhere. */
-function ownerOutside({ users: { user }, nested }: StepFacts): Owner {
+function ownerOutside({ users: { user }, userNamespace }: StepFacts): Owner {
+  const nested = knownMaps(userNamespace);
   if (nested === undefined) return user;
   const outside = (maps: readonly IdMapping[], id: number): number => {
     const map = maps.find(({ containerID, size }) => id >= containerID && id < containerID + size);
@@ -74,8 +77,9 @@ async function volumesFirstUses(engine: Engine, record: ContainerRecord, root: s
 }
 
 /** With --rootfs the directory itself is the root, and nothing is mounted where the runtime can reach it. */
-async function rootSteps(engine: Engine, record: ContainerRecord, { userNamespace, nested }: StepFacts): Promise<{ root: string; steps: readonly LaunchStep[] }> {
+async function rootSteps(engine: Engine, record: ContainerRecord, { userNamespace }: StepFacts): Promise<{ root: string; steps: readonly LaunchStep[] }> {
   const paths = engine.store.layout.container(record.id);
+  const nested = knownMaps(userNamespace);
   const reachable = canEnterOurFolders(userNamespace);
   const plain = record.image === undefined ? (record.spec.rootfs as string) : undefined;
   if (plain !== undefined && reachable) return { root: plain, steps: [] };

@@ -40,8 +40,8 @@ export interface Preparation {
   readonly earlyNetwork: boolean;
 }
 
-/** @param attached our own terminal is going to be the container's: its size is the container's from the first moment */
-export async function prepareContainer(engine: Engine, record: ContainerRecord, cgroup: CgroupPlan, attached: boolean): Promise<Preparation> {
+/** @param given attached: our own terminal is going to be the container's; network: the launcher makes the network namespace */
+export async function prepareContainer(engine: Engine, record: ContainerRecord, cgroup: CgroupPlan, given: { readonly attached: boolean; readonly network: boolean }): Promise<Preparation> {
   const { spec, config } = record;
   const paths = engine.store.layout.container(record.id);
   const maps = defaultIdMaps();
@@ -50,12 +50,10 @@ export async function prepareContainer(engine: Engine, record: ContainerRecord, 
   const userNamespace = shared.userNamespace ?? nestedNamespace(spec.namespaces.user);
   const network = await planContainerNetwork(record, shared);
   for (const text of network.warnings) engine.progress({ kind: 'message', level: 'warning', text });
-  // Without pasta crun makes the namespace, and brings its loopback up.
-  const earlyNetwork = network.mode === 'pasta' && userNamespace === undefined && shared.joinUser === undefined;
   const users = imageUsers(engine.store.layout, record);
   const host = readHostFacts(maps, cgroup, spec.privileged);
   const files = generatedFiles(record, paths, { network, shared, users });
-  const { steps, mounts } = await mountSteps(engine, record, { cgroup, users, userNamespace, nested: userNamespace?.kind === 'maps' ? userNamespace : shared.maps });
+  const { steps, mounts } = await mountSteps(engine, record, { cgroup, users, userNamespace });
   const input: RuntimeSpecInput = {
     spec,
     config,
@@ -63,13 +61,13 @@ export async function prepareContainer(engine: Engine, record: ContainerRecord, 
     user: users.user,
     mounts,
     files,
-    network: networkFact(network, earlyNetwork),
+    network: networkFact(network, given.network),
     ...(userNamespace === undefined ? {} : { userNamespace }),
     sharedNamespaces: shared.paths,
     ...(shared.shm === undefined ? {} : { sharedShm: shared.shm }),
     devices: spec.devices.flatMap(expandDevices),
     ...(spec.init ? { initProgram: initProgram(spec.initPath) } : {}),
-    ...(spec.tty && attached ? { terminalSize: terminalSize() } : {}),
+    ...(spec.tty && given.attached ? { terminalSize: terminalSize() } : {}),
     ...seccompText(spec.security.seccomp),
     ...(cgroup.manager === 'none' ? {} : { cgroupsPath: cgroupsPath(record, cgroup) }),
     host,
@@ -77,7 +75,7 @@ export async function prepareContainer(engine: Engine, record: ContainerRecord, 
   const runtimeSpec = orGiveUp(steps, () => buildRuntimeSpec(input));
   // Only our own profile is kept compiled.
   const compiledSeccomp = spec.security.seccomp === undefined ? compiledSeccompFile(engine.store.layout, runtimeSpec, requireTool('crun', 'starting a container').path) : undefined;
-  return { runtimeSpec: withCompiledSeccomp(runtimeSpec, compiledSeccomp), compiledSeccomp, network, maps, steps: steps.list, firstUses: steps.firstUses, shared, earlyNetwork };
+  return { runtimeSpec: withCompiledSeccomp(runtimeSpec, compiledSeccomp), compiledSeccomp, network, maps, steps: steps.list, firstUses: steps.firstUses, shared, earlyNetwork: given.network };
 }
 
 /** What was begun for new volumes is taken back where the rest of the preparation fails. */

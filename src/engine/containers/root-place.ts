@@ -9,12 +9,11 @@ const FOLDERS = ['/mnt', '/media', '/srv', '/var/empty', '/var/lib/empty', '/usr
 
 /**
  * Our own folders can be entered by the user alone. Root of a container whose user namespace does not map the user
- * (--userns=nomap, most --uidmap) is nobody there, and the runtime sets up the root as that one.
+ * (--userns=nomap, most --uidmap) is nobody there, and the runtime sets up the root as that one. Maps that are not known are taken for such.
  */
 export function canEnterOurFolders(fact: UserNamespaceFact | undefined): boolean {
   if (fact === undefined) return true;
-  if (fact.kind === 'path') return false; // it could, but who knows
-  return [fact.uids, fact.gids].every((maps) => maps.some((map) => map.hostID === 0));
+  return [fact.uids, fact.gids].every((maps) => maps?.some((map) => map.hostID === 0) === true);
 }
 
 /**

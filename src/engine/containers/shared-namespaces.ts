@@ -7,7 +7,6 @@ import type { ContainerRecord } from '../../runtime/container-record.ts';
 import { findContainer } from '../../runtime/container-store.ts';
 import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
 import type { GeneratedFile, UserNamespaceFact } from '../../runtime/oci-spec/input.ts';
-import type { NestedMaps } from '../../storage/drivers/driver.ts';
 import type { Engine } from '../engine.ts';
 import { nestedNamespace } from './nested-namespace.ts';
 
@@ -16,8 +15,6 @@ export interface SharedNamespaces {
   readonly joinUser?: number;
   /** Set when the other container has a user namespace of its own inside. */
   readonly userNamespace?: UserNamespaceFact;
-  /** Its maps. */
-  readonly maps?: NestedMaps;
   readonly network?: string;
   readonly shm?: string;
   readonly paths: { readonly pid?: string; readonly ipc?: string; readonly uts?: string; readonly cgroup?: string };
@@ -65,11 +62,12 @@ export function sharedNamespaces(engine: Engine, record: ContainerRecord): Share
 }
 
 /** The runtime must enter it from ours, and files must show with the owners that its maps make of them. */
-function innerNamespace({ record, pid }: Other): Pick<SharedNamespaces, 'userNamespace' | 'maps'> {
+function innerNamespace({ record, pid }: Other): Pick<SharedNamespaces, 'userNamespace'> {
   const { user } = record.spec.namespaces;
   if (user.mode === 'host') return {};
   const fact = nestedNamespace(user);
-  return { userNamespace: { kind: 'path', path: `/proc/${pid}/ns/user` }, ...(fact?.kind === 'maps' ? { maps: fact } : {}) };
+  const maps = fact?.kind === 'maps' ? { uids: fact.uids, gids: fact.gids } : undefined;
+  return { userNamespace: { kind: 'path', path: `/proc/${pid}/ns/user`, ...maps } };
 }
 
 function runningContainer(engine: Engine, nameOrId: string): Other {

@@ -52,7 +52,8 @@ export type NetworkFact =
 
 export type UserNamespaceFact =
   | { readonly kind: 'maps'; readonly uids: readonly IdMapping[]; readonly gids: readonly IdMapping[] }
-  | { readonly kind: 'path'; readonly path: string };
+  /** Somebody else's; the maps where they are known. */
+  | { readonly kind: 'path'; readonly path: string; readonly uids?: readonly IdMapping[]; readonly gids?: readonly IdMapping[] };
 
 export interface ResolvedDevice {
   readonly source: string;

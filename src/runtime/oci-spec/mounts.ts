@@ -51,13 +51,12 @@ function devMount({ spec }: RuntimeSpecInput): MountSpec {
 
 /** Terminals belong to group tty where the container has that group; without, the option would fail. */
 function devptsMount(input: RuntimeSpecInput): MountSpec {
-  const maps = input.userNamespace?.kind === 'maps' ? input.userNamespace.gids : undefined;
   const options = ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620'];
   return {
     destination: '/dev/pts',
     type: 'devpts',
     source: 'devpts',
-    options: isMapped(TTY_GROUP, maps, input.host.availableGids) ? [...options, `gid=${TTY_GROUP}`] : options,
+    options: isMapped('gids', TTY_GROUP, input) === true ? [...options, `gid=${TTY_GROUP}`] : options,
   };
 }
 

@@ -138,8 +138,8 @@ function explicit(ranges: readonly IdRange[], available: number, what: 'user' | 
   return ranges.map(({ container, host, size }) => ({ containerID: container, hostID: host, size }));
 }
 
-/** True when `id` exists in the container. */
-export function isMapped(id: number, maps: readonly IdMapping[] | undefined, available: number): boolean {
-  if (maps === undefined) return id < available;
-  return maps.some((map) => id >= map.containerID && id < map.containerID + map.size);
+/** True when the user or group exists in the container; undefined where nobody knows, in a user namespace of somebody else's. */
+export function isMapped(what: 'uids' | 'gids', id: number, { userNamespace: fact, host }: Pick<RuntimeSpecInput, 'userNamespace' | 'host'>): boolean | undefined {
+  if (fact === undefined) return id < (what === 'uids' ? host.availableUids : host.availableGids);
+  return fact[what]?.some((map) => id >= map.containerID && id < map.containerID + map.size);
 }

@@ -22,7 +22,8 @@ function ownsNetwork(input: RuntimeSpecInput): boolean {
 }
 
 function defaults(input: RuntimeSpecInput): Record<string, string> {
-  const range = groupRange(input.userNamespace?.kind === 'maps' ? input.userNamespace.gids : undefined, input.host.availableGids);
+  const { userNamespace } = input;
+  const range = userNamespace === undefined ? `0 ${input.host.availableGids - 1}` : groupRange(userNamespace.gids ?? []);
   return {
     ...(range === undefined ? {} : { 'net.ipv4.ping_group_range': range }),
     'net.ipv4.ip_unprivileged_port_start': '0',
@@ -30,8 +31,7 @@ function defaults(input: RuntimeSpecInput): Record<string, string> {
 }
 
 /** The kernel compares ids of the host, so the ends are the groups with the lowest and the highest id outside. */
-function groupRange(maps: readonly IdMapping[] | undefined, available: number): string | undefined {
-  if (maps === undefined) return `0 ${available - 1}`;
+function groupRange(maps: readonly IdMapping[]): string | undefined {
   const byHost = [...maps].sort((a, b) => a.hostID - b.hostID);
   const [lowest, highest] = [byHost[0], byHost.at(-1)];
   if (lowest === undefined || highest === undefined) return undefined;

@@ -41,15 +41,12 @@ function workdirIsAbsolute({ process }: RuntimeSpec): void {
 }
 
 function userIsMapped({ process }: RuntimeSpec, input: RuntimeSpecInput): void {
-  const maps = input.userNamespace?.kind === 'maps' ? input.userNamespace.uids : undefined;
-  if (input.userNamespace?.kind !== 'path' && !isMapped(process.user.uid, maps, input.host.availableUids)) throw notMapped('user', process.user.uid, input.host.availableUids);
+  if (isMapped('uids', process.user.uid, input) === false) throw notMapped('user', process.user.uid, input.host.availableUids);
 }
 
 function groupsAreMapped({ process }: RuntimeSpec, input: RuntimeSpecInput): void {
-  if (input.userNamespace?.kind === 'path') return;
-  const maps = input.userNamespace?.kind === 'maps' ? input.userNamespace.gids : undefined;
   for (const gid of [process.user.gid, ...(process.user.additionalGids ?? [])]) {
-    if (!isMapped(gid, maps, input.host.availableGids)) throw notMapped('group', gid, input.host.availableGids);
+    if (isMapped('gids', gid, input) === false) throw notMapped('group', gid, input.host.availableGids);
   }
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { IdMapping } from '../../../../src/oci/runtime-spec.ts';
+import type { HostFacts, UserNamespaceFact } from '../../../../src/runtime/oci-spec/input.ts';
 import { isMapped, nestedUserNamespace } from '../../../../src/runtime/oci-spec/namespaces.ts';
 import type { UserNamespaceSpec } from '../../../../src/spec/container-spec.ts';
 
@@ -33,8 +34,17 @@ describe('nestedUserNamespace', () => {
 
 describe('isMapped', () => {
   it('looks at the maps, or at how many ids there are', () => {
-    const maps = [{ containerID: 10, hostID: 0, size: 2 }];
-    expect([9, 10, 11, 12].map((id) => isMapped(id, maps, 1))).toEqual([false, true, true, false]);
-    expect([0, 1].map((id) => isMapped(id, undefined, 1))).toEqual([true, false]);
+    const host = { availableUids: 1, availableGids: 3 } as HostFacts;
+    const maps = { uids: [{ containerID: 10, hostID: 0, size: 2 }], gids: [{ containerID: 20, hostID: 0, size: 1 }] };
+    const uids = (userNamespace: UserNamespaceFact) => [9, 10, 11, 12].map((id) => isMapped('uids', id, { host, userNamespace }));
+    expect(uids({ kind: 'maps', ...maps })).toEqual([false, true, true, false]);
+    expect(uids({ kind: 'path', path: '/p', ...maps })).toEqual([false, true, true, false]);
+    expect(isMapped('gids', 20, { host, userNamespace: { kind: 'maps', ...maps } })).toBe(true);
+    expect([0, 1].map((id) => isMapped('uids', id, { host }))).toEqual([true, false]);
+    expect([2, 3].map((id) => isMapped('gids', id, { host }))).toEqual([true, false]);
+  });
+
+  it('does not know the ids of a namespace of which only the path is known', () => {
+    expect(isMapped('uids', 0, { host: {} as HostFacts, userNamespace: { kind: 'path', path: '/p' } })).toBeUndefined();
   });
 });
