@@ -71,7 +71,8 @@ export function helperPath(): string | undefined {
 export function launchCommand(request: LaunchRequest): { file: string; args: string[] } {
   refuseRealRoot();
   const program = helperPath();
-  if (program === undefined) return portableLaunchCommand(request);
+  const steps = (request.steps ?? []).flatMap(stepWords);
+  if (program === undefined) return portableLaunchCommand(request, steps);
   const maps = request.maps ?? defaultIdMaps();
   const args = ['launch', '--uid-map', formatIdMap(maps.uids), '--gid-map', formatIdMap(maps.gids)];
   if (request.joinUser !== undefined) args.push('--join-user', String(request.joinUser));
@@ -81,7 +82,7 @@ export function launchCommand(request: LaunchRequest): { file: string; args: str
   if (request.readyFd !== undefined) args.push('--ready-fd', String(request.readyFd));
   for (const fd of request.keepFds ?? []) args.push('--keep-fd', String(fd));
   for (const path of request.writable ?? []) args.push('--writable', path);
-  for (const word of (request.steps ?? []).flatMap(stepWords)) args.push('--step', word);
+  for (const word of steps) args.push('--step', word);
   if (request.restFrom !== undefined) args.push('--rest-from', String(request.restFrom));
   else args.push('--', ...request.program);
   return { file: program, args };

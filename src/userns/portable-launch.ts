@@ -1,10 +1,68 @@
-/** Where no native helper was built (no C compiler at build time): the same with util-linux's unshare and nsenter. */
+/**
+ * Where no native helper was built (no C compiler at build time): the same namespaces and mounts by POSIX sh, util-linux and
+ * coreutils. Slower by some milliseconds; nothing else differs.
+ *
+ *     scull ── spawn ──> M: sh OUTER ── unshare(1) ──> holder: sh, sleeps in the new namespaces
+ *                        │  newuidmap holder … & newgidmap holder …
+ *                        │  exec nsenter -t holder …                 M is inside now, with all capabilities
+ *                        │  exec sh INNER: the holder ends, mounts, steps
+ *                        └  exec PROGRAM                             M keeps its pid from first to last
+ *
+ * The detour over a holder is what user_namespaces(7) demands: a program executed before the maps are written loses its
+ * capabilities, and a shell can't write maps between unshare(2) and execve(2). The holder reads from a pipe whose other end
+ * only M has: it ends when M closes that, and as well when M is killed.
+ *
+ * The scripts are constant. Paths, options and programs reach them as positional parameters, never as shell text.
+ */
+import { realpathSync } from 'node:fs';
 import { ScullError } from '../host/errors.ts';
+import { defaultIdMaps, type IdRange } from './id-maps.ts';
 import type { LaunchRequest } from './launch.ts';
+import { INNER_SCRIPT, JOIN_SCRIPT, OUTER_SCRIPT } from './portable-scripts.ts';
 
-/** @throws ScullError UNSUPPORTED for what only the helper can do. */
-export function portableLaunchCommand(_request: LaunchRequest): { file: string; args: string[] } {
-  throw new ScullError('MISSING_TOOL', 'scull was built without its native helper', {
+/** A POSIX shell redirects descriptors of one digit; two of them are the pipe to the holder. */
+const HIGHEST_FD = 7;
+
+/**
+ * The command line that does with util-linux's tools what `scull-helper launch` does.
+ * @param steps those of the request, in words; the scripts have the helper's
+ * @throws ScullError UNSUPPORTED for a descriptor above 7
+ */
+export function portableLaunchCommand(request: LaunchRequest, steps: readonly string[]): { file: string; args: string[] } {
+  const namespaces = ['--mount', ...(request.network === true ? ['--net'] : []), ...(request.cgroup === true ? ['--cgroup'] : [])].join(' ');
+  const inner = [INNER_SCRIPT, ...innerWords(request, steps)];
+  if (request.joinUser !== undefined) return { file: 'sh', args: ['-c', JOIN_SCRIPT, 'scull-launch', String(request.joinUser), namespaces, ...inner] };
+  const maps = request.maps ?? defaultIdMaps();
+  const single = isSingle(maps.uids) && isSingle(maps.gids);
+  const credentials = single || request.keepGroups === true ? 'keep' : 'root';
+  return { file: 'sh', args: ['-c', OUTER_SCRIPT, 'scull-launch', single ? 'single' : 'many', mapWords(maps.uids), mapWords(maps.gids), namespaces, credentials, ...inner] };
+}
+
+/** One id of our own may be mapped without newuidmap. */
+function isSingle(ranges: readonly IdRange[]): boolean {
+  return ranges.length === 1 && ranges[0]?.size === 1;
+}
+
+/** As newuidmap(1) and `/proc/PID/uid_map` take them. */
+function mapWords(ranges: readonly IdRange[]): string {
+  return ranges.map((range) => `${range.inside} ${range.outside} ${range.size}`).join(' ');
+}
+
+function innerWords(request: LaunchRequest, steps: readonly string[]): string[] {
+  if (request.restFrom !== undefined) throw new Error('without the native helper a launch is begun when all of it is known');
+  const kept = new Set((request.keepFds ?? []).map(descriptor));
+  const unwanted = Array.from({ length: HIGHEST_FD - 2 }, (_, index) => String(index + 3)).filter((fd) => !kept.has(fd));
+  const words: string[] = [];
+  if (request.readyFd !== undefined) words.push('ready', descriptor(request.readyFd));
+  words.push(...unwanted.flatMap((fd) => ['close', fd]), ...steps);
+  // /proc/self/mountinfo names mount points without symbolic links.
+  if (request.writable !== undefined && request.writable.length > 0) words.push('read-only', String(request.writable.length), ...request.writable.map((path) => realpathSync(path)));
+  return [...words, 'exec', ...request.program];
+}
+
+function descriptor(fd: number): string {
+  if (Number.isInteger(fd) && fd >= 3 && fd <= HIGHEST_FD) return String(fd);
+  throw new ScullError('UNSUPPORTED', `descriptor ${fd} can't be passed on without the native helper, only 3 to ${HIGHEST_FD}`, {
     hint: 'install a C compiler (`sudo apt-get install gcc libc6-dev`) and run `npm run build` again',
   });
 }
