@@ -3,12 +3,13 @@
  * kernel lets only one command do, and names the process that did. A claim holds while that process, the monitor or the
  * container lives; a dead one is cleared by the next who wants it, which also ends what a killed command left half started.
  */
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, renameSync, statSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf, ScullError } from '../host/errors.ts';
 import { ensurePrivateDirectory, readTextIfPresent, removeTree, writeFileAtomic } from '../host/files.ts';
-import { identityOf, isAlive, ownIdentity, randomHex, type ProcessIdentity } from '../host/identity.ts';
+import { identityOf, isAlive, ownIdentity, type ProcessIdentity } from '../host/identity.ts';
 import type { StoreLayout } from '../storage/layout.ts';
+import { ownerTag, parseOwnerTag } from '../storage/staging.ts';
 import type { CgroupPlan } from './cgroups.ts';
 import { forgetRuntime, isRuntimeAlive, readRuntimeState } from './crun.ts';
 
@@ -35,7 +36,7 @@ const PATIENCE = 20_000;
  */
 export async function claimContainer(layout: StoreLayout, cgroup: CgroupPlan, id: string, purpose: ClaimPurpose = {}): Promise<'claimed' | ClaimRefusal> {
   const paths = layout.container(id);
-  const prepared = join(layout.claims, `.${randomHex(8)}`);
+  const prepared = besides(layout);
   prepareClaim(layout, prepared, purpose);
   const deadline = Date.now() + PATIENCE;
   for (let pause = 1; ; pause = Math.min(pause * 2, 50)) {
@@ -103,7 +104,7 @@ export function claimState(layout: StoreLayout, id: string): ClaimRefusal | 'dea
 /** Ends what is left of a container whose claim is dead, and removes the claim. */
 async function clearClaim(layout: StoreLayout, cgroup: CgroupPlan, id: string): Promise<void> {
   const paths = layout.container(id);
-  const aside = join(layout.claims, `.${randomHex(8)}`);
+  const aside = besides(layout);
   try {
     renameSync(paths.bundle, aside);
   } catch (error) {
@@ -125,7 +126,7 @@ export async function releaseClaim(layout: StoreLayout, cgroup: CgroupPlan, id: 
   const starter = readIdentity(paths.starterFile);
   if (starter === undefined || starter.pid !== own.pid || starter.startTime !== own.startTime) return;
   await forgetRuntime(layout, cgroup, id, paths.runtimeState);
-  const aside = join(layout.claims, `.${randomHex(8)}`);
+  const aside = besides(layout);
   try {
     renameSync(paths.bundle, aside);
   } catch (error) {
@@ -144,8 +145,8 @@ export async function sweepClaims(layout: StoreLayout, cgroup: CgroupPlan): Prom
   const overdue: string[] = [];
   for (const name of namesIn(layout.claims)) {
     if (!/^[0-9a-f]{64}$/.test(name)) {
-      const maker = readIdentity(join(layout.claims, name, 'starter.json'));
-      if (maker === undefined || !isAlive(maker)) removeAbandoned(join(layout.claims, name));
+      const maker = parseOwnerTag(name.slice(1));
+      if (maker === undefined || !isAlive(maker)) removeTree(join(layout.claims, name));
       continue;
     }
     const paths = layout.container(name);
@@ -159,13 +160,9 @@ export async function sweepClaims(layout: StoreLayout, cgroup: CgroupPlan): Prom
   return overdue;
 }
 
-/** What has no maker may be just being made: it is left alone for a minute. */
-function removeAbandoned(path: string): void {
-  try {
-    if (existsSync(join(path, 'starter.json')) || Date.now() - statSync(path).mtimeMs > 60_000) removeTree(path);
-  } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw error;
-  }
+/** A name beside the claims that says whose it is: for what becomes a claim, or was one. */
+function besides(layout: StoreLayout): string {
+  return join(layout.claims, `.${ownerTag()}`);
 }
 
 function namesIn(directory: string): string[] {

@@ -71,7 +71,7 @@ export async function startContainer(engine: Engine, record: ContainerRecord, op
     forgetLastRun(engine, record);
     pending ??= beginMonitor(namespacesOf(engine, record.spec, sharedNamespaces(engine, record).joinUser));
     if (pending.pid !== undefined) recordMonitor(layout, record.id, pending.pid);
-    const preparation = await prepareContainer(engine, record, cgroup, options.attach !== undefined);
+    const preparation = await prepareContainer(engine, record, cgroup, { attached: options.attach !== undefined, network: pending.network });
     trace('prepared');
     options.abort?.throwIfAborted();
     writeBundle(layout.container(record.id), preparation);
@@ -128,7 +128,6 @@ function namespacesOf(engine: Engine, spec: ContainerSpec, joinUser: number | un
 function launchMonitor(engine: Engine, record: ContainerRecord, preparation: Preparation, pending: PendingMonitor, cgroup: CgroupPlan): Monitor {
   const { spec } = record;
   const { layout } = engine.store;
-  if (pending.network !== preparation.earlyNetwork) throw new Error('the network namespace was not made where it was planned');
   const monitor = pending.proceed({
     id: record.id,
     name: record.name,
