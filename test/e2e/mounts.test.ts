@@ -175,6 +175,8 @@ describe('other mounts', () => {
 
   test('--mount type=image shows another image', async () => {
     expect(await s.ok(['run', '--rm', '--mount', 'type=image,source=busybox,destination=/i', 'busybox', 'cat', '/i/etc/data/from-image'])).toBe('from the image');
+    const owners = ['run', '--rm', '--mount', 'type=image,source=busybox,destination=/i', '--userns=keep-id', 'busybox', 'sh', '-c', 'stat -c %u:%g /i/bin/busybox /i/home/app/note; touch /i/x 2>/dev/null || echo protected'];
+    expect(await s.ok(owners)).toBe('0:0\n1000:1000\nprotected');
   });
 
   test('--device passes a device of the host', async () => {

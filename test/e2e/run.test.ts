@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { busyboxEntries } from '../support/images.ts';
@@ -59,7 +59,11 @@ const cases: readonly Case[] = [
   { name: '--read-only protects the root', args: ['--read-only', 'busybox', 'sh', '-c', 'touch /x 2>/dev/null; echo $?; touch /tmp/x && echo tmp'], stdout: '1\ntmp\n' },
   { name: '--read-only-tmpfs=false protects /tmp as well', args: ['--read-only', '--read-only-tmpfs=false', 'busybox', 'sh', '-c', 'touch /tmp/x 2>/dev/null; echo $?'], stdout: '1\n' },
   { name: '--tmpfs mounts memory', args: ['--tmpfs', '/scratch:size=1m,mode=0700', 'busybox', 'sh', '-c', 'stat -c %a /scratch; df -k /scratch | tail -1 | awk "{print \\$2}"'], stdout: '700\n1024\n' },
-  { name: '--tz sets the time zone', args: ['--tz', 'Etc/GMT-5', 'busybox', 'sh', '-c', 'date +%z 2>/dev/null; echo $TZ; ls /etc/localtime'], stdout: /localtime/ },
+  { name: '--tz sets the time zone', args: ['--tz', 'Etc/GMT-5', 'busybox', 'sh', '-c', 'date +%z; head -c 4 /etc/localtime; echo $TZ'], stdout: '+0500\nTZif\n' },
+  { name: '--tz local takes the host’s', args: ['--tz', 'local', 'busybox', 'date', '+%z'], stdout: execFileSync('date', ['+%z'], { encoding: 'utf8', env: {} }) },
+  { name: '--tz of a zone that does not exist is an error', args: ['--tz', 'Europe/Atlantis', 'busybox', 'true'], status: 125 },
+  { name: '/run/.containerenv is there, and empty', args: ['busybox', 'sh', '-c', 'test -f /run/.containerenv && wc -c < /run/.containerenv'], stdout: '0\n' },
+  { name: '/run/.containerenv is there with a memory /run too', args: ['--read-only', 'busybox', 'sh', '-c', 'test -f /run/.containerenv && touch /run/x && echo yes'], stdout: 'yes\n' },
   { name: '--annotation and --label are accepted', args: ['--annotation', 'a=b', '--label', 'c=d', '-l', 'e', 'busybox', 'true'] },
   { name: '--network none has only the loopback', args: ['--network', 'none', 'busybox', 'ls', '/sys/class/net'], stdout: 'lo\n' },
   { name: '--log-driver none keeps the output on the terminal', args: ['--log-driver', 'none', 'busybox', 'echo', 'x'], stdout: 'x\n' },
@@ -149,6 +153,19 @@ test('--rootfs runs a plain directory', async () => {
   chmodSync(`${root}/sh`, 0o755);
   const result = await s.scull(['run', '--rm', '--rootfs', `${s.base}/rootfs`, '/bin/sh', '-c', 'echo inside']);
   expect(result).toMatchObject({ status: 0, stdout: 'inside\n' });
+});
+
+test('--rootfs: a user is made known without a change of the directory, and the directory is reachable for whoever is root', async () => {
+  const root = s.directory('mine/bin');
+  s.directory('mine/etc');
+  const passwd = s.file('mine/etc/passwd', 'root:x:0:0:root:/root:/bin/sh\n');
+  s.file('mine/bin/sh', readFileSync('/bin/busybox'));
+  chmodSync(`${root}/sh`, 0o755);
+  chmodSync(`${s.base}/mine`, 0o755);
+  const inside = (...options: string[]): Promise<string> => s.ok(['run', '--rm', ...options, '--rootfs', `${s.base}/mine`, '/bin/sh', '-c', 'while IFS=: read -r name _ id _; do echo $name $id; done </etc/passwd']);
+  expect(await inside('-u', '4321')).toBe('root 0\n4321 4321');
+  expect(await inside('--userns=nomap')).toBe('root 0');
+  expect(readFileSync(passwd, 'utf8')).toBe('root:x:0:0:root:/root:/bin/sh\n');
 });
 
 test('it works when the caller has closed its standard streams', () => {

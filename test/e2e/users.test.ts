@@ -1,4 +1,5 @@
 import { chmodSync, lstatSync, readFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { expect, test } from 'vitest';
 import { useScull } from '../support/scull.ts';
 
@@ -16,9 +17,9 @@ const cases: readonly Case[] = [
   { name: 'root by default', args: [], id: /^uid=0\(root\) gid=0\(root\)/ },
   { name: 'a user by name, with the groups it is a member of', args: ['-u', 'app'], id: /^uid=1000\(app\) gid=1000\(app\) groups=10\(wheel\),1000\(app\)|^uid=1000\(app\) gid=1000\(app\) groups=1000\(app\),10\(wheel\)/ },
   { name: 'a user by number, with the group of passwd', args: ['-u', '1000'], id: /^uid=1000\(app\) gid=1000\(app\)/ },
-  { name: 'a number that passwd does not know', args: ['-u', '4321'], id: /^uid=4321 gid=0\(root\)/ },
+  { name: 'a number that passwd does not know', args: ['-u', '4321'], id: /^uid=4321\(4321\) gid=0\(root\)/ },
   { name: 'user and group by name', args: ['-u', 'app:audio'], id: /^uid=1000\(app\) gid=29\(audio\)/ },
-  { name: 'user and group by number', args: ['-u', '7:8'], id: /^uid=7 gid=8/ },
+  { name: 'user and group by number', args: ['-u', '7:8'], id: /^uid=7\(\w+\) gid=8\(\w+\)/ },
   { name: 'more groups by name and number', args: ['-u', 'app', '--group-add', 'audio', '--group-add', '4242'], id: /groups=.*29\(audio\).*4242|groups=.*4242.*29\(audio\)/ },
 ];
 
@@ -82,19 +83,41 @@ test('keep-id: what the container writes is stored with the owners that every ot
   expect(await s.ok(['unshare', 'stat', '-c', '%u:%g', `${s.storeRoot}/containers/${id}/upper/five`])).toBe('5:5');
 });
 
-test('--userns=nomap leaves the caller out of the map', async () => {
-  const map = await s.ok(['run', '--rm', '--userns=nomap', 'busybox', 'cat', '/proc/self/uid_map']);
-  for (const line of map.split('\n')) {
-    const [, outside, length] = line.trim().split(/\s+/).map(Number) as [number, number, number];
-    expect(uid >= outside && uid < outside + length).toBe(false);
-  }
+/** The lines of a uid_map: first id inside, first id of the namespace around it (there 0 is the caller), how many. */
+function ranges(map: string): number[][] {
+  return map.split('\n').map((line) => line.trim().split(/\s+/).map(Number));
+}
+
+test('--userns=nomap leaves the caller out of the map, and everything is there all the same', async () => {
+  const directory = s.directory('unmapped');
+  s.file('unmapped/open', 'readable\n');
+  const command = 'cat /proc/self/uid_map; echo --; id -u; stat -c %u /bin/busybox /home/app/note /new; touch /new/made /made; cat /d/open; grep -c localhost /etc/hosts';
+  const output = await s.ok(['run', '--rm', '--userns=nomap', '-v', 'new:/new', '-v', `${directory}:/d`, 'busybox', 'sh', '-c', command]);
+  const [map = '', rest] = output.split('\n--\n');
+  for (const [, outside] of ranges(map)) expect(outside).toBeGreaterThan(0);
+  expect(rest?.split('\n').slice(0, 5)).toEqual(['0', '0', '1000', '0', 'readable']);
+  expect(await s.ok(['run', '--rm', '-v', 'new:/new', 'busybox', 'stat', '-c', '%u:%g', '/new/made'])).toBe('1:1');
 });
 
-test('explicit maps hold', async () => {
-  const map = await s.ok(['run', '--rm', '--uidmap', '0:1:1000', '--gidmap', '0:1:1000', 'busybox', 'cat', '/proc/self/uid_map']);
-  const ranges = readFileSync('/etc/subuid', 'utf8');
-  expect(map.trim().split(/\s+/).map(Number)[2]).toBe(1000);
-  expect(ranges).toContain(String(map.trim().split(/\s+/)[1]));
+test('explicit maps hold, with and without the caller', async () => {
+  const run = async (...maps: string[]): Promise<number[][]> => ranges(await s.ok(['run', '--rm', ...maps, 'busybox', 'sh', '-c', 'test "$(stat -c %u /bin/busybox)" = 0 && cat /proc/self/uid_map']));
+  expect(await run('--uidmap', '0:1:1000', '--gidmap', '0:1:1000')).toEqual([[0, 1, 1000]]);
+  expect(await run('--uidmap', '0:0:1', '--uidmap', '1:5:10', '--gidmap', '0:0:20')).toEqual([[0, 0, 1], [1, 5, 10]]);
+  expect(await run('--uidmap', '0:0:20', '--gidmap', '0:0:20')).toEqual([[0, 0, 1], [1, 1, 19]]);
+});
+
+test('a user of a new volume owns it, also where ids are mapped in another way', async () => {
+  await s.ok(['run', '--rm', '--userns=keep-id', '-v', 'mine:/v', 'busybox', 'touch', '/v/made']);
+  expect(await s.ok(['run', '--rm', '-v', 'mine:/v', 'busybox', 'stat', '-c', '%u', '/v/made'])).toBe('0');
+});
+
+test('a container that shares a user namespace sees the same owners', async () => {
+  for (const mode of ['keep-id', 'nomap']) {
+    await s.ok(['run', '-d', '--name', mode, `--userns=${mode}`, 'busybox', 'sleep', '1000']);
+    const output = await s.ok(['run', '--rm', '--userns', `container:${mode}`, 'busybox', 'sh', '-c', 'cat /proc/self/uid_map; stat -c %u /bin/busybox /home/app/note']);
+    const theirs = await s.ok(['exec', '-u', '0', mode, 'cat', '/proc/self/uid_map']);
+    expect(output.trimEnd()).toBe(`${theirs.trimEnd()}\n0\n1000`);
+  }
 });
 
 test('--userns with nonsense is refused', async () => {
@@ -109,6 +132,24 @@ test('a home directory that only the caller may enter can be shared', async () =
   expect(await s.ok(['run', '--rm', '-v', `${directory}:/p:ro`, 'busybox', 'cat', '/p/secret'])).toBe('readable');
 });
 
-test('passwd of the container knows the caller under keep-id', async () => {
-  expect(await s.ok(['run', '--rm', '--userns=keep-id', 'busybox', 'whoami'])).toMatch(/^\w/);
+test('keep-id makes the caller known by name, with the working directory for a home', async () => {
+  const output = await s.ok(['run', '--rm', '--userns=keep-id', '-w', '/tmp', 'busybox', 'sh', '-c', 'whoami; id -gn; echo $HOME; echo ~']);
+  expect(output).toBe(`${userInfo().username}\n${userInfo().username}\n/tmp\n/tmp`);
+});
+
+test('keep-id makes the caller known where root runs too, and a restart adds nothing', async () => {
+  await s.ok(['run', '--name', 'twice', '--userns=keep-id', '--user', 'root', 'busybox', 'sh', '-c', `grep -c ':${uid}:' /etc/passwd; echo $HOME`]);
+  await s.ok(['start', '-a', 'twice']);
+  expect(await s.ok(['logs', 'twice'])).toBe('1\n/root\n1\n/root');
+});
+
+test('passwd stays a file that can be replaced, and a user’s own is left alone', async () => {
+  await s.ok(['run', '--rm', '-u', '0:0', '--userns=keep-id', 'busybox', 'sh', '-c', 'cp /etc/passwd /etc/passwd.new && mv /etc/passwd.new /etc/passwd']);
+  const passwd = s.file('passwd', 'root:x:0:0:root:/root:/bin/sh\n');
+  expect(await s.ok(['run', '--rm', '-u', '4321', '-v', `${passwd}:/etc/passwd:ro`, 'busybox', 'grep', '-c', '', '/etc/passwd'])).toBe('1');
+  expect(readFileSync(passwd, 'utf8').split('\n')).toHaveLength(2);
+});
+
+test('a user unknown to a read-only container has a name too', async () => {
+  expect(await s.ok(['run', '--rm', '--read-only', '-u', '4321', 'busybox', 'whoami'])).toBe('4321');
 });

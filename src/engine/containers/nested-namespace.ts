@@ -1,16 +1,17 @@
 /** The user namespace that a container wishes for inside ours. */
 import type { UserNamespaceFact } from '../../runtime/oci-spec/input.ts';
-import { nestedUserNamespace } from '../../runtime/oci-spec/namespaces.ts';
+import { nestedUserNamespace, splitAtRanges } from '../../runtime/oci-spec/namespaces.ts';
 import type { UserNamespaceSpec } from '../../spec/container-spec.ts';
 import { defaultIdMaps, mappedCount } from '../../userns/id-maps.ts';
 
 /** @throws ScullError UNSUPPORTED where the caller's ids do not suffice */
 export function nestedNamespace(wish: UserNamespaceSpec): UserNamespaceFact | undefined {
   const maps = defaultIdMaps();
-  return nestedUserNamespace(wish, {
+  const fact = nestedUserNamespace(wish, {
     availableUids: mappedCount(maps.uids),
     availableGids: mappedCount(maps.gids),
     callerUid: process.getuid?.() ?? 0,
     callerGid: process.getgid?.() ?? 0,
   });
+  return fact?.kind === 'maps' ? { ...fact, uids: splitAtRanges(fact.uids, maps.uids), gids: splitAtRanges(fact.gids, maps.gids) } : fact;
 }

@@ -138,6 +138,23 @@ function explicit(ranges: readonly IdRange[], available: number, what: 'user' | 
   return ranges.map(({ container, host, size }) => ({ containerID: container, hostID: host, size }));
 }
 
+/**
+ * The same maps in pieces that each lie within one line of the outer map: the kernel takes no others (user_namespaces(7),
+ * "the range must be mapped in the parent").
+ * @param outer first id and number of ids of each line, in the namespace that the runtime starts in
+ */
+export function splitAtRanges(maps: readonly IdMapping[], outer: readonly { readonly inside: number; readonly size: number }[]): IdMapping[] {
+  return maps.flatMap((map) => {
+    const pieces: IdMapping[] = [];
+    for (const { inside, size } of outer) {
+      const start = Math.max(map.hostID, inside);
+      const end = Math.min(map.hostID + map.size, inside + size);
+      if (start < end) pieces.push({ containerID: map.containerID + start - map.hostID, hostID: start, size: end - start });
+    }
+    return pieces;
+  });
+}
+
 /** True when the user or group exists in the container; undefined where nobody knows, in a user namespace of somebody else's. */
 export function isMapped(what: 'uids' | 'gids', id: number, { userNamespace: fact, host }: Pick<RuntimeSpecInput, 'userNamespace' | 'host'>): boolean | undefined {
   if (fact === undefined) return id < (what === 'uids' ? host.availableUids : host.availableGids);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { IdMapping } from '../../../../src/oci/runtime-spec.ts';
 import type { HostFacts, UserNamespaceFact } from '../../../../src/runtime/oci-spec/input.ts';
-import { isMapped, nestedUserNamespace } from '../../../../src/runtime/oci-spec/namespaces.ts';
+import { isMapped, nestedUserNamespace, splitAtRanges } from '../../../../src/runtime/oci-spec/namespaces.ts';
 import type { UserNamespaceSpec } from '../../../../src/spec/container-spec.ts';
 
 function uids(wish: UserNamespaceSpec, availableUids = 65536, callerUid = 1000): readonly IdMapping[] {
@@ -29,6 +29,23 @@ describe('nestedUserNamespace', () => {
 
   it('clips to a size, never the caller', () => {
     expect(uids({ mode: 'keep-id', uid: 1000, size: 100 })).toEqual([{ containerID: 0, hostID: 1, size: 100 }, { containerID: 1000, hostID: 0, size: 1 }]);
+  });
+});
+
+describe('splitAtRanges', () => {
+  const outer = [{ inside: 0, size: 1 }, { inside: 1, size: 100 }, { inside: 101, size: 50 }];
+
+  it('cuts where one line of the outer map ends', () => {
+    expect(splitAtRanges([{ containerID: 5, hostID: 0, size: 120 }], outer)).toEqual([
+      { containerID: 5, hostID: 0, size: 1 },
+      { containerID: 6, hostID: 1, size: 100 },
+      { containerID: 106, hostID: 101, size: 19 },
+    ]);
+  });
+
+  it('leaves alone what lies within one', () => {
+    const maps = [{ containerID: 0, hostID: 1, size: 100 }, { containerID: 1000, hostID: 0, size: 1 }];
+    expect(splitAtRanges(maps, outer)).toEqual(maps);
   });
 });
 
