@@ -1474,7 +1474,6 @@ struct input {
 	char data[8192 + 64];
 	size_t start, length;
 	bool open;
-	char last;
 };
 
 static void write_input(struct session *session, struct input *input)
@@ -1499,15 +1498,24 @@ static bool read_input(struct session *session, struct input *input)
 		return false;
 	input->start = input->length = 0;
 	if (length <= 0) {
-		/* A terminal knows no end but its key: ends the line, and once more if there was one. */
 		input->open = false;
-		input->data[input->length++] = 4;
-		if (input->last != '\n')
-			input->data[input->length++] = 4;
 		return false;
 	}
-	input->last = typed[length - 1];
 	return filter_input(&session->detach, typed, length, input->data, &input->length);
+}
+
+/*
+ * A terminal knows no end of input but a key. It is pressed when everything before it has been read, and pressed again as
+ * long as the process goes on: one that changes the terminal's mode in between (a shell) loses it.
+ */
+static void type_end(const struct session *session)
+{
+	int slave = ioctl(session->master, TIOCGPTPEER, O_RDONLY | O_NOCTTY | O_CLOEXEC);
+	struct pollfd unread = {.fd = slave, .events = POLLIN};
+	if (slave >= 0 && poll(&unread, 1, 0) == 0 && write(session->master, "\4", 1) < 0 && errno != EAGAIN && errno != EIO)
+		die("cannot end the input");
+	if (slave >= 0)
+		close(slave);
 }
 
 static void pass_window_size(const struct session *session)
@@ -1522,7 +1530,6 @@ static int exec_with_terminal(struct session *session)
 	static struct input input;
 	bool raw = session->want_input && isatty(0);
 	input.open = session->want_input;
-	input.last = '\n';
 	start_runtime(session, -1, -1, -1);
 	watch_window_size();
 	if (raw)
@@ -1542,7 +1549,10 @@ static int exec_with_terminal(struct session *session)
 		events[0].events = POLLIN | (session->master >= 0 && input.length > 0 ? POLLOUT : 0);
 		events[1].fd = session->master >= 0 && input.open && input.length == 0 ? 0 : -1;
 		events[1].revents = 0;
-		if (wait_for_events(events, 3, undecided ? 1 : -1) < 0) {
+		bool at_end = session->master >= 0 && session->want_input && !input.open && input.length == 0;
+		if (at_end)
+			type_end(session);
+		if (wait_for_events(events, 3, undecided ? 1 : at_end ? 100 : -1) < 0) {
 			events[2].revents = 0;
 			continue;
 		}

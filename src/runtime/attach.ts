@@ -1,10 +1,10 @@
 /** Attaching to a container's standard streams through its monitor's socket. */
-import type { ChildProcess } from 'node:child_process';
-import type { Readable } from 'node:stream';
+import { startChild, type Child } from '../host/child.ts';
 import { ScullError } from '../host/errors.ts';
-import { exitStatus, explainSpawnFailure, minimalEnvironment, start } from '../host/process.ts';
+import { minimalEnvironment } from '../host/process.ts';
 import type { ContainerPaths } from '../storage/layout.ts';
 import { helperPath } from '../userns/launch.ts';
+import { portableAttachCommand, type AttachCommand } from './portable-attach.ts';
 
 export interface AttachRequest {
   readonly paths: ContainerPaths;
@@ -22,7 +22,7 @@ export interface AttachRequest {
 export type AttachEnd = 'ended' | 'detached' | 'output-closed';
 
 export interface Attachment {
-  readonly process: ChildProcess;
+  readonly process: Child;
   /** Connected: output from now on is not missed. */
   readonly connected: Promise<void>;
   readonly ended: Promise<AttachEnd>;
@@ -33,8 +33,25 @@ const OUTPUT_CLOSED = 117;
 
 /** Connects our own standard streams with the container's. */
 export function startAttach(request: AttachRequest): Attachment {
+  const { file, args, env, cwd } = attachCommand(request);
+  const child = startChild(file, args, { stdio: [request.stdin ? 'inherit' : 'ignore', 'inherit', 'inherit', 'pipe'], env, cwd });
+  const ended = child.ended.then((status): AttachEnd => {
+    if (status === 0) return 'ended';
+    if (status === DETACHED) return 'detached';
+    if (status === OUTPUT_CLOSED) return 'output-closed';
+    throw new ScullError('TOOL_FAILED', `attaching to the container failed with status ${status}`);
+  });
+  const connected = new Promise<void>((resolve, reject) => {
+    // One byte says that it is connected; its end without one, that it failed.
+    child.read(3, () => resolve()).then(() => ended.then(() => resolve(), reject), reject);
+  });
+  for (const promise of [ended, connected]) promise.catch(() => undefined);
+  return { process: child, connected, ended };
+}
+
+function attachCommand(request: AttachRequest): AttachCommand {
   const program = helperPath();
-  if (program === undefined) throw new ScullError('MISSING_TOOL', 'attaching needs the native helper, which was not built', { hint: 'install a C compiler and run `npm run build` again' });
+  if (program === undefined) return portableAttachCommand(request);
   const args = ['attach', '--socket', request.paths.attachSocket, '--ready-fd', '3'];
   if (request.patience !== undefined) args.push('--patience', String(request.patience));
   if (request.stdin) args.push('--stdin');
@@ -42,24 +59,7 @@ export function startAttach(request: AttachRequest): Attachment {
   if (!request.stdout) args.push('--no-stdout');
   if (!request.stderr) args.push('--no-stderr');
   if (request.stdin && request.terminal && request.detachKeys.length > 0) args.push('--detach-keys', Buffer.from(request.detachKeys).toString('hex'));
-  const child = start(program, args, { stdio: [request.stdin ? 'inherit' : 'ignore', 'inherit', 'inherit', 'pipe'], env: minimalEnvironment() });
-  const ended = new Promise<AttachEnd>((resolve, reject) => {
-    child.once('error', (error) => reject(explainSpawnFailure(program, error)));
-    child.once('exit', (code, signal) => {
-      const status = exitStatus(code, signal);
-      if (status === 0) resolve('ended');
-      else if (status === DETACHED) resolve('detached');
-      else if (status === OUTPUT_CLOSED) resolve('output-closed');
-      else reject(new ScullError('TOOL_FAILED', `attaching to the container failed with status ${status}`));
-    });
-  });
-  const connected = new Promise<void>((resolve, reject) => {
-    const ready = child.stdio[3] as Readable;
-    ready.once('data', () => resolve());
-    ready.once('close', () => void ended.then(() => resolve(), reject));
-  });
-  for (const promise of [ended, connected]) promise.catch(() => undefined);
-  return { process: child, connected, ended };
+  return { file: program, args, env: minimalEnvironment() };
 }
 
 /** Docker's default. */

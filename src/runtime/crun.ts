@@ -106,23 +106,51 @@ export async function forgetRuntime(layout: StoreLayout, cgroup: CgroupPlan, id:
 
 /**
  * Turns what crun says into an error with the right exit status: 127 command not found, 126 not executable.
- * Messages seen with crun 1.8 to 1.21; anything else is passed on with crun's own words.
+ * Messages of crun 1.8 to 1.29; anything else is passed on with crun's own words.
+ * @param command what was to be executed, for those messages of crun that do not name it
  */
-export function explainRuntimeFailure(stderr: string): ScullError {
-  const line = stderr
+export function explainRuntimeFailure(said: string, command?: string): ScullError {
+  const line = said
     .trim()
     .split('\n')
     .map((text) => text.replace(/^(?:\d{4}-\d\d-\d\dT\S+: )?(?:\[conmon:\w\]: )?(?:runtime stderr: )?/, '').replace(/^(?:error|crun): /i, ''))
     .find((text) => text !== '');
   if (line === undefined) return new ScullError('TOOL_FAILED', 'crun failed without giving a reason');
-  const notFound = /executable file [`'"]?([^`'"]*)[`'"]? not found(?: in \$PATH)?/.exec(line);
-  if (notFound !== null) return new ScullError('COMMAND_NOT_FOUND', `executable file ${JSON.stringify(notFound[1])} not found in the container's $PATH`, { detail: line });
-  const open = /(?:open executable|exec|stat|execv?e?p?) *(?:[`'"]([^`'"]*)[`'"])?:? *(No such file or directory|Permission denied|Exec format error|Is a directory|Not a directory)/i.exec(line);
-  if (open !== null) {
-    const what = open[1] === undefined ? 'the command' : JSON.stringify(open[1]);
-    if (/^(no such file|not a directory)/i.test(open[2] ?? '')) return new ScullError('COMMAND_NOT_FOUND', `${what} does not exist in the container`, { detail: line });
-    const hint = /format/i.test(open[2] ?? '') ? 'it may be built for another architecture, or be a script without a #! line' : undefined;
-    return new ScullError('COMMAND_NOT_EXECUTABLE', `${what} can't be executed in the container: ${open[2]}`, { detail: line, ...(hint === undefined ? {} : { hint }) });
+  return explainCommandFailure(line, command) ?? new ScullError('TOOL_FAILED', `crun: ${line}`, { detail: said.trim() });
+}
+
+const FAILURES: readonly { readonly pattern: RegExp; readonly explain: (named: string, reason: string) => [code: 'COMMAND_NOT_FOUND' | 'COMMAND_NOT_EXECUTABLE', message: string, hint?: string] }[] = [
+  {
+    pattern: /^(?:executable file `([^`]*)` not found|cannot find `([^`]*)` in \$PATH)()/,
+    explain: (named) => ['COMMAND_NOT_FOUND', named.includes('/') ? `executable file ${named} not found in the container` : `executable file ${named} not found in the container's $PATH`],
+  },
+  // 1.15 and later say what is wrong with the file, but EPERM for all of it.
+  { pattern: /^the path `([^`]*)` is not a regular file()/, explain: (named) => ['COMMAND_NOT_EXECUTABLE', `${named} can't be executed in the container: it is a directory or another special file`] },
+  { pattern: /^the path `([^`]*)` exists but it is not executable()/, explain: (named) => ['COMMAND_NOT_EXECUTABLE', `${named} can't be executed in the container: Permission denied`] },
+  { pattern: /^open executable: (Operation not permitted)/, explain: (named) => ['COMMAND_NOT_EXECUTABLE', `${named} can't be executed in the container: it is a directory or another special file`] },
+  { pattern: /^(?:open|cannot open) (?:executable|`([^`]*)`): (No such file or directory|Not a directory)/, explain: (named) => ['COMMAND_NOT_FOUND', `executable file ${named} not found in the container`] },
+  { pattern: /^(?:open|cannot open) (?:executable|`([^`]*)`): (.*)/, explain: (named, reason) => ['COMMAND_NOT_EXECUTABLE', `${named} can't be executed in the container: ${reason}`] },
+  // The file was found: what is missing is what its first bytes name.
+  {
+    pattern: /^exec(?: container process)?(?: \(missing dynamic library\?\))?(?: `([^`]*)`)?: (No such file or directory)/,
+    explain: (named) => ['COMMAND_NOT_FOUND', `${named} can't be executed in the container: its interpreter or dynamic loader does not exist there`, 'look at its #! line, or for which C library it was built'],
+  },
+  {
+    pattern: /^exec(?: container process)?(?: `([^`]*)`)?: (Exec format error)/,
+    explain: (named, reason) => ['COMMAND_NOT_EXECUTABLE', `${named} can't be executed in the container: ${reason}`, 'it may be built for another architecture, or be a script without a #! line'],
+  },
+  { pattern: /^exec(?: container process)?(?: `([^`]*)`)?: (.*)/, explain: (named, reason) => ['COMMAND_NOT_EXECUTABLE', `${named} can't be executed in the container: ${reason}`] },
+  { pattern: /^chdir(?: to)? `([^`]*)`: (.*)/, explain: (named, reason) => [/^no such/i.test(reason) ? 'COMMAND_NOT_FOUND' : 'COMMAND_NOT_EXECUTABLE', `cannot change to the working directory ${named} in the container: ${reason}`] },
+];
+
+function explainCommandFailure(line: string, command: string | undefined): ScullError | undefined {
+  for (const { pattern, explain } of FAILURES) {
+    const match = pattern.exec(line);
+    if (match === null) continue;
+    const groups = match.slice(1).filter((group) => group !== undefined);
+    const named = groups.length > 1 ? groups[0] : command;
+    const [code, message, hint] = explain(named === undefined ? 'the command' : JSON.stringify(named), groups.at(-1) ?? '');
+    return new ScullError(code, message, hint === undefined ? {} : { hint });
   }
-  return new ScullError('TOOL_FAILED', `crun: ${line}`, { detail: stderr.trim() });
+  return undefined;
 }

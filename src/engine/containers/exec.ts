@@ -1,18 +1,15 @@
 /**
- * exec: one more process in a running container, started by crun directly: its standard streams are ours, or its terminal
- * is crun's to make. Nothing is recorded, so nothing can leak (users call that sessions elsewhere).
+ * exec: one more process in a running container. Nothing is recorded, so nothing can leak (users call that sessions elsewhere).
  */
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { ScullError } from '../../host/errors.ts';
-import { randomHex } from '../../host/identity.ts';
-import { exitStatus, explainSpawnFailure, minimalEnvironment, start } from '../../host/process.ts';
-import { requireTool } from '../../host/tools.ts';
+import { terminalSize } from '../../host/terminal.ts';
 import type { ProcessSpec, RuntimeSpec } from '../../oci/runtime-spec.ts';
+import { DEFAULT_DETACH_KEYS, parseDetachKeys } from '../../runtime/attach.ts';
 import { cgroupPlan } from '../../runtime/cgroups.ts';
 import type { ContainerRecord } from '../../runtime/container-record.ts';
 import { findContainer } from '../../runtime/container-store.ts';
-import { crunGlobals, explainRuntimeFailure } from '../../runtime/crun.ts';
+import { startExec } from '../../runtime/exec.ts';
 import { readHostFacts } from '../../runtime/host-facts.ts';
 import { readContainerState } from '../../runtime/lifecycle.ts';
 import { buildProcessSpec, processEnvironment } from '../../runtime/oci-spec/process.ts';
@@ -40,20 +37,33 @@ export interface ExecOptions {
 
 /**
  * podman-exec(1).
- * @returns the command's exit status; 0 with detach
+ * @returns the command's exit status; 0 with detach, and when the user left the session with the detach keys
  * @throws ScullError WRONG_STATE, COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE
  */
 export async function execInContainer(engine: Engine, nameOrId: string, options: ExecOptions): Promise<number> {
-  const record = findContainer(engine.store.layout, nameOrId);
-  const paths = engine.store.layout.container(record.id);
+  const { layout } = engine.store;
+  const record = findContainer(layout, nameOrId);
+  const paths = layout.container(record.id);
   const { status } = readContainerState(paths);
   if (status !== 'running') throw new ScullError('WRONG_STATE', `can only exec into running containers: ${record.name} is ${status}`, { hint: `start it with \`scull start ${record.name}\`` });
-  const processFile = join(paths.bundle, `exec-${randomHex(6)}.json`);
-  writeFileSync(processFile, JSON.stringify(execProcess(engine, record, paths.bundleConfig, options)), { mode: 0o600 });
+  const tty = options.tty ?? false;
+  const stdin = options.interactive ?? false;
+  const detachKeys = parseDetachKeys(options.detachKeys ?? DEFAULT_DETACH_KEYS);
+  const session = startExec({
+    layout,
+    cgroup: cgroupPlan(),
+    id: record.id,
+    process: execProcess(engine, record, paths.bundleConfig, options),
+    stdin,
+    background: options.detach ?? false,
+    detachKeys: tty && stdin ? detachKeys : [],
+    preserveFds: options.preserveFds ?? 0,
+  });
+  const signals = forwardExecSignals(session.process);
   try {
-    return await runExec(engine, record, processFile, options);
+    return await session.ended;
   } finally {
-    rmSync(processFile, { force: true });
+    signals.dispose();
   }
 }
 
@@ -70,6 +80,7 @@ function execProcess(engine: Engine, record: ContainerRecord, bundleConfig: stri
     user: options.user === undefined ? { ...user, additionalGids: container.user.additionalGids ?? [] } : user,
     keepGroups: record.spec.groupAdd.includes('keep-groups'),
     tty: options.tty ?? false,
+    ...terminalSizeOf(options),
     capAdd: record.spec.capAdd,
     capDrop: record.spec.capDrop,
     privileged: (options.privileged ?? false) || record.spec.privileged,
@@ -82,6 +93,11 @@ function execProcess(engine: Engine, record: ContainerRecord, bundleConfig: stri
   return built;
 }
 
+function terminalSizeOf(options: ExecOptions): { terminalSize?: { height: number; width: number } } {
+  const size = options.tty === true ? terminalSize() : undefined;
+  return size === undefined ? {} : { terminalSize: size };
+}
+
 /** Another user has another home. */
 function mergeEnvironment(container: readonly string[], given: readonly string[], home: string | undefined): string[] {
   const env = new Map<string, string>();
@@ -90,37 +106,4 @@ function mergeEnvironment(container: readonly string[], given: readonly string[]
     if (equals > 0) env.set(entry.slice(0, equals), entry);
   }
   return [...env.values()];
-}
-
-function runExec(engine: Engine, record: ContainerRecord, processFile: string, options: ExecOptions): Promise<number> {
-  const { layout } = engine.store;
-  const crun = requireTool('crun', 'exec').path;
-  const pidFile = `${processFile}.pid`;
-  const args = [...crunGlobals(layout, cgroupPlan()), 'exec', '--process', processFile, '--pid-file', pidFile];
-  if (options.detach === true) args.push('--detach');
-  const preserved = options.preserveFds ?? 0;
-  if (preserved > 0) args.push('--preserve-fds', String(preserved));
-  args.push(record.id);
-  const wantsInput = options.interactive === true && options.detach !== true;
-  const output = options.detach === true ? 'ignore' : 'inherit';
-  const child = start(crun, args, {
-    stdio: [wantsInput ? 'inherit' : 'ignore', output, options.detach === true ? 'pipe' : 'inherit', ...Array.from({ length: preserved }, (_, index) => index + 3)],
-    env: minimalEnvironment(),
-  });
-  let said = '';
-  child.stderr?.on('data', (chunk: Buffer) => {
-    said += chunk.toString();
-  });
-  const signals = forwardExecSignals(child, options.tty ?? false);
-  return new Promise<number>((resolve, reject) => {
-    child.once('error', (error) => reject(explainSpawnFailure(crun, error)));
-    child.once(options.detach === true ? 'exit' : 'close', (code, signal) => {
-      const status = exitStatus(code, signal);
-      if (options.detach === true && status !== 0) reject(explainRuntimeFailure(said));
-      else resolve(status);
-    });
-  }).finally(() => {
-    signals.dispose();
-    rmSync(pidFile, { force: true });
-  });
 }

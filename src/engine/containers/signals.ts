@@ -36,13 +36,12 @@ export function forwardSignals(interruption: AbortController, proxy: boolean): S
 }
 
 /**
- * exec: crun is the parent of the process and passes nothing on by itself. With a terminal the keys travel as bytes; without one,
- * ctrl-C reaches crun's whole group anyway, so only signals sent to us alone need forwarding.
+ * exec: what reaches us goes to the helper, which passes it on to the process, or ends the session where the caller's terminal
+ * is the process's (keys travel as bytes then). What a terminal sends to all of us the helper takes from here, so that the
+ * process gets it once.
  */
-export function forwardExecSignals(child: { kill(signal: NodeJS.Signals): boolean }, terminal: boolean): { dispose(): void } {
-  const handler = (signal: NodeJS.Signals): void => {
-    if (!terminal || signal !== 'SIGINT') child.kill(signal);
-  };
+export function forwardExecSignals(session: { kill(signal: NodeJS.Signals): void }): { dispose(): void } {
+  const handler = (signal: NodeJS.Signals): void => session.kill(signal);
   const handled = FORWARDED.filter((signal) => signal !== 'SIGTSTP' && signal !== 'SIGCONT');
   for (const signal of handled) process.on(signal, handler);
   return {

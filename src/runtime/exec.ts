@@ -1,0 +1,125 @@
+/**
+ * Running a further process in a container with crun(1). The native helper starts crun and stands between the process and our
+ * streams (native/scull-helper.c, "exec"): no descriptor of the caller's enters the container.
+ */
+import { fstatSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { startChild, type Child } from '../host/child.ts';
+import { ScullError } from '../host/errors.ts';
+import { readTextIfPresent } from '../host/files.ts';
+import { randomHex } from '../host/identity.ts';
+import { minimalEnvironment } from '../host/process.ts';
+import { requireTool } from '../host/tools.ts';
+import type { ProcessSpec } from '../oci/runtime-spec.ts';
+import type { StoreLayout } from '../storage/layout.ts';
+import { helperPath } from '../userns/launch.ts';
+import type { CgroupPlan } from './cgroups.ts';
+import { crunGlobals, explainRuntimeFailure } from './crun.ts';
+
+export interface ExecRequest {
+  readonly layout: StoreLayout;
+  readonly cgroup: CgroupPlan;
+  /** Of the container. */
+  readonly id: string;
+  readonly process: ProcessSpec;
+  readonly stdin: boolean;
+  /** Return once the command is executed; its streams are nobody's. */
+  readonly background: boolean;
+  /** Bytes that leave the session, empty for none. With a terminal and stdin only. */
+  readonly detachKeys: readonly number[];
+  /** How many descriptors from 3 on are passed. */
+  readonly preserveFds: number;
+}
+
+export interface ExecSession {
+  /** Takes signals for the process. */
+  readonly process: Child;
+  /** The command's exit status; 0 when it runs in the background or was left. */
+  readonly ended: Promise<number>;
+}
+
+/** @throws ScullError; `ended` rejects with COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE, TOOL_FAILED */
+export function startExec(request: ExecRequest): ExecSession {
+  checkDescriptors(request.preserveFds);
+  const files = new ExecFiles(request);
+  try {
+    writeFileSync(files.process, JSON.stringify(request.process), { mode: 0o600 });
+    const { file, args } = execCommand(request, files);
+    const background = request.background;
+    const output = background ? 'ignore' : 'inherit';
+    const child = startChild(file, args, {
+      stdio: [request.stdin && !background ? 'inherit' : 'ignore', output, output, ...Array.from({ length: request.preserveFds }, (_, index) => index + 3)],
+      env: minimalEnvironment(),
+    });
+    const ended = child.ended.then((status) => outcome(request, files, status)).finally(() => files.remove());
+    ended.catch(() => undefined); // told to whoever waits for it
+    return { process: child, ended };
+  } catch (error) {
+    files.remove();
+    throw error;
+  }
+}
+
+class ExecFiles {
+  readonly process: string;
+  readonly pid: string;
+  readonly log: string;
+  /** Not in the bundle: a socket's path must be short. */
+  readonly console: string | undefined;
+
+  constructor(request: ExecRequest) {
+    const name = `exec-${randomHex(6)}`;
+    const { bundle } = request.layout.container(request.id);
+    this.process = join(bundle, `${name}.json`);
+    this.pid = join(bundle, `${name}.pid`);
+    this.log = join(bundle, `${name}.log`);
+    this.console = request.process.terminal ? join(request.layout.runRoot, name) : undefined;
+  }
+
+  remove(): void {
+    for (const path of [this.process, this.pid, this.log, this.console]) if (path !== undefined) rmSync(path, { force: true });
+  }
+}
+
+function execCommand(request: ExecRequest, files: ExecFiles): { file: string; args: string[] } {
+  const crun = [requireTool('crun', 'exec').path, `--log=file:${files.log}`, ...crunGlobals(request.layout, request.cgroup)];
+  crun.push('exec', '--process', files.process, '--pid-file', files.pid);
+  if (files.console !== undefined) crun.push('--console-socket', files.console);
+  if (request.background) crun.push('--detach');
+  if (request.preserveFds > 0) crun.push('--preserve-fds', String(request.preserveFds));
+  crun.push(request.id);
+  const helper = helperPath();
+  if (helper === undefined) throw new ScullError('MISSING_TOOL', 'exec needs the native helper, which was not built', { hint: 'install a C compiler and run `npm run build` again' });
+  const args = ['exec', '--log', files.log, '--pid-file', files.pid];
+  if (files.console !== undefined) args.push('--console', files.console);
+  if (request.stdin && !request.background) args.push('--stdin');
+  if (request.background) args.push('--background');
+  if (request.preserveFds > 0) args.push('--preserve-fds', String(request.preserveFds));
+  if (request.detachKeys.length > 0) args.push('--detach-keys', Buffer.from(request.detachKeys).toString('hex'));
+  return { file: helper, args: [...args, '--', ...crun] };
+}
+
+/** crun's log tells its own failures from the command's. */
+function outcome(request: ExecRequest, files: ExecFiles, status: number): number {
+  const log = readTextIfPresent(files.log) ?? '';
+  if (log === 'detached\n') return 0;
+  const own = /^scull-helper: (.*)/m.exec(log);
+  if (own !== null) throw new ScullError('TOOL_FAILED', `exec: ${own[1]}`);
+  if (log !== '' && (status !== 0 || request.background)) throw explainRuntimeFailure(log, request.process.args[0]);
+  if (status > 0 && status < 128 && !exists(files.pid)) throw new ScullError('TOOL_FAILED', `crun ended with status ${status} before it had started the command`);
+  return status;
+}
+
+function exists(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+function checkDescriptors(count: number): void {
+  for (let fd = 3; fd < 3 + count; fd++) {
+    try {
+      fstatSync(fd);
+    } catch (cause) {
+      throw new ScullError('INVALID', `--preserve-fds ${count}: file descriptor ${fd} is not open`, { cause });
+    }
+  }
+}
