@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { freePort, startDockerRegistry, type DockerRegistry } from '../support/docker-registry.ts';
 import { useScull } from '../support/scull.ts';
+import { writeTar } from '../support/tar-writer.ts';
 
 const s = useScull();
 let registry: DockerRegistry;
@@ -92,4 +93,6 @@ test('a pull that is killed leaves a store that works, and the next pull complet
   await running.ended;
   expect((await pull(`${registry.host}/interrupted:1`)).status).toBe(0);
   expect(await s.ok(['run', '--rm', `${registry.host}/interrupted:1`, 'echo', 'whole'])).toBe('whole');
+  // What the killed one had begun is swept by the next command that begins something.
+  await s.ok(['import', '-', 'sweeper:1'], { input: writeTar([{ path: 'x', content: 'x' }]) });
 });
