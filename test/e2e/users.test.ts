@@ -104,6 +104,43 @@ test('explicit maps hold', async () => {
   expect(readFileSync('/etc/subuid', 'utf8')).toContain(`:${outside}:`);
 });
 
+/** The lines of a uid_map: first id inside, first id of the namespace around it (there 0 is the caller), how many. */
+function ranges(map: string): number[][] {
+  return map.split('\n').map((line) => line.trim().split(/\s+/).map(Number));
+}
+
+test('--userns=nomap: everything is there all the same', async () => {
+  const directory = s.directory('unmapped');
+  s.file('unmapped/open', 'readable\n');
+  const command = 'cat /proc/self/uid_map; echo --; id -u; stat -c %u /bin/busybox /home/app/note /new; touch /new/made /made; cat /d/open; grep -c localhost /etc/hosts';
+  const output = await s.ok(['run', '--rm', '--userns=nomap', '-v', 'new:/new', '-v', `${directory}:/d`, 'busybox', 'sh', '-c', command]);
+  const [map = '', rest] = output.split('\n--\n');
+  for (const [, outside] of ranges(map)) expect(outside).toBeGreaterThan(0);
+  expect(rest?.split('\n').slice(0, 5)).toEqual(['0', '0', '1000', '0', 'readable']);
+  expect(await s.ok(['run', '--rm', '-v', 'new:/new', 'busybox', 'stat', '-c', '%u:%g', '/new/made'])).toBe('1:1');
+});
+
+test('explicit maps with and without the caller, seen from inside', async () => {
+  const run = async (...maps: string[]): Promise<number[][]> => ranges(await s.ok(['run', '--rm', ...maps, 'busybox', 'sh', '-c', 'test "$(stat -c %u /bin/busybox)" = 0 && cat /proc/self/uid_map']));
+  expect(await run('--uidmap', '0:1:1000', '--gidmap', '0:1:1000')).toEqual([[0, 1, 1000]]);
+  expect(await run('--uidmap', '0:0:1', '--uidmap', '1:5:10', '--gidmap', '0:0:20')).toEqual([[0, 0, 1], [1, 5, 10]]);
+  expect(await run('--uidmap', '0:0:20', '--gidmap', '0:0:20')).toEqual([[0, 0, 1], [1, 1, 19]]);
+});
+
+test('a user of a new volume owns it, also where ids are mapped in another way', async () => {
+  await s.ok(['run', '--rm', '--userns=keep-id', '-v', 'mine:/v', 'busybox', 'touch', '/v/made']);
+  expect(await s.ok(['run', '--rm', '-v', 'mine:/v', 'busybox', 'stat', '-c', '%u', '/v/made'])).toBe('0');
+});
+
+test('a container that shares a user namespace sees the same owners', async () => {
+  for (const mode of ['keep-id', 'nomap']) {
+    await s.ok(['run', '-d', '--name', mode, `--userns=${mode}`, 'busybox', 'sleep', '1000']);
+    const output = await s.ok(['run', '--rm', '--userns', `container:${mode}`, 'busybox', 'sh', '-c', 'cat /proc/self/uid_map; stat -c %u /bin/busybox /home/app/note']);
+    const theirs = await s.ok(['exec', '-u', '0', mode, 'cat', '/proc/self/uid_map']);
+    expect(output.trimEnd()).toBe(`${theirs.trimEnd()}\n0\n1000`);
+  }
+});
+
 test('--userns with nonsense is refused', async () => {
   await s.fails(['run', '--rm', '--userns=sideways', 'busybox', 'true'], 125, /sideways/);
   await s.fails(['run', '--rm', '--userns=keep-id:colour=1', 'busybox', 'true'], 125, /colour/);
