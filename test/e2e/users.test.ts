@@ -134,9 +134,9 @@ test('a user of a new volume owns it, also where ids are mapped in another way',
 
 test('a container that shares a user namespace sees the same owners', async () => {
   for (const mode of ['keep-id', 'nomap']) {
-    await s.ok(['run', '-d', '--name', mode, `--userns=${mode}`, 'busybox', 'sleep', '1000']);
-    const output = await s.ok(['run', '--rm', '--userns', `container:${mode}`, 'busybox', 'sh', '-c', 'cat /proc/self/uid_map; stat -c %u /bin/busybox /home/app/note']);
-    const theirs = await s.ok(['exec', '-u', '0', mode, 'cat', '/proc/self/uid_map']);
+    await s.ok(['run', '-d', '--name', `shares-${mode}`, `--userns=${mode}`, 'busybox', 'sleep', '1000']);
+    const output = await s.ok(['run', '--rm', '--userns', `container:shares-${mode}`, 'busybox', 'sh', '-c', 'cat /proc/self/uid_map; stat -c %u /bin/busybox /home/app/note']);
+    const theirs = await s.ok(['exec', '-u', '0', `shares-${mode}`, 'cat', '/proc/self/uid_map']);
     expect(output.trimEnd()).toBe(`${theirs.trimEnd()}\n0\n1000`);
   }
 });
