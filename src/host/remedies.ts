@@ -14,6 +14,7 @@ const PACKAGES = {
   newuidmap: { apt: 'uidmap', dnf: 'shadow-utils', apk: 'shadow-subids', pacman: 'shadow', zypper: 'shadow' },
   newgidmap: { apt: 'uidmap', dnf: 'shadow-utils', apk: 'shadow-subids', pacman: 'shadow', zypper: 'shadow' },
   catatonit: {},
+  socat: {},
   unshare: { apt: 'util-linux', dnf: 'util-linux', apk: 'util-linux', pacman: 'util-linux', zypper: 'util-linux' },
   nsenter: { apt: 'util-linux', dnf: 'util-linux', apk: 'util-linux', pacman: 'util-linux', zypper: 'util-linux' },
   setfattr: { apt: 'attr', dnf: 'attr', apk: 'attr', pacman: 'attr', zypper: 'attr' },

@@ -23,6 +23,9 @@ import { INNER_SCRIPT, JOIN_SCRIPT, OUTER_SCRIPT } from './portable-scripts.ts';
 /** A POSIX shell redirects descriptors of one digit; two of them are the pipe to the holder. */
 const HIGHEST_FD = 7;
 
+/** In PROGRAM the writing end of a pipe that nobody writes to: it tells its end. */
+const LIFELINE_FD = HIGHEST_FD;
+
 /**
  * The command line that does with util-linux's tools what `scull-helper launch` does.
  * @param steps those of the request, in words; the scripts have the helper's
@@ -50,11 +53,17 @@ function mapWords(ranges: readonly IdRange[]): string {
 
 function innerWords(request: LaunchRequest, steps: readonly string[]): string[] {
   if (request.restFrom !== undefined) throw new Error('without the native helper a launch is begun when all of it is known');
+  const ready = request.readyFd === undefined ? undefined : descriptor(request.readyFd);
   const kept = new Set((request.keepFds ?? []).map(descriptor));
-  const unwanted = Array.from({ length: HIGHEST_FD - 2 }, (_, index) => String(index + 3)).filter((fd) => !kept.has(fd));
   const words: string[] = [];
-  if (request.readyFd !== undefined) words.push('ready', descriptor(request.readyFd));
-  words.push(...unwanted.flatMap((fd) => ['close', fd]), ...steps);
+  for (let fd = 3; fd <= HIGHEST_FD; fd++) if (!kept.has(String(fd)) && String(fd) !== ready) words.push('close', String(fd));
+  if (ready !== undefined) {
+    // Who wants to know when the namespaces stand watches over the program as well.
+    if (!kept.has(String(LIFELINE_FD)) && ready !== String(LIFELINE_FD)) words.push('lifeline');
+    words.push('ready', ready);
+    if (!kept.has(ready)) words.push('close', ready);
+  }
+  words.push(...steps);
   // /proc/self/mountinfo names mount points without symbolic links.
   if (request.writable !== undefined && request.writable.length > 0) words.push('read-only', String(request.writable.length), ...request.writable.map((path) => realpathSync(path)));
   return [...words, 'exec', ...request.program];

@@ -20,22 +20,25 @@ attempt() {
 }
 `;
 
-/**
- * many|single UID-MAP GID-MAP NAMESPACES root|keep INNER [WORD …]
- *
- * Descriptor 8 is the reading end of an empty here-document's pipe, 9 the writing end of the same pipe.
- */
-export const OUTER_SCRIPT = `${DIE}
+/** Descriptor 8 becomes the reading end of a new pipe, 9 its writing end: an empty here-document is one. */
+const MAKE_PIPE = `
+make_pipe() {
+	exec 8<<END
+END
+	if ! [ -p /proc/self/fd/8 ]; then
+		# A shell whose here-documents are files
+		place=$(mktemp -d) && mkfifo "$place/pipe" && exec 8<>"$place/pipe" && rm -r "$place" || die 'cannot make a pipe'
+	fi
+	exec 9>/proc/self/fd/8
+	exec 8</proc/self/fd/8
+}
+`;
+
+/** many|single UID-MAP GID-MAP NAMESPACES root|keep INNER [WORD …] */
+export const OUTER_SCRIPT = `${DIE}${MAKE_PIPE}
 kind=$1 uids=$2 gids=$3 namespaces=$4 credentials=$5 inner=$6
 shift 6
-exec 8<<END
-END
-if ! [ -p /proc/self/fd/8 ]; then
-	# A shell whose here-documents are files
-	place=$(mktemp -d) && mkfifo "$place/pipe" && exec 8<>"$place/pipe" && rm -r "$place" || die 'cannot make a pipe'
-fi
-exec 9>/proc/self/fd/8
-exec 8</proc/self/fd/8
+make_pipe
 holder=$(unshare --user $namespaces --propagation slave sh -c 'echo "$$"; exec >/dev/null 2>&1; read -r end' \\
 	<&8 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8<&- 9>&- &)
 case $holder in
@@ -70,7 +73,7 @@ exec nsenter --target "$target" --user $credentials unshare $namespaces --propag
  * WORKING-DIRECTORY [WORD …] exec PROGRAM [ARG …]: the steps in the order given, each a word with its own number of arguments.
  * Runs as root of the new namespaces.
  */
-export const INNER_SCRIPT = `${DIE}
+export const INNER_SCRIPT = `${DIE}${MAKE_PIPE}
 # Lets the holder end.
 exec 9>&-
 
@@ -228,8 +231,13 @@ while :; do
 	shift
 	case $word in
 	ready)
-		eval "printf n >&$1"
+		eval "echo n >&$1"
 		shift
+		;;
+	lifeline)
+		# The only writing end of a pipe, for PROGRAM: whoever reads from it through /proc learns of its end (portable-keep.ts).
+		make_pipe
+		exec 7>&9 8<&- 9>&-
 		;;
 	overlay)
 		mount_overlay "$1" "$2" "$3"

@@ -3,7 +3,7 @@
  *
  * - nothing published, no options: `scull-net` makes the interface and starts pasta with the first packet (native/scull-net.c)
  * - otherwise `scull-helper keep` starts pasta beside the container (native/scull-helper.c)
- * - without these helpers pasta is started directly, its pid recorded, and clean-up ends it ({@link stopPasta})
+ * - without these helpers a small shell does what `keep` does (userns/portable-keep.ts)
  */
 import { accessSync, constants, unlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -15,6 +15,7 @@ import { remedyFor } from '../../host/remedies.ts';
 import { requireTool } from '../../host/tools.ts';
 import type { PortRequest } from '../../spec/container-spec.ts';
 import { helperPath } from '../../userns/launch.ts';
+import { portableKeepCommand } from '../../userns/portable-keep.ts';
 import type { ContainerAddresses, NetworkPlan, PastaPlan } from '../plan.ts';
 import { checkHostPorts, explainPublishFailure } from '../ports.ts';
 
@@ -56,7 +57,9 @@ export async function startPasta(plan: NetworkPlan, request: PastaRequest): Prom
   if (waiter !== undefined) {
     command = [waiter, ...waiterArguments(plan, plan.pasta, request, pidFile), '--', pasta, ...lateArguments(plan.pasta), '--pid', pidFile, target];
   } else if (helper === undefined) {
-    command = [pasta, ...arguments_, target];
+    const daemon = request.targetPid === request.watchPid ? { command: [pasta, ...arguments_, target] } : { command: [pasta, ...arguments_], target: request.targetPid };
+    const keep = portableKeepCommand({ watch: request.watchPid, daemon: { ...daemon, pidFile } });
+    command = [keep.file, ...keep.args];
   } else {
     const keep = [helper, 'keep', '--watch', String(request.watchPid), '--pid-file', pidFile];
     // A container's own process that waits to be started can't be looked at from inside its user namespace: the helper
@@ -71,7 +74,7 @@ export async function startPasta(plan: NetworkPlan, request: PastaRequest): Prom
   const state: NetworkState = {
     driver: 'pasta',
     ...(pastaProcess === undefined ? {} : { process: pastaProcess }),
-    kept: helper !== undefined,
+    kept: true,
     ports: plan.ports,
     addresses: plan.addresses,
   };
