@@ -29,6 +29,8 @@ export interface MonitorRequest {
   readonly steps: readonly LaunchStep[];
   readonly terminal: boolean;
   readonly stdin: boolean;
+  /** Standard input ends with the first client that gives some, as in a pipe; else it stays open for the next one. */
+  readonly stdinOnce: boolean;
   readonly log: LogSpec;
   /** Seconds of life. */
   readonly timeout?: number;
@@ -59,6 +61,7 @@ export function monitorArguments(request: MonitorRequest): string[] {
   if (request.terminal) args.push('-t');
   // With a terminal conmon makes the input side by itself, but only -i lets an attached client use it.
   if (request.stdin) args.push('-i');
+  if (!request.stdinOnce) args.push('--leave-stdin-open');
   if (request.timeout !== undefined && request.timeout > 0) args.push('-T', String(request.timeout));
   return args;
 }

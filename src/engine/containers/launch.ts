@@ -76,7 +76,7 @@ export async function startContainer(engine: Engine, record: ContainerRecord, op
     options.abort?.throwIfAborted();
     writeBundle(layout.container(record.id), preparation);
     trace('bundle written');
-    monitor = launchMonitor(engine, record, preparation, pending, cgroup);
+    monitor = launchMonitor(engine, record, preparation, pending, cgroup, options.attach?.stdin === true);
     trace('monitor launched');
     const running = await bringUp(engine, record, monitor, preparation, cgroup, options, underWay);
     return running;
@@ -125,7 +125,7 @@ function namespacesOf(engine: Engine, spec: ContainerSpec, joinUser: number | un
   };
 }
 
-function launchMonitor(engine: Engine, record: ContainerRecord, preparation: Preparation, pending: PendingMonitor, cgroup: CgroupPlan): Monitor {
+function launchMonitor(engine: Engine, record: ContainerRecord, preparation: Preparation, pending: PendingMonitor, cgroup: CgroupPlan, attachesInput: boolean): Monitor {
   const { spec } = record;
   const { layout } = engine.store;
   const monitor = pending.proceed({
@@ -137,6 +137,7 @@ function launchMonitor(engine: Engine, record: ContainerRecord, preparation: Pre
     steps: preparation.steps,
     terminal: spec.tty,
     stdin: spec.interactive,
+    stdinOnce: attachesInput && !spec.tty,
     log: spec.log,
     ...(spec.timeout === undefined ? {} : { timeout: spec.timeout }),
     runtimePath: requireTool('crun', 'starting a container').path,
