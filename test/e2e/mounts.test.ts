@@ -1,4 +1,4 @@
-import { existsSync, lstatSync, readFileSync, symlinkSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, readFileSync, symlinkSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { busyboxEntries } from '../support/images.ts';
 import { useScull } from '../support/scull.ts';
@@ -73,6 +73,15 @@ describe('bind mounts', () => {
   test(':O throws writes away', async () => {
     expect(await run('-v', `${s.base}/src:/m:O`, 'busybox', 'sh', '-c', 'echo changed > /m/a; cat /m/a')).toMatchObject({ status: 0, stdout: 'changed\n' });
     expect(readFileSync(`${s.base}/src/a`, 'utf8')).toBe('alpha\n');
+  });
+
+  test(':O shows the owner and mode of what it covers', async () => {
+    const directory = s.directory('covered');
+    chmodSync(directory, 0o1777);
+    expect(await s.ok(['run', '--rm', '-u', 'app', '-v', `${directory}:/d:O`, 'busybox', 'sh', '-c', 'stat -c %u:%a /d; touch /d/x && echo yes'])).toBe('0:1777\nyes');
+    await s.ok(['run', '--rm', '-u', 'app', '-v', 'apps:/d', 'busybox', 'touch', '/d/mine']);
+    expect(await s.ok(['run', '--rm', '-u', 'app', '-v', 'apps:/d:O', 'busybox', 'sh', '-c', 'rm /d/mine && touch /d/x && ls /d'])).toBe('x');
+    expect(await s.ok(['run', '--rm', '-v', 'apps:/d', 'busybox', 'ls', '/d'])).toBe('mine');
   });
 
   test(':U gives the source to the user of the container', async () => {

@@ -1,5 +1,5 @@
 /** The launcher's steps for one container, in order: its root, then what mounts need before crun can bind them. */
-import { mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CgroupPlan } from '../../runtime/cgroups.ts';
 import type { ContainerRecord, ResolvedMount } from '../../runtime/container-record.ts';
@@ -11,6 +11,7 @@ import type { Digest } from '../../oci/digest.ts';
 import type { IdMapping } from '../../oci/runtime-spec.ts';
 import type { NestedMaps } from '../../storage/drivers/driver.ts';
 import { mountPlan } from '../../storage/drivers/plan.ts';
+import { defaultIdMaps, toInside } from '../../userns/id-maps.ts';
 import type { LaunchStep } from '../../userns/launch.ts';
 import type { Engine } from '../engine.ts';
 import { entrySteps } from './image-users.ts';
@@ -113,7 +114,8 @@ async function prepareMount(engine: Engine, record: ContainerRecord, mount: Reso
   }
   if (mount.overlay === true) {
     const base = join(paths.directory, 'overlays', String(index));
-    for (const part of ['upper', 'work']) mkdirSync(join(base, part), { recursive: true, mode: 0o700 });
+    steps.push(...makeUpper(join(base, 'upper'), source));
+    mkdirSync(join(base, 'work'), { recursive: true, mode: 0o700 });
     mkdirSync(place, { recursive: true, mode: 0o700 });
     const options = `lowerdir=${escapeOverlay(source)},upperdir=${escapeOverlay(join(base, 'upper'))},workdir=${escapeOverlay(join(base, 'work'))},userxattr`;
     steps.push({ kind: 'overlay', directory: '/', options, target: place });
@@ -127,6 +129,16 @@ async function prepareMount(engine: Engine, record: ContainerRecord, mount: Reso
   }
   if (mount.chown === true) steps.push({ kind: 'chown', owner: `${owner.uid}:${owner.gid}`, path: source });
   return { mount: { ...mount, source }, steps };
+}
+
+/** Of an overlay's own top directory the upper one's owner and mode are seen: it gets those of the source. */
+function makeUpper(upper: string, source: string): LaunchStep[] {
+  if (mkdirSync(upper, { recursive: true, mode: 0o700 }) === undefined) return []; // of an earlier start
+  const { mode, uid, gid } = statSync(source);
+  chmodSync(upper, mode & 0o7777);
+  const maps = defaultIdMaps();
+  const owner = [toInside(maps.uids, uid) ?? 0, toInside(maps.gids, gid) ?? 0];
+  return owner.every((id) => id === 0) ? [] : [{ kind: 'chown', owner: owner.join(':'), path: upper }];
 }
 
 /** overlay's own separators. */
