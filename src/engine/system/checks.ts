@@ -7,7 +7,7 @@ import { errnoOf, ScullError } from '../../host/errors.ts';
 import { readTextIfPresent } from '../../host/files.ts';
 import { run, start } from '../../host/process.ts';
 import { remedyFor, type ToolName } from '../../host/remedies.ts';
-import { compareVersions, findTool, toolVersion } from '../../host/tools.ts';
+import { compareVersions, findTool, toolOptions, toolVersion } from '../../host/tools.ts';
 import { defaultIdMaps, mappedCount } from '../../userns/id-maps.ts';
 import { helperPath, launchCommand, launchFailure } from '../../userns/launch.ts';
 import { mapRefusal, namespaceRefusal, readNamespaceSettings } from '../../userns/preflight.ts';
@@ -194,7 +194,7 @@ async function checkTool(name: ToolName, lowest: string, consequence: string): P
   return warning(`${version} (${tool.path})`, `known to work from ${lowest} on`, remedyFor({ kind: 'old-tool', tool: name }));
 }
 
-async function checkNetwork(): Promise<Finding> {
+async function checkNetwork(engine: Engine): Promise<Finding> {
   const loss = 'containers have no network but --network none and host';
   const tool = findTool('pasta');
   if (tool === undefined) return missing('pasta is not installed', loss, remedyFor({ kind: 'missing-tool', tool: 'pasta' }));
@@ -206,9 +206,13 @@ async function checkNetwork(): Promise<Finding> {
     return missing(gone ? `${tun} does not exist` : `${tun} may not be opened`, loss, remedyFor({ kind: 'device-not-usable', device: tun, missing: gone }));
   }
   if (process.getuid?.() === 0 || helperPath() === undefined) return warning('not tried', 'see user and native helper');
-  const [{ version }, failure] = await Promise.all([toolVersion(tool), connectOnce()]);
-  if (failure === undefined) return ok(`pasta ${version ?? '(version not told)'} connects a namespace`);
-  return missing(failure.message, loss, failure.hint);
+  const [{ version }, options, failure] = await Promise.all([toolVersion(tool), toolOptions(tool, dirname(engine.store.layout.runRoot)), connectOnce()]);
+  if (failure !== undefined) return missing(failure.message, loss, failure.hint);
+  const found = `pasta ${version ?? '(version not told)'} connects a namespace`;
+  // The option came in August 2024; Debian 12's pasta of March 2023 does not know its own version.
+  if (options.has('--map-guest-addr')) return ok(found);
+  const stalls = 'services that speak first (ssh, smtp, mysql) stay silent on published ports unless they are reached through 127.0.0.1';
+  return warning(`${found}, but is older than August 2024`, stalls, remedyFor({ kind: 'old-tool', tool: 'pasta' }));
 }
 
 /** Connects a network namespace to the host as a container's is. @returns why it did not work */
