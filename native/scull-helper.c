@@ -1109,6 +1109,8 @@ static int attach(int argc, char **argv)
 		signal(SIGINT, SIG_IGN);
 		signal(SIGQUIT, SIG_IGN);
 	}
+	/* A terminal knows no end of input but a key, which a program that changes the terminal's mode just then loses. */
+	int end_keys = 0, end_delay = 100;
 	static char in[8192], out[8192 + 64], packet[8192 + 1];
 	struct pollfd events[2] = {{.fd = fd, .events = POLLIN}, {.fd = want_input ? 0 : -1, .events = POLLIN}};
 	int result = 0;
@@ -1117,10 +1119,16 @@ static int attach(int argc, char **argv)
 			resized = 0;
 			send_window_size(control);
 		}
-		if (wait_for_events(events, 2, -1) < 0) {
+		int happened = wait_for_events(events, 2, end_keys > 0 ? end_delay : -1);
+		if (happened < 0) {
 			if (errno == EINTR)
 				continue;
 			break;
+		}
+		if (happened == 0) {
+			send(fd, "\4", 1, MSG_NOSIGNAL);
+			end_keys--;
+			end_delay *= 2;
 		}
 		if (events[0].revents != 0) {
 			ssize_t length = recv(fd, packet, sizeof packet, 0);
@@ -1142,7 +1150,11 @@ static int attach(int argc, char **argv)
 			if (length < 0 && (errno == EINTR || errno == EAGAIN))
 				continue;
 			if (length <= 0) {
-				shutdown(fd, SHUT_WR);
+				if (tty) {
+					send(fd, "\4", 1, MSG_NOSIGNAL);
+					end_keys = 5;
+				} else
+					shutdown(fd, SHUT_WR);
 				events[1].fd = -1;
 				continue;
 			}
