@@ -116,7 +116,7 @@ export function explainRuntimeFailure(said: string, command?: string): ScullErro
     .map((text) => text.replace(/^(?:\d{4}-\d\d-\d\dT\S+: )?(?:\[conmon:\w\]: )?(?:runtime stderr: )?/, '').replace(/^(?:error|crun): /i, ''))
     .find((text) => text !== '');
   if (line === undefined) return new ScullError('TOOL_FAILED', 'crun failed without giving a reason');
-  return explainCommandFailure(line, command) ?? explainSetUpFailure(line, said.trim()) ?? new ScullError('TOOL_FAILED', `crun: ${line}`, { detail: said.trim() });
+  return explainSetUpFailure(line, said.trim()) ?? explainCommandFailure(line, command) ?? new ScullError('TOOL_FAILED', `crun: ${line}`, { detail: said.trim() });
 }
 
 const FAILURES: readonly { readonly pattern: RegExp; readonly explain: (named: string, reason: string) => [code: 'COMMAND_NOT_FOUND' | 'COMMAND_NOT_EXECUTABLE', message: string, hint?: string] }[] = [
@@ -160,7 +160,7 @@ function explainSetUpFailure(line: string, detail: string): ScullError | undefin
   const invalid = (message: string): ScullError => new ScullError('INVALID', message, { detail });
   const kinds = /^mount `([^`]+)` to `\/?([^`]+)`: Not a directory/.exec(line);
   if (kinds !== null) return invalid(`cannot mount ${JSON.stringify(kinds[1])} on ${JSON.stringify(`/${kinds[2]}`)}: one is a directory, the other is not`);
-  const place = /^(?:mkdir|creat|create|open|openat2?|make dir(?:ectory)?) `([^`]+)`: (Not a directory|File exists)/.exec(line);
+  const place = /^(?:mkdir|creat|create|make dir(?:ectory)?) `([^`]+)`: (Not a directory|File exists)/.exec(line);
   if (place !== null) return invalid(`cannot make the mount point ${JSON.stringify(place[1])} in the container: a part of that path is a file`);
   const setting = /^open `?\/proc\/sys\/([^`:]+)`?: (No such file or directory|Permission denied)/.exec(line);
   if (setting !== null) return invalid(`cannot set ${(setting[1] as string).replaceAll('/', '.')}: ${/^No/.test(setting[2] as string) ? 'this kernel does not have it in a container' : 'it can only be set for the whole host'}`);
