@@ -15,7 +15,9 @@ run() {
   "$@"
 }
 
+# What an earlier, interrupted round may have left.
 scull rm -f -t 0 --ignore oars >/dev/null 2>&1 || true
+scull rmi --ignore boat >/dev/null 2>&1 || true
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
