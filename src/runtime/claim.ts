@@ -90,15 +90,17 @@ export function recordMonitor(layout: StoreLayout, id: string, pid: number): voi
 export function claimState(layout: StoreLayout, id: string): ClaimRefusal | 'dead' {
   const paths = layout.container(id);
   const starter = readIdentity(paths.starterFile);
+  // Before the look at the container: a starter that starts it and ends in between would make it seem abandoned.
+  const starting = starter !== undefined && isAlive(starter);
   const runtime = readRuntimeState(paths.runtimeState);
   if (runtime !== undefined && isRuntimeAlive(runtime) && !runtime.waiting) return 'running';
-  if (starter?.stays === true && isAlive(starter)) return 'busy';
+  if (starter?.stays === true && starting) return 'busy';
   const monitor = readIdentity(paths.monitorFile);
-  if (monitor === undefined) return starter !== undefined && isAlive(starter) ? 'busy' : 'dead';
+  if (monitor === undefined) return starting ? 'busy' : 'dead';
   if (!isAlive(monitor)) return 'dead';
   // The monitor lives: its container is being started, or has ended and the monitor is about to leave.
   const ended = runtime !== undefined && !isRuntimeAlive(runtime);
-  return ended || (starter !== undefined && isAlive(starter)) ? 'busy' : 'dead';
+  return ended || starting ? 'busy' : 'dead';
 }
 
 /** Ends what is left of a container whose claim is dead, and removes the claim. */

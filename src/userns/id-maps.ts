@@ -72,8 +72,10 @@ function findIdMaps(): IdMaps {
   return { uids: stackRanges(uid, uidRanges), gids: stackRanges(gid, gidRanges) };
 }
 
-/** From passwd(5) itself: not every runtime's userInfo() asks it. Users known elsewhere (SSSD) go by $USER or their number. */
-/** The caller's login name, or his number where /etc/passwd does not know him. */
+/**
+ * The caller's login name, from passwd(5) itself: not every runtime's userInfo() asks it. Users known elsewhere (SSSD) go by
+ * $USER or their number.
+ */
 export function userName(uid: number = process.getuid?.() ?? 0): string {
   for (const line of (readTextIfPresent('/etc/passwd') ?? '').split('\n')) {
     const fields = line.split(':');

@@ -1,6 +1,6 @@
 /** The single checks of `scull doctor`. Each tries the thing itself; what it says is about this user, this store, now. */
 import { accessSync, constants, existsSync, mkdtempSync, rmSync, statfsSync, statSync } from 'node:fs';
-import { release, tmpdir, userInfo } from 'node:os';
+import { release, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { callerEnvironment } from '../../host/environment.ts';
 import { errnoOf, ScullError } from '../../host/errors.ts';
@@ -8,7 +8,7 @@ import { readTextIfPresent } from '../../host/files.ts';
 import { run, start } from '../../host/process.ts';
 import { remedyFor, type ToolName } from '../../host/remedies.ts';
 import { compareVersions, findTool, toolOptions, toolVersion } from '../../host/tools.ts';
-import { defaultIdMaps, mappedCount } from '../../userns/id-maps.ts';
+import { defaultIdMaps, mappedCount, userName } from '../../userns/id-maps.ts';
 import { helperPath, launchCommand, launchFailure } from '../../userns/launch.ts';
 import { mapRefusal, namespaceRefusal, readNamespaceSettings } from '../../userns/preflight.ts';
 import type { Engine } from '../engine.ts';
@@ -53,8 +53,8 @@ export const CHECKS: readonly (readonly [string, (engine: Engine) => Finding | P
 ];
 
 function checkUser(): Finding {
-  const { username, uid } = userInfo();
-  if (uid !== 0) return ok(`${username} (uid ${uid})`);
+  const uid = process.getuid?.() ?? 0;
+  if (uid !== 0) return ok(`${userName(uid)} (uid ${uid})`);
   return missing('root', 'scull runs containers for ordinary users, not for root', 'runuser -u USER -- scull doctor');
 }
 
@@ -90,11 +90,11 @@ function checkSubordinateIds(): Finding {
   const loss = 'containers run with a single id: files of other users in images become yours, and programs that change user fail';
   if (maps.single !== undefined) {
     const tool = findTool('newuidmap') === undefined;
-    return warning(maps.single, loss, remedyFor(tool ? { kind: 'missing-tool', tool: 'newuidmap' } : { kind: 'no-subordinate-ids', user: userInfo().username }));
+    return warning(maps.single, loss, remedyFor(tool ? { kind: 'missing-tool', tool: 'newuidmap' } : { kind: 'no-subordinate-ids', user: userName() }));
   }
   const ranges = maps.uids.slice(1).map((range) => `${range.outside}-${range.outside + range.size - 1}`);
   if (count >= USUAL_IDS) return ok(`${count} (${ranges.join(', ')})`);
-  return warning(`only ${count} (${ranges.join(', ')})`, `images with ids above ${count} can't be unpacked; ${USUAL_IDS} is usual`, remedyFor({ kind: 'no-subordinate-ids', user: userInfo().username }));
+  return warning(`only ${count} (${ranges.join(', ')})`, `images with ids above ${count} can't be unpacked; ${USUAL_IDS} is usual`, remedyFor({ kind: 'no-subordinate-ids', user: userName() }));
 }
 
 async function checkIdMapping(): Promise<Finding> {
@@ -105,7 +105,7 @@ async function checkIdMapping(): Promise<Finding> {
   const result = await run(command.file, command.args, { timeout: 10_000 });
   if (result.status === 0) return ok(`${mappedCount(maps.uids)} user and ${mappedCount(maps.gids)} group ids mapped`);
   if (/cannot create a user namespace/.test(result.stderr)) return missing('not tried: no user namespace', 'see user namespaces');
-  const refusal = mapRefusal(result.stderr, userInfo().username);
+  const refusal = mapRefusal(result.stderr, userName());
   return missing(`refused: ${refusal.reason}`, 'no container can be started', remedyFor(refusal.cause));
 }
 
@@ -133,7 +133,7 @@ function checkStore(engine: Engine): Finding {
     accessSync(existing, constants.W_OK | constants.X_OK);
   } catch (error) {
     if (errnoOf(error) === undefined) throw error;
-    return missing(`${existing} can't be written`, 'no image can be pulled and no container created', `sudo chown ${userInfo().username} ${existing}, or choose another place with --root`);
+    return missing(`${existing} can't be written`, 'no image can be pulled and no container created', `sudo chown ${userName()} ${existing}, or choose another place with --root`);
   }
   const type = Number(statfsSync(existing).type) >>> 0;
   const system = FILE_SYSTEMS[type];
@@ -295,7 +295,7 @@ function checkRuntimeDirectory(engine: Engine): Finding {
 /** logind ends everything of a user at logout unless he lingers; elsewhere nobody does. */
 function checkLinger(): Finding {
   if (!existsSync('/run/systemd/system')) return ok('no systemd: containers go on after logout');
-  const { username } = userInfo();
+  const username = userName();
   if (existsSync(`/var/lib/systemd/linger/${username}`)) return ok(`${username} lingers: containers go on after logout`);
   return warning(`${username} does not linger`, 'containers in the background are ended when you log out', 'loginctl enable-linger');
 }
