@@ -1,5 +1,5 @@
 /** Files that the user names on the command line. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { errnoOf, ScullError } from '../host/errors.ts';
 import { describeErrno } from '../host/errno.ts';
 
@@ -15,5 +15,20 @@ export function readUserFile(path: string, what: string): string {
     const errno = errnoOf(cause);
     const code = errno === 'ENOENT' || errno === 'ENOTDIR' ? 'NOT_FOUND' : errno === 'EACCES' || errno === 'EPERM' ? 'PERMISSION' : 'INVALID';
     throw new ScullError(code, `cannot read the ${what} ${JSON.stringify(path)}: ${describeErrno(cause)}`, { cause });
+  }
+}
+
+/**
+ * Writes the file anew.
+ * @param what the option it belongs to, named in errors: `--digestfile`
+ * @throws ScullError NO_SPACE, NOT_FOUND, PERMISSION or INVALID saying why it cannot be written
+ */
+export function writeUserFile(path: string, text: string, what: string): void {
+  try {
+    writeFileSync(path, text);
+  } catch (cause) {
+    const errno = errnoOf(cause);
+    const code = errno === 'ENOSPC' ? 'NO_SPACE' : errno === 'ENOENT' || errno === 'ENOTDIR' ? 'NOT_FOUND' : errno === 'EACCES' || errno === 'EPERM' || errno === 'EROFS' ? 'PERMISSION' : 'INVALID';
+    throw new ScullError(code, `cannot write the ${what} ${JSON.stringify(path)}: ${describeErrno(cause)}`, { cause });
   }
 }

@@ -11,16 +11,19 @@ export interface DockerRegistry {
   stop(): Promise<void>;
 }
 
-export async function startDockerRegistry(directory: string): Promise<DockerRegistry> {
+/** @param directory for its files @param users lines of an htpasswd file with bcrypt hashes; anybody may do anything without */
+export async function startDockerRegistry(directory: string, users?: string): Promise<DockerRegistry> {
   const port = await freePort();
   const host = `127.0.0.1:${port}`;
   const config = join(directory, 'registry.yml');
-  writeFileSync(config, `version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: ${join(directory, 'registry')}}}\nhttp: {addr: "${host}"}\n`);
+  const auth = users === undefined ? '' : `auth: {htpasswd: {realm: test, path: ${join(directory, 'htpasswd')}}}\n`;
+  if (users !== undefined) writeFileSync(join(directory, 'htpasswd'), users);
+  writeFileSync(config, `version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: ${join(directory, 'registry')}}}\nhttp: {addr: "${host}"}\n${auth}`);
   const child = spawn('docker-registry', ['serve', config], { stdio: ['ignore', 'ignore', 'pipe'] });
   let said = '';
   child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
   const exited = new Promise<void>((resolve) => child.once('close', () => resolve()));
-  await eventually(`docker-registry answers on ${host} ${said}`, async () => (await fetch(`http://${host}/v2/`)).ok);
+  await eventually(`docker-registry answers on ${host} ${said}`, async () => (await fetch(`http://${host}/v2/`)).status === (users === undefined ? 200 : 401));
   return {
     host,
     async stop() {

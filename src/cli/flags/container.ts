@@ -3,6 +3,7 @@
  * container-spec-flags.ts and the parsers of src/spec.
  */
 import { integer, list, text, toggle, unsupported, unsupportedToggle } from './declare.ts';
+import { registryFlags } from './registry.ts';
 
 const IDENTITY = 'identity';
 const PROCESS = 'process';
@@ -114,6 +115,7 @@ export const containerFlags = {
   arch: text(IMAGE, 'arch', 'Architecture of the image'),
   os: text(IMAGE, 'os', 'Operating system of the image'),
   variant: text(IMAGE, 'variant', 'Variant of the architecture'),
+  ...registryFlags,
 
   ...laterContainerFlags(),
 };
@@ -121,16 +123,13 @@ export const containerFlags = {
 /** What Docker or Podman have and this version does not, apart from values that ask for what is done anyway. */
 function laterContainerFlags() {
   return {
-    authfile: unsupported('authfile'),
     'blkio-weight': unsupported('blkio-weight'),
     'blkio-weight-device': unsupported('blkio-weight-device'),
-    'cert-dir': unsupported('cert-dir'),
     'cgroup-conf': unsupported('cgroup-conf'),
     chrootdirs: unsupported('chrootdirs'),
     'conmon-pidfile': unsupported('conmon-pidfile'),
     'cpu-rt-period': unsupported('cpu-rt-period'),
     'cpu-rt-runtime': unsupported('cpu-rt-runtime'),
-    creds: unsupported('creds'),
     'decryption-key': unsupported('decryption-key'),
     'device-cgroup-rule': unsupported('device-cgroup-rule'),
     'device-read-bps': unsupported('device-read-bps'),
@@ -169,8 +168,6 @@ function laterContainerFlags() {
     'rdt-class': unsupported('rdt-class'),
     requires: unsupported('requires'),
     restart: unsupported('restart', ['no', '']),
-    retry: unsupported('retry'),
-    'retry-delay': unsupported('retry-delay'),
     runtime: unsupported('runtime', ['crun']),
     sdnotify: unsupported('sdnotify', ['ignore']),
     'seccomp-policy': unsupported('seccomp-policy', ['default']),
@@ -184,6 +181,5 @@ function laterContainerFlags() {
     'no-healthcheck': toggle(PROCESS, 'Run no health check', { hidden: true }),
     'disable-content-trust': toggle(IMAGE, 'Accepted for Docker', { hidden: true }),
     passwd: unsupportedToggle('passwd', true),
-    'tls-verify': unsupportedToggle('tls-verify', true),
   };
 }

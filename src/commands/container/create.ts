@@ -3,6 +3,7 @@ import * as Args from '@oclif/core/args';
 import { ScullCommand } from '../../cli/command.ts';
 import { attachFlags } from '../../cli/flags/attach.ts';
 import { containerFlags } from '../../cli/flags/container.ts';
+import { registryChoices } from '../../cli/flags/registry.ts';
 
 export default class Create extends ScullCommand {
   static override summary = 'Make a new container without starting it';
@@ -25,7 +26,8 @@ export default class Create extends ScullCommand {
       import('../../engine/containers/create.ts'),
     ]);
     const spec = await containerSpec(flags, argv as string[], this.tokens);
-    const record = await createContainer(await this.engine({ quiet: flags.quiet }), spec, { replace: flags.replace ?? false });
+    const registry = await registryChoices(flags);
+    const record = await createContainer(await this.engine({ quiet: flags.quiet }), spec, { replace: flags.replace ?? false, registry });
     this.printLine(record.id);
   }
 }

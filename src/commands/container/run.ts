@@ -4,6 +4,7 @@ import { ScullCommand } from '../../cli/command.ts';
 import { attachFlags, parseStreams } from '../../cli/flags/attach.ts';
 import { containerFlags } from '../../cli/flags/container.ts';
 import { toggle } from '../../cli/flags/declare.ts';
+import { registryChoices } from '../../cli/flags/registry.ts';
 
 export default class Run extends ScullCommand {
   static override summary = 'Run a command in a new container';
@@ -47,6 +48,7 @@ export default class Run extends ScullCommand {
     const engine = await this.engine({ quiet: flags.quiet });
     const { id, exitCode } = await runContainer(engine, spec, {
       replace: flags.replace ?? false,
+      registry: await registryChoices(flags),
       detach,
       attach: streams,
       sigProxy: flags['sig-proxy'] ?? true,

@@ -3,7 +3,7 @@ import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { ScullCommand } from '../../cli/command.ts';
 import { unsupported } from '../../cli/flags/declare.ts';
-import { parseDuration } from '../../cli/time.ts';
+import { registryChoices, registryFlags } from '../../cli/flags/registry.ts';
 import type { PullOptions } from '../../engine/images/pull.ts';
 import type { ImageRecord } from '../../storage/image-types.ts';
 import { hostPlatform, normalizePlatform, parsePlatform, type Platform } from '../../oci/platform.ts';
@@ -20,12 +20,7 @@ export default class ImagePull extends ScullCommand {
     arch: Flags.string({ description: 'Processor to fetch the image for', helpValue: 'name' }),
     variant: Flags.string({ description: 'Variant of the processor', helpValue: 'name' }),
     quiet: Flags.boolean({ char: 'q', description: 'No progress' }),
-    'tls-verify': Flags.boolean({ description: "Check the registry's certificate (default true; a registry on this machine may go without)" }),
-    'cert-dir': Flags.string({ description: 'Folder with certificates for the registry', helpValue: 'dir' }),
-    retry: Flags.integer({ description: 'How often a failed request is tried again (default 3)', helpValue: 'n', min: 0 }),
-    'retry-delay': Flags.string({ description: 'Time before the first new try, doubled each time (default 1s)', helpValue: 'span' }),
-    authfile: unsupported('authfile'),
-    creds: unsupported('creds'),
+    ...registryFlags,
     'decryption-key': unsupported('decryption-key'),
     'disable-content-trust': Flags.boolean({ description: 'Accepted for Docker', hidden: true }),
   };
@@ -38,15 +33,7 @@ export default class ImagePull extends ScullCommand {
   async run(): Promise<number> {
     const { flags, argv } = await this.parse(ImagePull);
     if (flags['all-tags'] && flags.policy !== 'always') this.usage('--all-tags and --policy cannot be used together');
-    const delay = flags['retry-delay'] === undefined ? undefined : parseDuration(flags['retry-delay']);
-    if (flags['retry-delay'] !== undefined && (delay === undefined || delay < 0)) this.usage(`invalid --retry-delay ${JSON.stringify(flags['retry-delay'])}: it is a span such as 2s`);
-    const options: PullOptions = {
-      platform: wantedPlatform(flags),
-      tlsVerify: flags['tls-verify'],
-      certificateDirectory: flags['cert-dir'],
-      retries: flags.retry,
-      retryDelay: delay,
-    };
+    const options: PullOptions = { ...(await registryChoices(flags)), platform: wantedPlatform(flags) };
     const engine = await this.engine({ quiet: flags.quiet });
     const pull = async (name: string): Promise<readonly ImageRecord[]> => {
       if (flags.policy !== 'always') return [await (await import('../../engine/images/ensure.ts')).ensureImage(engine, name, { ...options, pull: flags.policy })];

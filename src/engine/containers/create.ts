@@ -18,6 +18,7 @@ import type { ContainerSpec } from '../../spec/container-spec.ts';
 import { digestHex } from '../../oci/digest.ts';
 import type { Engine } from '../engine.ts';
 import { ensureImage } from '../images/ensure.ts';
+import type { RegistryChoices } from '../images/registry-choices.ts';
 import { sweepContainers } from './cleanup.ts';
 import { resolveMounts } from './mounts.ts';
 import { inventName } from './names.ts';
@@ -26,6 +27,8 @@ import { removeContainer } from './removal.ts';
 export interface CreateOptions {
   /** Remove a container of the same name first. */
   readonly replace?: boolean;
+  /** How to talk to the registry of the image. Images that are mounted are other registries' business: no login is shown to those. */
+  readonly registry?: RegistryChoices;
   /** Claim the container for this process before it exists, for a caller that starts it at once. */
   readonly claim?: ClaimPurpose;
 }
@@ -39,7 +42,7 @@ export async function createContainer(engine: Engine, spec: ContainerSpec, optio
   if (spec.name !== undefined && !isName(spec.name)) {
     throw new ScullError('INVALID', `invalid container name ${JSON.stringify(spec.name.slice(0, 200))}: names must match [a-zA-Z0-9][a-zA-Z0-9_.-]*`);
   }
-  const image = spec.image === undefined ? undefined : await ensureImage(engine, spec.image, { pull: spec.pull, ...(spec.platform === undefined ? {} : { platform: spec.platform }) });
+  const image = spec.image === undefined ? undefined : await ensureImage(engine, spec.image, { ...options.registry, pull: spec.pull, ...(spec.platform === undefined ? {} : { platform: spec.platform }) });
   trace('image found');
   if (image === undefined) checkRootfs(spec);
   const id = randomId();

@@ -1,0 +1,62 @@
+/** Flags of every command that talks to a registry, with Podman's names. */
+import type { RegistryChoices } from '../../engine/images/registry-choices.ts';
+import { ScullError } from '../../host/errors.ts';
+import { integer, text, toggle } from './declare.ts';
+
+const REGISTRY = 'registry';
+
+/** How to trust a registry and which login to show it. For login, push, pull, run and create. */
+export const loginFlags = {
+  authfile: text(REGISTRY, 'file', 'File with logins, instead of all others'),
+  'cert-dir': text(REGISTRY, 'dir', 'Folder with certificates for the registry'),
+  'tls-verify': toggle(REGISTRY, "Check the registry's certificate (default true; a registry on this machine may go without)"),
+};
+
+/** The same, with what moving an image takes. For push, pull, run and create. */
+export const registryFlags = {
+  ...loginFlags,
+  creds: text(REGISTRY, 'user[:password]', 'Login for this command alone; without a password you are asked for it'),
+  retry: integer(REGISTRY, 'How often a failed request is tried again (default 3)', { min: 0 }),
+  'retry-delay': text(REGISTRY, 'span', 'Time before the first new try, doubled each time (default 1s)'),
+};
+
+export interface RegistryFlagValues {
+  readonly authfile?: string | undefined;
+  readonly 'cert-dir'?: string | undefined;
+  readonly 'tls-verify'?: boolean | undefined;
+  readonly creds?: string | undefined;
+  readonly retry?: number | undefined;
+  readonly 'retry-delay'?: string | undefined;
+}
+
+/**
+ * The values in the engine's terms. Asks for the password that --creds leaves out; loads nothing where no flag was given.
+ * @throws ScullError USAGE; INVALID when nobody answers
+ */
+export async function registryChoices(flags: RegistryFlagValues): Promise<RegistryChoices> {
+  return {
+    tlsVerify: flags['tls-verify'],
+    certificateDirectory: flags['cert-dir'],
+    authFile: flags.authfile,
+    credentials: flags.creds === undefined ? undefined : await credentials(flags.creds),
+    retries: flags.retry,
+    retryDelay: flags['retry-delay'] === undefined ? undefined : await delay(flags['retry-delay']),
+  };
+}
+
+/** No message here quotes the text: it may be a password in the wrong place. */
+async function credentials(given: string): Promise<NonNullable<RegistryChoices['credentials']>> {
+  const { parseCredentials } = await import('../../engine/images/registry-choices.ts');
+  const parsed = parseCredentials(given);
+  if (parsed.kind === 'password' && parsed.username === '') throw new ScullError('USAGE', 'invalid --creds: the user name is missing', { hint: 'it is USER:PASSWORD' });
+  if (given.includes(':') || parsed.kind !== 'password') return parsed;
+  const { askSecret } = await import('../prompt.ts');
+  return { ...parsed, password: await askSecret(`Password of ${parsed.username}: `, 'give the password with --creds USER:PASSWORD, or log in with `scull login`') };
+}
+
+async function delay(given: string): Promise<number> {
+  const { parseDuration } = await import('../time.ts');
+  const milliseconds = parseDuration(given);
+  if (milliseconds === undefined || milliseconds < 0) throw new ScullError('USAGE', `invalid --retry-delay ${JSON.stringify(given)}: it is a span such as 2s`);
+  return milliseconds;
+}

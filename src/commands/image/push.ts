@@ -1,0 +1,49 @@
+/** `scull push` */
+import * as Args from '@oclif/core/args';
+import * as Flags from '@oclif/core/flags';
+import { ScullCommand } from '../../cli/command.ts';
+import { unsupported, unsupportedToggle } from '../../cli/flags/declare.ts';
+import { registryChoices, registryFlags } from '../../cli/flags/registry.ts';
+import { digestReference, parseReference } from '../../oci/reference.ts';
+
+export default class ImagePush extends ScullCommand {
+  static override summary = 'Send an image to a registry';
+  static override description = 'Prints REPOSITORY@DIGEST, the name by which the registry has exactly this image. Layers go as they are, and only those the registry lacks.';
+  static override args = {
+    image: Args.string({ required: true, description: 'Name or id' }),
+    destination: Args.string({ description: "Name to push to, with registry and tag (default the image's own)" }),
+  };
+  static override flags = {
+    digestfile: Flags.string({ description: 'Write the digest to this file', helpValue: 'file' }),
+    quiet: Flags.boolean({ char: 'q', description: 'No progress' }),
+    ...registryFlags,
+    'all-tags': unsupportedToggle('all-tags', false, { char: 'a' }),
+    'compression-format': unsupported('compression-format'),
+    'compression-level': unsupported('compression-level'),
+    'force-compression': unsupportedToggle('force-compression'),
+    format: unsupported('format', [], { char: 'f' }),
+    'encrypt-layer': unsupported('encrypt-layer'),
+    'encryption-key': unsupported('encryption-key'),
+    platform: unsupported('platform'),
+    'sign-by': unsupported('sign-by'),
+    'sign-by-sigstore': unsupported('sign-by-sigstore'),
+    'sign-by-sigstore-private-key': unsupported('sign-by-sigstore-private-key'),
+    'sign-passphrase-file': unsupported('sign-passphrase-file'),
+    'remove-signatures': Flags.boolean({ description: 'Accepted for Podman; none are sent', hidden: true }),
+    'disable-content-trust': Flags.boolean({ description: 'Accepted for Docker', hidden: true }),
+  };
+  static override examples = [
+    { description: 'Under its own name', command: 'scull push quay.io/team/app:1.2' },
+    { description: 'Under another one', command: 'scull push app registry.lan:5000/app:latest' },
+    { description: 'Remember exactly what was pushed', command: 'scull push --digestfile app.digest app quay.io/team/app' },
+  ];
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(ImagePush);
+    const choices = await registryChoices(flags);
+    const { pushImage } = await import('../../engine/images/push.ts');
+    const { reference, digest } = await pushImage(await this.engine({ quiet: flags.quiet }), args.image, { ...choices, destination: args.destination });
+    if (flags.digestfile !== undefined) (await import('../../cli/user-file.ts')).writeUserFile(flags.digestfile, digest, '--digestfile');
+    this.printLine(digestReference(parseReference(reference), digest));
+  }
+}

@@ -1,0 +1,45 @@
+/** `scull login` */
+import * as Args from '@oclif/core/args';
+import * as Flags from '@oclif/core/flags';
+import { ScullCommand } from '../cli/command.ts';
+import { unsupported } from '../cli/flags/declare.ts';
+import { loginFlags, registryChoices } from '../cli/flags/registry.ts';
+
+export default class Login extends ScullCommand {
+  static override summary = 'Log in to a registry';
+  static override description =
+    'What is missing is asked for. A login that the registry takes is kept in ~/.config/containers/auth.json, readable by you alone and known to Podman, Buildah and Skopeo too, until `scull logout`.';
+  static override args = { registry: Args.string({ description: 'host[:port], or a part of it such as quay.io/team (default docker.io)' }) };
+  static override flags = {
+    username: Flags.string({ char: 'u', description: 'User name', helpValue: 'name' }),
+    password: Flags.string({ char: 'p', description: 'Password; other users may see it in the list of processes', helpValue: 'password' }),
+    'password-stdin': Flags.boolean({ description: 'Read the password from standard input' }),
+    'get-login': Flags.boolean({ description: 'Print who is logged in, and do nothing else' }),
+    verbose: Flags.boolean({ char: 'v', description: 'Print where the login is kept' }),
+    ...loginFlags,
+    secret: unsupported('secret'),
+    'compat-auth-file': unsupported('compat-auth-file'),
+  };
+  static override examples = [
+    'scull login quay.io',
+    { description: 'In a script', command: 'scull login -u ci --password-stdin registry.lan:5000 < token' },
+    { description: 'Who am I at Docker Hub?', command: 'scull login --get-login' },
+  ];
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(Login);
+    if (flags['password-stdin'] && flags.password !== undefined) this.usage('--password and --password-stdin cannot be used together');
+    if (flags['password-stdin'] && flags.username === undefined) this.usage('--password-stdin needs --username');
+    const registry = args.registry ?? '';
+    const { loggedInUser, login } = await import('../engine/registries/login.ts');
+    if (flags['get-login']) return this.printLine(await loggedInUser(registry, { authFile: flags.authfile }));
+    const { ask, askSecret, readSecretInput } = await import('../cli/prompt.ts');
+    const hint = 'use --username and --password-stdin';
+    const username = flags.username ?? (await ask('Username: ', hint));
+    const password = flags['password-stdin'] ? await readSecretInput() : (flags.password ?? (await askSecret('Password: ', hint)));
+    if (password === '') this.usage('the password is empty');
+    const place = await login(await this.engine(), registry, { ...(await registryChoices(flags)), username, password });
+    if (flags.verbose) this.printLine(`Used: ${place}`);
+    this.printLine('Login Succeeded!');
+  }
+}

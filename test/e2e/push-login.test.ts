@@ -1,0 +1,154 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, existsSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { startDockerRegistry, type DockerRegistry } from '../support/docker-registry.ts';
+import { productCommand } from '../support/product.ts';
+import { useScull } from '../support/scull.ts';
+import { openTerminal } from '../support/terminal.ts';
+
+/** bcrypt of PASSWORD, for this test's registry alone. */
+const USERS = 'ann:$2b$04$.FRMmxfTxsJXW5C/iOhuUuBdQqw7WtpUO/J6PR5mkpTZKTz5HczBO\n';
+const PASSWORD = 'right:horse';
+
+const s = useScull();
+let registry: DockerRegistry;
+let authFile: string;
+
+beforeAll(async () => {
+  registry = await startDockerRegistry(s.base, USERS);
+  authFile = join(s.home, '.config', 'containers', 'auth.json');
+});
+beforeEach(() => rmSync(authFile, { force: true }));
+afterAll(() => registry.stop());
+
+const logIn = () => s.ok(['login', '-u', 'ann', '--password-stdin', registry.host], { input: `${PASSWORD}\n` });
+const name = (tag: string) => `${registry.host}/team/app:${tag}`;
+
+describe('login', () => {
+  test('a wrong password is one clear error that does not repeat it, and is not kept', async () => {
+    const result = await s.fails(['login', '-u', 'ann', '-p', 'wr0ng', registry.host], 125, /cannot log in to 127\.0\.0\.1:\d+: it refuses this user name or password/);
+    expect(result.stderr + result.stdout).not.toContain('wr0ng');
+    expect(existsSync(authFile)).toBe(false);
+  });
+
+  test('the right one is kept for this user alone, told by --get-login, gone after logout', async () => {
+    expect(await logIn()).toBe('Login Succeeded!');
+    expect(statSync(authFile).mode & 0o777).toBe(0o600);
+    expect(Object.keys(JSON.parse(readFileSync(authFile, 'utf8')).auths)).toEqual([registry.host]);
+    expect(await s.ok(['login', '--get-login', registry.host])).toBe('ann');
+    expect(await s.ok(['logout', registry.host])).toBe(`Removed login credentials for ${registry.host}`);
+    await s.fails(['login', '--get-login', registry.host], 125, /nobody is logged in/);
+    await s.fails(['logout', registry.host], 125, /there is no login/);
+  });
+
+  test('--authfile keeps it elsewhere, and logout --all empties that', async () => {
+    const elsewhere = join(s.base, 'elsewhere', 'auth.json');
+    await s.ok(['login', '--authfile', elsewhere, '-v', '-u', 'ann', '-p', PASSWORD, registry.host]);
+    expect([existsSync(authFile), statSync(elsewhere).mode & 0o777]).toEqual([false, 0o600]);
+    await s.fails(['pull', '-q', name('nosuch')], 125, /wants a login/);
+    await s.fails(['pull', '-q', '--authfile', elsewhere, name('nosuch')], 125, /has no such/);
+    expect(await s.ok(['logout', '--all', '--authfile', elsewhere])).toContain(registry.host);
+    expect(JSON.parse(readFileSync(elsewhere, 'utf8')).auths).toEqual({});
+  });
+
+  test('on a terminal it asks, and shows the user name but not the password', async () => {
+    const terminal = openTerminal(s, ['login', registry.host]);
+    await terminal.shows('Username: ');
+    terminal.type('ann\r');
+    await terminal.shows('Password: ');
+    terminal.type(`${PASSWORD}\r`);
+    await terminal.shows('Login Succeeded!');
+    expect(await terminal.ended).toBe(0);
+    expect(terminal.screen()).toContain('ann');
+    expect(terminal.screen()).not.toContain(PASSWORD);
+  });
+
+  test('Ctrl-C at the password leaves a terminal that shows again what is typed', async () => {
+    const script = s.file('interrupted.sh', `#!/bin/sh\ntrap : INT\n${productCommand().join(' ')} login -u ann ${registry.host}\necho "ended with $?"\nstty -a\n`);
+    chmodSync(script, 0o755);
+    const terminal = openTerminal(s, [], { file: script });
+    await terminal.shows('Password: ');
+    terminal.type('\u0003');
+    await terminal.shows('ended with 130');
+    await terminal.ended;
+    expect(terminal.screen()).toMatch(/[^-]echo /);
+  });
+
+  test.each<[string[], RegExp]>([
+    [['login', 'r.example'], /cannot ask for the username: standard input is not a terminal/],
+    [['login', '-u', 'ann', 'r.example'], /cannot ask for the password: standard input is not a terminal/],
+    [['login', '--password-stdin', 'r.example'], /needs --username/],
+    [['login', '-u', 'ann', '-p', 'x', '--password-stdin', 'r.example'], /cannot be used together/],
+    [['login', '-u', 'ann', '-p', '', 'r.example'], /the password is empty/],
+    [['login', '-u', 'ann', '-p', 'x', 'not a registry'], /is not a registry/],
+    [['logout', '-a', 'r.example'], /cannot be used together/],
+  ])('%j is refused', async (args, message) => {
+    await s.fails(args, 125, message);
+  });
+});
+
+describe('push', () => {
+  test('what is pushed comes back with the same digest, and skopeo reads it by the same login', async () => {
+    await logIn();
+    const digestFile = join(s.base, 'digest');
+    const pushed = await s.ok(['push', '--digestfile', digestFile, 'busybox', name('1')]);
+    const digest = readFileSync(digestFile, 'utf8');
+    expect(digest).toMatch(/^sha256:[0-9a-f]{64}$/);
+    expect(pushed).toBe(`${registry.host}/team/app@${digest}`);
+
+    const inspected = JSON.parse(execFileSync('skopeo', ['inspect', '--tls-verify=false', `docker://${name('1')}`], { encoding: 'utf8', env: { ...s.env } }));
+    expect(inspected.Digest).toBe(digest);
+
+    await s.ok(['tag', 'busybox', 'kept:1']);
+    await s.ok(['rmi', '-f', 'busybox', 'kept:1']);
+    await s.fails(['run', '--rm', '--pull=never', name('1'), 'true'], 125, /no such image|--pull=never/);
+    expect(await s.ok(['run', '--rm', '--retry', '1', '--retry-delay', '10ms', name('1'), 'echo', 'back again'])).toBe('back again');
+    expect((await s.inspect(name('1'))).RepoDigests).toContain(`${registry.host}/team/app@${digest}`);
+    await s.ok(['tag', name('1'), 'busybox']);
+  });
+
+  test('after logout pull, push and run are refused with the way to log in; --creds is a login for once', async () => {
+    await logIn();
+    await s.ok(['push', '-q', 'busybox', name('2')]);
+    await s.ok(['logout', registry.host]);
+    for (const args of [['pull', name('2')], ['push', 'busybox', name('3')], ['run', '--pull=always', '--rm', name('2'), 'true'], ['create', '--pull=always', name('2')]]) {
+      const result = await s.fails(args, 125, /wants a login/);
+      expect(result.stderr).toContain(`scull login ${registry.host}`);
+    }
+    const creds = ['--creds', `ann:${PASSWORD}`];
+    await s.ok(['pull', ...creds, name('2')]);
+    await s.ok(['run', '--pull=always', '--rm', ...creds, name('2'), 'true']);
+    await s.ok(['create', '--pull=always', ...creds, name('2')]);
+    expect(await s.ok(['push', '-q', ...creds, 'busybox', name('3')])).toContain('@sha256:');
+    expect(existsSync(authFile) && readFileSync(authFile, 'utf8').includes(registry.host)).toBe(false);
+    const wrong = await s.fails(['pull', '--creds', 'ann:wr0ng', name('2')], 125, /does not let this user/);
+    expect(wrong.stderr).not.toContain('wr0ng');
+  });
+
+  test('a layer goes once: the second push says that it is there', async () => {
+    await logIn();
+    await s.ok(['push', '-q', 'busybox', name('4')]);
+    const again = await s.scull(['push', 'busybox', name('5')]);
+    expect(again).toMatchObject({ status: 0, stderr: expect.stringContaining('already here') });
+    expect((await s.scull(['push', '-q', 'busybox', name('6')])).stderr).toBe('');
+  });
+
+  test('a digest file that cannot be written is an error, told apart from the push', async () => {
+    await logIn();
+    await s.fails(['push', '-q', '--digestfile', join(s.base, 'no', 'such', 'folder'), 'busybox', name('7')], 125, /cannot write the --digestfile/);
+  });
+
+  test.each<[string[], RegExp]>([
+    [['push', 'nosuch'], /nosuch/],
+    [['push', 'localhost/made-here'], /does not say where to push to/],
+    [['push', '--format', 'v2s2', 'busybox'], /--format is not supported by this version/],
+    [['push', '--compression-format', 'zstd', 'busybox'], /--compression-format is not supported/],
+    [['push', '--compression-level=3', 'busybox'], /--compression-level is not supported/],
+    [['push', '--force-compression', 'busybox'], /--force-compression is not supported/],
+    [['push', 'busybox', 'oci-archive:x.tar'], /not in a registry/],
+  ])('%j is refused', async (args, message) => {
+    await s.ok(['tag', 'busybox', 'localhost/made-here']);
+    await s.fails(args, 125, message);
+  });
+});
