@@ -27,6 +27,8 @@ export interface MonitorRequest {
   readonly paths: ContainerPaths;
   readonly cgroup: CgroupPlan;
   readonly steps: readonly LaunchStep[];
+  /** First word of what it executes, for errors. */
+  readonly command: string | undefined;
   readonly terminal: boolean;
   readonly stdin: boolean;
   /** Standard input ends with the first client that gives some, as in a pipe; else it stays open for the next one. */
@@ -107,15 +109,17 @@ export interface PendingMonitor {
 export function beginMonitor(request: NamespaceRequest): PendingMonitor {
   const { network } = request;
   if (helperPath() === undefined) {
-    const proceed = (rest: MonitorRequest): Monitor => watchMonitor(spawnMonitor(request, { steps: rest.steps, program: monitorArguments(rest) }), request.passthrough);
+    const proceed = (rest: MonitorRequest): Monitor => watchMonitor(spawnMonitor(request, { steps: rest.steps, program: monitorArguments(rest) }), request.passthrough, () => rest.command);
     return { pid: undefined, network, proceed, abandon: async () => undefined };
   }
   const child = spawnMonitor(request, { restFrom: 4, program: [] });
-  const monitor = watchMonitor(child, request.passthrough);
+  let command: string | undefined;
+  const monitor = watchMonitor(child, request.passthrough, () => command);
   return {
     pid: child.pid,
     network,
     proceed: (rest) => {
+      command = rest.command;
       child.write(4, restOfLaunch(rest.steps, monitorArguments(rest)));
       return monitor;
     },
@@ -146,7 +150,8 @@ function spawnMonitor(request: NamespaceRequest, rest: Pick<LaunchRequest, 'step
   });
 }
 
-function watchMonitor(child: Child, passthrough: boolean): Monitor {
+/** @param command what the container is to execute, asked for when that fails */
+function watchMonitor(child: Child, passthrough: boolean, command: () => string | undefined): Monitor {
   let stderr = '';
   const said = passthrough
     ? Promise.resolve()
@@ -159,7 +164,7 @@ function watchMonitor(child: Child, passthrough: boolean): Monitor {
     await said;
     throw launchFailure(status, stderr) ?? earlyEnd(status, stderr);
   };
-  const report = readReport(child);
+  const report = readReport(child, command);
   const namespaces = report.namespaces.catch(failure);
   const created = report.created.catch((cause: unknown) => {
     if (isScullError(cause)) throw cause;
@@ -192,13 +197,13 @@ function deferred<T>(): Deferred<T> {
 }
 
 /** Line by line: "n" from the helper, then conmon's `write_or_close_sync_fd`, one JSON object a line. */
-function readReport(child: Child): { namespaces: Promise<void>; created: Promise<number> } {
+function readReport(child: Child, command: () => string | undefined): { namespaces: Promise<void>; created: Promise<number> } {
   const namespaces = deferred<void>();
   const created = deferred<number>();
   let text = '';
   const takeLine = (line: string): void => {
     if (line === 'n') namespaces.resolve();
-    else settleCreated(line, created);
+    else settleCreated(line, created, command());
   };
   void child
     .read(3, (chunk) => {
@@ -215,7 +220,7 @@ function readReport(child: Child): { namespaces: Promise<void>; created: Promise
   return { namespaces: namespaces.promise, created: created.promise };
 }
 
-function settleCreated(line: string, created: Deferred<number>): void {
+function settleCreated(line: string, created: Deferred<number>, command: string | undefined): void {
   let answer: { data?: unknown; message?: unknown };
   try {
     answer = JSON.parse(line) as typeof answer;
@@ -224,5 +229,5 @@ function settleCreated(line: string, created: Deferred<number>): void {
     return;
   }
   if (typeof answer.data === 'number' && answer.data > 0) created.resolve(answer.data);
-  else created.reject(explainRuntimeFailure(typeof answer.message === 'string' ? answer.message : ''));
+  else created.reject(explainRuntimeFailure(typeof answer.message === 'string' ? answer.message : '', command));
 }

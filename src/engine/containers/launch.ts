@@ -38,6 +38,8 @@ export interface StartOptions {
   readonly attach?: AttachStreams;
   /** Aborts a start that is under way; what was made is taken back. */
   readonly abort?: AbortSignal;
+  /** Called with the pid of the first process when its command is about to be executed: a signal is the container's from now on. */
+  readonly onStart?: (pid: number) => void;
   /** This process has claimed the container already. */
   readonly claimed?: boolean;
   /** Its namespaces are being made already, see {@link beginEarly}. */
@@ -135,6 +137,7 @@ function launchMonitor(engine: Engine, record: ContainerRecord, preparation: Pre
     paths: layout.container(record.id),
     cgroup,
     steps: preparation.steps,
+    command: preparation.runtimeSpec.process.args[0],
     terminal: spec.tty,
     stdin: spec.interactive,
     stdinOnce: attachesInput && !spec.tty,
@@ -163,6 +166,8 @@ async function bringUp(engine: Engine, record: ContainerRecord, monitor: Monitor
     preparation.firstUses.done();
     volumesFilled = true;
     startKeeper(engine.store.layout, record, monitor.pid, options.attach !== undefined);
+    options.abort?.throwIfAborted();
+    options.onStart?.(pid);
     await Promise.race([crunStart(engine.store.layout, cgroup, record.id), aborted.promise]);
     trace('started');
     closeSync(openSync(paths.startedFile, 'w', 0o600));

@@ -31,11 +31,10 @@ export async function startAttached(engine: Engine, nameOrId: string, options: S
   const signals = forwardSignals(interruption, options.sigProxy);
   try {
     const attach = { stdin: options.stdin, stdout: true, stderr: true, detachKeys: parseDetachKeys(options.detachKeys ?? DEFAULT_DETACH_KEYS) };
-    const running = await startContainer(engine, record, { attach, abort: interruption.signal });
+    const running = await startContainer(engine, record, { attach, abort: interruption.signal, onStart: (pid) => signals.to(pid) });
     if (running === 'running') return await attachContainer(engine, record.id, options);
     if (running.attachment === undefined && record.spec.log.driver !== 'passthrough') throw new ScullError('WRONG_STATE', `container ${record.name} could not be attached to`);
-    signals.to(running.pid);
-    return (await stayUntilEnd(engine, running)) ?? 0;
+    return (await stayUntilEnd(engine, running)).exitCode ?? 0;
   } finally {
     signals.dispose();
   }
