@@ -32,15 +32,9 @@ export interface RunOptions {
 
 export interface RunOutcome {
   readonly id: string;
-  /** Undefined when the container was left running: detached from the beginning or later. {@link OUTPUT_CLOSED} is no end of it. */
+  /** Undefined when the container was left running: detached from the beginning or later. */
   readonly exitCode: number | undefined;
 }
-
-/**
- * Our own exit status when nobody reads our output any more, that of a program ended by SIGPIPE. The container goes on, as it
- * does when the client of another engine is ended so; with --rm it is removed at its end.
- */
-export const OUTPUT_CLOSED = 141;
 
 /** podman-run(1). @throws ScullError with the exit status 125, 126 or 127 it stands for */
 export async function runContainer(engine: Engine, spec: ContainerSpec, options: RunOptions = {}): Promise<RunOutcome> {
@@ -51,10 +45,11 @@ export async function runContainer(engine: Engine, spec: ContainerSpec, options:
     trace('engine entered');
     const { record, pending } = await createBeside(engine, spec, options);
     trace('container recorded');
-    const running = await startNew(engine, record, pending, streams, { abort: interruption.signal, onStart: (pid) => signals?.to(pid) });
+    const running = await startNew(engine, record, pending, streams, interruption);
     if (streams === undefined) return { id: record.id, exitCode: undefined };
-    const { exitCode, ended } = await stayUntilEnd(engine, running);
-    if (options.removeImage === true && ended) await removeImageOf(engine, record);
+    signals?.to(running.pid);
+    const exitCode = await stayUntilEnd(engine, running);
+    if (options.removeImage === true && exitCode !== undefined) await removeImageOf(engine, record);
     return { id: record.id, exitCode };
   } finally {
     signals?.dispose();
@@ -73,13 +68,13 @@ async function createBeside(engine: Engine, spec: ContainerSpec, options: RunOpt
 }
 
 /** A container that could not be started is kept for `start` or `inspect`, unless it was to be removed or was interrupted. */
-async function startNew(engine: Engine, record: ContainerRecord, pending: PendingMonitor | undefined, attach: AttachStreams | undefined, control: { abort: AbortSignal; onStart: (pid: number) => void }): Promise<Running> {
+async function startNew(engine: Engine, record: ContainerRecord, pending: PendingMonitor | undefined, attach: AttachStreams | undefined, interruption: AbortController): Promise<Running> {
   try {
-    const running = await startContainer(engine, record, { ...control, claimed: true, pending, ...(attach === undefined ? {} : { attach }) });
+    const running = await startContainer(engine, record, { abort: interruption.signal, claimed: true, pending, ...(attach === undefined ? {} : { attach }) });
     if (running === 'running') throw new ScullError('WRONG_STATE', `container ${record.name} was started by another command`);
     return running;
   } catch (error) {
-    if (record.spec.autoRemove || control.abort.aborted) await removeContainer(engine, record, { force: true, volumes: true });
+    if (record.spec.autoRemove || interruption.signal.aborted) await removeContainer(engine, record, { force: true, volumes: true });
     throw error;
   }
 }
@@ -96,14 +91,12 @@ export function attachStreams(spec: ContainerSpec, attach: readonly ('stdin' | '
 
 /**
  * Waits for the end of a container in the foreground, and tidies up after it.
- * @returns its exit code; undefined when the user detached, {@link OUTPUT_CLOSED} when nobody reads our output any more
+ * @returns its exit code, or undefined when the user detached
  */
-export async function stayUntilEnd(engine: Engine, running: Running): Promise<{ readonly exitCode: number | undefined; readonly ended: boolean }> {
+export async function stayUntilEnd(engine: Engine, running: Running): Promise<number | undefined> {
   const { record, monitor, attachment } = running;
   // The socket closes with the last of the output, so that all of it is shown before we leave.
-  const left = await attachment?.ended;
-  if (left === 'detached') return { exitCode: undefined, ended: false };
-  if (left === 'output-closed') return { exitCode: OUTPUT_CLOSED, ended: false };
+  if (attachment !== undefined && (await attachment.ended) !== 'ended') return undefined;
   trace('output ended');
   const status = await monitor.ended;
   trace('monitor ended');
@@ -116,7 +109,7 @@ export async function stayUntilEnd(engine: Engine, running: Running): Promise<{ 
   }
   await tidyUp(engine, record);
   trace('tidied up');
-  return { exitCode: state.status === 'exited' ? state.exitCode : status, ended: true };
+  return state.status === 'exited' ? state.exitCode : status;
 }
 
 async function tidyUp(engine: Engine, record: ContainerRecord): Promise<void> {
