@@ -32,9 +32,15 @@ export interface RunOptions {
 
 export interface RunOutcome {
   readonly id: string;
-  /** Undefined when the container was left running: detached from the beginning or later. */
+  /** Undefined when the container was left running: detached from the beginning or later. {@link OUTPUT_CLOSED} is no end of it. */
   readonly exitCode: number | undefined;
 }
+
+/**
+ * Our own exit status when nobody reads our output any more, that of a program ended by SIGPIPE. The container goes on, as it
+ * does when the client of another engine is ended so; with --rm it is removed at its end.
+ */
+export const OUTPUT_CLOSED = 141;
 
 /** podman-run(1). @throws ScullError with the exit status 125, 126 or 127 it stands for */
 export async function runContainer(engine: Engine, spec: ContainerSpec, options: RunOptions = {}): Promise<RunOutcome> {
@@ -43,13 +49,12 @@ export async function runContainer(engine: Engine, spec: ContainerSpec, options:
   const signals = options.detach === true ? undefined : forwardSignals(interruption, options.sigProxy ?? true);
   try {
     trace('engine entered');
-    const { record, pending } = await createBeside(engine, spec, options);
+    const { record, pending } = await createBeside(engine, spec, options, interruption.signal);
     trace('container recorded');
-    const running = await startNew(engine, record, pending, streams, interruption);
+    const running = await startNew(engine, record, pending, streams, { abort: interruption.signal, onStart: (pid) => signals?.to(pid) });
     if (streams === undefined) return { id: record.id, exitCode: undefined };
-    signals?.to(running.pid);
-    const exitCode = await stayUntilEnd(engine, running);
-    if (options.removeImage === true && exitCode !== undefined) await removeImageOf(engine, record);
+    const { exitCode, ended } = await stayUntilEnd(engine, running);
+    if (options.removeImage === true && ended) await removeImageOf(engine, record);
     return { id: record.id, exitCode };
   } finally {
     signals?.dispose();
@@ -57,10 +62,10 @@ export async function runContainer(engine: Engine, spec: ContainerSpec, options:
 }
 
 /** Creates the container while its namespaces are being made. */
-async function createBeside(engine: Engine, spec: ContainerSpec, options: RunOptions): Promise<{ record: ContainerRecord; pending: PendingMonitor | undefined }> {
+async function createBeside(engine: Engine, spec: ContainerSpec, options: RunOptions, abort: AbortSignal): Promise<{ record: ContainerRecord; pending: PendingMonitor | undefined }> {
   const pending = beginEarly(engine, spec);
   try {
-    return { record: await createContainer(engine, spec, { ...options, claim: { autoRemove: spec.autoRemove, stays: options.detach !== true } }), pending };
+    return { record: await createContainer(engine, spec, { ...options, abort, claim: { autoRemove: spec.autoRemove, stays: options.detach !== true } }), pending };
   } catch (error) {
     await pending?.abandon();
     throw error;
@@ -68,13 +73,13 @@ async function createBeside(engine: Engine, spec: ContainerSpec, options: RunOpt
 }
 
 /** A container that could not be started is kept for `start` or `inspect`, unless it was to be removed or was interrupted. */
-async function startNew(engine: Engine, record: ContainerRecord, pending: PendingMonitor | undefined, attach: AttachStreams | undefined, interruption: AbortController): Promise<Running> {
+async function startNew(engine: Engine, record: ContainerRecord, pending: PendingMonitor | undefined, attach: AttachStreams | undefined, control: { abort: AbortSignal; onStart: (pid: number) => void }): Promise<Running> {
   try {
-    const running = await startContainer(engine, record, { abort: interruption.signal, claimed: true, pending, ...(attach === undefined ? {} : { attach }) });
+    const running = await startContainer(engine, record, { ...control, claimed: true, pending, ...(attach === undefined ? {} : { attach }) });
     if (running === 'running') throw new ScullError('WRONG_STATE', `container ${record.name} was started by another command`);
     return running;
   } catch (error) {
-    if (record.spec.autoRemove || interruption.signal.aborted) await removeContainer(engine, record, { force: true, volumes: true });
+    if (record.spec.autoRemove || control.abort.aborted) await removeContainer(engine, record, { force: true, volumes: true });
     throw error;
   }
 }
@@ -91,12 +96,14 @@ export function attachStreams(spec: ContainerSpec, attach: readonly ('stdin' | '
 
 /**
  * Waits for the end of a container in the foreground, and tidies up after it.
- * @returns its exit code, or undefined when the user detached
+ * @returns its exit code; undefined when the user detached, {@link OUTPUT_CLOSED} when nobody reads our output any more
  */
-export async function stayUntilEnd(engine: Engine, running: Running): Promise<number | undefined> {
+export async function stayUntilEnd(engine: Engine, running: Running): Promise<{ readonly exitCode: number | undefined; readonly ended: boolean }> {
   const { record, monitor, attachment } = running;
   // The socket closes with the last of the output, so that all of it is shown before we leave.
-  if (attachment !== undefined && (await attachment.ended) !== 'ended') return undefined;
+  const left = await attachment?.ended;
+  if (left === 'detached') return { exitCode: undefined, ended: false };
+  if (left === 'output-closed') return { exitCode: OUTPUT_CLOSED, ended: false };
   trace('output ended');
   const status = await monitor.ended;
   trace('monitor ended');
@@ -109,7 +116,7 @@ export async function stayUntilEnd(engine: Engine, running: Running): Promise<nu
   }
   await tidyUp(engine, record);
   trace('tidied up');
-  return state.status === 'exited' ? state.exitCode : status;
+  return { exitCode: state.status === 'exited' ? state.exitCode : status, ended: true };
 }
 
 async function tidyUp(engine: Engine, record: ContainerRecord): Promise<void> {
