@@ -20,6 +20,7 @@ import type { Engine } from '../engine.ts';
 import { ensureImage } from '../images/ensure.ts';
 import type { RegistryChoices } from '../images/registry-choices.ts';
 import { sweepContainers } from './cleanup.ts';
+import { unlessAborted } from './interruption.ts';
 import { resolveMounts } from './mounts.ts';
 import { inventName } from './names.ts';
 import { removeContainer } from './removal.ts';
@@ -29,6 +30,8 @@ export interface CreateOptions {
   readonly replace?: boolean;
   /** How to talk to the registry of the image. Images that are mounted are other registries' business: no login is shown to those. */
   readonly registry?: RegistryChoices;
+  /** Ends the wait for an image that is being pulled. */
+  readonly abort?: AbortSignal;
   /** Claim the container for this process before it exists, for a caller that starts it at once. */
   readonly claim?: ClaimPurpose;
 }
@@ -42,7 +45,7 @@ export async function createContainer(engine: Engine, spec: ContainerSpec, optio
   if (spec.name !== undefined && !isName(spec.name)) {
     throw new ScullError('INVALID', `invalid container name ${JSON.stringify(spec.name.slice(0, 200))}: names must match [a-zA-Z0-9][a-zA-Z0-9_.-]*`);
   }
-  const image = spec.image === undefined ? undefined : await ensureImage(engine, spec.image, { ...options.registry, pull: spec.pull, ...(spec.platform === undefined ? {} : { platform: spec.platform }) });
+  const image = spec.image === undefined ? undefined : await unlessAborted(ensureImage(engine, spec.image, { ...options.registry, pull: spec.pull, ...(spec.platform === undefined ? {} : { platform: spec.platform }) }), options.abort);
   trace('image found');
   if (image === undefined) checkRootfs(spec);
   const id = randomId();
