@@ -5,6 +5,7 @@ import { DEFAULT_DETACH_KEYS, parseDetachKeys } from '../../runtime/attach.ts';
 import { cgroupPlan } from '../../runtime/cgroups.ts';
 import { releaseClaim } from '../../runtime/claim.ts';
 import type { ContainerRecord } from '../../runtime/container-record.ts';
+import { lateFailure } from '../../runtime/late-failure.ts';
 import { readContainerState } from '../../runtime/lifecycle.ts';
 import type { PendingMonitor } from '../../runtime/monitor.ts';
 import type { ContainerSpec } from '../../spec/container-spec.ts';
@@ -114,8 +115,10 @@ export async function stayUntilEnd(engine: Engine, running: Running): Promise<{ 
     await waitForEnd(engine, record.id, 5000);
     state = readContainerState(paths);
   }
+  const failure = lateFailure(record, paths, state.exitCode);
   await tidyUp(engine, record);
   trace('tidied up');
+  if (failure !== undefined) throw failure;
   return { exitCode: state.status === 'exited' ? state.exitCode : status, ended: true };
 }
 

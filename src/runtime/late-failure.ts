@@ -1,0 +1,23 @@
+/**
+ * That a file can't be executed shows at the very last moment, after the start: crun's init says so on the container's own
+ * standard error and ends with status 1. It has closed every other descriptor by then, so only the log tells.
+ */
+import { statSync } from 'node:fs';
+import type { ScullError } from '../host/errors.ts';
+import { readTextIfPresent } from '../host/files.ts';
+import type { ContainerPaths } from '../storage/layout.ts';
+import type { ContainerRecord } from './container-record.ts';
+import { explainRuntimeFailure } from './crun.ts';
+
+/** A log with more than this holds more than the one sentence. */
+const LONGEST = 8192;
+
+/** @returns COMMAND_NOT_EXECUTABLE or COMMAND_NOT_FOUND when nothing but crun's sentence came from the container */
+export function lateFailure(record: ContainerRecord, paths: ContainerPaths, exitCode: number): ScullError | undefined {
+  if (exitCode !== 1 || record.spec.log.driver !== 'k8s-file') return undefined;
+  const path = record.spec.log.path ?? paths.log;
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  if (size === 0 || size > LONGEST) return undefined;
+  const said = /^\S+ std(?:out|err) F (exec container process .*: .*?)\r?\n$/.exec(readTextIfPresent(path) ?? '');
+  return said === null ? undefined : explainRuntimeFailure(said[1] as string);
+}
