@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { startDockerRegistry, type DockerRegistry } from '../support/docker-registry.ts';
 import { productCommand } from '../support/product.ts';
 import { useScull } from '../support/scull.ts';
+import { TEST_CERTIFICATE } from '../support/test-certificate.ts';
 import { openTerminal } from '../support/terminal.ts';
 
 /** bcrypt of PASSWORD, for this test's registry alone. */
@@ -16,7 +17,7 @@ let registry: DockerRegistry;
 let authFile: string;
 
 beforeAll(async () => {
-  registry = await startDockerRegistry(s.base, USERS);
+  registry = await startDockerRegistry(s.base, { users: USERS });
   authFile = join(s.home, '.config', 'containers', 'auth.json');
 });
 beforeEach(() => rmSync(authFile, { force: true }));
@@ -150,5 +151,38 @@ describe('push', () => {
   ])('%j is refused', async (args, message) => {
     await s.ok(['tag', 'busybox', 'localhost/made-here']);
     await s.fails(args, 125, message);
+  });
+});
+
+describe('a registry whose certificate a private authority signed', () => {
+  let secure: DockerRegistry;
+  let trust: readonly string[];
+  beforeAll(async () => {
+    const folder = s.directory('tls');
+    secure = await startDockerRegistry(folder, { users: USERS, tls: true });
+    s.directory('tls/authority');
+    s.file('tls/authority/ca.crt', TEST_CERTIFICATE);
+    trust = ['--cert-dir', join(folder, 'authority')];
+  });
+  afterAll(() => secure.stop());
+
+  test('is not trusted as it is, and then gets no password to see', async () => {
+    const args = ['-u', 'ann', '-p', PASSWORD, secure.host];
+    const result = await s.fails(['login', ...args], 125, /certificate/);
+    expect(result.stderr).not.toContain(PASSWORD);
+    expect(existsSync(authFile)).toBe(false);
+  });
+
+  test('is trusted by login, push, pull, run and create with --cert-dir, and unchecked with --tls-verify=false', async () => {
+    await s.ok(['login', ...trust, '-u', 'ann', '-p', PASSWORD, secure.host]);
+    const image = `${secure.host}/app:1`;
+    await s.fails(['push', '-q', 'busybox', image], 125, /certificate/);
+    await s.ok(['push', '-q', ...trust, 'busybox', image]);
+    await s.fails(['pull', '-q', image], 125, /certificate/);
+    await s.ok(['pull', '-q', ...trust, image]);
+    await s.fails(['run', '--rm', '--pull=always', image, 'true'], 125, /certificate/);
+    expect(await s.ok(['run', '--rm', '--pull=always', ...trust, image, 'echo', 'trusted'])).toBe('trusted');
+    await s.ok(['create', '--pull=always', ...trust, image]);
+    expect(await s.ok(['run', '--rm', '--pull=always', '--tls-verify=false', image, 'echo', 'unchecked'])).toBe('unchecked');
   });
 });
