@@ -7,27 +7,32 @@
  *   was started, neither → exited 255: the code was lost to a reboot or a killed monitor
  *   otherwise            → created
  */
-import { statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { readTextIfPresent } from '../host/files.ts';
 import { processStat } from '../host/identity.ts';
-import type { ContainerPaths } from '../storage/layout.ts';
+import type { ContainerPaths, StoreLayout } from '../storage/layout.ts';
 import type { ContainerState } from './container-record.ts';
 import { isRuntimeAlive, readRuntimeState, type RuntimeState } from './crun.ts';
 
 /** Exit code of a container whose real one nobody saw. */
 export const LOST_EXIT_CODE = 255;
 
-export function readContainerState(paths: ContainerPaths): ContainerState {
-  const runtime = readRuntimeState(paths.runtimeState);
+/**
+ * @param mayRun false when crun is known to have no record of it, which a caller that asks for many finds out by one look
+ */
+export function readContainerState(paths: ContainerPaths, mayRun = true): ContainerState {
+  const runtime = mayRun ? readRuntimeState(paths.runtimeState) : undefined;
   const alive = runtime !== undefined && isRuntimeAlive(runtime);
-  const startedAt = timeOf(paths.startedFile);
+  // One listing instead of a failed look at each of them: failures are what costs.
+  const facts = factsIn(paths.exitDirectory);
+  const startedAt = facts.has('started') ? timeOf(paths.startedFile) : '';
   const base = { pid: 0, monitorPid: 0, startedAt, finishedAt: '', exitCode: 0, oomKilled: false, error: '' };
   if (alive && !runtime.waiting) {
     const monitorPid = processStat(runtime.pid)?.parent ?? 0;
     return { ...base, status: isFrozen(runtime) ? 'paused' : 'running', pid: runtime.pid, monitorPid: monitorPid > 1 ? monitorPid : 0 };
   }
-  const exit = readTextIfPresent(paths.exitFile);
+  const exit = facts.has(paths.id) ? readTextIfPresent(paths.exitFile) : undefined;
   if (exit !== undefined) {
     const code = Number.parseInt(exit, 10);
     return {
@@ -36,11 +41,25 @@ export function readContainerState(paths: ContainerPaths): ContainerState {
       // conmon writes -1 for a container it killed at --timeout
       exitCode: Number.isNaN(code) ? LOST_EXIT_CODE : code < 0 ? 137 : code,
       finishedAt: timeOf(paths.exitFile),
-      oomKilled: readTextIfPresent(join(paths.exitDirectory, 'oom')) !== undefined,
+      oomKilled: facts.has('oom'),
     };
   }
   if (startedAt !== '' && !alive) return { ...base, status: 'exited', exitCode: LOST_EXIT_CODE, finishedAt: startedAt, error: 'the exit code was lost: the machine or the monitor was stopped' };
-  return { ...base, status: 'created', error: readTextIfPresent(paths.errorFile) ?? '' };
+  return { ...base, status: 'created', error: facts.has('error') ? (readTextIfPresent(paths.errorFile) ?? '') : '' };
+}
+
+/** Names of the files that the monitor and we left about the last run. */
+function factsIn(directory: string): ReadonlySet<string> {
+  try {
+    return new Set(readdirSync(directory));
+  } catch {
+    return new Set(); // removed meanwhile
+  }
+}
+
+/** Ids that crun has a record of: all that can be running. */
+export function knownToRuntime(layout: StoreLayout): ReadonlySet<string> {
+  return factsIn(layout.runtimeRoot);
 }
 
 /** True when the container has processes: running or paused. */

@@ -50,6 +50,7 @@ export interface LayerPaths {
 }
 
 export interface ContainerPaths {
+  readonly id: string;
   /** Lasting directory. */
   readonly directory: string;
   readonly record: string;
@@ -129,7 +130,7 @@ export function storeLayout(root: string, runRoot: string): StoreLayout {
       const directory = join(layers, id);
       return { directory, diff: join(directory, 'diff'), record: join(directory, 'layer.json') };
     },
-    container: (id) => containerPaths(join(containers, id), join(runRoot, 'c', id), join(runRoot, 'crun'), id),
+    container: (id) => containerPaths(`${containers}/${id}`, `${runRoot}/c/${id}`, `${runRoot}/crun`, id),
     volume: (name) => {
       const directory = join(volumes, name);
       return { directory, data: join(directory, '_data'), record: join(directory, 'volume.json') };
@@ -138,36 +139,38 @@ export function storeLayout(root: string, runRoot: string): StoreLayout {
   };
 }
 
+/** Spelled out rather than joined: a listing asks for a thousand of these. */
 function containerPaths(directory: string, bundle: string, runtimeRoot: string, id: string): ContainerPaths {
   return {
+    id,
     directory,
-    record: join(directory, 'container.json'),
-    upper: join(directory, 'upper'),
-    work: join(directory, 'work'),
-    log: join(directory, 'log'),
-    exitDirectory: join(directory, 'exit'),
-    exitFile: join(directory, 'exit', id),
-    startedFile: join(directory, 'exit', 'started'),
-    errorFile: join(directory, 'exit', 'error'),
-    resolvConf: join(directory, 'resolv.conf'),
-    hosts: join(directory, 'hosts'),
-    hostname: join(directory, 'hostname'),
-    localtime: join(directory, 'localtime'),
-    passwd: join(directory, 'passwd'),
-    group: join(directory, 'group'),
+    record: `${directory}/container.json`,
+    upper: `${directory}/upper`,
+    work: `${directory}/work`,
+    log: `${directory}/log`,
+    exitDirectory: `${directory}/exit`,
+    exitFile: `${directory}/exit/${id}`,
+    startedFile: `${directory}/exit/started`,
+    errorFile: `${directory}/exit/error`,
+    resolvConf: `${directory}/resolv.conf`,
+    hosts: `${directory}/hosts`,
+    hostname: `${directory}/hostname`,
+    localtime: `${directory}/localtime`,
+    passwd: `${directory}/passwd`,
+    group: `${directory}/group`,
     bundle,
-    bundleConfig: join(bundle, 'config.json'),
-    containerEnvironment: join(bundle, 'containerenv'),
-    rootfs: join(bundle, 'rootfs'),
-    pidFile: join(bundle, 'pid'),
-    starterFile: join(bundle, 'starter.json'),
-    autoRemoveMark: join(bundle, 'auto-remove'),
-    monitorFile: join(bundle, 'monitor.json'),
-    networkState: join(bundle, 'network.json'),
-    attachSocket: join(bundle, 'attach'),
-    controlFifo: join(bundle, 'ctl'),
-    mountPoints: join(bundle, 'mounts'),
-    shm: join(bundle, 'shm'),
-    runtimeState: join(runtimeRoot, id),
+    bundleConfig: `${bundle}/config.json`,
+    containerEnvironment: `${bundle}/containerenv`,
+    rootfs: `${bundle}/rootfs`,
+    pidFile: `${bundle}/pid`,
+    starterFile: `${bundle}/starter.json`,
+    autoRemoveMark: `${bundle}/auto-remove`,
+    monitorFile: `${bundle}/monitor.json`,
+    networkState: `${bundle}/network.json`,
+    attachSocket: `${bundle}/attach`,
+    controlFifo: `${bundle}/ctl`,
+    mountPoints: `${bundle}/mounts`,
+    shm: `${bundle}/shm`,
+    runtimeState: `${runtimeRoot}/${id}`,
   };
 }

@@ -1,6 +1,6 @@
 /** ps: every container with its state, in one pass over the records. */
 import type { ContainerRecord, ContainerState, ResolvedMount } from '../../runtime/container-record.ts';
-import { readContainerState } from '../../runtime/lifecycle.ts';
+import { knownToRuntime, readContainerState } from '../../runtime/lifecycle.ts';
 import type { PortRequest } from '../../spec/container-spec.ts';
 import type { Engine } from '../engine.ts';
 import { matchesFilters, readContainers, type Filters } from './selection.ts';
@@ -42,8 +42,9 @@ export async function listContainers(engine: Engine, options: ListOptions = {}):
   // A filter on the state means it, also without --all.
   const everything = options.all === true || options.last !== undefined || 'status' in filters || 'exited' in filters;
   let found: { record: ContainerRecord; state: ContainerState }[] = [];
+  const known = knownToRuntime(engine.store.layout);
   for (const record of readContainers(engine)) {
-    const state = readContainerState(engine.store.layout.container(record.id));
+    const state = readContainerState(engine.store.layout.container(record.id), known.has(record.id));
     if (!everything && state.status !== 'running' && state.status !== 'paused') continue;
     if (matchesFilters(engine, record, filters, state)) found.push({ record, state });
   }
