@@ -15,6 +15,7 @@ import type { StoreLayout } from '../storage/layout.ts';
 import { helperPath } from '../userns/launch.ts';
 import type { CgroupPlan } from './cgroups.ts';
 import { crunGlobals, explainRuntimeFailure } from './crun.ts';
+import { portableExecCommand } from './portable-exec.ts';
 
 export interface ExecRequest {
   readonly layout: StoreLayout;
@@ -84,12 +85,12 @@ class ExecFiles {
 function execCommand(request: ExecRequest, files: ExecFiles): { file: string; args: string[] } {
   const crun = [requireTool('crun', 'exec').path, `--log=file:${files.log}`, ...crunGlobals(request.layout, request.cgroup)];
   crun.push('exec', '--process', files.process, '--pid-file', files.pid);
-  if (files.console !== undefined) crun.push('--console-socket', files.console);
+  const helper = helperPath();
+  if (files.console !== undefined && helper !== undefined) crun.push('--console-socket', files.console);
   if (request.background) crun.push('--detach');
   if (request.preserveFds > 0) crun.push('--preserve-fds', String(request.preserveFds));
   crun.push(request.id);
-  const helper = helperPath();
-  if (helper === undefined) throw new ScullError('MISSING_TOOL', 'exec needs the native helper, which was not built', { hint: 'install a C compiler and run `npm run build` again' });
+  if (helper === undefined) return withoutHelper(request, files, crun);
   const args = ['exec', '--log', files.log, '--pid-file', files.pid];
   if (files.console !== undefined) args.push('--console', files.console);
   if (request.stdin && !request.background) args.push('--stdin');
@@ -97,6 +98,12 @@ function execCommand(request: ExecRequest, files: ExecFiles): { file: string; ar
   if (request.preserveFds > 0) args.push('--preserve-fds', String(request.preserveFds));
   if (request.detachKeys.length > 0) args.push('--detach-keys', Buffer.from(request.detachKeys).toString('hex'));
   return { file: helper, args: [...args, '--', ...crun] };
+}
+
+function withoutHelper(request: ExecRequest, files: ExecFiles, crun: readonly string[]): { file: string; args: string[] } {
+  if (request.background) return { file: crun[0] as string, args: crun.slice(1) };
+  const { stdin, preserveFds } = request;
+  return portableExecCommand({ command: crun, log: files.log, pidFile: files.pid, terminal: files.console !== undefined, stdin, preserveFds });
 }
 
 /** crun's log tells its own failures from the command's. */

@@ -6,8 +6,8 @@
 import { closeSync, constants, openSync, read, write, writeSync } from 'node:fs';
 import { errnoOf } from '../host/errors.ts';
 import { writeAllSync } from '../host/files.ts';
-import { start } from '../host/process.ts';
 import { SOCKET_FD, type AttachJob } from './portable-attach.ts';
+import { stty, windowSize } from './portable-terminal.ts';
 
 /** Exit statuses, as those of the native helper. */
 const OUTPUT_CLOSED = 117;
@@ -120,43 +120,32 @@ interface TakenTerminal {
 /** Keeps the container's window as large as ours, and with input makes our terminal raw. */
 async function takeTerminal(job: AttachJob, control: string): Promise<TakenTerminal | undefined> {
   const { isatty } = await import('node:tty');
-  const sendSize = (): void => void sendWindowSize(isatty(1) ? 1 : 0, control);
+  const sendSize = (): void => void sendWindowSize(control);
   process.on('SIGWINCH', sendSize);
   sendSize();
   if (!job.stdin || !isatty(0)) return undefined;
   // Not setRawMode(), which leaves output processing on: full-screen programs expect it off.
-  const saved = (await stty(0, '-g')).trim();
-  const restore = async (): Promise<void> => void (await stty(0, saved));
+  const saved = (await stty('-g')).trim();
+  const restore = async (): Promise<void> => void (await stty(saved));
   for (const [signal, number] of [['SIGHUP', 1], ['SIGINT', 2], ['SIGQUIT', 3], ['SIGTERM', 15]] as const) {
     process.on(signal, () => void restore().finally(() => process.exit(128 + number)));
   }
-  await stty(0, 'raw', '-echo');
+  await stty('raw', '-echo');
   return { restore };
 }
 
 /** conmon's control FIFO: "1 ROWS COLUMNS\n" sets the window size. */
-async function sendWindowSize(terminal: number, control: string): Promise<void> {
-  const [rows = 0, columns = 0] = (await stty(terminal, 'size')).trim().split(' ').map(Number);
-  if (!(rows > 0 && columns > 0)) return;
+async function sendWindowSize(control: string): Promise<void> {
+  const size = await windowSize();
+  if (size === undefined) return;
   try {
     const fifo = openSync(control, constants.O_WRONLY | constants.O_NONBLOCK);
     try {
-      writeSync(fifo, `1 ${rows} ${columns}\n`);
+      writeSync(fifo, `1 ${size.rows} ${size.columns}\n`);
     } finally {
       closeSync(fifo);
     }
   } catch (error) {
     if (errnoOf(error) === undefined) throw error; // else: the monitor has ended
   }
-}
-
-/** stty(1) on one of our descriptors. @returns what it prints; nothing where that is no terminal */
-function stty(terminal: number, ...args: string[]): Promise<string> {
-  return new Promise((resolve) => {
-    const child = start('stty', args, { stdio: [terminal, 'pipe', 'ignore'] });
-    let text = '';
-    child.stdout?.on('data', (chunk: Buffer) => (text += chunk.toString()));
-    child.once('error', () => resolve(''));
-    child.once('close', () => resolve(text));
-  });
 }
