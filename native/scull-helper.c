@@ -916,9 +916,19 @@ static void on_resize(int signal_number)
 	resized = 1;
 }
 
-static void on_end(int signal_number)
+/*
+ * What reaches our whole process group scull passes on, or not; it is not for us to end then. Only scull itself ends us, or the
+ * terminal.
+ */
+static pid_t parent;
+
+static void on_end(int signal_number, siginfo_t *info, void *context)
 {
 	sigset_t this;
+	(void)context;
+	bool hung_up = signal_number == SIGHUP && terminal_changed;
+	if (!hung_up && (info->si_code > 0 || info->si_pid != parent))
+		return;
 	restore_terminal();
 	signal(signal_number, SIG_DFL);
 	sigemptyset(&this);
@@ -965,13 +975,14 @@ static void make_terminal_raw(void)
 }
 
 /* Every way we can be made to end gives the terminal back as it was; also when scull itself is killed. */
-static void take_terminal(void)
+static void end_with_parent(void)
 {
 	const int ending[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+	struct sigaction action = {.sa_sigaction = on_end, .sa_flags = SA_SIGINFO};
+	parent = getppid();
 	for (unsigned i = 0; i < sizeof ending / sizeof *ending; i++)
-		signal(ending[i], on_end);
+		sigaction(ending[i], &action, NULL);
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	make_terminal_raw();
 }
 
 /* conmon's control FIFO: "1 ROWS COLUMNS\n" sets the window size. */
@@ -1102,13 +1113,10 @@ static int attach(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	if (tty)
 		watch_window_size();
+	end_with_parent();
+	signal(SIGTSTP, SIG_IGN);
 	if (tty && want_input && isatty(0))
-		take_terminal();
-	else {
-		/* Without a terminal of its own, ctrl-C is scull's to forward, and must not cut the output short. */
-		signal(SIGINT, SIG_IGN);
-		signal(SIGQUIT, SIG_IGN);
-	}
+		make_terminal_raw();
 	/* A terminal knows no end of input but a key, which a program that changes the terminal's mode just then loses. */
 	int end_keys = 0, end_delay = 100;
 	static char in[8192], out[8192 + 64], packet[8192 + 1];
@@ -1544,9 +1552,10 @@ static int exec_with_terminal(struct session *session)
 	input.open = session->want_input;
 	start_runtime(session, -1, -1, -1);
 	watch_window_size();
-	if (raw)
-		take_terminal();
-	else {
+	if (raw) {
+		end_with_parent();
+		make_terminal_raw();
+	} else {
 		prctl(PR_SET_PDEATHSIG, SIGTERM);
 		forward_signals(session->runtime);
 	}

@@ -28,8 +28,17 @@ export interface Attachment {
   readonly ended: Promise<AttachEnd>;
 }
 
-const DETACHED = 118;
-const OUTPUT_CLOSED = 117;
+/** Exit statuses of the helper. */
+const LEFT = 118;
+const NO_READER = 117;
+/** It was ended by its terminal's. */
+const HUNG_UP = 129;
+
+/**
+ * Our own exit status when nobody reads our output any more, that of a program ended by SIGPIPE. The container goes on, as it
+ * does when the client of another engine is ended so; with --rm it is removed at its end.
+ */
+export const OUTPUT_CLOSED = 141;
 
 /** Connects our own standard streams with the container's. */
 export function startAttach(request: AttachRequest): Attachment {
@@ -37,8 +46,8 @@ export function startAttach(request: AttachRequest): Attachment {
   const child = startChild(file, args, { stdio: [request.stdin ? 'inherit' : 'ignore', 'inherit', 'inherit', 'pipe'], env, cwd });
   const ended = child.ended.then((status): AttachEnd => {
     if (status === 0) return 'ended';
-    if (status === DETACHED) return 'detached';
-    if (status === OUTPUT_CLOSED) return 'output-closed';
+    if (status === LEFT) return 'detached';
+    if (status === NO_READER || status === HUNG_UP) return 'output-closed';
     throw new ScullError('TOOL_FAILED', `attaching to the container failed with status ${status}`);
   });
   const connected = new Promise<void>((resolve, reject) => {

@@ -1,10 +1,10 @@
 /** attach: podman-attach(1). */
 import { ScullError } from '../../host/errors.ts';
-import { DEFAULT_DETACH_KEYS, parseDetachKeys, startAttach } from '../../runtime/attach.ts';
+import { DEFAULT_DETACH_KEYS, OUTPUT_CLOSED, parseDetachKeys, startAttach } from '../../runtime/attach.ts';
 import { findContainer } from '../../runtime/container-store.ts';
 import { readContainerState } from '../../runtime/lifecycle.ts';
 import type { Engine } from '../engine.ts';
-import { keptExitCode } from './cleanup.ts';
+import { askForExitCode, keptExitCode } from './exit-codes.ts';
 import { forwardSignals } from './signals.ts';
 import { waitForEnd } from './stop.ts';
 
@@ -16,7 +16,7 @@ export interface AttachOptions {
 
 /**
  * Connects our streams with a running container's until it ends.
- * @returns its exit code; 0 when the user detached
+ * @returns its exit code; 0 when the user detached, {@link OUTPUT_CLOSED} when nobody reads our output any more
  * @throws ScullError WRONG_STATE when it does not run, or was started with --log-driver=passthrough
  */
 export async function attachContainer(engine: Engine, nameOrId: string, options: AttachOptions): Promise<number> {
@@ -26,6 +26,7 @@ export async function attachContainer(engine: Engine, nameOrId: string, options:
   if (state.status === 'paused') throw new ScullError('WRONG_STATE', `container ${record.name} is paused, unpause it first`);
   if (state.status !== 'running') throw new ScullError('WRONG_STATE', `you can only attach to running containers: ${record.name} is ${state.status}`);
   if (record.spec.log.driver === 'passthrough') throw new ScullError('WRONG_STATE', `container ${record.name} has the streams of the command that started it (--log-driver=passthrough): there is nothing to attach to`);
+  askForExitCode(engine.store.layout, record.id);
   const signals = forwardSignals(new AbortController(), options.sigProxy);
   signals.to(state.pid);
   try {
@@ -37,7 +38,8 @@ export async function attachContainer(engine: Engine, nameOrId: string, options:
       stderr: true,
       detachKeys: parseDetachKeys(options.detachKeys ?? DEFAULT_DETACH_KEYS),
     });
-    if ((await attachment.ended) !== 'ended') return 0;
+    const end = await attachment.ended;
+    if (end !== 'ended') return end === 'detached' ? 0 : OUTPUT_CLOSED;
     await waitForEnd(engine, record.id, 10_000);
     const after = readContainerState(paths);
     return after.status === 'exited' ? after.exitCode : (keptExitCode(engine.store.layout, record.id) ?? 0);

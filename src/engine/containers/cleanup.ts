@@ -1,15 +1,13 @@
 /** After a container's end, when no command waits for it: --rm is carried out, and what is left of its run is cleared. */
-import { existsSync, mkdirSync, readdirSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
 import { isScullError } from '../../host/errors.ts';
-import { readTextIfPresent } from '../../host/files.ts';
 import { cgroupPlan } from '../../runtime/cgroups.ts';
 import { sweepClaims } from '../../runtime/claim.ts';
 import type { ContainerRecord } from '../../runtime/container-record.ts';
 import { findContainer, readContainer } from '../../runtime/container-store.ts';
 import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
-import type { StoreLayout } from '../../storage/layout.ts';
 import type { Engine } from '../engine.ts';
+import { keepExitCode } from './exit-codes.ts';
 import { removeContainer } from './removal.ts';
 import { readContainers } from './selection.ts';
 
@@ -49,27 +47,4 @@ export async function sweepContainers(engine: Engine): Promise<void> {
     const record = readContainer(layout, id);
     if (record !== undefined) await cleanup(engine, record);
   }
-}
-
-/** Minutes for which `wait` can still learn the exit code of a container that was removed with its end. */
-const KEPT_MINUTES = 10;
-
-function keepExitCode(layout: StoreLayout, id: string, code: number): void {
-  const directory = layout.exits;
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  writeFileSync(join(directory, id), String(code), { mode: 0o600 });
-  for (const name of readdirSync(directory)) {
-    const path = join(directory, name);
-    try {
-      if (Date.now() - statSync(path).mtimeMs > KEPT_MINUTES * 60_000) unlinkSync(path);
-    } catch {
-      continue; // another command tidied it up
-    }
-  }
-}
-
-/** The exit code of a container that is gone, where it is still known. */
-export function keptExitCode(layout: StoreLayout, id: string): number | undefined {
-  const text = readTextIfPresent(join(layout.exits, id));
-  return text === undefined ? undefined : Number.parseInt(text, 10);
 }

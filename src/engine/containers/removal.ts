@@ -12,6 +12,7 @@ import type { ContainerRecord } from '../../runtime/container-record.ts';
 import { releaseName } from '../../runtime/container-store.ts';
 import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
 import type { Engine } from '../engine.ts';
+import { answerExitCode } from './exit-codes.ts';
 import { selectContainers } from './selection.ts';
 import { killAndWait, stopContainer } from './stop.ts';
 
@@ -39,6 +40,7 @@ export async function removeContainer(engine: Engine, record: ContainerRecord, o
 export async function removeClaimed(engine: Engine, record: ContainerRecord, volumes: boolean): Promise<void> {
   const { layout } = engine.store;
   try {
+    answerExitCode(layout, record.id);
     await removeDirectory(engine, record.id);
     releaseName(layout, record.name, record.id);
   } finally {

@@ -1,7 +1,7 @@
 /** run: create, start, and in the foreground stay until the end. */
 import { ScullError } from '../../host/errors.ts';
 import { trace } from '../../host/trace.ts';
-import { DEFAULT_DETACH_KEYS, parseDetachKeys } from '../../runtime/attach.ts';
+import { DEFAULT_DETACH_KEYS, OUTPUT_CLOSED, parseDetachKeys } from '../../runtime/attach.ts';
 import { cgroupPlan } from '../../runtime/cgroups.ts';
 import { releaseClaim } from '../../runtime/claim.ts';
 import type { ContainerRecord } from '../../runtime/container-record.ts';
@@ -36,12 +36,6 @@ export interface RunOutcome {
   /** Undefined when the container was left running: detached from the beginning or later. {@link OUTPUT_CLOSED} is no end of it. */
   readonly exitCode: number | undefined;
 }
-
-/**
- * Our own exit status when nobody reads our output any more, that of a program ended by SIGPIPE. The container goes on, as it
- * does when the client of another engine is ended so; with --rm it is removed at its end.
- */
-export const OUTPUT_CLOSED = 141;
 
 /** podman-run(1). @throws ScullError with the exit status 125, 126 or 127 it stands for */
 export async function runContainer(engine: Engine, spec: ContainerSpec, options: RunOptions = {}): Promise<RunOutcome> {

@@ -1,10 +1,10 @@
 /** podman-wait(1). */
 import type { ContainerRecord, ContainerStatus } from '../../runtime/container-record.ts';
 import { readContainer } from '../../runtime/container-store.ts';
-import { readContainerState } from '../../runtime/lifecycle.ts';
+import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
 import { ScullError } from '../../host/errors.ts';
 import type { Engine } from '../engine.ts';
-import { keptExitCode } from './cleanup.ts';
+import { askForExitCode, keptExitCode } from './exit-codes.ts';
 import { forEachSelected, type Outcome, type Selection } from './selection.ts';
 import { waitForEnd } from './stop.ts';
 
@@ -39,6 +39,7 @@ async function waitFor(engine: Engine, record: ContainerRecord, conditions: read
   const paths = engine.store.layout.container(record.id);
   const ending = conditions.some((condition) => ['stopped', 'exited', 'not-running', 'removed', 'next-exit'].includes(condition));
   let lastCode = 0;
+  if (ending && isRunning(readContainerState(paths))) askForExitCode(engine.store.layout, record.id);
   for (;;) {
     const gone = readContainer(engine.store.layout, record.id) === undefined;
     const state = readContainerState(paths);
