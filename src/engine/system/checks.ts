@@ -6,7 +6,7 @@ import { callerEnvironment } from '../../host/environment.ts';
 import { errnoOf, ScullError } from '../../host/errors.ts';
 import { readTextIfPresent } from '../../host/files.ts';
 import { run, start } from '../../host/process.ts';
-import { remedyFor, type ToolName } from '../../host/remedies.ts';
+import { installCommand, remedyFor, type ToolName } from '../../host/remedies.ts';
 import { compareVersions, findTool, toolOptions, toolVersion } from '../../host/tools.ts';
 import { defaultIdMaps, mappedCount, userName } from '../../userns/id-maps.ts';
 import { helperPath, launchCommand, launchFailure } from '../../userns/launch.ts';
@@ -67,7 +67,9 @@ function checkKernel(): Finding {
 function checkHelper(): Finding {
   const helper = helperPath();
   if (helper !== undefined) return ok(helper);
-  return missing('not built', 'namespaces of containers are made by it', remedyFor({ kind: 'no-helper' }));
+  const absent = (['unshare', 'nsenter', 'socat'] as const).filter((tool) => findTool(tool) === undefined);
+  if (absent.length === 0) return warning('not built', 'util-linux and socat stand in for it: every start and exec takes longer', remedyFor({ kind: 'no-helper' }));
+  return missing(`not built, and ${absent.join(', ')} not installed`, 'containers can not be started or attached to', installCommand(absent));
 }
 
 async function checkUserNamespaces(): Promise<Finding> {
@@ -75,7 +77,7 @@ async function checkUserNamespaces(): Promise<Finding> {
   const gid = process.getgid?.() ?? 0;
   // Only one id: what is tried here is the kernel, not newuidmap.
   const maps = { uids: [{ inside: 0, outside: uid, size: 1 }], gids: [{ inside: 0, outside: gid, size: 1 }], single: 'a trial' };
-  const command = helperPath() === undefined || uid === 0 ? { file: 'unshare', args: ['-U', '-m', '-r', 'true'] } : launchCommand({ maps, program: ['true'] });
+  const command = uid === 0 ? { file: 'unshare', args: ['-U', '-m', '-r', 'true'] } : launchCommand({ maps, program: ['true'] });
   const result = await run(command.file, command.args, { timeout: 10_000 });
   if (result.status === 0) return ok('can be made');
   const refusal = namespaceRefusal(readNamespaceSettings());
@@ -152,7 +154,7 @@ function checkFreeSpace(engine: Engine): Finding {
 }
 
 async function checkOverlay(engine: Engine): Promise<Finding> {
-  if (process.getuid?.() === 0 || helperPath() === undefined) return warning('not tried', 'see user and native helper');
+  if (process.getuid?.() === 0) return warning('not tried', 'see user');
   const { overlay } = await import('../../storage/drivers/overlay.ts');
   const why = await tried(() => overlay.whyNot(engine.store));
   return why === undefined ? ok('native overlay works on the store') : warning(why, 'containers use fuse-overlayfs, or copies of their image: slower');
@@ -168,7 +170,7 @@ async function checkFuse(engine: Engine): Promise<Finding> {
     const gone = !existsSync('/dev/fuse');
     return warning(gone ? '/dev/fuse does not exist' : '/dev/fuse may not be opened', loss, remedyFor({ kind: 'device-not-usable', device: '/dev/fuse', missing: gone }));
   }
-  if (process.getuid?.() === 0 || helperPath() === undefined) return warning('not tried', 'see user and native helper');
+  if (process.getuid?.() === 0) return warning('not tried', 'see user');
   const { fuseOverlayfs } = await import('../../storage/drivers/fuse-overlayfs.ts');
   const why = await tried(() => fuseOverlayfs.whyNot(engine.store));
   if (why !== undefined) return warning(why, loss);
@@ -205,13 +207,13 @@ async function checkNetwork(engine: Engine): Promise<Finding> {
     const gone = !existsSync(tun);
     return missing(gone ? `${tun} does not exist` : `${tun} may not be opened`, loss, remedyFor({ kind: 'device-not-usable', device: tun, missing: gone }));
   }
-  if (process.getuid?.() === 0 || helperPath() === undefined) return warning('not tried', 'see user and native helper');
+  if (process.getuid?.() === 0) return warning('not tried', 'see user');
   const [{ version }, options, failure] = await Promise.all([toolVersion(tool), toolOptions(tool, dirname(engine.store.layout.runRoot)), connectOnce()]);
   if (failure !== undefined) return missing(failure.message, loss, failure.hint);
   const found = `pasta ${version ?? '(version not told)'} connects a namespace`;
   // The option came in August 2024; Debian 12's pasta of March 2023 does not know its own version.
   if (options.has('--map-guest-addr')) return ok(found);
-  const stalls = 'services that speak first (ssh, smtp, mysql) stay silent on published ports unless they are reached through 127.0.0.1';
+  const stalls = 'some connections stall: to published services that speak first (ssh, smtp, mysql), other than through 127.0.0.1; and where one side closes early (nc)';
   return warning(`${found}, but is older than August 2024`, stalls, remedyFor({ kind: 'old-tool', tool: 'pasta' }));
 }
 
