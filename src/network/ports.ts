@@ -1,7 +1,7 @@
 /**
- * Host ports: choosing free ones, and telling before a start that one is taken and by whom. The check reads
- * /proc/net/{tcp,udp}{,6} (proc_pid_net(5)): pasta of 2023 starts happily when only half of a port's addresses could be
- * bound, so nobody else would tell.
+ * Host ports: choosing free ones, and telling before a start that one is taken and by whom. pasta of 2023 starts happily when
+ * only half of a port's addresses could be bound, so nobody else would tell. Both are done by binding for a moment; the
+ * kernel's tables in /proc/net (proc_pid_net(5)) take it 10 to 100 ms to print and are read only to name a culprit.
  */
 import { readdirSync, readlinkSync } from 'node:fs';
 import { ScullError } from '../host/errors.ts';
@@ -105,24 +105,38 @@ async function bindAddress(protocol: 'tcp' | 'udp', address: string, port: numbe
 /**
  * Says before a start what would not work: the same port twice, a port in use (with its process, where it is visible), a
  * port below the host's lowest unprivileged one, an address that is not this host's.
- * Costs nothing without published ports, a few small reads with them.
+ * Costs nothing without published ports.
  * @throws ScullError INVALID, IN_USE, PERMISSION
  */
 export async function checkHostPorts(ports: readonly PortRequest[]): Promise<void> {
   if (ports.length === 0) return;
   refuseOverlaps(ports);
   const lowest = Number(readTextIfPresent('/proc/sys/net/ipv4/ip_unprivileged_port_start') ?? '1024');
-  const sockets = readSockets();
-  for (const port of ports) {
-    const first = port.hostPort ?? 0;
-    if (first < lowest) throw lowPort(port, lowest);
-    // The table can't tell an IPv6-only listener from one that takes IPv4 too: binding decides, where it matters.
-    const suspects = sockets.filter((socket) => socket.protocol === port.protocol && socket.port >= first && socket.port < first + port.range && mayCollide(port.hostIp, socket.address));
-    for (const suspect of suspects) {
-      const error = await bindOnce(port.protocol, port.hostIp, suspect.port);
-      if (typeof error !== 'number') throw explainBind({ ...port, hostPort: suspect.port, range: 1 }, error, suspect.inode);
-    }
+  for (const port of ports) if ((port.hostPort ?? 0) < lowest) throw lowPort(port, lowest);
+  const failures = await Promise.all(ports.map(firstFailure));
+  const failure = failures.find((one) => one !== undefined);
+  if (failure !== undefined) throw explainBind(failure.port, failure.error, ownerOf(failure.port));
+}
+
+interface BindFailure {
+  readonly port: PortRequest;
+  readonly error: NodeJS.ErrnoException;
+}
+
+/** The first port of a request that can't be bound, as a request of its own. */
+async function firstFailure(port: PortRequest): Promise<BindFailure | undefined> {
+  for (let offset = 0; offset < port.range; offset++) {
+    const hostPort = (port.hostPort ?? 0) + offset;
+    const error = await bindOnce(port.protocol, port.hostIp, hostPort);
+    if (typeof error !== 'number') return { port: { ...port, hostPort, range: 1 }, error };
   }
+  return undefined;
+}
+
+/** Who has the port of a failed binding: a process of ours, where the kernel lets us see it. */
+function ownerOf(port: PortRequest): string | undefined {
+  const socket = readSockets().find((one) => one.protocol === port.protocol && one.port === port.hostPort && mayCollide(port.hostIp, one.address));
+  return socket === undefined ? undefined : socketOwner(socket.inode);
 }
 
 function refuseOverlaps(ports: readonly PortRequest[]): void {
@@ -197,15 +211,13 @@ function lowPort(port: PortRequest, lowest: number): ScullError {
   });
 }
 
-function explainBind(port: PortRequest, error: NodeJS.ErrnoException, inode?: string): ScullError {
+function explainBind(port: PortRequest, error: NodeJS.ErrnoException, owner?: string): ScullError {
   switch (error.code) {
-    case 'EADDRINUSE': {
-      const owner = inode === undefined ? undefined : socketOwner(inode);
+    case 'EADDRINUSE':
       return new ScullError('IN_USE', `port ${describe(port)} is already in use${owner === undefined ? '' : ` by ${owner}`}`, {
         hint: 'publish another host port, or let a free one be chosen: -p ' + String(port.containerPort),
         cause: error,
       });
-    }
     case 'EADDRNOTAVAIL':
       return new ScullError('INVALID', `can't publish on ${port.hostIp}: it is not an address of this host`, { cause: error });
     case 'EACCES':
@@ -220,15 +232,9 @@ function explainBind(port: PortRequest, error: NodeJS.ErrnoException, inode?: st
  * @returns undefined where binding works now (the other one went away meanwhile)
  */
 export async function explainPublishFailure(ports: readonly PortRequest[]): Promise<ScullError | undefined> {
-  const sockets = readSockets();
   for (const port of ports) {
-    for (let offset = 0; offset < port.range; offset++) {
-      const hostPort = (port.hostPort ?? 0) + offset;
-      const result = await bindOnce(port.protocol, port.hostIp, hostPort);
-      if (typeof result === 'number') continue;
-      const socket = sockets.find((candidate) => candidate.protocol === port.protocol && candidate.port === hostPort);
-      return explainBind({ ...port, hostPort, range: 1 }, result, socket?.inode);
-    }
+    const failure = await firstFailure(port);
+    if (failure !== undefined) return explainBind(failure.port, failure.error, ownerOf(failure.port));
   }
   return undefined;
 }
