@@ -1119,6 +1119,8 @@ static int attach(int argc, char **argv)
 		make_terminal_raw();
 	/* A terminal knows no end of input but a key, which a program that changes the terminal's mode just then loses. */
 	int end_keys = 0, end_delay = 100;
+	/* Of several sizes that conmon (2.1) reads at once it takes the first: the last one is told again when it is alone. */
+	int size_repeats = 0, size_delay = 0;
 	static char in[8192], out[8192 + 64], packet[8192 + 1];
 	struct pollfd events[2] = {{.fd = fd, .events = POLLIN}, {.fd = want_input ? 0 : -1, .events = POLLIN}};
 	int result = 0;
@@ -1126,14 +1128,20 @@ static int attach(int argc, char **argv)
 		if (tty && resized) {
 			resized = 0;
 			send_window_size(control);
+			size_repeats = 3;
+			size_delay = 30;
 		}
-		int happened = wait_for_events(events, 2, end_keys > 0 ? end_delay : -1);
+		int happened = wait_for_events(events, 2, size_repeats > 0 ? size_delay : end_keys > 0 ? end_delay : -1);
 		if (happened < 0) {
 			if (errno == EINTR)
 				continue;
 			break;
 		}
-		if (happened == 0) {
+		if (happened == 0 && size_repeats > 0) {
+			send_window_size(control);
+			size_repeats--;
+			size_delay *= 4;
+		} else if (happened == 0) {
 			send(fd, "\4", 1, MSG_NOSIGNAL);
 			end_keys--;
 			end_delay *= 2;

@@ -1,4 +1,10 @@
+import { spawnSync } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { productCommand } from '../support/product.ts';
 import { useScull } from '../support/scull.ts';
 
 const s = useScull();
@@ -23,7 +29,7 @@ test('variables and directory are the container’s, and can be overridden', asy
 });
 
 test('-u takes names and numbers of the image', async () => {
-  expect(await s.ok(['exec', '-u', 'app', 'c', 'id'])).toMatch(/^uid=1000\(app\) gid=1000\(app\)/);
+  expect(await s.ok(['exec', '-u', 'app', 'c', 'id'])).toMatch(/^uid=1500\(app\) gid=1500\(app\)/);
   expect(await s.ok(['exec', '-u', '1234:10', 'c', 'id'])).toMatch(/^uid=1234 gid=10\(wheel\)/);
   await s.fails(['exec', '-u', 'nosuch', 'c', 'id'], 125, /nosuch/);
 });
@@ -48,6 +54,31 @@ test('a command that is not there is 127, one that can’t be run is 126', async
   await s.fails(['exec', 'c', '/etc/not-a-program'], 126, /not-a-program/);
 });
 
+test.each([[[]], [['-d']], [['-t']], [['-i']]])('exec %j says so itself, and nothing else', async (flags) => {
+  await s.ok(['exec', '-i', 'c', 'sh', '-c', 'cat > /tmp/no-interpreter; chmod +x /tmp/no-interpreter; echo true > /tmp/no-hash-bang; chmod +x /tmp/no-hash-bang'], { input: '#!/no/such/interpreter\n' });
+  const cases = [
+    ['no-such-command', 127, /^Error: executable file "no-such-command" not found in the container's \$PATH\n$/],
+    ['/no/such/command', 127, /^Error: executable file "\/no\/such\/command" not found in the container\n$/],
+    ['/etc', 126, /^Error: "\/etc" can't be executed in the container: .*\n$/],
+    ['/etc/not-a-program', 126, /^Error: "\/etc\/not-a-program" can't be executed in the container: Permission denied\n$/],
+    ['/tmp/no-hash-bang', 126, /^Error: "\/tmp\/no-hash-bang" can't be executed in the container: Exec format error\nhint: .*\n$/],
+    ['/tmp/no-interpreter', 127, /^Error: "\/tmp\/no-interpreter" can't be executed in the container: its interpreter.*\nhint: .*\n$/],
+  ] as const;
+  for (const [command, status, message] of cases) {
+    expect(await s.scull(['exec', ...flags, 'c', command])).toEqual({ status, stdout: '', stderr: expect.stringMatching(message) });
+  }
+});
+
+test('a command that says what the runtime would say is believed', async () => {
+  const sentence = 'executable file `x` not found in $PATH: No such file or directory';
+  expect(await s.scull(['exec', 'c', 'sh', '-c', `echo '${sentence}' >&2; exit 1`])).toEqual({ status: 1, stdout: '', stderr: `${sentence}\n` });
+  for (const status of [117, 118, 119, 125, 126, 127, 255]) expect(await s.scull(['exec', 'c', 'sh', '-c', `exit ${status}`])).toEqual({ status, stdout: '', stderr: '' });
+});
+
+test('a missing working directory is named', async () => {
+  await s.fails(['exec', '-w', '/no/such/folder', 'c', 'pwd'], 127, /working directory "\/no\/such\/folder"/);
+});
+
 test('a container that is not running is refused, as is an unknown one', async () => {
   await s.ok(['create', '--name', 'idle', 'busybox', 'true']);
   await s.fails(['exec', 'idle', 'true'], 125, /idle|not running/);
@@ -68,4 +99,60 @@ test('ten megabytes arrive whole', async () => {
   const result = await s.scull(['exec', 'c', 'sh', '-c', 'yes 0123456789012345678 | head -c 10000000']);
   expect(result.status).toBe(0);
   expect(result.stdout.length).toBe(10_000_000);
+});
+
+test('a hundred megabytes of anything go in and come out as they are', async () => {
+  const data = randomBytes(100_000_000);
+  const digest = createHash('sha256').update(data).digest('hex');
+  expect(await s.ok(['exec', '-i', 'c', 'sh', '-c', 'cat | sha256sum'], { input: data })).toBe(`${digest}  -`);
+  const echoed = s.start(['exec', '-i', 'c', 'cat'], { input: data });
+  const hash = createHash('sha256');
+  echoed.child.stdout?.on('data', (chunk: Buffer) => hash.update(chunk));
+  expect((await echoed.ended).status).toBe(0);
+  expect(hash.digest('hex')).toBe(digest);
+});
+
+test('no descriptor of the caller’s enters the container: an input file cannot be written through it', async () => {
+  const file = s.file('input', 'untouched\n');
+  const script = s.file('redirect.sh', `${productCommand().join(' ')} exec -i c sh -c 'readlink /proc/self/fd/0; echo broken > /proc/self/fd/0' < ${file}`);
+  const result = spawnSync('sh', [script], { env: { ...s.env }, encoding: 'utf8', timeout: 20_000 });
+  expect(result.stdout).toMatch(/^pipe:/);
+  expect(readFileSync(file, 'utf8')).toBe('untouched\n');
+});
+
+test('a reader that leaves ends a writer, as in any pipeline', async () => {
+  const running = s.start(['exec', 'c', 'yes']);
+  await eventually('output', () => running.stdout() !== '');
+  running.child.stdout?.destroy();
+  expect(await running.ended).toMatchObject({ status: 141, stderr: '' });
+});
+
+test('what the command leaves running in the background does not hold exec', async () => {
+  const before = Date.now();
+  expect(await s.ok(['exec', 'c', 'sh', '-c', 'sleep 60 & echo started'])).toBe('started');
+  expect(Date.now() - before).toBeLessThan(20_000);
+});
+
+test('--preserve-fds passes descriptors on, and one that is not open is refused', async () => {
+  const script = s.file('fds.sh', `exec 3<<EOF\nfrom three\nEOF\n${productCommand().join(' ')} exec --preserve-fds 1 c sh -c 'cat <&3'`);
+  expect(spawnSync('sh', [script], { env: { ...s.env }, encoding: 'utf8', timeout: 20_000 })).toMatchObject({ status: 0, stdout: 'from three\n' });
+  await s.fails(['exec', '--preserve-fds', '40', 'c', 'true'], 125, /descriptor \d+ is not open/);
+});
+
+test('-it with input from a pipe warns, works, and ends with the input', async () => {
+  const result = await s.scull(['exec', '-it', 'c', 'cat'], { input: 'typed\n' });
+  expect(result).toMatchObject({ status: 0, stdout: expect.stringMatching(/typed\r\n$/), stderr: expect.stringMatching(/^Warning: .*not a terminal/) });
+  const shell = await s.scull(['exec', '-it', 'c', 'sh'], { input: 'echo 4$((1+1))\n' });
+  expect(shell).toMatchObject({ status: 0, stdout: expect.stringContaining('42') });
+});
+
+test('-dt gives what runs on a terminal that stays', async () => {
+  await s.ok(['exec', '-dt', 'c', 'sh', '-c', 'tty > /tmp/terminal; sleep 0.5; echo shown to nobody; echo on >> /tmp/terminal']);
+  await eventually('it went on', async () => (await s.scull(['exec', 'c', 'cat', '/tmp/terminal'])).stdout === '/dev/pts/0\non\n');
+});
+
+test('nothing is left of a session', async () => {
+  const { Id } = await s.inspect('c');
+  const bundle = join(s.runRoot, readdirSync(s.runRoot)[0] as string, 'c', Id as string);
+  await eventually('no session lives', () => readdirSync(bundle).every((name) => !name.startsWith('exec-')));
 });

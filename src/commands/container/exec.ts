@@ -49,6 +49,9 @@ export default class Exec extends ScullCommand {
       import('../../cli/container-spec-flags.ts'),
       import('../../engine/containers/exec.ts'),
     ]);
+    if (flags.tty === true && flags.interactive === true && flags.detach !== true && !(await this.isTerminal(0))) {
+      this.warn('standard input is not a terminal: --tty and --interactive together may not work as expected');
+    }
     return execInContainer(await this.engine(), container, {
       command,
       tty: flags.tty ?? false,

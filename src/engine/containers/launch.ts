@@ -17,6 +17,7 @@ import { cgroupPlan, type CgroupPlan } from '../../runtime/cgroups.ts';
 import { claimContainer, killQuietly, recordMonitor, releaseClaim } from '../../runtime/claim.ts';
 import type { ContainerRecord } from '../../runtime/container-record.ts';
 import { crunStart, isRuntimeAlive, readRuntimeState } from '../../runtime/crun.ts';
+import { killProcessesNaming } from '../../runtime/strays.ts';
 import { keepCompiledSeccomp } from '../../runtime/seccomp-cache.ts';
 import { beginMonitor, type Monitor, type NamespaceRequest, type PendingMonitor } from '../../runtime/monitor.ts';
 import { startKeeper } from '../../runtime/keeper.ts';
@@ -223,6 +224,7 @@ async function takeBack(engine: Engine, record: ContainerRecord, monitor: Monito
     killQuietly(monitor.pid);
     if (runtime !== undefined && isRuntimeAlive(runtime)) killQuietly(runtime.pid);
     await monitor.ended.catch(() => undefined);
+    await killProcessesNaming(layout.container(record.id).bundle);
   }
   // A network that is still being connected has files in the bundle; it fails or ends now that the monitor is gone.
   await Promise.allSettled(underWay);
