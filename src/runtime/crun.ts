@@ -149,6 +149,8 @@ function explainCommandFailure(line: string, command: string | undefined): Scull
     if (match === null) continue;
     const groups = match.slice(1).filter((group) => group !== undefined);
     const named = groups.length > 1 ? groups[0] : command;
+    // crun opens much: only what was to be executed is the command.
+    if (/^(?:cannot )?open `/.test(line) && named !== command && named?.endsWith(`/${command}`) !== true) continue;
     const [code, message, hint] = explain(named === undefined ? 'the command' : JSON.stringify(named), groups.at(-1) ?? '');
     return new ScullError(code, message, hint === undefined ? {} : { hint });
   }
