@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, readdirSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { busyboxEntries, dockerArchive } from '../support/images.ts';
-import { productCommand } from '../support/product.ts';
+import { productCommand, top } from '../support/product.ts';
 import { useScull } from '../support/scull.ts';
 
 const s = useScull();
@@ -46,25 +47,36 @@ test('an environment of nothing but HOME is enough', async () => {
 });
 
 describe('with a single id', () => {
-  /** A shell as a user without subordinate ids, made inside a user namespace: number 5 there has none anywhere. */
-  function asUserWithoutSubordinateIds(command: string): { status: number | null; stdout: string; stderr: string } {
+  /**
+   * A shell as a user without subordinate ids, made inside a user namespace: number 5 has none anywhere. The product is
+   * mounted where that user can reach it: a checkout may be in a home that nobody else may enter.
+   */
+  function asUserWithoutSubordinateIds(words: (scull: string) => string): { status: number | null; stdout: string; stderr: string } {
     const home = s.directory('single');
     chmodSync(s.base, 0o711);
-    const script = `chown 5:5 ${home}; exec setpriv --reuid 5 --regid 5 --clear-groups env -i HOME=${home} PATH="$PATH" sh -c ${JSON.stringify(command)}`;
-    return spawnSync('unshare', ['--user', '--map-auto', '--map-root-user', 'sh', '-c', script], { encoding: 'utf8', cwd: '/', env: s.env, timeout: 60_000 });
+    const mounts: string[] = [];
+    const command = productCommand().map((word) => {
+      if (!word.startsWith('/')) return word;
+      const source = word.startsWith(`${top}/`) ? top : dirname(word);
+      const target = s.directory(`seen-${basename(source)}`);
+      mounts.push(`mount --bind '${source}' '${target}'`);
+      return `${target}${word.slice(source.length)}`;
+    });
+    const script = `${mounts.join(' && ')} && { [ $(stat -c %u ${home}) = 5 ] || chown 5:5 ${home}; } && exec setpriv --reuid 5 --regid 5 --clear-groups env -i HOME=${home} PATH="$PATH" sh -c ${JSON.stringify(words(command.join(' ')))}`;
+    return spawnSync('unshare', ['--user', '--mount', '--map-auto', '--map-root-user', 'sh', '-c', script], { encoding: 'utf8', cwd: '/', env: s.env, timeout: 60_000 });
   }
 
   test('containers run as root inside, and what that limits is said', () => {
     const archive = s.file('single.tar', dockerArchive({ tags: ['busybox:latest'], layers: [busyboxEntries()] }));
     chmodSync(archive, 0o644);
-    const result = asUserWithoutSubordinateIds(`${scull} load -q -i ${archive} && ${scull} run --rm --network none busybox sh -c 'id -u; exit 3'`);
+    const result = asUserWithoutSubordinateIds((scull) => `${scull} load -q -i ${archive} && ${scull} run --rm --network none busybox sh -c 'id -u; exit 3'`);
     expect(result.stdout).toMatch(/^0$/m);
     expect(result.status).toBe(3);
     expect(result.stderr).toMatch(/subordinate|single id|subuid/i);
   });
 
   test('another user inside is refused with the reason and the remedy', () => {
-    const result = asUserWithoutSubordinateIds(`${scull} run --rm --network none -u app busybox id -u`);
+    const result = asUserWithoutSubordinateIds((scull) => `${scull} run --rm --network none -u app busybox id -u`);
     expect(result.status).toBe(125);
     expect(result.stderr).toMatch(/subordinate|subuid|usermod/i);
   });

@@ -80,14 +80,14 @@ describe('bind mounts', () => {
     chmodSync(directory, 0o1777);
     expect(await s.ok(['run', '--rm', '-u', 'app', '-v', `${directory}:/d:O`, 'busybox', 'sh', '-c', 'stat -c %u:%a /d; touch /d/x && echo yes'])).toBe('0:1777\nyes');
     await s.ok(['run', '--rm', '-u', 'app', '-v', `${directory}:/d:U`, 'busybox', 'chmod', '700', '/d']);
-    expect(await s.ok(['run', '--rm', '-u', 'app', '-v', `${directory}:/d:O`, 'busybox', 'sh', '-c', 'stat -c %u:%a /d; touch /d/x; ls /d'])).toBe('1000:700\nx');
+    expect(await s.ok(['run', '--rm', '-u', 'app', '-v', `${directory}:/d:O`, 'busybox', 'sh', '-c', 'stat -c %u:%a /d; touch /d/x; ls /d'])).toBe('1500:700\nx');
     await s.ok(['unshare', 'rm', '-r', directory]);
   });
 
   test(':U gives the source to the user of the container', async () => {
     const directory = s.directory('given');
     s.file('given/f', '');
-    expect(await run('-u', 'app', '-v', `${directory}:/m:U`, 'busybox', 'sh', '-c', 'stat -c %u /m/f; echo mine > /m/f && echo wrote')).toMatchObject({ stdout: '1000\nwrote\n' });
+    expect(await run('-u', 'app', '-v', `${directory}:/m:U`, 'busybox', 'sh', '-c', 'stat -c %u /m/f; echo mine > /m/f && echo wrote')).toMatchObject({ stdout: '1500\nwrote\n' });
     expect(lstatSync(`${directory}/f`).uid).not.toBe(process.getuid?.());
   });
 });
@@ -110,7 +110,7 @@ describe('volumes', () => {
   });
 
   test('a filled volume has the owners and modes of the image', async () => {
-    expect(await s.ok(['run', '--rm', '-v', 'homes:/home/app', 'busybox', 'stat', '-c', '%u:%g %a', '/home/app/note'])).toBe('1000:1000 600');
+    expect(await s.ok(['run', '--rm', '-v', 'homes:/home/app', 'busybox', 'stat', '-c', '%u:%g %a', '/home/app/note'])).toBe('1500:1500 600');
     expect(await s.ok(['run', '--rm', '-u', 'app', '-v', 'homes:/home/app', 'busybox', 'cat', '/home/app/note'])).toBe('of app');
     await s.ok(['volume', 'rm', 'homes']);
   });
@@ -185,7 +185,7 @@ describe('other mounts', () => {
   test('--mount type=image shows another image', async () => {
     expect(await s.ok(['run', '--rm', '--mount', 'type=image,source=busybox,destination=/i', 'busybox', 'cat', '/i/etc/data/from-image'])).toBe('from the image');
     const owners = ['run', '--rm', '--mount', 'type=image,source=busybox,destination=/i', '--userns=keep-id', 'busybox', 'sh', '-c', 'stat -c %u:%g /i/bin/busybox /i/home/app/note; touch /i/x 2>/dev/null || echo protected'];
-    expect(await s.ok(owners)).toBe('0:0\n1000:1000\nprotected');
+    expect(await s.ok(owners)).toBe('0:0\n1500:1500\nprotected');
   });
 
   test('--device passes a device of the host', async () => {

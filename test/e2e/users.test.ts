@@ -15,10 +15,10 @@ interface Case {
 
 const cases: readonly Case[] = [
   { name: 'root by default', args: [], id: /^uid=0\(root\) gid=0\(root\)/ },
-  { name: 'a user by name, with the groups it is a member of', args: ['-u', 'app'], id: /^uid=1000\(app\) gid=1000\(app\) groups=10\(wheel\),1000\(app\)|^uid=1000\(app\) gid=1000\(app\) groups=1000\(app\),10\(wheel\)/ },
-  { name: 'a user by number, with the group of passwd', args: ['-u', '1000'], id: /^uid=1000\(app\) gid=1000\(app\)/ },
+  { name: 'a user by name, with the groups it is a member of', args: ['-u', 'app'], id: /^uid=1500\(app\) gid=1500\(app\) groups=10\(wheel\),1500\(app\)|^uid=1500\(app\) gid=1500\(app\) groups=1500\(app\),10\(wheel\)/ },
+  { name: 'a user by number, with the group of passwd', args: ['-u', '1500'], id: /^uid=1500\(app\) gid=1500\(app\)/ },
   { name: 'a number that passwd does not know', args: ['-u', '4321'], id: /^uid=4321\(4321\) gid=0\(root\)/ },
-  { name: 'user and group by name', args: ['-u', 'app:audio'], id: /^uid=1000\(app\) gid=29\(audio\)/ },
+  { name: 'user and group by name', args: ['-u', 'app:audio'], id: /^uid=1500\(app\) gid=29\(audio\)/ },
   { name: 'user and group by number', args: ['-u', '7:8'], id: /^uid=7\(\w+\) gid=8\(\w+\)/ },
   { name: 'more groups by name and number', args: ['-u', 'app', '--group-add', 'audio', '--group-add', '4242'], id: /groups=.*29\(audio\).*4242|groups=.*4242.*29\(audio\)/ },
 ];
@@ -59,7 +59,7 @@ test('--userns=keep-id: the caller’s own number inside, a file made by it belo
 
 test('keep-id: files of the image keep their owners as the image has them', async () => {
   const output = await s.ok(['run', '--rm', '--userns=keep-id', '--user', 'root', 'busybox', 'sh', '-c', 'stat -c %u:%g /bin/busybox /home/app/note']);
-  expect(output).toBe('0:0\n1000:1000');
+  expect(output).toBe('0:0\n1500:1500');
 });
 
 test('keep-id starts at once, not after a copy of the image', async () => {
@@ -71,8 +71,8 @@ test('keep-id starts at once, not after a copy of the image', async () => {
 
 test('keep-id:uid=,gid= shows the caller as somebody else', async () => {
   const directory = s.directory('as-app');
-  const output = await s.ok(['run', '--rm', '--userns=keep-id:uid=1000,gid=1000', '-v', `${directory}:/d`, 'busybox', 'sh', '-c', 'id -u; touch /d/made; stat -c %u /d/made']);
-  expect(output).toBe('1000\n1000');
+  const output = await s.ok(['run', '--rm', '--userns=keep-id:uid=1500,gid=1500', '-v', `${directory}:/d`, 'busybox', 'sh', '-c', 'id -u; touch /d/made; stat -c %u /d/made']);
+  expect(output).toBe('1500\n1500');
   expect(lstatSync(`${directory}/made`)).toMatchObject({ uid, gid });
 });
 
@@ -116,7 +116,7 @@ test('--userns=nomap: everything is there all the same', async () => {
   const output = await s.ok(['run', '--rm', '--userns=nomap', '-v', 'new:/new', '-v', `${directory}:/d`, 'busybox', 'sh', '-c', command]);
   const [map = '', rest] = output.split('\n--\n');
   for (const [, outside] of ranges(map)) expect(outside).toBeGreaterThan(0);
-  expect(rest?.split('\n').slice(0, 5)).toEqual(['0', '0', '1000', '0', 'readable']);
+  expect(rest?.split('\n').slice(0, 5)).toEqual(['0', '0', '1500', '0', 'readable']);
   expect(await s.ok(['run', '--rm', '-v', 'new:/new', 'busybox', 'stat', '-c', '%u:%g', '/new/made'])).toBe('1:1');
 });
 
@@ -137,7 +137,7 @@ test('a container that shares a user namespace sees the same owners', async () =
     await s.ok(['run', '-d', '--name', `shares-${mode}`, `--userns=${mode}`, 'busybox', 'sleep', '1000']);
     const output = await s.ok(['run', '--rm', '--userns', `container:shares-${mode}`, 'busybox', 'sh', '-c', 'cat /proc/self/uid_map; stat -c %u /bin/busybox /home/app/note']);
     const theirs = await s.ok(['exec', '-u', '0', `shares-${mode}`, 'cat', '/proc/self/uid_map']);
-    expect(output.trimEnd()).toBe(`${theirs.trimEnd()}\n0\n1000`);
+    expect(output.trimEnd()).toBe(`${theirs.trimEnd()}\n0\n1500`);
   }
 });
 

@@ -10,15 +10,18 @@ export interface DebianRoot {
   readonly release: string;
 }
 
+/** Besides what apt itself needs. */
+const packages = ['python3-minimal', 'passwd'];
+
 /** Takes about half a minute the first time; the archive is kept in the cache directory of the testing user. */
 export function debianRoot(): DebianRoot {
   const { source, release } = packageSource();
   const directory = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'scull-tests');
-  const archive = join(directory, `debian-${release}.tar`);
+  const archive = join(directory, `debian-${release}-${packages.join('-')}.tar`);
   if (existsSync(archive)) return { archive, release };
   mkdirSync(directory, { recursive: true });
   const unfinished = join(directory, `unfinished-${process.pid}.tar`);
-  execFileSync('mmdebstrap', ['--quiet', '--variant=apt', '--include=python3-minimal', release, unfinished, source], { stdio: ['ignore', 'ignore', 'inherit'] });
+  execFileSync('mmdebstrap', ['--quiet', '--variant=apt', `--include=${packages.join(',')}`, release, unfinished, source], { stdio: ['ignore', 'ignore', 'inherit'] });
   renameSync(unfinished, archive);
   return { archive, release };
 }

@@ -53,8 +53,8 @@ export function dockerArchive(recipe: ImageRecipe): Buffer {
 }
 
 /**
- * A root file system of one static program: every applet of Debian's busybox-static, the users root, daemon, app (1000, a
- * member of wheel) and nobody, and a home that belongs to app.
+ * A root file system of one static program: every applet of Debian's busybox-static, the users root, daemon, nobody and app
+ * (1500, which whoever runs the tests is not; a member of wheel), and a home that belongs to app.
  */
 export function busyboxEntries(): TarEntry[] {
   const busybox = ['/usr/bin/busybox', '/bin/busybox'].find((path) => existsSync(path));
@@ -64,12 +64,12 @@ export function busyboxEntries(): TarEntry[] {
     ...['bin', 'etc', 'home', 'proc', 'sys', 'dev', 'run', 'usr', 'usr/bin', 'var', 'var/lib'].map((path): TarEntry => ({ path, type: 'directory' })),
     { path: 'root', type: 'directory', mode: 0o700 },
     { path: 'tmp', type: 'directory', mode: 0o1777 },
-    { path: 'home/app', type: 'directory', uid: 1000, gid: 1000 },
-    { path: 'home/app/note', content: 'of app\n', uid: 1000, gid: 1000, mode: 0o600 },
+    { path: 'home/app', type: 'directory', uid: 1500, gid: 1500 },
+    { path: 'home/app/note', content: 'of app\n', uid: 1500, gid: 1500, mode: 0o600 },
     { path: 'bin/busybox', content: readFileSync(busybox), mode: 0o755 },
     ...applets.map((name): TarEntry => ({ path: `bin/${name}`, type: 'symlink', target: 'busybox', mode: 0o777 })),
-    { path: 'etc/passwd', content: 'root:x:0:0:root:/root:/bin/sh\ndaemon:x:1:1:daemon:/usr/sbin:/bin/false\napp:x:1000:1000:an app:/home/app:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n' },
-    { path: 'etc/group', content: 'root:x:0:\ndaemon:x:1:\nwheel:x:10:app\naudio:x:29:\napp:x:1000:\nnogroup:x:65534:\n' },
+    { path: 'etc/passwd', content: 'root:x:0:0:root:/root:/bin/sh\ndaemon:x:1:1:daemon:/usr/sbin:/bin/false\napp:x:1500:1500:an app:/home/app:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n' },
+    { path: 'etc/group', content: 'root:x:0:\ndaemon:x:1:\nwheel:x:10:app\naudio:x:29:\napp:x:1500:\nnogroup:x:65534:\n' },
     { path: 'etc/not-a-program', content: 'text\n', mode: 0o644 },
     { path: 'etc/data/', type: 'directory' },
     { path: 'etc/data/from-image', content: 'from the image\n' },

@@ -1,5 +1,5 @@
 /** Which of the two products the tests of this project start, see vitest.config.ts. */
-import { existsSync } from 'node:fs';
+import { constants, copyFileSync, cpSync, existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -14,7 +14,21 @@ export function productName(): ProductName {
 
 /** The words that start scull: the single-file executable, or the npm package's entry on a Node it supports. */
 export function productCommand(): readonly [string, ...string[]] {
-  return productName() === 'node' ? [supportedNode(), join(top, 'bin', 'run.js')] : [join(top, 'dist', 'scull')];
+  // "--": Node would take --env-file for its own even behind the script's name.
+  return productName() === 'node' ? [supportedNode(), '--', join(top, 'bin', 'run.js')] : [join(top, 'dist', 'scull')];
+}
+
+/**
+ * A copy of the product without the native helpers, as it is built where there is no C compiler.
+ * @param into an existing directory
+ */
+export function productWithoutHelpers(into: string): readonly [string, ...string[]] {
+  if (productName() === 'executable') {
+    copyFileSync(join(top, 'dist', 'scull'), join(into, 'scull'), constants.COPYFILE_FICLONE);
+    return [join(into, 'scull')];
+  }
+  for (const part of ['bin', join('dist', 'node'), 'package.json', 'oclif.manifest.json']) cpSync(join(top, part), join(into, part), { recursive: true });
+  return [supportedNode(), join(into, 'bin', 'run.js')];
 }
 
 /** A Node of at least 22.15: the one running us, else the one that development dependencies bring. */

@@ -10,7 +10,7 @@ import { afterAll, beforeAll, expect } from 'vitest';
 import { eventually } from './eventually.ts';
 import { busyboxEntries, dockerArchive, type ImageRecipe } from './images.ts';
 import { leftovers, mountsOf, processesOf } from './leaks.ts';
-import { productCommand } from './product.ts';
+import { productCommand, productWithoutHelpers } from './product.ts';
 
 export interface CallOptions {
   readonly input?: string | Uint8Array;
@@ -46,6 +46,8 @@ export interface Sandbox {
   readonly storeRoot: string;
   readonly runRoot: string;
   readonly env: Readonly<Record<string, string>>;
+  /** The words that start scull. */
+  readonly command: readonly [string, ...string[]];
   /** Runs scull to its end. */
   scull(args: readonly string[], options?: CallOptions): Promise<Result>;
   /** Runs scull, expects success, and returns standard output without its last line end. */
@@ -67,6 +69,10 @@ export interface SandboxOptions {
   /** Do not load the busybox image. */
   readonly empty?: boolean;
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Run a copy that lies without the native helpers. */
+  readonly withoutHelpers?: boolean;
+  /** Words before scull's own. */
+  readonly prefix?: readonly string[];
 }
 
 /** Registers the set-up and the final check of a suite; the sandbox may be used inside tests and hooks only. */
@@ -95,14 +101,17 @@ export function makeSandbox(options: SandboxOptions = {}): Sandbox {
     TERM: 'dumb',
     ...options.env,
   });
+  const product = options.withoutHelpers === true ? productWithoutHelpers(base) : productCommand();
+  const command = [...(options.prefix ?? []), ...product] as [string, ...string[]];
   const sandbox: Sandbox = {
     base,
     home,
     runtimeDirectory,
+    command,
     storeRoot: join(home, '.local', 'share', 'scull'),
     runRoot: join(runtimeDirectory, 'scull'),
     env,
-    start: (args, callOptions = {}) => startScull(args, { ...callOptions, cwd: callOptions.cwd ?? base, env: { ...env, ...callOptions.env } }),
+    start: (args, callOptions = {}) => startScull(command, args, { ...callOptions, cwd: callOptions.cwd ?? base, env: { ...env, ...callOptions.env } }),
     scull: (args, callOptions) => sandbox.start(args, callOptions).ended,
     async ok(args, callOptions) {
       const result = await sandbox.scull(args, callOptions);
@@ -167,8 +176,8 @@ function removeTree(base: string): void {
   if (removal.status !== 0) rmSync(base, { recursive: true, force: true });
 }
 
-function startScull(args: readonly string[], options: CallOptions): Running {
-  const [file, ...words] = [...productCommand(), ...args];
+function startScull(command: readonly [string, ...string[]], args: readonly string[], options: CallOptions): Running {
+  const [file, ...words] = [...command, ...args];
   const timeout = options.timeout ?? 45_000;
   const child = spawn(file as string, words, {
     cwd: options.cwd,

@@ -6,7 +6,6 @@ import { execFileSync, spawn } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { constants } from 'node:os';
 import { eventually } from './eventually.ts';
-import { productCommand } from './product.ts';
 import type { Sandbox } from './scull.ts';
 
 export interface Terminal {
@@ -26,7 +25,7 @@ export interface Terminal {
 
 /** Runs scull (or, with `file`, another program) on a terminal of 24 × 80. */
 export function openTerminal(sandbox: Sandbox, args: readonly string[], options: { file?: string; env?: Record<string, string> } = {}): Terminal {
-  const words = options.file === undefined ? [...productCommand(), ...args] : [options.file, ...args];
+  const words = options.file === undefined ? [...sandbox.command, ...args] : [options.file, ...args];
   // The exit status is shown last and stripped again: socat's own says nothing about its child's.
   const shell = `stty rows 24 cols 80 </dev/tty; ${words.map(quote).join(' ')}; printf '\\nSTATUS=%d=\\n' $?`;
   const child = spawn('socat', ['-', `EXEC:"sh -c '. $TERMINAL_SCRIPT'",pty,setsid,ctty,stderr,sane`.replace('$TERMINAL_SCRIPT', sandbox.file(`terminal-${(terminals += 1)}.sh`, shell))], {
