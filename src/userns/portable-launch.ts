@@ -57,6 +57,7 @@ function innerWords(request: LaunchRequest, steps: readonly string[]): string[] 
   const kept = new Set((request.keepFds ?? []).map(descriptor));
   const words: string[] = [];
   for (let fd = 3; fd <= HIGHEST_FD; fd++) if (!kept.has(String(fd)) && String(fd) !== ready) words.push('close', String(fd));
+  if (request.network === true) words.push('loopback');
   if (ready !== undefined) {
     // Who wants to know when the namespaces stand watches over the program as well.
     if (!kept.has(String(LIFELINE_FD)) && ready !== String(LIFELINE_FD)) words.push('lifeline');

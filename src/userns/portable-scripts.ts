@@ -234,6 +234,10 @@ while :; do
 		eval "echo n >&$1"
 		shift
 		;;
+	loopback)
+		# Down in a new network namespace. Failure shows in what uses it, and pasta does the same again.
+		{ ip link set lo up || ifconfig lo up; } >/dev/null 2>&1
+		;;
 	lifeline)
 		# The only writing end of a pipe, for PROGRAM: whoever reads from it through /proc learns of its end (portable-keep.ts).
 		make_pipe

@@ -202,7 +202,11 @@ async function connectNetwork(engine: Engine, record: ContainerRecord, monitor: 
   if (preparation.earlyNetwork) await monitor.namespaces;
   else target = await monitor.created;
   trace('namespaces ready');
-  await startPasta(preparation.network, { targetPid: target, watchPid: monitor.pid, stateFile: engine.store.layout.container(record.id).networkState });
+  const stateFile = engine.store.layout.container(record.id).networkState;
+  await startPasta(preparation.network, { targetPid: target, watchPid: monitor.pid, stateFile }).catch(async (error: unknown) => {
+    await monitor.created; // namespaces that are gone are the consequence of a failure there
+    throw error;
+  });
 }
 
 function abortion(signal: AbortSignal | undefined): { promise: Promise<never>; dispose: () => void } {
