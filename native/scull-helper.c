@@ -1214,7 +1214,7 @@ struct session {
 	size_t held_length;
 	int held_for;
 	int master, listener;
-	char console[128];
+	char console[4096];
 	struct detach_keys detach;
 };
 
@@ -1318,7 +1318,7 @@ static int listen_for_console(struct session *session, const char *path)
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	const char *slash = strrchr(path, '/');
 	if (slash == NULL || (size_t)snprintf(session->console, sizeof session->console, "%s", path) >= sizeof session->console)
-		usage("--console PATH, of at most 127 bytes");
+		usage("--console PATH");
 	char *directory = strndup(path, (size_t)(slash - path));
 	int parent = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

@@ -144,10 +144,14 @@ function spawnMonitor(request: NamespaceRequest, rest: Pick<LaunchRequest, 'step
   const streams = request.passthrough ? (['inherit', 'inherit', 'inherit'] as const) : (['ignore', 'ignore', 'pipe'] as const);
   return startChild(command.file, command.args, {
     stdio: rest.restFrom === undefined ? [...streams, 'pipe'] : [...streams, 'pipe', 'pipe'],
-    // conmon makes its console socket in TMPDIR; a socket's path must be short.
-    env: launchEnvironment({ _OCI_SYNCPIPE: '3', TMPDIR: request.layout.runRoot }),
+    env: launchEnvironment({ _OCI_SYNCPIPE: '3', TMPDIR: consoleDirectory(request.layout) }),
     detached: true,
   });
+}
+
+/** Where conmon makes its console socket, `conmon-term.XXXXXX`: it cuts off what is longer than a socket's address. */
+function consoleDirectory(layout: StoreLayout): string {
+  return Buffer.byteLength(layout.runRoot) + '/conmon-term.XXXXXX'.length < 108 ? layout.runRoot : '/tmp';
 }
 
 /** @param command what the container is to execute, asked for when that fails */
