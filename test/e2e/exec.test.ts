@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
@@ -149,6 +149,27 @@ test('-it with input from a pipe warns, works, and ends with the input', async (
 test('-dt gives what runs on a terminal that stays', async () => {
   await s.ok(['exec', '-dt', 'c', 'sh', '-c', 'tty > /tmp/terminal; sleep 0.5; echo shown to nobody; echo on >> /tmp/terminal']);
   await eventually('it went on', async () => (await s.scull(['exec', 'c', 'cat', '/tmp/terminal'])).stdout === '/dev/pts/0\non\n');
+});
+
+test('another user of the image can open its standard streams by name', async () => {
+  expect(await s.scull(['exec', '-i', '-u', 'app', 'c', 'sh', '-c', 'cat /dev/stdin > /dev/stdout; echo err > /dev/stderr'], { input: 'in\n' })).toEqual({ status: 0, stdout: 'in\n', stderr: 'err\n' });
+});
+
+test('the end of the container ends what was executed in it', async () => {
+  await s.ok(['run', '-d', '--name', 'ending', 'busybox', 'sleep', '1000']);
+  const sessions = [[], ['-t']].map((flags) => s.start(['exec', ...flags, 'ending', 'sh', '-c', 'echo up; sleep 1000']));
+  for (const session of sessions) await eventually('it runs', () => session.stdout().includes('up'));
+  await s.ok(['rm', '-f', '-t', '0', 'ending']);
+  for (const session of sessions) expect((await session.ended).status).toBe(137);
+});
+
+test('a long runtime directory is no hindrance, where sockets’ addresses are short', async () => {
+  const env = { XDG_RUNTIME_DIR: s.directory(`r/${'x'.repeat(100)}`) };
+  chmodSync(env.XDG_RUNTIME_DIR, 0o700);
+  await s.ok(['run', '-dit', '--name', 'far', 'busybox', 'sh', '-c', 'tty; cat'], { env });
+  expect(await s.ok(['exec', '-t', 'far', 'tty'], { env })).toMatch(/^\/dev\/pts\/1/);
+  expect(await s.ok(['exec', 'far', 'echo', 'near'], { env })).toBe('near');
+  await s.ok(['rm', '-f', '-t', '0', 'far'], { env });
 });
 
 test('nothing is left of a session', async () => {

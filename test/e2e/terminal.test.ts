@@ -103,6 +103,16 @@ test('exec without -t keeps the caller’s terminal from the process', async () 
   expect(await terminal.ended).toBe(0);
 });
 
+test('ctrl-c at exec without -t reaches the process, once', async () => {
+  await s.ok(['run', '-d', '--name', 'cooked', 'busybox', 'sleep', '1000']);
+  const terminal = openTerminal(s, ['exec', 'cooked', 'sh', '-c', 'n=0; trap "n=\\$((n+1)); echo caught" INT; echo up; i=0; while [ $i -lt 20 ]; do i=$((i+1)); sleep 0.05; done; echo "$n times"']);
+  await terminal.shows('up');
+  terminal.type('\x03');
+  await terminal.shows('caught');
+  await terminal.shows('1 times');
+  await terminal.ended; // not with a status: ctrl-c was for the shell around it as well
+});
+
 test('ctrl-p ctrl-q leaves exec -it: status 0, the process goes on, the terminal is as it was', async () => {
   await s.ok(['run', '-d', '--name', 'left', 'busybox', 'sleep', '1000']);
   const script = scriptRunning(['exec', '-it', 'left', 'sh', '-c', 'echo up; sleep 1; echo unseen; echo on > /tmp/on; sleep 1000'], 'echo "left with $?"; stty -a');
