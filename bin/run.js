@@ -1,6 +1,6 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --
 'use strict';
-// The npm package's entry. CommonJS (see package.json beside it): Node's module loader for ESM costs 10 ms more.
+// The npm package's entry. "--", because Node takes --env-file for its own wherever it stands before that. CommonJS (see package.json beside it): Node's module loader for ESM costs 10 ms more.
 const [major, minor] = process.versions.node.split('.').map(Number);
 
 if (major < 22 || (major === 22 && minor < 15)) {
@@ -18,7 +18,7 @@ function startNewerNode() {
   const node = carriedNode();
   if (node === undefined) fail(`scull needs Node 22.15 or newer, this is ${process.version}`);
   // Signals that reach only us are passed on; the terminal's reach both.
-  const child = require('node:child_process').spawn(node, [__filename, ...process.argv.slice(2)], { stdio: 'inherit' });
+  const child = require('node:child_process').spawn(node, ['--', __filename, ...process.argv.slice(2)], { stdio: 'inherit' });
   for (const signal of ['SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGCONT']) process.on(signal, () => child.kill(signal));
   for (const signal of ['SIGINT', 'SIGQUIT', 'SIGTSTP']) process.on(signal, () => undefined);
   child.once('error', (error) => fail(`cannot start ${node}: ${error.message}`));
