@@ -42,8 +42,8 @@ export const OUTPUT_CLOSED = 141;
 
 /** Connects our own standard streams with the container's. */
 export function startAttach(request: AttachRequest): Attachment {
-  const { file, args, env, cwd } = attachCommand(request);
-  const child = startChild(file, args, { stdio: [request.stdin ? 'inherit' : 'ignore', 'inherit', 'inherit', 'pipe'], env, cwd });
+  const { file, args, env, cwd, detached = false } = attachCommand(request);
+  const child = startChild(file, args, { stdio: [request.stdin ? 'inherit' : 'ignore', 'inherit', 'inherit', 'pipe'], env, cwd, detached });
   const ended = child.ended.then((status): AttachEnd => {
     if (status === 0) return 'ended';
     if (status === LEFT) return 'detached';

@@ -45,12 +45,13 @@ export function startExec(request: ExecRequest): ExecSession {
   const files = new ExecFiles(request);
   try {
     writeFileSync(files.process, JSON.stringify(request.process), { mode: 0o600 });
-    const { file, args } = execCommand(request, files);
+    const { file, args, detached = false } = execCommand(request, files);
     const background = request.background;
     const output = background ? 'ignore' : 'inherit';
     const child = startChild(file, args, {
       stdio: [request.stdin && !background ? 'inherit' : 'ignore', output, output, ...Array.from({ length: request.preserveFds }, (_, index) => index + 3)],
       env: minimalEnvironment(),
+      detached,
     });
     const ended = child.ended.then((status) => outcome(request, files, status)).finally(() => files.remove());
     ended.catch(() => undefined); // told to whoever waits for it
@@ -82,7 +83,14 @@ class ExecFiles {
   }
 }
 
-function execCommand(request: ExecRequest, files: ExecFiles): { file: string; args: string[] } {
+interface ExecCommand {
+  readonly file: string;
+  readonly args: readonly string[];
+  /** In a session of its own. */
+  readonly detached?: boolean;
+}
+
+function execCommand(request: ExecRequest, files: ExecFiles): ExecCommand {
   const crun = [requireTool('crun', 'exec').path, `--log=file:${files.log}`, ...crunGlobals(request.layout, request.cgroup)];
   crun.push('exec', '--process', files.process, '--pid-file', files.pid);
   const helper = helperPath();
@@ -100,7 +108,7 @@ function execCommand(request: ExecRequest, files: ExecFiles): { file: string; ar
   return { file: helper, args: [...args, '--', ...crun] };
 }
 
-function withoutHelper(request: ExecRequest, files: ExecFiles, crun: readonly string[]): { file: string; args: string[] } {
+function withoutHelper(request: ExecRequest, files: ExecFiles, crun: readonly string[]): ExecCommand {
   if (request.background) return { file: crun[0] as string, args: crun.slice(1) };
   const { stdin, preserveFds } = request;
   return portableExecCommand({ command: crun, log: files.log, pidFile: files.pid, terminal: files.console !== undefined, stdin, preserveFds });

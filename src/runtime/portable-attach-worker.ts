@@ -18,10 +18,11 @@ const PACKET = 8192;
 /** Ends the process itself: a read that waits in another thread must not keep it. */
 export async function main(args: string[]): Promise<number> {
   const job = JSON.parse(args[0] ?? '') as AttachJob;
+  if (process.ppid !== job.parent) process.exit(143);
   const terminal = job.control === undefined ? undefined : await takeTerminal(job, job.control);
   if (terminal === undefined) {
     // ctrl-C is scull's to forward, and must not cut the output short.
-    for (const signal of ['SIGINT', 'SIGQUIT'] as const) process.on(signal, () => undefined);
+    for (const signal of ['SIGINT', 'SIGQUIT', 'SIGTSTP'] as const) process.on(signal, () => undefined);
   }
   const status = await Promise.race([showOutput(job), ...(job.stdin ? [passInput(job)] : [])]);
   await terminal?.restore();

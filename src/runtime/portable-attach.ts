@@ -17,6 +17,8 @@ export const SOCKET_FD = 5;
 
 /** What the worker is told. */
 export interface AttachJob {
+  /** Whoever started it; it ends with that. */
+  readonly parent: number;
   readonly stdin: boolean;
   readonly stdout: boolean;
   readonly stderr: boolean;
@@ -31,6 +33,8 @@ export interface AttachCommand {
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** In a session of its own. */
+  readonly detached?: boolean;
 }
 
 /**
@@ -40,6 +44,7 @@ export interface AttachCommand {
 export function portableAttachCommand(request: AttachRequest): AttachCommand {
   const { paths } = request;
   const job: AttachJob = {
+    parent: process.pid,
     stdin: request.stdin,
     stdout: request.stdout,
     stderr: request.stderr,
@@ -51,7 +56,7 @@ export function portableAttachCommand(request: AttachRequest): AttachCommand {
   const env: Record<string, string> = minimalEnvironment();
   // socat's address syntax has quotes and separators of its own: only names of variables are spelled in it.
   for (const [index, word] of words.entries()) env[`SCULL_WORD_${index}`] = word;
-  env['SCULL_ATTACH'] = `printf a >&3; exec 3>&-; exec ${words.map((_word, index) => `"$SCULL_WORD_${index}"`).join(' ')}`;
+  env['SCULL_ATTACH'] = `printf a >&3; exec 3>&-; exec setpriv --pdeathsig TERM ${words.map((_word, index) => `"$SCULL_WORD_${index}"`).join(' ')}`;
   const retry = request.patience === undefined ? '' : `,retry=${Math.ceil(request.patience / RETRY_MILLISECONDS)},interval=${RETRY_MILLISECONDS / 1000}`;
   return {
     file: requireTool('socat', 'attaching without the native helper').path,
@@ -59,6 +64,9 @@ export function portableAttachCommand(request: AttachRequest): AttachCommand {
     args: ['-lf', '/dev/null', `UNIX-CONNECT:${basename(paths.attachSocket)},type=5${retry}`, `EXEC:"sh -fc 'eval $SCULL_ATTACH'",nofork,fdin=${SOCKET_FD},fdout=${SOCKET_FD}`],
     env,
     cwd: dirname(paths.attachSocket),
+    // What reaches our whole process group scull passes on, or not; it is not for the worker to end then. A new size of the
+    // terminal reaches only the session that has it.
+    detached: !request.terminal,
   };
 }
 

@@ -15,7 +15,8 @@ export interface ExecJob {
   readonly preserveFds: number;
 }
 
-export function portableExecCommand(job: ExecJob): { file: string; args: string[] } {
+/** It is ended with us. In a session of its own, unless it has our terminal: what reaches our process group we pass on. */
+export function portableExecCommand(job: ExecJob): { file: string; args: string[]; detached: boolean } {
   const self = selfCommand('__worker', 'exec', JSON.stringify(job));
-  return { file: self.file, args: [...self.args] };
+  return { file: 'setpriv', args: ['--pdeathsig', 'TERM', self.file, ...self.args], detached: !job.terminal };
 }
