@@ -26,8 +26,8 @@ export interface Terminal {
 /** Runs scull (or, with `file`, another program) on a terminal of 24 × 80. */
 export function openTerminal(sandbox: Sandbox, args: readonly string[], options: { file?: string; env?: Record<string, string> } = {}): Terminal {
   const words = options.file === undefined ? [...sandbox.command, ...args] : [options.file, ...args];
-  // The exit status is shown last and stripped again: socat's own says nothing about its child's.
-  const shell = `stty rows 24 cols 80 </dev/tty; ${words.map(quote).join(' ')}; printf '\\nSTATUS=%d=\\n' $?`;
+  // The exit status is shown last: socat's own says nothing about its child's. The shell around outlives a ctrl-c.
+  const shell = `trap : INT QUIT; stty rows 24 cols 80 </dev/tty; ${words.map(quote).join(' ')}; printf '\\nSTATUS=%d=\\n' $?`;
   const child = spawn('socat', ['-', `EXEC:"sh -c '. $TERMINAL_SCRIPT'",pty,setsid,ctty,stderr,sane`.replace('$TERMINAL_SCRIPT', sandbox.file(`terminal-${(terminals += 1)}.sh`, shell))], {
     env: { ...sandbox.env, TERM: 'xterm', ...options.env },
     cwd: sandbox.base,
