@@ -75,6 +75,8 @@ async function main() {
 
   await memory('memory of an idle container, no network (KiB)', ['--network', 'none']);
   await memory('memory of an idle container, default network (KiB)', []);
+  // Podman's pause process would stay for ever.
+  for (const pid of processesOfUser()) process.kill(Number(pid), 'SIGKILL');
   process.stdout.write(JSON.stringify(results));
 }
 
