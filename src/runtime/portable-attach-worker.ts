@@ -56,8 +56,20 @@ async function passInput(job: AttachJob): Promise<number> {
     for (let at = 0; at < pass.length; at += PACKET) if (!(await sendPacket(pass.subarray(at, at + PACKET)))) return never();
     if (detached) return DETACHED;
   }
-  await sendPacket(Buffer.alloc(0));
+  if (job.control === undefined) await sendPacket(Buffer.alloc(0));
+  else await typeEnd();
   return never();
+}
+
+/** A terminal knows no end of input but a key, which a program that changes the terminal's mode just then loses. */
+async function typeEnd(): Promise<void> {
+  for (let delay = 100; delay <= 3200 && (await sendPacket(Buffer.from([CTRL_D]))); delay *= 2) await pause(delay);
+}
+
+const CTRL_D = 4;
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
 function never(): Promise<never> {
@@ -121,9 +133,12 @@ interface TakenTerminal {
 /** Keeps the container's window as large as ours, and with input makes our terminal raw. */
 async function takeTerminal(job: AttachJob, control: string): Promise<TakenTerminal | undefined> {
   const { isatty } = await import('node:tty');
-  const sendSize = (): void => void sendWindowSize(control);
-  process.on('SIGWINCH', sendSize);
-  sendSize();
+  const sendSize = async (): Promise<void> => {
+    // Of several sizes that conmon (2.1) reads at once it takes the first: the last one is told again when it is alone.
+    for (const delay of [0, 30, 120, 480]) await pause(delay).then(() => sendWindowSize(control));
+  };
+  process.on('SIGWINCH', () => void sendSize());
+  void sendSize();
   if (!job.stdin || !isatty(0)) return undefined;
   // Not setRawMode(), which leaves output processing on: full-screen programs expect it off.
   const saved = (await stty('-g')).trim();

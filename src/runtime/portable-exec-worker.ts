@@ -4,60 +4,120 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import { read } from 'node:fs';
+import { isatty } from 'node:tty';
 import { errnoOf } from '../host/errors.ts';
 import { readTextIfPresent, writeAllSync } from '../host/files.ts';
 import { exitStatus, minimalEnvironment, run, start } from '../host/process.ts';
+import { MAKE_PIPE } from '../userns/portable-scripts.ts';
 import type { ExecJob } from './portable-exec.ts';
-import { windowSize } from './portable-terminal.ts';
+import { stty, windowSize } from './portable-terminal.ts';
 
 /** @returns never: it ends the process itself, since a read that waits in another thread must not keep it */
 export async function main(args: string[]): Promise<number> {
   const job = JSON.parse(args[0] ?? '') as ExecJob;
-  const preserved = Array.from({ length: job.preserveFds }, (_, index) => index + 3);
-  const { file, words, env, made } = await program(job);
+  const { file, words, env, kind } = await program(job);
   // script(1) types an end of input of its own where that ends.
-  const input = made ? 'pipe' : job.stdin ? (job.terminal ? 'inherit' : 'pipe') : 'ignore';
+  const input = kind === 'made terminal' ? 'pipe' : job.stdin ? (job.terminal ? 'inherit' : 'pipe') : 'ignore';
+  const preserved = Array.from({ length: job.preserveFds }, (_, index) => index + 3);
+  const saved = kind === 'our terminal' ? (await stty('-g')).trim() : '';
+  const restore = async (): Promise<void> => void (saved === '' ? undefined : await stty(saved));
   const child = start(file, words, { stdio: [input, job.terminal ? 'inherit' : 'pipe', 'pipe', ...preserved], env });
-  forwardSignals(child, job);
+  if (job.terminal) endWithUs(child, job, restore);
+  else for (const signal of FORWARDED) process.on(signal, () => void signalProcess(child, job, signal));
   const errors = new HeldErrors(job);
   child.stdout?.on('data', (chunk: Buffer) => show(1, chunk));
   child.stderr?.on('data', (chunk: Buffer) => errors.take(chunk));
-  if (job.stdin && input === 'pipe') void (made ? terminalReady(job, child).then(() => passInput(child, CTRL_D)) : passInput(child));
+  if (job.stdin && input === 'pipe') void (job.terminal ? terminalReady(job, child).then(() => passInput(child, CTRL_D)) : passInput(child));
   const status = await endOf(child);
   errors.end(status);
+  await restore();
   process.exit(status);
 }
 
+interface Program {
+  readonly file: string;
+  readonly words: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly kind: 'streams' | 'our terminal' | 'made terminal';
+}
+
 /** crun copies its terminal to one that its own standard input must be: where ours is none, script(1) makes one in between. */
-async function program(job: ExecJob): Promise<{ file: string; words: readonly string[]; env: Record<string, string>; made: boolean }> {
+async function program(job: ExecJob): Promise<Program> {
   const [file, ...words] = job.command as [string, ...string[]];
   const env = minimalEnvironment();
-  if (!job.terminal) return { file, words, env, made: false };
-  const { isatty } = await import('node:tty');
-  if (job.stdin && isatty(0)) return { file, words, env, made: false };
-  // script takes a shell's line: only names of variables are spelled in it.
+  if (!job.terminal) {
+    if (job.preserveFds > PIPED_FDS) return { file, words, env, kind: 'streams' };
+    return { file: 'sh', words: ['-c', PIPES_SCRIPT, 'scull-exec', ...job.command], env, kind: 'streams' };
+  }
+  if (job.stdin && isatty(0)) return { file, words, env, kind: 'our terminal' };
+  // script takes a shell's line: only names of variables are spelled in it. What crun says of itself is in its log.
   for (const [index, word] of job.command.entries()) env[`SCULL_WORD_${index}`] = word;
-  const line = `exec ${job.command.map((_word, index) => `"$SCULL_WORD_${index}"`).join(' ')}`;
-  return { file: 'script', words: ['--quiet', '--return', '--echo', 'never', '--command', line, '/dev/null'], env: { ...env, SHELL: '/bin/sh' }, made: true };
+  const line = `exec ${job.command.map((_word, index) => `"$SCULL_WORD_${index}"`).join(' ')} 2>/dev/null`;
+  return { file: 'script', words: ['--quiet', '--return', '--echo', 'never', '--command', line, '/dev/null'], env: { ...env, SHELL: '/bin/sh' }, kind: 'made terminal' };
 }
 
-/** What reaches us is for the process; crun passes it on. A terminal's keys travel as bytes, its size does not. */
-function forwardSignals(child: ChildProcess, job: ExecJob): void {
-  for (const signal of ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGUSR1', 'SIGUSR2', 'SIGALRM'] as const) process.on(signal, () => void child.kill(signal));
-  if (job.terminal) process.on('SIGWINCH', () => void passWindowSize(job.pidFile));
-}
+/** How many descriptors from 3 on the script leaves alone. */
+const PIPED_FDS = 4;
 
 /**
- * Gives the process's terminal the size of ours. It belongs to the container's user, so it is opened by root of its user
- * namespace.
+ * What JavaScript calls pipes are sockets, and no program can open one by a name like /dev/stdout. So the process gets pipes, as
+ * empty here-documents are, and cat(1) copies.
  */
-async function passWindowSize(pidFile: string): Promise<void> {
-  const pid = readTextIfPresent(pidFile)?.trim() ?? '';
+const PIPES_SCRIPT = `${MAKE_PIPE}
+die() {
+	printf '%s\\n' "$1" >&2
+	exit 125
+}
+exec 7<&0
+make_pipe
+cat <&7 >&9 2>/dev/null 7<&- 8<&- 9>&- &
+exec 0<&8 7<&- 8<&- 9>&-
+make_pipe
+cat <&8 8<&- 9>&- &
+exec 7>&9 8<&- 9>&-
+make_pipe
+cat <&8 >&2 7>&- 8<&- 9>&- &
+"$@" >&7 2>&9 7>&- 9>&-
+`;
+
+const FORWARDED = ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGUSR1', 'SIGUSR2', 'SIGALRM'] as const;
+
+/** A signal for the process itself: crun does not pass all on. */
+async function signalProcess(child: ChildProcess, job: ExecJob, signal: NodeJS.Signals): Promise<void> {
+  const pid = processOf(job);
+  if (pid === undefined) child.kill(signal);
+  else await asRootInside(pid, 'kill -s "$2" "$1"', signal.slice(3));
+}
+
+/** Undefined until it is there. */
+function processOf(job: ExecJob): string | undefined {
+  const pid = readTextIfPresent(job.pidFile)?.trim() ?? '';
+  return /^\d+$/.test(pid) ? pid : undefined;
+}
+
+/** Runs a line of shell in the process's user namespace; "$1" is the pid. Fails only when the process has ended: nothing to tell. */
+async function asRootInside(pid: string, line: string, ...words: string[]): Promise<void> {
+  const enter = (...options: string[]) => run('nsenter', ['--target', pid, '--user', ...options, 'sh', '-c', line, 'inside', pid, ...words]);
+  // With a single id nobody may change groups there, and nobody needs to.
+  if ((await enter()).status !== 0) await enter('--preserve-credentials');
+}
+
+/** With a terminal the keys travel as bytes: a signal is for us, and hangs up inside, as the end of any terminal does. */
+function endWithUs(child: ChildProcess, job: ExecJob, restore: () => Promise<void>): void {
+  for (const [signal, number] of [['SIGHUP', 1], ['SIGINT', 2], ['SIGQUIT', 3], ['SIGTERM', 15]] as const) {
+    process.on(signal, () => {
+      child.kill('SIGKILL');
+      void restore().finally(() => process.exit(128 + number));
+    });
+  }
+  process.on('SIGWINCH', () => void passWindowSize(job));
+}
+
+/** Gives the process's terminal, which belongs to the container's user, the size of ours. */
+async function passWindowSize(job: ExecJob): Promise<void> {
+  const pid = processOf(job);
   const size = await windowSize();
-  if (!/^\d+$/.test(pid) || size === undefined) return;
-  const set = 'exec stty rows "$2" cols "$3" <"/proc/$1/fd/0"';
-  // Fails only when the process has ended or left its terminal: nothing to tell then.
-  await run('nsenter', ['--target', pid, '--user', '--preserve-credentials', 'sh', '-c', set, 'resize', pid, String(size.rows), String(size.columns)]);
+  if (pid !== undefined && size !== undefined) await asRootInside(pid, 'stty rows "$2" cols "$3" <"/proc/$1/fd/0"', String(size.rows), String(size.columns));
 }
 
 /** What a terminal takes for the end of input. */

@@ -21,7 +21,7 @@ attempt() {
 `;
 
 /** Descriptor 8 becomes the reading end of a new pipe, 9 its writing end: an empty here-document is one. */
-const MAKE_PIPE = `
+export const MAKE_PIPE = `
 make_pipe() {
 	exec 8<<END
 END
