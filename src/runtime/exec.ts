@@ -3,17 +3,20 @@
  * streams (native/scull-helper.c, "exec"): no descriptor of the caller's enters the container.
  */
 import { fstatSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { startChild, type Child } from '../host/child.ts';
 import { ScullError } from '../host/errors.ts';
 import { readTextIfPresent } from '../host/files.ts';
 import { randomHex } from '../host/identity.ts';
 import { minimalEnvironment } from '../host/process.ts';
+import { remedyFor } from '../host/remedies.ts';
 import { requireTool } from '../host/tools.ts';
 import type { ProcessSpec } from '../oci/runtime-spec.ts';
 import type { StoreLayout } from '../storage/layout.ts';
 import { helperPath } from '../userns/launch.ts';
 import type { CgroupPlan } from './cgroups.ts';
+import { killQuietly } from './claim.ts';
 import { crunGlobals, explainRuntimeFailure } from './crun.ts';
 import { portableExecCommand } from './portable-exec.ts';
 
@@ -33,8 +36,8 @@ export interface ExecRequest {
 }
 
 export interface ExecSession {
-  /** Takes signals for the process. */
-  readonly process: Child;
+  /** Passes a signal on to the process, or ends the session where the caller's terminal is the process's. */
+  signal(name: NodeJS.Signals): void;
   /** The command's exit status; 0 when it runs in the background or was left. */
   readonly ended: Promise<number>;
 }
@@ -55,11 +58,19 @@ export function startExec(request: ExecRequest): ExecSession {
     });
     const ended = child.ended.then((status) => outcome(request, files, status)).finally(() => files.remove());
     ended.catch(() => undefined); // told to whoever waits for it
-    return { process: child, ended };
+    return { signal: (name) => passSignal(child, name), ended };
   } catch (error) {
     files.remove();
     throw error;
   }
+}
+
+/** The helper's FORWARDED, the first real-time signal: added to the number of the signal meant, see there. */
+const FORWARDED = 34;
+
+function passSignal(child: Child, name: NodeJS.Signals): void {
+  if (helperPath() === undefined) child.kill(name);
+  else killQuietly(child.pid, FORWARDED + constants.signals[name]);
 }
 
 class ExecFiles {
@@ -109,6 +120,9 @@ function execCommand(request: ExecRequest, files: ExecFiles): ExecCommand {
 }
 
 function withoutHelper(request: ExecRequest, files: ExecFiles, crun: readonly string[]): ExecCommand {
+  if (request.background && request.process.terminal) {
+    throw new ScullError('UNSUPPORTED', 'exec --detach --tty needs the native helper, which was not built', { hint: remedyFor({ kind: 'no-helper' }) });
+  }
   if (request.background) return { file: crun[0] as string, args: crun.slice(1) };
   const { stdin, preserveFds } = request;
   return portableExecCommand({ command: crun, log: files.log, pidFile: files.pid, terminal: files.console !== undefined, stdin, preserveFds });

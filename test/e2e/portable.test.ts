@@ -58,11 +58,11 @@ test('layers hide what lower ones have', async () => {
   await s.load({
     tags: ['layers:1'],
     layers: [
-      [...busyboxEntries(), { path: 'd', type: 'directory' }, { path: 'd/gone', content: '1' }, { path: 'd/stays', content: '2' }],
-      [{ path: 'd/.wh.gone', content: '' }, { path: 'pipe', type: 'fifo' }],
+      [...busyboxEntries(), { path: 'd', type: 'directory' }, { path: 'd/gone', content: '1' }, { path: 'd/stays', content: '2' }, { path: 'o', type: 'directory' }, { path: 'o/hidden', content: '3' }],
+      [{ path: 'd/.wh.gone', content: '' }, { path: 'o', type: 'directory' }, { path: 'o/.wh..wh..opq', content: '' }, { path: 'o/new', content: '4' }, { path: 'pipe', type: 'fifo' }],
     ],
   });
-  expect(await s.ok(['run', '--rm', 'layers:1', 'sh', '-c', 'ls /d; test -p /pipe && echo pipe'])).toBe('stays\npipe');
+  expect(await s.ok(['run', '--rm', 'layers:1', 'sh', '-c', 'ls /d /o; test -p /pipe && echo pipe'])).toBe('/d:\nstays\n\n/o:\nnew\npipe');
 });
 
 test('the default network publishes ports, and ends with its container', async () => {

@@ -95,7 +95,7 @@ async function copyExactly(name: string, size: number, content: Readable, write:
 }
 
 /** A regular file of mode 0644 (a folder: 0755) that belongs to root and was made at the epoch. */
-function tarHeader(name: string, size: number, type: '0' | '5' = '0'): Buffer {
+export function tarHeader(name: string, size: number, type: '0' | '5' | 'x' = '0'): Buffer {
   const header = Buffer.alloc(BLOCK);
   if (Buffer.byteLength(name) > 99) throw new Error(`too long for a tar header: ${name}`);
   header.write(name, 0);

@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { errnoOf, ScullError } from '../../host/errors.ts';
 import { run, runOrThrow } from '../../host/process.ts';
 import { productDirectory } from '../../host/product.ts';
+import { findTool } from '../../host/tools.ts';
 import type { LayerExtractor } from './extract.ts';
 import type { LowerLayers } from './lower.ts';
 import type { Timestamp } from './tar/entry.ts';
@@ -171,7 +172,9 @@ async function applyWithTools(directory: string, marks: readonly Mark[]): Promis
   rmSync(device, { force: true });
   const xattrs = marks.filter((mark) => mark.kind === 'xattr');
   if (xattrs.length === 0) return [];
-  return setWithSetfattr(directory, xattrs);
+  if (findTool('setfattr') !== undefined) return setWithSetfattr(directory, xattrs);
+  const { setWithTarAndCp } = await import('./portable-xattrs.ts');
+  return (await setWithTarAndCp(directory, xattrs)).flatMap((mark) => afterFailure(mark, 'ENOTSUP'));
 }
 
 /** mkfifo(1) takes no bytes that are not text in an argument of ours: made beside, then linked into place. */
