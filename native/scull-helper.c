@@ -922,19 +922,24 @@ static void on_resize(int signal_number)
  */
 static pid_t parent;
 
-static void on_end(int signal_number, siginfo_t *info, void *context)
+static void end_by(int signal_number)
 {
 	sigset_t this;
-	(void)context;
-	bool hung_up = signal_number == SIGHUP && terminal_changed;
-	if (!hung_up && (info->si_code > 0 || info->si_pid != parent))
-		return;
 	restore_terminal();
 	signal(signal_number, SIG_DFL);
 	sigemptyset(&this);
 	sigaddset(&this, signal_number);
 	sigprocmask(SIG_UNBLOCK, &this, NULL);
 	raise(signal_number);
+}
+
+static void on_end(int signal_number, siginfo_t *info, void *context)
+{
+	(void)context;
+	bool hung_up = signal_number == SIGHUP && terminal_changed;
+	if (!hung_up && (info->si_code > 0 || info->si_pid != parent))
+		return;
+	end_by(signal_number);
 }
 
 /* SIGWINCH is let through only while waiting, so that none comes between looking at the size and waiting for the next. */
@@ -1357,25 +1362,37 @@ static void take_console(struct session *session)
 	unlink(session->console);
 }
 
-/* Signals sent to us go to crun, which passes them on. What a terminal sends, scull gets as well, and sends us. */
+/*
+ * Signals for the process come from scull as real-time signals, FORWARDED + their number: what a terminal, or kill(2) with a
+ * process group, sends to all of us at once would merge with the same signal from scull. crun passes on what it gets. Where the
+ * caller's terminal is the process's, keys are bytes, and a signal ends the session.
+ */
+enum { FORWARDED = 34 };
 static volatile sig_atomic_t forward_to;
 
-static void on_forward(int signal_number, siginfo_t *info, void *context)
+static void on_forwarded(int number)
 {
 	int saved = errno;
-	(void)context;
-	if (info->si_code <= 0 && forward_to > 0)
-		kill(forward_to, signal_number);
+	if (forward_to > 0)
+		kill(forward_to, number - FORWARDED);
+	else if (terminal_changed)
+		end_by(number - FORWARDED);
 	errno = saved;
+}
+
+static void take_forwarded_signals(void)
+{
+	const int signals[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM};
+	for (unsigned i = 0; i < sizeof signals / sizeof *signals; i++)
+		signal(FORWARDED + signals[i], on_forwarded);
 }
 
 static void forward_signals(pid_t to)
 {
-	const int forwarded[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM};
-	struct sigaction action = {.sa_sigaction = on_forward, .sa_flags = SA_SIGINFO | SA_RESTART};
+	const int ignored[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM};
+	for (unsigned i = 0; i < sizeof ignored / sizeof *ignored; i++)
+		signal(ignored[i], SIG_IGN);
 	forward_to = to;
-	for (unsigned i = 0; i < sizeof forwarded / sizeof *forwarded; i++)
-		sigaction(forwarded[i], &action, NULL);
 }
 
 static void __attribute__((noreturn)) become_runtime(const struct session *session, int in, int out, int err)
@@ -1564,7 +1581,7 @@ static int exec_with_terminal(struct session *session)
 		end_with_parent();
 		make_terminal_raw();
 	} else {
-		prctl(PR_SET_PDEATHSIG, SIGTERM);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		forward_signals(session->runtime);
 	}
 	struct pollfd events[3] = {{.events = POLLIN}, {.events = POLLIN}, {.fd = session->runtime_fd, .events = POLLIN}};
@@ -1665,6 +1682,7 @@ static int exec_in_container(int argc, char **argv)
 	session.program = argv + i + 1;
 	session.tty = console != NULL;
 	signal(SIGPIPE, SIG_IGN);
+	take_forwarded_signals();
 	int log = open(session.log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	if (log < 0)
 		die("cannot write %s", session.log);

@@ -131,6 +131,8 @@ function withoutHelper(request: ExecRequest, files: ExecFiles, crun: readonly st
 /** crun's log tells its own failures from the command's. */
 function outcome(request: ExecRequest, files: ExecFiles, status: number): number {
   const log = readTextIfPresent(files.log) ?? '';
+  // The helper makes the log as soon as it can take signals.
+  if (log === '' && helperPath() !== undefined && !exists(files.log)) throw new ScullError('INTERRUPTED', 'interrupted before the command was started');
   if (log === 'detached\n') return 0;
   const own = /^scull-helper: (.*)/m.exec(log);
   if (own !== null) throw new ScullError('TOOL_FAILED', `exec: ${own[1]}`);

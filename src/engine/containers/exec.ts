@@ -59,7 +59,7 @@ export async function execInContainer(engine: Engine, nameOrId: string, options:
     detachKeys: tty && stdin ? detachKeys : [],
     preserveFds: options.preserveFds ?? 0,
   });
-  const signals = forwardExecSignals(session.process);
+  const signals = forwardExecSignals(session);
   try {
     return await session.ended;
   } finally {

@@ -35,13 +35,9 @@ export function forwardSignals(interruption: AbortController, proxy: boolean): S
   };
 }
 
-/**
- * exec: what reaches us goes to the helper, which passes it on to the process, or ends the session where the caller's terminal
- * is the process's (keys travel as bytes then). What a terminal sends to all of us the helper takes from here, so that the
- * process gets it once.
- */
-export function forwardExecSignals(session: { kill(signal: NodeJS.Signals): void }): { dispose(): void } {
-  const handler = (signal: NodeJS.Signals): void => session.kill(signal);
+/** exec: all but what stops and continues us, too. */
+export function forwardExecSignals(session: { signal(name: NodeJS.Signals): void }): { dispose(): void } {
+  const handler = (signal: NodeJS.Signals): void => session.signal(signal);
   const handled = FORWARDED.filter((signal) => signal !== 'SIGTSTP' && signal !== 'SIGCONT');
   for (const signal of handled) process.on(signal, handler);
   return {
