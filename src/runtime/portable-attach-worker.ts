@@ -7,6 +7,7 @@ import { closeSync, constants, openSync, read, write, writeSync } from 'node:fs'
 import { errnoOf } from '../host/errors.ts';
 import { writeAllSync } from '../host/files.ts';
 import { SOCKET_FD, type AttachJob } from './portable-attach.ts';
+import { endNow } from './portable-end.ts';
 import { stty, windowSize } from './portable-terminal.ts';
 
 /** Exit statuses, as those of the native helper. */
@@ -18,7 +19,7 @@ const PACKET = 8192;
 /** Ends the process itself: a read that waits in another thread must not keep it. */
 export async function main(args: string[]): Promise<number> {
   const job = JSON.parse(args[0] ?? '') as AttachJob;
-  if (process.ppid !== job.parent) process.exit(143);
+  if (process.ppid !== job.parent) endNow(143);
   const terminal = job.control === undefined ? undefined : await takeTerminal(job, job.control);
   if (terminal === undefined) {
     // ctrl-C is scull's to forward, and must not cut the output short.
@@ -26,7 +27,7 @@ export async function main(args: string[]): Promise<number> {
   }
   const status = await Promise.race([showOutput(job), ...(job.stdin ? [passInput(job)] : [])]);
   await terminal?.restore();
-  process.exit(status);
+  endNow(status);
 }
 
 async function showOutput(job: AttachJob): Promise<number> {
@@ -144,7 +145,7 @@ async function takeTerminal(job: AttachJob, control: string): Promise<TakenTermi
   const saved = (await stty('-g')).trim();
   const restore = async (): Promise<void> => void (await stty(saved));
   for (const [signal, number] of [['SIGHUP', 1], ['SIGINT', 2], ['SIGQUIT', 3], ['SIGTERM', 15]] as const) {
-    process.on(signal, () => void restore().finally(() => process.exit(128 + number)));
+    process.on(signal, () => void restore().finally(() => endNow(128 + number)));
   }
   await stty('raw', '-echo');
   return { restore };

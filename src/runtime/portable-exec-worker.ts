@@ -10,6 +10,7 @@ import { readTextIfPresent, writeAllSync } from '../host/files.ts';
 import { exitStatus, minimalEnvironment, run, start } from '../host/process.ts';
 import { MAKE_PIPE } from '../userns/portable-scripts.ts';
 import type { ExecJob } from './portable-exec.ts';
+import { endNow } from './portable-end.ts';
 import { stty, windowSize } from './portable-terminal.ts';
 
 /** @returns never: it ends the process itself, since a read that waits in another thread must not keep it */
@@ -31,7 +32,7 @@ export async function main(args: string[]): Promise<number> {
   const status = await endOf(child);
   errors.end(status);
   await restore();
-  process.exit(status);
+  endNow(status);
 }
 
 interface Program {
@@ -107,7 +108,7 @@ function endWithUs(child: ChildProcess, job: ExecJob, restore: () => Promise<voi
   for (const [signal, number] of [['SIGHUP', 1], ['SIGINT', 2], ['SIGQUIT', 3], ['SIGTERM', 15]] as const) {
     process.on(signal, () => {
       child.kill('SIGKILL');
-      void restore().finally(() => process.exit(128 + number));
+      void restore().finally(() => endNow(128 + number));
     });
   }
   process.on('SIGWINCH', () => void passWindowSize(job));
@@ -215,6 +216,6 @@ function show(fd: 1 | 2, chunk: Buffer): void {
   } catch (error) {
     if (errnoOf(error) === undefined) throw error;
     // Nobody reads any more: as a shell's pipe would end it.
-    if (errnoOf(error) === 'EPIPE') process.exit(128 + 13);
+    if (errnoOf(error) === 'EPIPE') endNow(128 + 13);
   }
 }
