@@ -2,6 +2,7 @@
 import { lstatSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { errnoOf } from './errors.ts';
 
 /** $XDG_DATA_HOME/scull, ~/.local/share/scull. */
 export function dataDirectory(): string {
@@ -10,13 +11,24 @@ export function dataDirectory(): string {
 
 /**
  * $XDG_RUNTIME_DIR/scull where that directory is the caller's own (with `su` it is often another user's), else
- * /tmp/scull-UID. The caller appends the boot id, and checks that the directory is private before trusting it.
+ * /tmp/scull-UID, unless somebody else has made that, else run/ beside the data. The caller appends the boot id.
  */
 export function runtimeDirectory(): string {
   const uid = process.getuid?.() ?? 0;
   const given = absolute(process.env['XDG_RUNTIME_DIR']);
   if (given !== undefined && ownerOf(given) === uid) return join(given, 'scull');
-  return `/tmp/scull-${uid}`;
+  const temporary = `/tmp/scull-${uid}`;
+  return isOthers(temporary) ? join(dataDirectory(), 'run') : temporary;
+}
+
+/** True for what is there and not the caller's alone: in /tmp anybody may have made it, and could read or swap what is in it. */
+export function isOthers(path: string): boolean {
+  try {
+    const stat = lstatSync(path);
+    return !stat.isDirectory() || stat.uid !== (process.getuid?.() ?? 0) || (stat.mode & 0o022) !== 0;
+  } catch (error) {
+    return errnoOf(error) !== 'ENOENT';
+  }
 }
 
 function absolute(path: string | undefined): string | undefined {

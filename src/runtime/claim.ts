@@ -5,6 +5,7 @@
  */
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
+import { isOthers } from '../host/directories.ts';
 import { errnoOf, ScullError } from '../host/errors.ts';
 import { ensurePrivateDirectory, readTextIfPresent, removeTree, writeFileAtomic } from '../host/files.ts';
 import { identityOf, isAlive, ownIdentity, type ProcessIdentity } from '../host/identity.ts';
@@ -74,6 +75,10 @@ export function prepareRunRoot(layout: StoreLayout): void {
   ensurePrivateDirectory(layout.claims);
   ensurePrivateDirectory(layout.runtimeRoot);
   const parent = join(layout.runRoot, '..');
+  // Made by somebody else between our look and our making it, or given to us so: what is in it could be theirs.
+  for (const directory of [parent, layout.runRoot]) {
+    if (isOthers(directory)) throw new ScullError('PERMISSION', `the runtime directory ${directory} is not yours alone`, { hint: 'set XDG_RUNTIME_DIR or --runroot to a directory that only you can write' });
+  }
   const own = layout.runRoot.slice(layout.runRoot.lastIndexOf('/') + 1);
   for (const name of readdirSync(parent)) {
     if (/^[0-9a-f]{32}$/.test(name) && name !== own) removeTree(join(parent, name));

@@ -43,7 +43,7 @@ const cases: readonly Case[] = [
   { name: '-i passes standard input', args: ['-i', 'busybox', 'cat'], input: 'kept', stdout: 'kept' },
   { name: '--hostname names the machine inside', args: ['--hostname', 'boat', 'busybox', 'hostname'], stdout: 'boat\n' },
   { name: 'the host name is the short id by default', args: ['busybox', 'hostname'], stdout: /^[0-9a-f]{12}\n$/ },
-  { name: '--add-host adds a name', args: ['--add-host', 'shore:192.0.2.7', 'busybox', 'grep', 'shore', '/etc/hosts'], stdout: /^192\.0\.2\.7\s+shore\n$/ },
+  { name: '--add-host adds a name', args: ['--add-host', 'landing:192.0.2.7', 'busybox', 'grep', 'landing', '/etc/hosts'], stdout: /^192\.0\.2\.7\s+landing\n$/ },
   { name: '--dns sets the name server', args: ['--dns', '192.0.2.53', 'busybox', 'cat', '/etc/resolv.conf'], stdout: /^nameserver 192\.0\.2\.53$/m },
   { name: '--dns-search and --dns-option too', args: ['--dns=192.0.2.53', '--dns-search', 'example.org', '--dns-option', 'ndots:3', 'busybox', 'cat', '/etc/resolv.conf'], stdout: /search example\.org[^]*options ndots:3|options ndots:3[^]*search example\.org/ },
   { name: '--shm-size sizes /dev/shm', args: ['--shm-size', '32m', 'busybox', 'sh', '-c', 'df -k /dev/shm | tail -1 | awk "{print \\$2}"'], stdout: '32768\n' },
