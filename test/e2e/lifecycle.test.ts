@@ -107,14 +107,14 @@ test('rm takes several, does what it can, and reports the rest', async () => {
 });
 
 test('rm --cidfile and rm --filter choose', async () => {
-  const file = `${s.base}/cid`;
+  const file = `${s.base}/cid-${Date.now()}`;
   await s.ok(['create', '--cidfile', file, 'busybox', 'true']);
   await s.ok(['rm', '--cidfile', file]);
-  await s.ok(['create', '--name', 'f1', '--label', 'kind=temporary', 'busybox', 'true']);
-  await s.ok(['create', '--name', 'f2', 'busybox', 'true']);
+  await s.ok(['create', '--name', 'unwanted', '--label', 'kind=temporary', 'busybox', 'true']);
+  await s.ok(['create', '--name', 'wanted', 'busybox', 'true']);
   await s.ok(['rm', '--filter', 'label=kind=temporary']);
-  expect((await s.scull(['container', 'exists', 'f1'])).status).toBe(1);
-  expect((await s.scull(['container', 'exists', 'f2'])).status).toBe(0);
+  expect((await s.scull(['container', 'exists', 'unwanted'])).status).toBe(1);
+  expect((await s.scull(['container', 'exists', 'wanted'])).status).toBe(0);
 });
 
 test('wait gives the exit codes in the order asked for, at once for those that ended', async () => {
