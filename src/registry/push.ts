@@ -5,6 +5,7 @@
  */
 import { Readable } from 'node:stream';
 import { ScullError } from '../host/errors.ts';
+import { forEachLimited } from '../host/for-each-limited.ts';
 import type { Progress } from '../host/progress.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { isDigest, type Digest } from '../oci/digest.ts';
@@ -204,24 +205,4 @@ async function putManifest(target: Target, image: PushedImage): Promise<void> {
   if (isDigest(digest) && digest !== image.digest && digest.startsWith('sha256:') === image.digest.startsWith('sha256:')) {
     throw new ScullError('REGISTRY', `cannot push ${formatReference(reference)}: ${target.session.registry} took ${image.digest} for ${digest}`);
   }
-}
-
-/** Runs `action` on each item, at most `limit` at a time; after a failure no further one is begun. */
-async function forEachLimited<T>(items: readonly T[], limit: number, action: (item: T) => Promise<void>): Promise<void> {
-  const queue = items.values();
-  let failed = false;
-  const lane = async (): Promise<void> => {
-    for (const item of queue) {
-      if (failed) return;
-      try {
-        await action(item);
-      } catch (error) {
-        failed = true;
-        throw error;
-      }
-    }
-  };
-  const lanes = await Promise.allSettled(Array.from({ length: Math.min(limit, items.length) }, lane));
-  const failure = lanes.find((result) => result.status === 'rejected');
-  if (failure !== undefined) throw failure.reason;
 }

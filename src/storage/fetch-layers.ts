@@ -3,6 +3,7 @@
  * blob is here already is unpacked from there. (Unpacking waits for the layers below by itself, see layers/unpack.ts.)
  */
 import { PassThrough } from 'node:stream';
+import { forEachLimited } from '../host/for-each-limited.ts';
 import type { Progress } from '../host/progress.ts';
 import type { Digest } from '../oci/digest.ts';
 import { hasBlob, openBlob, storeBlob } from './blobs.ts';
@@ -78,24 +79,4 @@ async function storeAndUnpack(fetch: LayerFetch, layer: LayerRef): Promise<void>
 
 function parentsOf(layers: readonly LayerRef[], layer: LayerRef): readonly Digest[] {
   return layers.slice(0, layers.indexOf(layer)).map((below) => below.chainId);
-}
-
-/** Runs `action` on each item, at most `limit` at a time, in order; after a failure no further one is begun. */
-async function forEachLimited<T>(items: readonly T[], limit: number, action: (item: T) => Promise<void>): Promise<void> {
-  const queue = items.values();
-  let failed = false;
-  const lane = async (): Promise<void> => {
-    for (const item of queue) {
-      if (failed) return;
-      try {
-        await action(item);
-      } catch (error) {
-        failed = true;
-        throw error;
-      }
-    }
-  };
-  const lanes = await Promise.allSettled(Array.from({ length: Math.min(limit, items.length) }, lane));
-  const failure = lanes.find((result) => result.status === 'rejected');
-  if (failure !== undefined) throw failure.reason;
 }

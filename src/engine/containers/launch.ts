@@ -72,9 +72,10 @@ export async function startContainer(engine: Engine, record: ContainerRecord, op
   const underWay: Promise<unknown>[] = [];
   try {
     forgetLastRun(engine, record);
-    pending ??= beginMonitor(namespacesOf(engine, record.spec, sharedNamespaces(engine, record).joinUser));
+    const shared = sharedNamespaces(engine, record);
+    pending ??= beginMonitor(namespacesOf(engine, record.spec, shared.joinUser));
     if (pending.pid !== undefined) recordMonitor(layout, record.id, pending.pid);
-    const preparation = await prepareContainer(engine, record, cgroup, { attached: options.attach !== undefined, network: pending.network });
+    const preparation = await prepareContainer(engine, record, cgroup, { attached: options.attach !== undefined, network: pending.network, shared });
     trace('prepared');
     options.abort?.throwIfAborted();
     writeBundle(layout.container(record.id), preparation);

@@ -3,7 +3,6 @@
  * must be looked up on the host or in the image is looked up here; what follows from it is worked out by pure functions.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describeErrno } from '../../host/errno.ts';
 import { ScullError } from '../../host/errors.ts';
 import { terminalSize } from '../../host/terminal.ts';
@@ -18,35 +17,33 @@ import { buildRuntimeSpec } from '../../runtime/oci-spec/build.ts';
 import type { NetworkFact, RuntimeSpecInput } from '../../runtime/oci-spec/input.ts';
 import { compiledSeccompFile, withCompiledSeccomp } from '../../runtime/seccomp-cache.ts';
 import type { ContainerPaths } from '../../storage/layout.ts';
-import { defaultIdMaps, type IdMaps } from '../../userns/id-maps.ts';
+import { defaultIdMaps } from '../../userns/id-maps.ts';
 import type { LaunchStep } from '../../userns/launch.ts';
 import type { Engine } from '../engine.ts';
 import { generatedFiles } from './generated-files.ts';
 import { imageUsers } from './image-users.ts';
 import { mountSteps, type Steps } from './mount-steps.ts';
 import { nestedNamespace } from './nested-namespace.ts';
-import { sharedNamespaces, type SharedNamespaces } from './shared-namespaces.ts';
+import type { SharedNamespaces } from './shared-namespaces.ts';
 
 export interface Preparation {
   readonly runtimeSpec: RuntimeSpec;
   /** File for the filter that crun compiles from the profile. */
   readonly compiledSeccomp: string | undefined;
   readonly network: NetworkPlan;
-  readonly maps: IdMaps;
   readonly steps: readonly LaunchStep[];
   readonly firstUses: Steps['firstUses'];
-  readonly shared: SharedNamespaces;
   /** The launcher makes the network namespace, so that it can be connected while crun still works. */
   readonly earlyNetwork: boolean;
 }
 
-/** @param given attached: our own terminal is going to be the container's; network: the launcher makes the network namespace */
-export async function prepareContainer(engine: Engine, record: ContainerRecord, cgroup: CgroupPlan, given: { readonly attached: boolean; readonly network: boolean }): Promise<Preparation> {
+/** @param given attached: our own terminal is going to be the container's; network: the launcher makes the network namespace; shared: what `container:X` means */
+export async function prepareContainer(engine: Engine, record: ContainerRecord, cgroup: CgroupPlan, given: { readonly attached: boolean; readonly network: boolean; readonly shared: SharedNamespaces }): Promise<Preparation> {
   const { spec, config } = record;
   const paths = engine.store.layout.container(record.id);
   const maps = defaultIdMaps();
   if (maps.single !== undefined) explainSingleId(engine, maps.single);
-  const shared = sharedNamespaces(engine, record);
+  const { shared } = given;
   const userNamespace = shared.userNamespace ?? nestedNamespace(spec.namespaces.user);
   const network = await planContainerNetwork(record, shared);
   for (const text of network.warnings) engine.progress({ kind: 'message', level: 'warning', text });
@@ -75,7 +72,7 @@ export async function prepareContainer(engine: Engine, record: ContainerRecord, 
   const runtimeSpec = orGiveUp(steps, () => buildRuntimeSpec(input));
   // Only our own profile is kept compiled.
   const compiledSeccomp = spec.security.seccomp === undefined ? compiledSeccompFile(engine.store.layout, runtimeSpec, requireTool('crun', 'starting a container').path) : undefined;
-  return { runtimeSpec: withCompiledSeccomp(runtimeSpec, compiledSeccomp), compiledSeccomp, network, maps, steps: steps.list, firstUses: steps.firstUses, shared, earlyNetwork: given.network };
+  return { runtimeSpec: withCompiledSeccomp(runtimeSpec, compiledSeccomp), compiledSeccomp, network, steps: steps.list, firstUses: steps.firstUses, earlyNetwork: given.network };
 }
 
 /** What was begun for new volumes is taken back where the rest of the preparation fails. */
@@ -145,6 +142,6 @@ function cgroupsPath(record: ContainerRecord, cgroup: CgroupPlan): string {
 /** Writes config.json and the folders the launcher mounts on. */
 export function writeBundle(paths: ContainerPaths, preparation: Preparation): void {
   writeFileSync(paths.bundleConfig, JSON.stringify(preparation.runtimeSpec), { mode: 0o600 });
-  mkdirSync(join(paths.bundle, 'mounts'), { mode: 0o700, recursive: true });
+  mkdirSync(paths.mountPoints, { mode: 0o700, recursive: true });
 }
 

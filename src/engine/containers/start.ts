@@ -4,7 +4,7 @@ import { DEFAULT_DETACH_KEYS, parseDetachKeys } from '../../runtime/attach.ts';
 import { findContainer } from '../../runtime/container-store.ts';
 import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
 import type { Engine } from '../engine.ts';
-import { attachContainer } from './attach.ts';
+import { attachContainer, type AttachOptions } from './attach.ts';
 import { startContainer } from './launch.ts';
 import { stayUntilEnd } from './run.ts';
 import { forEachSelected, type Outcome, type Selection } from './selection.ts';
@@ -18,14 +18,8 @@ export function startContainers(engine: Engine, selection: Selection): Promise<O
   });
 }
 
-export interface StartAttachedOptions {
-  readonly stdin: boolean;
-  readonly sigProxy: boolean;
-  readonly detachKeys?: string | undefined;
-}
-
 /** Starts one container with our streams connected. @returns its exit code; 0 when the user detached */
-export async function startAttached(engine: Engine, nameOrId: string, options: StartAttachedOptions): Promise<number> {
+export async function startAttached(engine: Engine, nameOrId: string, options: AttachOptions): Promise<number> {
   const record = findContainer(engine.store.layout, nameOrId);
   const interruption = new AbortController();
   const signals = forwardSignals(interruption, options.sigProxy);
