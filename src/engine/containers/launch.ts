@@ -1,7 +1,8 @@
 /**
  * Starting a container, from top to bottom:
  *
- *   claim the container  →  prepare (files, config.json, steps)  →  monitor: namespaces, root, conmon, crun create
+ *   claim the container  →  prepare (files, config.json, steps)  →  monitor: root, conmon, crun create
+ *                           meanwhile the monitor's namespaces       ├─ for `run` begun before the container exists
  *                                                                    ├─ as soon as the namespaces stand: network
  *                                                                    └─ as soon as its socket is there: attach
  *   created and connected  →  crun start  →  the container runs
