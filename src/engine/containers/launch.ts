@@ -2,11 +2,11 @@
  * Starting a container, from top to bottom:
  *
  *   claim the container  →  prepare (files, config.json, steps)  →  monitor: root, conmon, crun create
- *                           meanwhile the monitor's namespaces       ├─ for `run` begun before the container exists
  *                                                                    ├─ as soon as the namespaces stand: network
  *                                                                    └─ as soon as its socket is there: attach
  *   created and connected  →  crun start  →  the container runs
  *
+ * The monitor's namespaces are made while this goes on; `run` begins them before the container exists (beginEarly).
  * See docs/run.md for the dialogue of processes.
  */
 import { closeSync, openSync, rmSync, writeFileSync } from 'node:fs';
