@@ -1335,7 +1335,17 @@ static int listen_for_console(struct session *session, const char *path)
 	return fd;
 }
 
-/* runc's protocol: one message with the master's descriptor in SCM_RIGHTS. */
+static void pass_window_size(const struct session *session)
+{
+	struct winsize size;
+	if (window_size(&size))
+		ioctl(session->master, TIOCSWINSZ, &size);
+}
+
+/*
+ * runc's protocol: one message with the master's descriptor in SCM_RIGHTS. The process may already run: crun tells it to go on,
+ * then sets the size it was told, then sends the master. Whatever the size is now is set before anything else.
+ */
 static void take_console(struct session *session)
 {
 	int connection = accept4(session->listener, NULL, NULL, SOCK_CLOEXEC);
@@ -1354,6 +1364,7 @@ static void take_console(struct session *session)
 	struct cmsghdr *header = length < 0 ? NULL : CMSG_FIRSTHDR(&message);
 	if (header != NULL && header->cmsg_type == SCM_RIGHTS) {
 		memcpy(&session->master, CMSG_DATA(header), sizeof session->master);
+		pass_window_size(session);
 		fcntl(session->master, F_SETFL, O_NONBLOCK);
 	}
 	close(connection);
@@ -1561,13 +1572,6 @@ static void type_end(const struct session *session)
 		die("cannot end the input");
 	if (slave >= 0)
 		close(slave);
-}
-
-static void pass_window_size(const struct session *session)
-{
-	struct winsize size;
-	if (window_size(&size))
-		ioctl(session->master, TIOCSWINSZ, &size);
 }
 
 static int exec_with_terminal(struct session *session)

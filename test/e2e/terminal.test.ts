@@ -172,9 +172,11 @@ test('run -it that is killed gives the terminal back', async () => {
 
 test('exec -t without -i shows, takes nothing, and leaves the terminal alone', async () => {
   await s.ok(['run', '-d', '--name', 'shown', 'busybox', 'sleep', '1000']);
-  const terminal = openTerminal(s, ['exec', '-t', 'shown', 'sh', '-c', 'stty size; sleep 0.5; tty']);
+  // crun gives the terminal its size while the process already goes: it has none for its very first moment.
+  const terminal = openTerminal(s, ['exec', '-t', 'shown', 'sh', '-c', 'until stty size | grep -v "^0 0"; do sleep 0.05; done; until test -e /tmp/seen; do sleep 0.05; done; tty']);
   await terminal.shows('24 80');
   expect(await terminal.isRaw()).toBe(false);
+  await s.ok(['exec', 'shown', 'touch', '/tmp/seen']);
   await terminal.shows('/dev/pts/0');
   expect(await terminal.ended).toBe(0);
 });

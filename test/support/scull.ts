@@ -3,10 +3,10 @@
  * own, the busybox image loaded, and, when the suite is through, a look at whether anything was left behind.
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect } from 'vitest';
 import { eventually } from './eventually.ts';
 import { busyboxEntries, dockerArchive, type ImageRecipe } from './images.ts';
 import { leftovers, mountsOf, processesOf } from './leaks.ts';
@@ -75,14 +75,44 @@ export interface SandboxOptions {
   readonly prefix?: readonly string[];
 }
 
-/** Registers the set-up and the final check of a suite; the sandbox may be used inside tests and hooks only. */
+/**
+ * Registers the set-up and the final check of a suite; the sandbox may be used inside tests and hooks only. A test that is
+ * tried again (`retry`) finds the containers and volumes that it found at first: what the failed attempt added is removed.
+ */
 export function useScull(options: SandboxOptions = {}): Sandbox {
   const sandbox = makeSandbox(options);
   beforeAll(async () => {
     if (!options.empty) await sandbox.load({ tags: ['busybox:latest'], layers: [busyboxEntries()], settings: { Cmd: ['sh'] } });
   });
+  let before = standing(sandbox);
+  beforeEach(async ({ task }) => {
+    if ((task.result?.retryCount ?? 0) === 0) before = standing(sandbox);
+    else await removeAdded(sandbox, before);
+  });
   afterAll(() => dismantle(sandbox));
   return sandbox;
+}
+
+interface Standing {
+  readonly containers: readonly string[];
+  readonly volumes: readonly string[];
+}
+
+/** What is in the store, as the disk has it: no process is started for it before each test. */
+function standing(sandbox: Sandbox): Standing {
+  const list = (folder: string): string[] => {
+    const path = join(sandbox.storeRoot, folder);
+    return existsSync(path) ? readdirSync(path) : [];
+  };
+  return { containers: list('containers'), volumes: list('volumes') };
+}
+
+async function removeAdded(sandbox: Sandbox, before: Standing): Promise<void> {
+  const now = standing(sandbox);
+  const containers = now.containers.filter((id) => !before.containers.includes(id));
+  if (containers.length > 0) await sandbox.ok(['rm', '-f', '-v', '-i', '-t', '0', ...containers]);
+  const volumes = standing(sandbox).volumes.filter((name) => !before.volumes.includes(name));
+  if (volumes.length > 0) await sandbox.ok(['volume', 'rm', '-f', ...volumes]);
 }
 
 /** A sandbox without hooks; whoever makes it calls {@link dismantle}. */
