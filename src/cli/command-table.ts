@@ -51,6 +51,7 @@ export const COMMANDS: Readonly<Record<string, Loader>> = {
   'image rm': () => import('../commands/image/rm.ts'),
   'image save': () => import('../commands/image/save.ts'),
   'image tag': () => import('../commands/image/tag.ts'),
+  'image tree': () => import('../commands/image/tree.ts'),
   'image untag': () => import('../commands/image/untag.ts'),
   info: () => import('../commands/info.ts'),
   inspect: () => import('../commands/inspect.ts'),

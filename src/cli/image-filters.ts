@@ -1,17 +1,23 @@
 /** `images --filter`: pure, over the records that the engine lists. */
 import { ScullError } from '../host/errors.ts';
 import { familiarName, parseReference, repositoryName, type Reference } from '../oci/reference.ts';
-import type { ImageRecord } from '../storage/image-types.ts';
+import type { StoredImage } from '../storage/image-types.ts';
 import { parseFilters } from './filters.ts';
 import { parseTime } from './time.ts';
 
-const IMAGE_FILTERS = ['reference', 'dangling', 'label', 'label!', 'before', 'since', 'until', 'id', 'digest', 'readonly', 'intermediate', 'manifest'];
+const KEYS = ['reference', 'dangling', 'label', 'before', 'since', 'after', 'until', 'id', 'digest', 'containers', 'readonly', 'intermediate', 'manifest'];
+/** As Podman, `key!=value` excludes. */
+const IMAGE_FILTERS = KEYS.flatMap((key) => [key, `${key}!`]);
+/** podman-image-prune(1) */
+const PRUNE_FILTERS = ['label', 'label!', 'until', 'until!'];
 
 export interface ImageFilterContext {
   /** Milliseconds since the epoch. */
   readonly now: number;
   /** For before and since. @throws ScullError NO_SUCH_IMAGE */
-  find(nameOrId: string): ImageRecord;
+  find(nameOrId: string): StoredImage;
+  /** Ids of images that containers were made from. */
+  used(): ReadonlySet<string>;
 }
 
 /**
@@ -19,27 +25,44 @@ export interface ImageFilterContext {
  * only the names that match stay.
  * @throws ScullError INVALID for an unknown key or a value that makes no sense
  */
-export function filterImages(images: readonly ImageRecord[], filters: readonly string[] | undefined, context: ImageFilterContext): ImageRecord[] {
-  const parsed = Object.entries(parseFilters(filters, IMAGE_FILTERS));
-  const matchers = parsed.filter(([key]) => key !== 'reference').map(([key, values]) => matcher(key, values, context));
-  const patterns = parsed.find(([key]) => key === 'reference')?.[1];
+export function filterImages(images: readonly StoredImage[], filters: readonly string[] | undefined, context: ImageFilterContext): StoredImage[] {
+  const { reference: patterns, ...parsed } = parseFilters(filters, IMAGE_FILTERS);
+  const matchers = Object.entries(parsed).map(([key, values]) => matcher(key, values, images, context));
   const found = images.filter((image) => matchers.every((matches) => matches(image)));
   return patterns === undefined ? found : found.flatMap((image) => withMatchingNames(image, patterns));
 }
 
-function matcher(key: string, values: readonly string[], { now, find }: ImageFilterContext): (image: ImageRecord) => boolean {
+/** Which images `image prune --filter` may remove. @throws ScullError INVALID */
+export function pruneFilter(filters: readonly string[] | undefined, now: number): (image: StoredImage) => boolean {
+  const context: ImageFilterContext = { now, find: () => neverAsked(), used: () => neverAsked() };
+  const matchers = Object.entries(parseFilters(filters, PRUNE_FILTERS)).map(([key, values]) => matcher(key, values, [], context));
+  return (image) => matchers.every((matches) => matches(image));
+}
+
+function neverAsked(): never {
+  throw new Error('this filter needs no other images');
+}
+
+function matcher(key: string, values: readonly string[], images: readonly StoredImage[], context: ImageFilterContext): (image: StoredImage) => boolean {
+  const { now, find } = context;
+  if (key.endsWith('!')) {
+    // What is excluded is excluded by each value alone.
+    const unwanted = values.map((value) => matcher(key.slice(0, -1), [value], images, context));
+    return (image) => !unwanted.some((matches) => matches(image));
+  }
   switch (key) {
+    case 'reference': // excluded: of an image with several names all go, as with Podman
+      return (image) => withMatchingNames(image, values).length > 0;
     case 'dangling':
       return (image) => values.some((value) => truth(key, value) === (image.names.length === 0));
     case 'label':
       return (image) => values.every((value) => hasLabel(image, value));
-    case 'label!':
-      return (image) => !values.some((value) => hasLabel(image, value));
     case 'before': {
       const times = values.map((value) => Date.parse(find(value).created));
       return (image) => times.some((time) => Date.parse(image.created) < time);
     }
-    case 'since': {
+    case 'since':
+    case 'after': {
       const times = values.map((value) => Date.parse(find(value).created));
       return (image) => times.some((time) => Date.parse(image.created) > time);
     }
@@ -51,10 +74,29 @@ function matcher(key: string, values: readonly string[], { now, find }: ImageFil
       return (image) => values.some((value) => image.id.slice('sha256:'.length).startsWith(value.replace(/^sha256:/, '')));
     case 'digest':
       return (image) => values.some((value) => image.manifestDigest.startsWith(value) || image.repoDigests.some((digest) => digest.endsWith(`@${value}`)));
-    default:
-      // Nothing here is read-only, an intermediate of a build, or a manifest list.
+    case 'containers': {
+      // Nobody else's containers stand on this store.
+      const used = values.includes('external') ? new Set<string>() : context.used();
+      return (image) => values.some((value) => (value === 'external' || truth(key, value)) === used.has(image.id));
+    }
+    case 'manifest':
+      return (image) => values.some((value) => truth(key, value) === (image.kind === 'list'));
+    case 'intermediate': {
+      const bases = new Set(images.flatMap(basesOf));
+      return (image) => values.some((value) => truth(key, value) === (image.names.length === 0 && bases.has(topLayer(image))));
+    }
+    default: // nothing here is read-only
       return () => values.some((value) => !truth(key, value));
   }
+}
+
+function topLayer(image: StoredImage): string {
+  return image.layers.at(-1)?.chainId ?? '';
+}
+
+/** Chain ids of all images that this one may be made from. */
+function basesOf(image: StoredImage): string[] {
+  return image.layers.slice(0, -1).map((layer) => layer.chainId);
 }
 
 function truth(key: string, value: string): boolean {
@@ -63,14 +105,14 @@ function truth(key: string, value: string): boolean {
   throw new ScullError('INVALID', `the filter ${key} is true or false, not ${JSON.stringify(value)}`);
 }
 
-function hasLabel(image: ImageRecord, wanted: string): boolean {
-  const labels = image.config.config?.Labels ?? {};
+function hasLabel(image: StoredImage, wanted: string): boolean {
+  const labels = image.config?.config?.Labels ?? {};
   const equals = wanted.indexOf('=');
   if (equals < 0) return Object.hasOwn(labels, wanted);
   return Object.hasOwn(labels, wanted.slice(0, equals)) && labels[wanted.slice(0, equals)] === wanted.slice(equals + 1);
 }
 
-function withMatchingNames(image: ImageRecord, patterns: readonly string[]): ImageRecord[] {
+function withMatchingNames(image: StoredImage, patterns: readonly string[]): StoredImage[] {
   if (patterns.some((pattern) => /^(?:sha256:)?[0-9a-f]{6,64}$/.test(pattern) && image.id.slice(7).startsWith(pattern.replace(/^sha256:/, '')))) return [image];
   const expressions = patterns.map(globExpression);
   const matches = (name: string): boolean => spellings(name).some((spelling) => expressions.some((expression) => expression.test(spelling)));

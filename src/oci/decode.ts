@@ -151,6 +151,7 @@ function readManifest(source: JsonObject): Manifest {
     layers: readArray(source['layers'], within(place, 'layers'), readDescriptor, MAX_LAYERS),
     ...optional(source, 'mediaType', place, readString),
     ...optional(source, 'artifactType', place, readString),
+    ...optional(source, 'subject', place, readDescriptor),
     ...optional(source, 'annotations', place, readStringMap),
   };
 }
@@ -161,6 +162,8 @@ function readIndex(source: JsonObject): ImageIndex {
     schemaVersion: 2,
     manifests: readArray(source['manifests'], within(place, 'manifests'), readDescriptor, MAX_INDEX_ENTRIES),
     ...optional(source, 'mediaType', place, readString),
+    ...optional(source, 'artifactType', place, readString),
+    ...optional(source, 'subject', place, readDescriptor),
     ...optional(source, 'annotations', place, readStringMap),
   };
 }
@@ -185,6 +188,7 @@ function readPlatform(value: unknown, place: Place): Platform {
     ...optional(source, 'variant', place, readString),
     ...optional(source, 'os.version', place, readString),
     ...optional(source, 'os.features', place, readStrings),
+    ...optional(source, 'features', place, readStrings),
   };
 }
 

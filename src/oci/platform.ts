@@ -7,6 +7,8 @@ export interface Platform {
   readonly variant?: string;
   readonly 'os.version'?: string;
   readonly 'os.features'?: readonly string[];
+  /** Of the processor; Docker's lists have it. */
+  readonly features?: readonly string[];
 }
 
 /** What people write and kernels say → GOARCH names used by images. */

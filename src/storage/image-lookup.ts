@@ -5,10 +5,11 @@
  */
 import { isScullError, ScullError } from '../host/errors.ts';
 import { isDigest } from '../oci/digest.ts';
+import type { Platform } from '../oci/platform.ts';
 import { candidateReferences, formatReference, isShortName, repositoryName, type Reference } from '../oci/reference.ts';
 import { imageKey } from './image-names.ts';
-import type { ImageRecord } from './image-types.ts';
-import { readImage, withImageIds } from './images.ts';
+import type { ImageRecord, StoredImage } from './image-types.ts';
+import { readImage, readStored, withImageIds } from './images.ts';
 import { readIndex, type IndexEntry } from './index-file.ts';
 import type { Store } from './store.ts';
 
@@ -21,18 +22,35 @@ export interface FoundEntry {
 export interface FoundImage {
   readonly image: ImageRecord;
   readonly name?: string;
+  /** For an image of a list, which may not be here whole: `repository@digest` by which it can be fetched. */
+  readonly origin?: string;
 }
 
 /**
- * The image meant by `text`: a name, `name@digest`, or an id or its beginning.
- * @throws ScullError NO_SUCH_IMAGE; AMBIGUOUS listing what it could be; INVALID for what is neither name nor id; CORRUPT
+ * The image meant by `text`: a name, `name@digest`, or an id or its beginning. Of a list the image for `platform` is meant,
+ * this machine's unless given.
+ * @throws ScullError NO_SUCH_IMAGE; AMBIGUOUS listing what it could be; INVALID for what is neither name nor id; CORRUPT;
+ * UNSUPPORTED for an artifact, or a list without a fitting image
  */
-export function lookUpImage(store: Store, text: string): FoundImage {
+export function lookUpImage(store: Store, text: string, platform?: Platform): FoundImage {
+  const { entries, entry, name } = lookUp(store, text);
+  const image = readImage(store, entries, entry, platform);
+  const origin = entry.origins?.find((known) => known.endsWith(`@${image.manifestDigest}`));
+  return { image, ...(name === undefined ? {} : { name }), ...(origin === undefined ? {} : { origin }) };
+}
+
+/** Like {@link lookUpImage}, for whatever has that name: an image, a list as such, an artifact. */
+export function lookUpStored(store: Store, text: string): { readonly image: StoredImage; readonly name?: string } {
+  const { entries, entry, name } = lookUp(store, text);
+  const image = readStored(store, withImageIds(store, entries), entry);
+  return name === undefined ? { image } : { image, name };
+}
+
+function lookUp(store: Store, text: string): FoundEntry & { readonly entries: readonly IndexEntry[] } {
   const entries = readIndex(store);
   const found = findEntry(store, entries, text);
   if (found === undefined) throw noSuchImage(text);
-  const image = readImage(store, entries, found.entry);
-  return found.name === undefined ? { image } : { image, name: found.name };
+  return { ...found, entries };
 }
 
 export function noSuchImage(text: string): ScullError {

@@ -24,20 +24,29 @@ export const REF_NAME = 'org.opencontainers.image.ref.name';
 const IMAGE_ID = 'io.scull.image.id';
 const REPO_DIGESTS = 'io.scull.image.repo-digests';
 const UNPACKED_SIZE = 'io.scull.image.size';
-const OWN_ANNOTATIONS: readonly string[] = [REF_NAME, IMAGE_ID, REPO_DIGESTS, UNPACKED_SIZE];
+const CREATED = 'io.scull.list.created';
+const ORIGINS = 'io.scull.list.origins';
+const OWN_ANNOTATIONS: readonly string[] = [REF_NAME, IMAGE_ID, REPO_DIGESTS, UNPACKED_SIZE, CREATED, ORIGINS];
 
-/** One line of the index: an image under one name, or under none. */
+/** One line of the index: an image, a list of images or an artifact under one name, or under none. */
 export interface IndexEntry {
-  /** Of the manifest (or, written by others, of an index); without the annotations that the other fields hold. */
+  /** Of the manifest (of a list: of its index); without the annotations that the other fields hold. */
   readonly descriptor: Descriptor;
   /** Full reference; undefined for a dangling image. */
   readonly name?: string;
-  /** Digest of the configuration; undefined where another program made the entry. */
+  /**
+   * Of an image the digest of its configuration, of an artifact that of its manifest, of a list an id that stays when its content
+   * changes; undefined where another program made the entry.
+   */
   readonly imageId?: Digest;
   /** `repository@digest` */
   readonly repoDigests: readonly string[];
   /** Bytes unpacked. */
   readonly size?: number;
+  /** Of a list: when it was made, RFC 3339. */
+  readonly created?: string;
+  /** Of a list: `repository@digest` of images that are in it, but not (whole) in this store. */
+  readonly origins?: readonly string[];
 }
 
 /** Gets the entries as they are now and gives the new ones, or undefined to leave the file alone. */
@@ -101,13 +110,21 @@ function readEntry(descriptor: Descriptor): IndexEntry {
   // Entries with an image id are ours, and so are their names: full. With a thousand images reading them again is felt.
   const name = imageId === undefined ? readName(annotations[REF_NAME]) : annotations[REF_NAME];
   const size = annotations[UNPACKED_SIZE];
+  const created = annotations[CREATED];
+  const origins = words(annotations[ORIGINS]);
   return {
     descriptor: withAnnotations(descriptor, Object.entries(annotations).filter(([key]) => !OWN_ANNOTATIONS.includes(key))),
-    repoDigests: (annotations[REPO_DIGESTS] ?? '').split(' ').filter((word) => word !== ''),
+    repoDigests: words(annotations[REPO_DIGESTS]),
     ...(name === undefined ? {} : { name }),
     ...(imageId !== undefined && isDigest(imageId) ? { imageId } : {}),
     ...(size !== undefined && /^[0-9]{1,15}$/.test(size) ? { size: Number(size) } : {}),
+    ...(created === undefined ? {} : { created }),
+    ...(origins.length === 0 ? {} : { origins }),
   };
+}
+
+function words(text: string | undefined): readonly string[] {
+  return (text ?? '').split(' ').filter((word) => word !== '');
 }
 
 /** Ours are full references. Other tools write whatever they were told: a short name or a mere tag is one of this machine's. */
@@ -129,6 +146,8 @@ function writeEntry(entry: IndexEntry): Descriptor {
   if (entry.imageId !== undefined) annotations.push([IMAGE_ID, entry.imageId]);
   if (entry.repoDigests.length > 0) annotations.push([REPO_DIGESTS, entry.repoDigests.join(' ')]);
   if (entry.size !== undefined) annotations.push([UNPACKED_SIZE, String(entry.size)]);
+  if (entry.created !== undefined) annotations.push([CREATED, entry.created]);
+  if (entry.origins !== undefined && entry.origins.length > 0) annotations.push([ORIGINS, entry.origins.join(' ')]);
   return withAnnotations(entry.descriptor, annotations);
 }
 

@@ -1,6 +1,6 @@
 /** `images` and `history`: tables, ids only, JSON in Podman's shape, template fields of Docker and Podman. */
 import { ScullError } from '../../host/errors.ts';
-import type { ImageRecord } from '../../storage/image-types.ts';
+import type { StoredImage } from '../../storage/image-types.ts';
 import { goTime, humanAgo, humanSizeSpaced, shortId } from './humanize.ts';
 import { renderTable } from './table.ts';
 
@@ -10,6 +10,7 @@ export interface ImagesOptions {
   readonly noTrunc?: boolean;
   readonly noHeading?: boolean;
   readonly digests?: boolean;
+  readonly history?: boolean;
   /** One of {@link IMAGE_SORT_KEYS}; created (newest first) unless given. */
   readonly sort?: string;
   /** Milliseconds since the epoch. */
@@ -20,7 +21,7 @@ export const IMAGE_SORT_KEYS = ['created', 'id', 'repository', 'size', 'tag'] as
 
 /** An image under one of its names. */
 interface Row {
-  readonly image: ImageRecord;
+  readonly image: StoredImage;
   readonly repository: string;
   readonly tag: string;
 }
@@ -28,7 +29,7 @@ interface Row {
 const NONE = '<none>';
 
 /** Text for standard output: one line per name, one for an image without any. @throws ScullError INVALID */
-export async function presentImages(images: readonly ImageRecord[], options: ImagesOptions): Promise<string> {
+export async function presentImages(images: readonly StoredImage[], options: ImagesOptions): Promise<string> {
   const rows = sortRows(images.flatMap(rowsOf), options.sort ?? 'created');
   if (options.format === undefined) {
     if (options.quiet === true) return [...new Set(rows.map(({ image }) => `${imageId(image, options)}\n`))].join('');
@@ -40,7 +41,7 @@ export async function presentImages(images: readonly ImageRecord[], options: Ima
   return renderRows(rows.map((row) => templateRow(row, options)), options.format, { headings, noHeading: options.noHeading });
 }
 
-function rowsOf(image: ImageRecord): Row[] {
+function rowsOf(image: StoredImage): Row[] {
   if (image.names.length > 0) return image.names.map((name) => ({ image, ...splitName(name) }));
   const digest = image.repoDigests[0];
   return [{ image, repository: digest === undefined ? NONE : digest.slice(0, digest.indexOf('@')), tag: NONE }];
@@ -57,14 +58,15 @@ function imageTable(rows: readonly Row[], options: ImagesOptions): string {
     const line = [repository, tag];
     if (options.digests === true) line.push(image.manifestDigest);
     line.push(imageId(image, options), humanAgo(image.created, options.now), humanSizeSpaced(image.size));
+    if (options.history === true) line.push(image.names.join(', ') || NONE);
     return line;
   });
-  if (options.noHeading !== true) lines.unshift(['REPOSITORY', 'TAG', ...(options.digests === true ? ['DIGEST'] : []), 'IMAGE ID', 'CREATED', 'SIZE']);
+  if (options.noHeading !== true) lines.unshift(['REPOSITORY', 'TAG', ...(options.digests === true ? ['DIGEST'] : []), 'IMAGE ID', 'CREATED', 'SIZE', ...(options.history === true ? ['HISTORY'] : [])]);
   return renderTable(lines);
 }
 
 /** Whole ids begin with `sha256:`, as Docker's and Podman's do. */
-function imageId(image: ImageRecord, options: ImagesOptions): string {
+function imageId(image: StoredImage, options: ImagesOptions): string {
   return options.noTrunc === true ? image.id : shortId(image.id);
 }
 
@@ -100,13 +102,13 @@ function jsonImage({ image, repository, tag }: Row): object {
     Size: image.size,
     SharedSize: 0,
     VirtualSize: image.size,
-    Labels: image.config.config?.Labels ?? {},
+    Labels: image.config?.config?.Labels ?? {},
     Dangling: image.names.length === 0,
-    Arch: image.config.architecture,
+    Arch: image.config?.architecture ?? '',
     Digest: image.manifestDigest,
-    IsManifestList: false,
+    IsManifestList: image.kind === 'list',
     Names: image.names,
-    Os: image.config.os,
+    Os: image.config?.os ?? '',
     Created: Math.floor((Date.parse(image.created) || 0) / 1000),
     CreatedAt: image.created,
     Repository: repository,
@@ -117,7 +119,7 @@ function jsonImage({ image, repository, tag }: Row): object {
 function templateRow({ image, repository, tag }: Row, options: ImagesOptions): object {
   const ago = humanAgo(image.created, options.now);
   const size = humanSizeSpaced(image.size);
-  const labels = image.config.config?.Labels ?? {};
+  const labels = image.config?.config?.Labels ?? {};
   return {
     CreatedAt: goTime(image.created),
     CreatedSince: ago,
@@ -140,8 +142,8 @@ function templateRow({ image, repository, tag }: Row, options: ImagesOptions): o
     ReadOnly: false,
     RepoDigests: image.repoDigests,
     RepoTags: image.names,
-    Arch: image.config.architecture,
-    Os: image.config.os,
+    Arch: image.config?.architecture ?? '',
+    Os: image.config?.os ?? '',
     Label: (name: unknown) => (typeof name === 'string' && Object.hasOwn(labels, name) ? labels[name] : ''),
   };
 }

@@ -12,8 +12,9 @@ export default class ImageLs extends ScullCommand {
   static override flags = {
     all: Flags.boolean({ char: 'a', description: 'Accepted for Docker; no image is ever hidden' }),
     digests: Flags.boolean({ description: 'Show digests' }),
-    filter: Flags.string({ char: 'f', description: 'Only images that this fits, e.g. dangling=true, label=tier=test, reference=debian:*', helpValue: 'key=value', multiple: true }),
+    filter: Flags.string({ char: 'f', description: 'Only images that this fits, e.g. dangling=true, label=tier=test, reference=debian:*, before=IMAGE, since=IMAGE, until=24h, containers=true, manifest=true; != excludes', helpValue: 'key=value', multiple: true }),
     format: Flags.string({ description: "json, or a Go template, e.g. '{{.Repository}}:{{.Tag}} {{.Size}}'", helpValue: 'format' }),
+    history: Flags.boolean({ description: 'Show the names of each image in a column of their own' }),
     'no-trunc': Flags.boolean({ description: 'Whole ids' }),
     noheading: Flags.boolean({ char: 'n', description: 'No headings' }),
     quiet: Flags.boolean({ char: 'q', description: 'Ids only' }),
@@ -30,12 +31,12 @@ export default class ImageLs extends ScullCommand {
     if (args.image !== undefined && flags.filter !== undefined) throw new ScullError('USAGE', '--filter takes no name of an image');
     const now = Date.now();
     const engine = await this.engine();
-    const { listImages } = await import('../../engine/images/list.ts');
-    const { findImage } = await import('../../engine/images/find.ts');
+    const { findStored } = await import('../../engine/images/find.ts');
+    const { listImages, usedImages } = await import('../../engine/images/list.ts');
     const filters = args.image === undefined ? flags.filter : [`reference=${args.image}`];
-    const images = filterImages(listImages(engine), filters, { now, find: (name) => findImage(engine, name) });
+    const images = filterImages(listImages(engine), filters, { now, find: (name) => findStored(engine, name), used: () => usedImages(engine) });
     const { presentImages } = await import('../../cli/present/images.ts');
-    const options = { format: flags.format, quiet: flags.quiet, noTrunc: flags['no-trunc'], noHeading: flags.noheading, digests: flags.digests, sort: flags.sort, now };
+    const options = { format: flags.format, quiet: flags.quiet, noTrunc: flags['no-trunc'], noHeading: flags.noheading, digests: flags.digests, history: flags.history, sort: flags.sort, now };
     this.print(await presentImages(images, options));
   }
 }

@@ -1,23 +1,29 @@
 /** `scull image prune` */
 import * as Flags from '@oclif/core/flags';
 import { ScullCommand } from '../../cli/command.ts';
+import { unsupportedToggle } from '../../cli/flags/declare.ts';
+import { pruneFilter } from '../../cli/image-filters.ts';
 
 export default class ImagePrune extends ScullCommand {
   static override summary = 'Remove images without a name that no container was made from';
   static override description = 'With --all, every image that no container was made from. Prints the ids of those removed.';
   static override flags = {
     all: Flags.boolean({ char: 'a', description: 'Those with a name too' }),
+    'build-cache': unsupportedToggle('build-cache'),
+    external: Flags.boolean({ description: 'Accepted for Podman; no other program makes containers here', hidden: true }),
+    filter: Flags.string({ description: 'Only images that this fits: label=KEY[=VALUE], label!=…, until=24h', helpValue: 'key=value', multiple: true }),
     force: Flags.boolean({ char: 'f', description: 'Do not ask' }),
   };
-  static override examples = ['scull image prune', { description: 'In a script', command: 'scull image prune -af' }];
+  static override examples = ['scull image prune', { description: 'In a script', command: 'scull image prune -af' }, { description: 'What is older than ten days', command: 'scull image prune -a --filter until=240h' }];
 
   async run(): Promise<void> {
     const { flags } = await this.parse(ImagePrune);
+    const where = flags.filter === undefined ? undefined : pruneFilter(flags.filter, Date.now());
     const { confirm } = await import('../../cli/confirm.ts');
     const which = flags.all ? 'all images that no container was made from' : 'all images without a name that no container was made from';
-    if (!flags.force && !confirm(`WARNING! This removes ${which}.`)) return;
+    if (!flags.force && !confirm(`WARNING! This removes ${which}${where === undefined ? '' : ', and fits the filters'}.`)) return;
     const { pruneImages } = await import('../../engine/images/prune.ts');
-    const { deleted } = await pruneImages(await this.engine(), { all: flags.all });
+    const { deleted } = await pruneImages(await this.engine(), { all: flags.all, where });
     this.print(deleted.map((id) => `${id}\n`).join(''));
   }
 }

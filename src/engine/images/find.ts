@@ -1,7 +1,7 @@
 /** Finding an image by what a person types. */
 import { isScullError } from '../../host/errors.ts';
-import { lookUpImage, type FoundImage } from '../../storage/image-lookup.ts';
-import type { ImageRecord } from '../../storage/image-types.ts';
+import { lookUpImage, lookUpStored, type FoundImage } from '../../storage/image-lookup.ts';
+import type { ImageRecord, StoredImage } from '../../storage/image-types.ts';
 import type { Engine } from '../engine.ts';
 
 /**
@@ -17,10 +17,15 @@ export function findNamedImage(engine: Engine, nameOrId: string): FoundImage {
   return lookUpImage(engine.store, nameOrId);
 }
 
+/** Whatever is called so: an image, a list as such, an artifact. @throws ScullError NO_SUCH_IMAGE, AMBIGUOUS, INVALID, CORRUPT */
+export function findStored(engine: Engine, nameOrId: string): StoredImage {
+  return lookUpStored(engine.store, nameOrId).image;
+}
+
 /** @throws ScullError for anything but an image that is not there */
 export function imageExists(engine: Engine, nameOrId: string): boolean {
   try {
-    lookUpImage(engine.store, nameOrId);
+    lookUpStored(engine.store, nameOrId);
     return true;
   } catch (error) {
     if (isScullError(error, 'NO_SUCH_IMAGE')) return false;

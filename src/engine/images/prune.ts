@@ -1,8 +1,10 @@
 /** Removing images nobody needs, and the data that belongs to none. */
+import { isScullError } from '../../host/errors.ts';
 import { readContainerImages } from '../../storage/container-images.ts';
 import { collectGarbage } from '../../storage/garbage.ts';
 import { dropImage, imageKey } from '../../storage/image-names.ts';
-import { withImageIds } from '../../storage/images.ts';
+import type { StoredImage } from '../../storage/image-types.ts';
+import { readStored, withImageIds } from '../../storage/images.ts';
 import { changeIndex, type IndexEntry } from '../../storage/index-file.ts';
 import type { Engine } from '../engine.ts';
 
@@ -13,11 +15,18 @@ export interface PrunedImages {
   readonly bytes: number;
 }
 
+export interface PruneOptions {
+  /** Those with a name too. */
+  readonly all?: boolean;
+  /** Only those for which this is true; damaged ones stay then. */
+  readonly where?: ((image: StoredImage) => boolean) | undefined;
+}
+
 /**
  * Removes images without a name (with `all`: every image) that no container was made from, and blobs and layers that
  * belong to no image.
  */
-export async function pruneImages(engine: Engine, options: { readonly all?: boolean } = {}): Promise<PrunedImages> {
+export async function pruneImages(engine: Engine, options: PruneOptions = {}): Promise<PrunedImages> {
   const deleted: string[] = [];
   await changeIndex(engine.store, (read) => {
     const entries = withImageIds(engine.store, read);
@@ -26,6 +35,7 @@ export async function pruneImages(engine: Engine, options: { readonly all?: bool
     let left: readonly IndexEntry[] = entries;
     for (const key of new Set(entries.map(imageKey))) {
       if (used.has(key) || (options.all !== true && named.has(key))) continue;
+      if (options.where !== undefined && !matches(engine, entries, key, options.where)) continue;
       deleted.push(key.slice(key.indexOf(':') + 1));
       left = dropImage(left, key);
     }
@@ -33,4 +43,14 @@ export async function pruneImages(engine: Engine, options: { readonly all?: bool
   });
   const { bytes } = await collectGarbage(engine.store);
   return { deleted, bytes };
+}
+
+function matches(engine: Engine, entries: readonly IndexEntry[], key: string, where: (image: StoredImage) => boolean): boolean {
+  const entry = entries.find((candidate) => imageKey(candidate) === key);
+  try {
+    return entry !== undefined && where(readStored(engine.store, entries, entry));
+  } catch (error) {
+    if (isScullError(error)) return false;
+    throw error;
+  }
 }

@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest';
-import { filterImages } from '../../../src/cli/image-filters.ts';
+import { describe, expect, it, test } from 'vitest';
+import { filterImages, pruneFilter } from '../../../src/cli/image-filters.ts';
 import { ScullError } from '../../../src/host/errors.ts';
 import type { ImageRecord } from '../../../src/storage/image-types.ts';
 
@@ -22,7 +22,9 @@ const debian = image('a', ['docker.io/library/debian:12', 'docker.io/library/deb
 const app = image('b', ['localhost/team/app:1.0'], '2024-05-31T11:50:00Z', { org: 'team', tier: 'web' });
 const own = image('c', ['registry.lan:5000/app:1.0'], '2024-05-20T00:00:00Z');
 const dangling = image('d', [], '2024-05-10T00:00:00Z');
-const all = [debian, app, own, dangling];
+const list = { ...image('e', ['localhost/list:latest'], '2024-05-15T00:00:00Z'), kind: 'list' as const, config: undefined } as unknown as ImageRecord;
+const images = [debian, app, own, dangling];
+const all = [...images, list];
 
 function names(...filters: string[]): string[] {
   const find = (name: string): ImageRecord => {
@@ -30,7 +32,7 @@ function names(...filters: string[]): string[] {
     if (found === undefined) throw new ScullError('NO_SUCH_IMAGE', `no such image: ${name}`);
     return found;
   };
-  return filterImages(all, filters, { now, find }).flatMap((one) => (one.names.length === 0 ? ['<none>'] : one.names));
+  return filterImages(filters.some((filter) => filter.startsWith('manifest')) ? all : images, filters, { now, find, used: () => new Set([app.id]) }).flatMap((one) => (one.names.length === 0 ? ['<none>'] : one.names));
 }
 
 describe('images --filter', () => {
@@ -58,6 +60,17 @@ describe('images --filter', () => {
     [['until=24h', 'dangling=false'], 'docker.io/library/debian:12 docker.io/library/debian:latest registry.lan:5000/app:1.0'],
     [['id=cccc'], 'registry.lan:5000/app:1.0'],
     [['readonly=true'], ''],
+    [['readonly=false', 'dangling=true'], '<none>'],
+    [['reference!=debian', 'dangling!=true'], 'localhost/team/app:1.0 registry.lan:5000/app:1.0'],
+    [['reference!=debian', 'reference!=registry.lan:5000/app', 'dangling=false'], 'localhost/team/app:1.0'],
+    [['id!=cccc', 'label!=org'], '<none>'],
+    [['after=registry.lan:5000/app:1.0'], 'localhost/team/app:1.0'],
+    [['containers=true'], 'localhost/team/app:1.0'],
+    [['containers=false', 'label=org'], 'docker.io/library/debian:12 docker.io/library/debian:latest'],
+    [['containers=external'], ''],
+    [['manifest=true'], 'localhost/list:latest'],
+    [['manifest=false', 'dangling=true'], '<none>'],
+    [['intermediate=true'], ''],
   ])('%j', (filters, expected) => {
     expect(names(...filters).join(' ')).toBe(expected);
   });
@@ -70,4 +83,19 @@ describe('images --filter', () => {
   ])('%s is refused', (filter, message) => {
     expect(() => names(filter)).toThrow(message);
   });
+});
+
+test('an image without a name on which another one stands is an intermediate one', () => {
+  const on = (base: ImageRecord, layers: readonly string[]): ImageRecord => ({ ...base, layers: layers.map((chainId) => ({ chainId })) }) as unknown as ImageRecord;
+  const base = on(dangling, ['1', '2']);
+  const stack = [base, on(app, ['1', '2', '3']), on(own, ['1'])];
+  const context = { now, find: () => base, used: () => new Set<string>() };
+  expect(filterImages(stack, ['intermediate=true'], context)).toEqual([base]);
+  expect(filterImages(stack, ['intermediate=false'], context)).toEqual(stack.slice(1));
+});
+
+test('prune takes only the filters that its manual names', () => {
+  const old = pruneFilter(['until=24h', 'label!=org'], now);
+  expect([debian, app, own, dangling].filter(old)).toEqual([own, dangling]);
+  expect(() => pruneFilter(['dangling=true'], now)).toThrow('there is no filter "dangling"');
 });
