@@ -57,6 +57,11 @@ export const COMMANDS: Readonly<Record<string, Loader>> = {
   inspect: () => import('../commands/inspect.ts'),
   login: () => import('../commands/login.ts'),
   logout: () => import('../commands/logout.ts'),
+  'secret create': () => import('../commands/secret/create.ts'),
+  'secret exists': () => import('../commands/secret/exists.ts'),
+  'secret inspect': () => import('../commands/secret/inspect.ts'),
+  'secret ls': () => import('../commands/secret/ls.ts'),
+  'secret rm': () => import('../commands/secret/rm.ts'),
   unshare: () => import('../commands/unshare.ts'),
   version: () => import('../commands/version.ts'),
   'volume create': () => import('../commands/volume/create.ts'),
@@ -102,6 +107,9 @@ export const ALIASES: Readonly<Record<string, string>> = {
   untag: 'image untag',
   'image list': 'image ls',
   'image remove': 'image rm',
+
+  'secret list': 'secret ls',
+  'secret remove': 'secret rm',
 
   'volume list': 'volume ls',
   'volume remove': 'volume rm',

@@ -22,6 +22,7 @@ export interface Names {
   containers(globals: GlobalValues): Promise<readonly string[]>;
   images(globals: GlobalValues): Promise<readonly string[]>;
   volumes(globals: GlobalValues): Promise<readonly string[]>;
+  secrets(globals: GlobalValues): Promise<readonly string[]>;
 }
 
 const NOTHING: Completion = { candidates: [], then: 'end' };
@@ -43,6 +44,7 @@ const storeNames: Names = {
   containers: async (globals) => (await import('../engine/names.ts')).containerNames(await open(globals)),
   images: async (globals) => (await import('../engine/names.ts')).imageNames(await open(globals)),
   volumes: async (globals) => (await import('../engine/names.ts')).volumeNames(await open(globals)),
+  secrets: async (globals) => (await import('../engine/names.ts')).secretNames(await open(globals)),
 };
 
 async function open(globals: GlobalValues) {
@@ -179,15 +181,15 @@ function nounWords(noun: string, current: string, manifest: ReadonlyMap<string, 
   return { candidates: sorted(candidates), then: 'end' };
 }
 
-/** A positional word, by the name of the argument it would be: CONTAINER, IMAGE, VOLUME; files for anything else. */
+/** A positional word, by the name of the argument it would be: CONTAINER, IMAGE, VOLUME, SECRET; files for anything else. */
 async function argument(command: ManifestCommand, words: readonly string[], current: string, globals: GlobalValues, names: Names): Promise<Completion> {
   const args = Object.values(command.args);
   const arg = args[words.length] ?? (args.at(-1)?.multiple === true ? args.at(-1) : undefined);
   if (arg === undefined) return command.strict === false ? FILES : NOTHING;
   if (arg.options !== undefined) return { candidates: arg.options.filter((value) => value.startsWith(current)).map((value) => [value] as const), then: 'end' };
-  const kind = /^(container|image|volume)/.exec(arg.name)?.[1];
+  const kind = /^(container|image|volume|secret)/.exec(arg.name)?.[1];
   if (kind === undefined) return /^(file|path|input|source|command|args?)/.test(arg.name) ? FILES : NOTHING;
-  const found = kind === 'container' ? await names.containers(globals) : kind === 'image' ? await names.images(globals) : await names.volumes(globals);
+  const found = await names[`${kind as 'container' | 'image' | 'volume' | 'secret'}s`](globals);
   return { candidates: sorted(found.filter((name) => name.startsWith(current) && !words.includes(name)).map((name) => [name] as [string])), then: 'end' };
 }
 

@@ -17,6 +17,7 @@ import { parseIpcNamespace, parseNamespace } from '../spec/namespace.ts';
 import { parseAddHost, parseDns, parseDnsOption, parseDnsSearch, parseNetwork } from '../spec/network.ts';
 import { parseExpose, parsePort } from '../spec/port.ts';
 import { parseSecurityOptions } from '../spec/security.ts';
+import { parseSecret } from '../spec/secret.ts';
 import { parseSignal } from '../spec/signal.ts';
 import { parseSize, parseSizeOrUnlimited } from '../spec/size.ts';
 import { parseSysctl } from '../spec/sysctl.ts';
@@ -95,6 +96,7 @@ export async function containerSpec(flags: ContainerFlags, words: readonly strin
     autoRemove: flags.rm ?? false,
     timezone: flags.tz,
     httpProxy: flags['http-proxy'] ?? true,
+    secrets: flags.secret?.map(parseSecret),
     cidFile: flags.cidfile === undefined ? undefined : resolve(cwd, flags.cidfile),
     pidFile: flags.pidfile === undefined ? undefined : resolve(cwd, flags.pidfile),
   });

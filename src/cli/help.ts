@@ -17,6 +17,7 @@ const HEADINGS: readonly (readonly [noun: string, heading: string])[] = [
   ['volume', 'VOLUMES'],
   ['network', 'NETWORKS'],
   ['pod', 'PODS'],
+  ['secret', 'SECRETS'],
   ['', 'SYSTEM'],
 ];
 

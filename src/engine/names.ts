@@ -11,6 +11,10 @@ export function volumeNames(engine: Engine): string[] {
   return entries(engine.store.layout.volumes);
 }
 
+export function secretNames(engine: Engine): string[] {
+  return entries(engine.store.layout.secrets);
+}
+
 /** Full references and their familiar short forms. */
 export async function imageNames(engine: Engine): Promise<string[]> {
   const [{ readIndex }, { familiarName, parseReference }] = await Promise.all([import('../storage/index-file.ts'), import('../oci/reference.ts')]);

@@ -2,7 +2,7 @@
 import type { Digest } from '../oci/digest.ts';
 import type { HealthcheckConfig } from '../oci/image.ts';
 import type { MountSpec } from '../oci/runtime-spec.ts';
-import type { ContainerSpec, NetworkMode, PortRequest } from '../spec/container-spec.ts';
+import type { ContainerSpec, NetworkMode, PortRequest, SecretRequest } from '../spec/container-spec.ts';
 
 export const CONTAINER_FORMAT = 1;
 
@@ -54,7 +54,12 @@ export interface ContainerConfig {
   /** User mounts with volumes named and made: what inspect shows under Mounts. */
   readonly mounts: readonly ResolvedMount[];
   readonly healthcheck?: HealthcheckConfig;
+  /** In the order of the files below the container's secrets/, which hold the data. */
+  readonly secrets?: readonly ResolvedSecret[];
 }
+
+/** A secret that was there when the container was made. */
+export type ResolvedSecret = SecretRequest & { readonly id: string; readonly name: string; readonly target: string };
 
 /** A mount whose source exists by name: a volume, a host path, or a tmpfs. */
 export interface ResolvedMount {

@@ -170,8 +170,9 @@ export function releaseName(layout: StoreLayout, name: string, id: string): void
 /**
  * Makes a container exist: its directory is filled in staging and appears under containers/ by one rename.
  * @param durable false for what is removed at its end anyway (--rm): no flush
+ * @param fill puts further files into the directory before it exists
  */
-export function commitContainer(layout: StoreLayout, record: ContainerRecord, durable: boolean): void {
+export function commitContainer(layout: StoreLayout, record: ContainerRecord, durable: boolean, fill?: (directory: string) => void): void {
   const owner = ownIdentity();
   const staging = join(layout.staging, `${owner.pid}.${owner.startTime}.${owner.bootId}.${randomHex(8)}`);
   const paths = layout.container(record.id);
@@ -184,6 +185,7 @@ export function commitContainer(layout: StoreLayout, record: ContainerRecord, du
       mkdirSync(staging, { mode: 0o700 });
     }
     for (const part of [paths.upper, paths.work, paths.exitDirectory]) mkdirSync(join(staging, part.slice(paths.directory.length)), part === paths.upper ? 0o755 : 0o700);
+    fill?.(staging);
     const fd = openSync(join(staging, 'container.json'), 'wx', 0o600);
     try {
       writeFileSync(fd, `${JSON.stringify(record, null, 2)}\n`);

@@ -66,6 +66,7 @@ export interface ContainerSpec {
   readonly timezone?: string;
   /** Pass the host's proxy variables on, as podman does unless --http-proxy=false. */
   readonly httpProxy: boolean;
+  readonly secrets?: readonly SecretRequest[];
   readonly cidFile?: string;
   readonly pidFile?: string;
 }
@@ -79,6 +80,21 @@ export interface EnvironmentSpec {
   readonly unset: readonly string[];
   readonly unsetAll: boolean;
 }
+
+/** --secret */
+export type SecretRequest =
+  | {
+      readonly type: 'mount';
+      /** Name or id, as typed. */
+      readonly source: string;
+      /** Absolute path in the container; /run/secrets/NAME unless given. */
+      readonly target?: string;
+      /** As the container counts. */
+      readonly uid: number;
+      readonly gid: number;
+      readonly mode: number;
+    }
+  | { readonly type: 'env'; readonly source: string; readonly target?: string };
 
 export type MountRequest = BindMount | VolumeMount | TmpfsMount | ImageMount | DevptsMount;
 

@@ -22,6 +22,7 @@ export interface StoreLayout {
   /** One symbolic link per container name, pointing to the id: making it is the reservation of the name. */
   readonly names: string;
   readonly volumes: string;
+  readonly secrets: string;
   readonly staging: string;
   readonly trash: string;
   readonly locks: string;
@@ -40,6 +41,7 @@ export interface StoreLayout {
   layer(id: string): LayerPaths;
   container(id: string): ContainerPaths;
   volume(name: string): VolumePaths;
+  secret(name: string): string;
   name(name: string): string;
 }
 
@@ -70,6 +72,8 @@ export interface ContainerPaths {
   readonly localtime: string;
   readonly passwd: string;
   readonly group: string;
+  /** Copies of its secrets, 0600, as they were when it was made. */
+  readonly secrets: string;
   /** Runtime directory: the OCI bundle. */
   readonly bundle: string;
   readonly bundleConfig: string;
@@ -117,6 +121,7 @@ export function storeLayout(root: string, runRoot: string): StoreLayout {
     containers,
     names: join(root, 'names'),
     volumes,
+    secrets: join(root, 'secrets'),
     staging,
     trash: join(staging, 'trash'),
     locks: join(root, 'locks'),
@@ -135,6 +140,7 @@ export function storeLayout(root: string, runRoot: string): StoreLayout {
       const directory = join(volumes, name);
       return { directory, data: join(directory, '_data'), record: join(directory, 'volume.json') };
     },
+    secret: (name) => join(root, 'secrets', name),
     name: (name) => join(root, 'names', name),
   };
 }
@@ -158,6 +164,7 @@ function containerPaths(directory: string, bundle: string, runtimeRoot: string, 
     localtime: `${directory}/localtime`,
     passwd: `${directory}/passwd`,
     group: `${directory}/group`,
+    secrets: `${directory}/secrets`,
     bundle,
     bundleConfig: `${bundle}/config.json`,
     containerEnvironment: `${bundle}/containerenv`,

@@ -48,6 +48,7 @@ export const containerFlags = {
   'env-merge': list(ENVIRONMENT, 'name=value', "Set a variable whose ${NAME} are the image's values"),
   unsetenv: list(ENVIRONMENT, 'name', 'Drop a variable that the image sets'),
   'unsetenv-all': toggle(ENVIRONMENT, 'Drop all variables that the image sets'),
+  secret: list(ENVIRONMENT, 'name[,option…]', 'Give it a secret: type=mount|env, target=, uid=, gid=, mode='),
   'http-proxy': toggle(ENVIRONMENT, "Pass the caller's proxy variables on (default true)", { default: true }),
   tz: text(ENVIRONMENT, 'zone', 'Time zone, e.g. Europe/Berlin, or local'),
 
@@ -171,7 +172,6 @@ function laterContainerFlags() {
     runtime: unsupported('runtime', ['crun']),
     sdnotify: unsupported('sdnotify', ['ignore']),
     'seccomp-policy': unsupported('seccomp-policy', ['default']),
-    secret: unsupported('secret'),
     'shm-size-systemd': unsupported('shm-size-systemd'),
     'storage-opt': unsupported('storage-opt'),
     systemd: unsupported('systemd', ['false']),

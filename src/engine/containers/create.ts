@@ -55,11 +55,12 @@ export async function createContainer(engine: Engine, spec: ContainerSpec, optio
   let cidFile: string | undefined;
   try {
     cidFile = spec.cidFile === undefined ? undefined : writeCidFile(spec.cidFile, id);
-    const config = await makeConfig(engine, spec, image, id, name);
+    const secrets = (spec.secrets ?? []).length === 0 ? undefined : (await import('../secrets/containers.ts')).takeSecrets(engine, spec.secrets ?? []);
+    const config = { ...(await makeConfig(engine, spec, image, id, name)), ...(secrets === undefined ? {} : { secrets: secrets.resolved }) };
     const record = makeRecord(spec, image, config, id, name);
     if (options.claim !== undefined) await claimContainer(layout, cgroupPlan(), id, options.claim);
     // What is removed at its end anyway need not survive a power cut.
-    commitContainer(layout, record, !spec.autoRemove);
+    commitContainer(layout, record, !spec.autoRemove, secrets?.write);
     return record;
   } catch (error) {
     releaseName(layout, name, id);

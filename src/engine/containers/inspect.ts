@@ -111,6 +111,7 @@ function configOf({ config, spec, image, id }: ContainerRecord): object {
     CreateCommand: null,
     ...(config.healthcheck === undefined ? {} : { Healthcheck: config.healthcheck }),
     ...(spec.timezone === undefined ? {} : { Timezone: spec.timezone }),
+    ...(config.secrets === undefined ? {} : { Secrets: config.secrets.map((secret) => ({ Name: secret.name, ID: secret.id, ...(secret.type === 'mount' ? { UID: secret.uid, GID: secret.gid, Mode: secret.mode } : { UID: 0, GID: 0, Mode: 0 }) })) }),
     ContainerID: id,
   };
 }

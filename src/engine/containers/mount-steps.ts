@@ -62,13 +62,18 @@ function knownMaps(fact: UserNamespaceFact | undefined): NestedMaps | undefined 
 
 /** The container's user in ids of the namespace in which the steps are done. Unmapped ids are refused elsewhere. */
 function ownerOutside({ users: { user }, userNamespace }: StepFacts): Owner {
+  return idsOutside(userNamespace, user.uid, user.gid);
+}
+
+/** Ids of the container in ids of the namespace in which the steps are done. */
+export function idsOutside(userNamespace: UserNamespaceFact | undefined, uid: number, gid: number): { readonly uid: number; readonly gid: number } {
   const nested = knownMaps(userNamespace);
-  if (nested === undefined) return user;
+  if (nested === undefined) return { uid, gid };
   const outside = (maps: readonly IdMapping[], id: number): number => {
     const map = maps.find(({ containerID, size }) => id >= containerID && id < containerID + size);
     return map === undefined ? id : map.hostID + id - map.containerID;
   };
-  return { uid: outside(nested.uids, user.uid), gid: outside(nested.gids, user.gid) };
+  return { uid: outside(nested.uids, uid), gid: outside(nested.gids, gid) };
 }
 
 async function volumesFirstUses(engine: Engine, record: ContainerRecord, root: string, owner: Owner): Promise<FirstUses> {

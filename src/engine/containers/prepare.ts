@@ -22,7 +22,7 @@ import type { LaunchStep } from '../../userns/launch.ts';
 import type { Engine } from '../engine.ts';
 import { generatedFiles } from './generated-files.ts';
 import { imageUsers } from './image-users.ts';
-import { mountSteps, type Steps } from './mount-steps.ts';
+import { idsOutside, mountSteps, type Steps } from './mount-steps.ts';
 import { nestedNamespace } from './nested-namespace.ts';
 import type { SharedNamespaces } from './shared-namespaces.ts';
 
@@ -50,6 +50,7 @@ export async function prepareContainer(engine: Engine, record: ContainerRecord, 
   const users = imageUsers(engine.store.layout, record);
   const host = readHostFacts(maps, cgroup, spec.privileged);
   const files = generatedFiles(record, paths, { network, shared, users });
+  const secrets = record.config.secrets === undefined ? undefined : (await import('../secrets/containers.ts')).startSecrets(record, paths, (uid, gid) => idsOutside(userNamespace, uid, gid));
   const { steps, mounts } = await mountSteps(engine, record, { cgroup, users, userNamespace });
   const input: RuntimeSpecInput = {
     spec,
@@ -57,7 +58,8 @@ export async function prepareContainer(engine: Engine, record: ContainerRecord, 
     rootfs: steps.root,
     user: users.user,
     mounts,
-    files,
+    files: [...files, ...(secrets?.files ?? [])],
+    ...(secrets === undefined ? {} : { secretEnvironment: secrets.environment }),
     network: networkFact(network, given.network),
     ...(userNamespace === undefined ? {} : { userNamespace }),
     sharedNamespaces: shared.paths,
@@ -72,7 +74,7 @@ export async function prepareContainer(engine: Engine, record: ContainerRecord, 
   const runtimeSpec = orGiveUp(steps, () => buildRuntimeSpec(input));
   // Only our own profile is kept compiled.
   const compiledSeccomp = spec.security.seccomp === undefined ? compiledSeccompFile(engine.store.layout, runtimeSpec, requireTool('crun', 'starting a container').path) : undefined;
-  return { runtimeSpec: withCompiledSeccomp(runtimeSpec, compiledSeccomp), compiledSeccomp, network, steps: steps.list, firstUses: steps.firstUses, earlyNetwork: given.network };
+  return { runtimeSpec: withCompiledSeccomp(runtimeSpec, compiledSeccomp), compiledSeccomp, network, steps: [...steps.list, ...(secrets?.steps ?? [])], firstUses: steps.firstUses, earlyNetwork: given.network };
 }
 
 /** What was begun for new volumes is taken back where the rest of the preparation fails. */

@@ -18,6 +18,8 @@ export interface RuntimeSpecInput {
   readonly mounts: readonly ResolvedMount[];
   /** resolv.conf, hosts, hostname, localtime …: bound unless the user mounts something there. */
   readonly files: readonly GeneratedFile[];
+  /** `K=V` of secrets: in no record. */
+  readonly secretEnvironment?: readonly string[];
   readonly network: NetworkFact;
   /** Undefined: the container runs in the user namespace that we made, as by default. */
   readonly userNamespace?: UserNamespaceFact;
@@ -39,6 +41,7 @@ export interface RuntimeSpecInput {
 export interface GeneratedFile {
   readonly source: string;
   readonly target: string;
+  readonly readOnly?: boolean;
 }
 
 export type NetworkFact =

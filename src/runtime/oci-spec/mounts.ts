@@ -96,8 +96,8 @@ function sysMounts(input: RuntimeSpecInput): MountSpec[] {
 }
 
 function fileMounts({ files, spec }: RuntimeSpecInput): MountSpec[] {
-  const access = spec.readOnly ? ['ro', 'nosuid', 'noexec', 'nodev'] : ['rw'];
-  return files.map(({ source, target }) => ({ destination: target, type: 'bind', source, options: ['bind', 'rprivate', ...access] }));
+  const access = (readOnly: boolean): string[] => (spec.readOnly || readOnly ? ['ro', 'nosuid', 'noexec', 'nodev'] : ['rw']);
+  return files.map(({ source, target, readOnly = false }) => ({ destination: target, type: 'bind', source, options: ['bind', 'rprivate', ...access(readOnly)] }));
 }
 
 function initMount({ spec, initProgram }: RuntimeSpecInput): MountSpec[] {

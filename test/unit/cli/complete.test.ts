@@ -13,6 +13,7 @@ const names: Names = {
   containers: async (globals) => (asked.push(globals), ['web', 'worker', 'db']),
   images: async () => ['debian:latest', 'docker.io/library/debian:latest', 'alpine:3'],
   volumes: async () => ['data'],
+  secrets: async () => ['token'],
 };
 
 const values = async (...words: string[]) => (await completionOf(words, names)).candidates.map(([value]) => value);
