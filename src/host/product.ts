@@ -1,5 +1,5 @@
 /** Where scull itself is installed: the folder of the executable, which also holds the native helper. */
-import { realpathSync } from 'node:fs';
+import { accessSync, constants, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 let directory: string | undefined;
@@ -8,6 +8,17 @@ let directory: string | undefined;
 export function productDirectory(): string {
   directory ??= findProductDirectory();
   return directory;
+}
+
+/** Path of one of the programs that are compiled from native/, or undefined where there was no C compiler. */
+export function nativeProgram(name: 'scull-layer' | 'scull-tree'): string | undefined {
+  const path = join(productDirectory(), name);
+  try {
+    accessSync(path, constants.X_OK);
+    return path;
+  } catch {
+    return undefined;
+  }
 }
 
 function findProductDirectory(): string {

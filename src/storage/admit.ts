@@ -42,6 +42,11 @@ export interface AdmitOptions {
    * will do, whatever its manifest.
    */
   readonly anyManifest?: boolean;
+  /**
+   * Layers whose blobs are here are left packed, until somebody uses the image: what was made here is often only pushed.
+   * `bytes` of all layers when they are unpacked.
+   */
+  readonly unpackLater?: { readonly bytes: number };
 }
 
 /** Bytes that must stay free on the store's file system, so that removing and stopping still work. */
@@ -75,7 +80,7 @@ export async function admitImage(store: Store, source: ImageSource, options: Adm
     const present = options.anyManifest === true ? await nameWhatIsHere(store, wanted, options) : undefined;
     if (present !== undefined) return present;
     for (let attempt = 0; attempt < 3; attempt += 1) {
-      await fetchMissing(store, staging, source, wanted, options.progress);
+      await fetchMissing(store, staging, source, wanted, options);
       const record = await enterIntoIndex(store, wanted, options);
       if (record !== undefined) return record;
     }
@@ -147,10 +152,10 @@ async function nameWhatIsHere(store: Store, wanted: Wanted, options: AdmitOption
   return enterIntoIndex(store, same, options);
 }
 
-async function fetchMissing(store: Store, staging: Staging, source: ImageSource, wanted: Wanted, progress: Progress): Promise<void> {
+async function fetchMissing(store: Store, staging: Staging, source: ImageSource, wanted: Wanted, options: AdmitOptions): Promise<void> {
   checkFreeSpace(store, wanted);
   await storeUnlessPresent(store, staging, wanted.manifest.config, wanted.configBytes);
-  await fetchLayers({ store, staging, source, layers: wanted.layers, progress });
+  if (options.unpackLater === undefined || !wanted.layers.every((layer) => hasBlob(store, layer.descriptor))) await fetchLayers({ store, staging, source, layers: wanted.layers, progress: options.progress });
   await storeUnlessPresent(store, staging, { mediaType: wanted.mediaType, digest: wanted.digest, size: wanted.bytes.length }, wanted.bytes);
   syncDirectory(join(store.layout.blob(wanted.digest), '..'));
 }
@@ -167,12 +172,12 @@ async function enterIntoIndex(store: Store, wanted: Wanted, options: AdmitOption
   let entry: IndexEntry | undefined;
   let after: readonly IndexEntry[] = [];
   await changeIndex(store, (read) => {
-    if (!isComplete(store, wanted)) return undefined;
+    if (!isComplete(store, wanted, options.unpackLater === undefined)) return undefined;
     const added: IndexEntry = {
       descriptor: { mediaType: wanted.mediaType, digest: wanted.digest, size: wanted.bytes.length },
       imageId: wanted.manifest.config.digest,
       repoDigests: options.repoDigests ?? [],
-      size: unpackedSize(store, wanted.layers),
+      size: options.unpackLater?.bytes ?? unpackedSize(store, wanted.layers),
     };
     const entries = withImageIds(store, read);
     moved = entries.filter((other) => other.name !== undefined && options.names.includes(other.name) && other.imageId !== added.imageId);
@@ -189,9 +194,9 @@ function movedMessage(other: IndexEntry): string {
   return `the name ${other.name ?? ''} was taken from image ${other.imageId?.slice(7, 19) ?? other.descriptor.digest}`;
 }
 
-function isComplete(store: Store, wanted: Wanted): boolean {
+function isComplete(store: Store, wanted: Wanted, unpacked = true): boolean {
   const blobs = [{ digest: wanted.digest, size: wanted.bytes.length, mediaType: wanted.mediaType }, wanted.manifest.config, ...wanted.manifest.layers];
-  return blobs.every((blob) => hasBlob(store, blob)) && wanted.layers.every((layer) => layerExists(store, layer.chainId));
+  return blobs.every((blob) => hasBlob(store, blob)) && (!unpacked || wanted.layers.every((layer) => layerExists(store, layer.chainId)));
 }
 
 /** Bytes of all layers unpacked. */

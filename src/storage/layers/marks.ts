@@ -6,12 +6,11 @@
  * One run of native/scull-layer does it all. Where it was not built, the field's own tools do: mknod and hard links,
  * mkfifo, setfattr.
  */
-import { accessSync, chmodSync, chownSync, constants, linkSync, lutimesSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, linkSync, lutimesSync, rmSync, writeFileSync } from 'node:fs';
 import { constants as osConstants } from 'node:os';
-import { join } from 'node:path';
 import { errnoOf, ScullError } from '../../host/errors.ts';
 import { run, runOrThrow } from '../../host/process.ts';
-import { productDirectory } from '../../host/product.ts';
+import { nativeProgram } from '../../host/product.ts';
 import { findTool } from '../../host/tools.ts';
 import type { LayerExtractor } from './extract.ts';
 import type { LowerLayers } from './lower.ts';
@@ -86,18 +85,8 @@ function expandOpaqueRoot(layer: LayerExtractor, lower: LowerLayers): void {
  */
 export async function applyMarks(directory: string, marks: readonly Mark[]): Promise<string[]> {
   if (marks.length === 0) return [];
-  const program = layerHelper();
+  const program = nativeProgram('scull-layer');
   return program === undefined ? applyWithTools(directory, marks) : applyWithHelper(program, directory, marks);
-}
-
-function layerHelper(): string | undefined {
-  const path = join(productDirectory(), 'scull-layer');
-  try {
-    accessSync(path, constants.X_OK);
-    return path;
-  } catch {
-    return undefined;
-  }
 }
 
 async function applyWithHelper(program: string, directory: string, marks: readonly Mark[]): Promise<string[]> {

@@ -112,7 +112,7 @@ let nextFlush: Promise<unknown> | undefined;
  * Flushes everything written to the store's file system, syncfs(2): once per layer, not per file. Layers that are ready
  * while a flush runs share the next one.
  */
-async function flushStore(store: Store): Promise<void> {
+export async function flushStore(store: Store): Promise<void> {
   if (flushing !== undefined) {
     nextFlush ??= flushing.catch(() => undefined).then(() => {
       nextFlush = undefined;
