@@ -87,7 +87,13 @@ async function* bytesFrom(opened: OpenedBlob, position: number, session: Registr
 /** Asks for the blob from `offset` on. A registry that knows no ranges sends it whole. */
 async function openAt(session: RegistrySession, request: RegistryRequest, descriptor: Descriptor, offset: number): Promise<OpenedBlob> {
   const ranged = offset === 0 ? request : { ...request, headers: { ...request.headers, range: `bytes=${offset}-` } };
-  const response = await expectStatus(session, request, await session.send(ranged), offset === 0 ? [200] : [200, 206]);
+  let answer = await session.send(ranged);
+  if (offset > 0 && answer.status === 416) {
+    // A range that lies within the blob and can't be had: then all of it.
+    discardBody(answer);
+    answer = await session.send(request);
+  }
+  const response = await expectStatus(session, request, answer, offset === 0 ? [200] : [200, 206]);
   const problem = problemWith(response, descriptor, offset);
   if (problem === undefined) return { response, from: response.status === 206 ? offset : 0 };
   response.body.destroy();

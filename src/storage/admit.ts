@@ -5,9 +5,10 @@
  *     layers, a few at a time      each byte goes to the blob's file, to its hash and to the unpacking at once
  *     index.json                   last, in one change: before it nobody sees anything of the image
  *
- * A failure anywhere leaves the store as it was, but for complete blobs and layers, which the next attempt finds, or the
- * garbage collection. What is being admitted is claimed in the staging directory, so that a removal that happens at the
- * same time spares it. Two that admit the same image at once do the work twice and both succeed.
+ * A failure anywhere leaves the store as it was, but for complete blobs and layers and the beginnings of blobs
+ * (partial-blobs.ts), which the next attempt finds, or the garbage collection. What is being admitted is claimed in the
+ * staging directory, so that a removal that happens at the same time spares it. Two that pull the same image at once fetch
+ * each blob once.
  */
 import { statfsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -26,6 +27,7 @@ import { layerRefs, readImage, withImageIds } from './images.ts';
 import { changeIndex, readIndex, type IndexEntry } from './index-file.ts';
 import { fetchLayers, unpackStored } from './fetch-layers.ts';
 import { layerExists, layerSize } from './layers/store.ts';
+import { partialSize } from './partial-blobs.ts';
 import { createStaging, sweepStaging, type Staging } from './staging.ts';
 import type { Store } from './store.ts';
 
@@ -205,7 +207,7 @@ function unpackedSize(store: Store, layers: readonly LayerRef[]): number {
 }
 
 function checkFreeSpace(store: Store, wanted: Wanted): void {
-  const missing = new Map(wanted.manifest.layers.filter((layer) => !hasBlob(store, layer)).map((layer) => [layer.digest, layer.size]));
+  const missing = new Map(wanted.manifest.layers.filter((layer) => !hasBlob(store, layer)).map((layer) => [layer.digest, Math.max(0, layer.size - partialSize(store, layer.digest))]));
   const needed = [...missing.values()].reduce((sum, size) => sum + size, 0);
   let free: number;
   try {

@@ -54,7 +54,16 @@ export function openBlob(store: Store, digest: Digest, offset = 0): Readable {
 /** A stream of one blob's bytes from `offset` on. */
 export type BlobOpener = (offset: number) => Promise<Readable>;
 
+/** The file that a blob is gathered in until it is whole. */
+export interface BlobFile {
+  readonly path: string;
+  /** Bytes from its beginning that an earlier attempt has brought. */
+  readonly kept: number;
+}
+
 export interface StoreBlobOptions {
+  /** Where to gather it; a new file of the staging directory unless given. What it holds after a failure is the caller's. */
+  readonly into?: BlobFile | undefined;
   /** Whether the opener honours its offset, so that a broken connection is continued instead of begun again. */
   readonly resumable?: boolean;
   /**
@@ -70,18 +79,18 @@ export interface StoreBlobOptions {
  * @throws ScullError INVALID when the content is not what the descriptor says; NO_SPACE; and what the source throws
  */
 export async function storeBlob(store: Store, staging: Staging, descriptor: Descriptor, open: BlobOpener, options: StoreBlobOptions = {}): Promise<void> {
-  const aside = staging.path(digestHex(descriptor.digest));
-  const fd = openAside(aside);
+  const file = options.into ?? { path: staging.path(digestHex(descriptor.digest)), kept: 0 };
+  const fd = openFile(file.path, options.into === undefined ? 'wx' : 'a+');
   try {
-    await receive(fd, aside, descriptor, open, options);
-    await new Promise<void>((resolve, reject) => fsync(fd, (error) => (error === null ? resolve() : reject(explainWriteFailure(error, aside)))));
+    await receive(fd, file, descriptor, open, options);
+    await new Promise<void>((resolve, reject) => fsync(fd, (error) => (error === null ? resolve() : reject(explainWriteFailure(error, file.path)))));
   } catch (error) {
     options.tee?.destroy(error as Error);
     throw error;
   } finally {
     closeSync(fd);
   }
-  commitBlob(store, aside, descriptor.digest);
+  commitBlob(store, file.path, descriptor.digest);
 }
 
 /** Stores bytes already in memory, whose digest the caller knows to be right. */
@@ -138,17 +147,24 @@ interface Transfer {
 /** How often a broken connection is taken up again without a single byte won. */
 const FRUITLESS_ATTEMPTS = 3;
 
-async function receive(fd: number, aside: string, descriptor: Descriptor, open: BlobOpener, options: StoreBlobOptions): Promise<void> {
+async function receive(fd: number, file: BlobFile, descriptor: Descriptor, open: BlobOpener, options: StoreBlobOptions): Promise<void> {
   const { createHash } = await import('node:crypto');
-  const sink = async (chunk: Uint8Array): Promise<void> => {
+  const pass = (chunk: Uint8Array): void | Promise<void> => (options.tee === undefined ? undefined : writeTo(options.tee, chunk));
+  const sink = (chunk: Uint8Array): void | Promise<void> => {
     try {
       writeAllSync(fd, chunk);
     } catch (error) {
-      throw explainWriteFailure(error, aside);
+      throw explainWriteFailure(error, file.path);
     }
-    if (options.tee !== undefined) await writeTo(options.tee, chunk);
+    return pass(chunk);
   };
-  const transfer: Transfer = { descriptor, hash: createHash(digestAlgorithm(descriptor.digest)), sink, onBytes: options.onBytes, done: 0 };
+  const hash = createHash(digestAlgorithm(descriptor.digest));
+  // What is there goes through hash and tee as well: the digest is always that of the whole.
+  if (file.kept > 0) {
+    const before = createReadStream(file.path, { fd, autoClose: false, start: 0, end: file.kept - 1, highWaterMark: 1 << 20 });
+    await receiveOnce({ descriptor, hash, sink: pass, onBytes: undefined, done: 0 }, before);
+  }
+  const transfer: Transfer = { descriptor, hash, sink, onBytes: options.onBytes, done: file.kept };
   let fruitless = 0;
   for (;;) {
     const before = transfer.done;
@@ -186,10 +202,10 @@ function wrongContent(descriptor: Descriptor, why: string): ScullError {
 }
 
 /** Writes with regard for the reader's speed; fails with the reader's error if it gives up. */
-async function writeTo(target: Writable, chunk: Uint8Array): Promise<void> {
+function writeTo(target: Writable, chunk: Uint8Array): void | Promise<void> {
   if (target.destroyed) throw target.errored ?? new ScullError('INVALID', 'the layer ended before its content did');
   if (target.write(chunk)) return;
-  await new Promise<void>((resolve, reject) => {
+  return new Promise<void>((resolve, reject) => {
     const settle = (): void => {
       target.off('drain', settle);
       target.off('close', settle);
@@ -201,10 +217,10 @@ async function writeTo(target: Writable, chunk: Uint8Array): Promise<void> {
   });
 }
 
-function openAside(aside: string): number {
+function openFile(path: string, flags: 'wx' | 'a+'): number {
   try {
-    return openSync(aside, 'wx', 0o600);
+    return openSync(path, flags, 0o600);
   } catch (error) {
-    throw explainWriteFailure(error, aside);
+    throw explainWriteFailure(error, path);
   }
 }

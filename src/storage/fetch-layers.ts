@@ -3,12 +3,14 @@
  * blob is here already is unpacked from there. (Unpacking waits for the layers below by itself, see layers/unpack.ts.)
  */
 import { PassThrough } from 'node:stream';
+import { isScullError } from '../host/errors.ts';
 import { forEachLimited } from '../host/for-each-limited.ts';
 import type { Progress } from '../host/progress.ts';
 import type { Digest } from '../oci/digest.ts';
-import { hasBlob, openBlob, storeBlob } from './blobs.ts';
+import { hasBlob, openBlob, storeBlob, type BlobFile } from './blobs.ts';
 import type { ImageSource, LayerRef } from './image-types.ts';
 import { layerExists } from './layers/store.ts';
+import { takePartialBlob } from './partial-blobs.ts';
 import type { Staging } from './staging.ts';
 import type { Store } from './store.ts';
 
@@ -47,31 +49,72 @@ async function bringLayer(fetch: LayerFetch, layer: LayerRef): Promise<void> {
   const { store, progress } = fetch;
   const { digest: id, size: total } = layer.descriptor;
   const unpacked = layerExists(store, layer.chainId);
-  const stored = hasBlob(store, layer.descriptor);
-  if (unpacked && stored) return progress({ kind: 'done', id, result: 'exists' });
+  if (unpacked && hasBlob(store, layer.descriptor)) return progress({ kind: 'done', id, result: 'exists' });
   progress({ kind: 'start', id, what: 'layer', total });
-  if (stored) await unpackStored(store, fetch.layers, layer, progress);
-  else if (unpacked) await storeFrom(fetch, layer);
-  else await storeAndUnpack(fetch, layer);
+  if (unpacked) await bringBlob(fetch, layer);
+  else {
+    const { expectLayer } = await import('./layers/unpack.ts');
+    const work = bringBoth(fetch, layer);
+    // Those above must not give up on it while its blob is still being fetched, maybe by another process.
+    expectLayer(store, layer.chainId, work);
+    await work;
+  }
   progress({ kind: 'done', id, result: 'ok' });
 }
 
-function storeFrom({ store, staging, source, progress }: LayerFetch, layer: LayerRef, tee?: PassThrough): Promise<void> {
+async function bringBoth(fetch: LayerFetch, layer: LayerRef): Promise<void> {
+  if (hasBlob(fetch.store, layer.descriptor)) return unpackStored(fetch.store, fetch.layers, layer, fetch.progress);
+  const came = await fetchBlob(fetch, layer, (into) => storeAndUnpack(fetch, layer, into));
+  if (came === 'otherwise' && !layerExists(fetch.store, layer.chainId)) await unpackStored(fetch.store, fetch.layers, layer, fetch.progress);
+}
+
+async function bringBlob(fetch: LayerFetch, layer: LayerRef): Promise<void> {
+  await fetchBlob(fetch, layer, (into) => storeFrom(fetch, layer, into));
+}
+
+/**
+ * Fetches a blob unless another process does, then waits for that one. What an earlier attempt has left is continued; should
+ * the whole prove wrong, it is fetched once more from its beginning.
+ */
+async function fetchBlob({ store, staging, source, progress }: LayerFetch, layer: LayerRef, fetchInto: (into?: BlobFile) => Promise<void>): Promise<'fetched' | 'otherwise'> {
+  // What can only be read from its beginning leaves nothing to go on with.
+  if (!source.resumable) return fetchInto().then(() => 'fetched');
+  const { digest: id, size: total } = layer.descriptor;
+  for (;;) {
+    const partial = await takePartialBlob(store, staging, layer.descriptor, (done) => progress({ kind: 'bytes', id, phase: 'download', done, total }));
+    if (partial === undefined) return 'otherwise';
+    if (partial.kept > 0) progress({ kind: 'bytes', id, phase: 'download', done: partial.kept, total });
+    try {
+      await fetchInto(partial);
+      partial.finish();
+      return 'fetched';
+    } catch (error) {
+      const wrong = isScullError(error, 'INVALID', 'CORRUPT');
+      if (wrong || isScullError(error, 'NO_SPACE')) partial.discard();
+      else partial.release();
+      if (!wrong || partial.kept === 0) throw error;
+      progress({ kind: 'message', level: 'warning', text: `what an earlier attempt had left of ${id} does not fit together with the rest: fetching it whole` });
+    }
+  }
+}
+
+function storeFrom({ store, staging, source, progress }: LayerFetch, layer: LayerRef, into: BlobFile | undefined, tee?: PassThrough): Promise<void> {
   const { digest: id, size: total } = layer.descriptor;
   return storeBlob(store, staging, layer.descriptor, (offset) => source.blob(layer.descriptor, offset), {
+    into,
     resumable: source.resumable,
     onBytes: (done) => progress({ kind: 'bytes', id, phase: 'download', done, total }),
     ...(tee === undefined ? {} : { tee }),
   });
 }
 
-async function storeAndUnpack(fetch: LayerFetch, layer: LayerRef): Promise<void> {
+async function storeAndUnpack(fetch: LayerFetch, layer: LayerRef, into: BlobFile | undefined): Promise<void> {
   const { unpackLayer } = await import('./layers/unpack.ts');
   const tee = new PassThrough({ highWaterMark: 1 << 20 });
   tee.on('error', () => undefined); // told by both promises below, also when nobody listens to the stream yet
   const unpacking = unpackLayer(fetch.store, { layer, parents: parentsOf(fetch.layers, layer), compressed: tee, progress: fetch.progress });
   unpacking.catch((error: unknown) => tee.destroy(error as Error));
-  const [stored, unpacked] = await Promise.allSettled([storeFrom(fetch, layer, tee), unpacking]);
+  const [stored, unpacked] = await Promise.allSettled([storeFrom(fetch, layer, into, tee), unpacking]);
   // The unpacking fails also when the fetching does: then the fetching's error is the one to tell.
   if (stored.status === 'rejected') throw stored.reason;
   if (unpacked.status === 'rejected') throw unpacked.reason;

@@ -1,6 +1,6 @@
 /**
  * Deleting blobs and layers that nothing needs any more. Needed is what can be reached from an entry of the index, what a
- * container stands on, and what another process is just admitting (claims.ts). It runs under the lock of the index, so
+ * container stands on, and what another process is just admitting (claims.ts) or fetching (partial-blobs.ts). It runs under the lock of the index, so
  * that nothing can become needed between the looking and the renaming out of sight; the deleting itself comes after.
  */
 import { readdirSync, statSync } from 'node:fs';
@@ -17,6 +17,7 @@ import { readIndex } from './index-file.ts';
 import { removeLink } from './layers/links.ts';
 import { layerPaths, listLayers } from './layers/store.ts';
 import { withLock } from './locks.ts';
+import { dropPartialBlobs } from './partial-blobs.ts';
 import { moveToTrash, removeOwnedTree, sweepStaging } from './staging.ts';
 import type { Store } from './store.ts';
 
@@ -44,6 +45,7 @@ export async function collectGarbage(store: Store): Promise<Collected> {
       trash.push(moveToTrash(store, layerPaths(store, chainId).directory) ?? []);
       removeLink(store, chainId);
     }
+    trash.push(...dropPartialBlobs(store));
     return { blobs, layers, bytes };
   });
   for (const place of trash.flat()) await removeOwnedTree(place);

@@ -23,6 +23,8 @@ export interface StoreLayout {
   readonly names: string;
   readonly volumes: string;
   readonly secrets: string;
+  /** Blobs that have come in part, see partial-blobs.ts. */
+  readonly partial: string;
   readonly staging: string;
   readonly trash: string;
   readonly locks: string;
@@ -37,6 +39,8 @@ export interface StoreLayout {
   /** Which storage driver works here, found out by trying. */
   readonly driverFile: string;
   blob(digest: Digest): string;
+  /** A directory with one file: what has come of the blob, named after who fetches it. */
+  partialBlob(digest: Digest): string;
   /** `id` is the hex of a layer's chain id. */
   layer(id: string): LayerPaths;
   container(id: string): ContainerPaths;
@@ -110,6 +114,7 @@ export function storeLayout(root: string, runRoot: string): StoreLayout {
   const layers = join(root, 'layers');
   const containers = join(root, 'containers');
   const volumes = join(root, 'volumes');
+  const partial = join(root, 'partial');
   const staging = join(root, 'staging');
   return {
     root,
@@ -122,6 +127,7 @@ export function storeLayout(root: string, runRoot: string): StoreLayout {
     names: join(root, 'names'),
     volumes,
     secrets: join(root, 'secrets'),
+    partial,
     staging,
     trash: join(staging, 'trash'),
     locks: join(root, 'locks'),
@@ -131,6 +137,7 @@ export function storeLayout(root: string, runRoot: string): StoreLayout {
     seccomp: join(runRoot, 'seccomp'),
     driverFile: join(root, 'driver.json'),
     blob: (digest) => join(images, 'blobs', digestAlgorithm(digest), digestHex(digest)),
+    partialBlob: (digest) => join(partial, `${digestAlgorithm(digest)}-${digestHex(digest)}`),
     layer: (id) => {
       const directory = join(layers, id);
       return { directory, diff: join(directory, 'diff'), record: join(directory, 'layer.json') };

@@ -44,18 +44,24 @@ export interface UnpackResult {
  *   the image says), NO_SPACE, UNSUPPORTED; nothing is left in the store then
  */
 export function unpackLayer(store: Store, request: UnpackRequest): Promise<UnpackResult> {
-  const key = underWayKey(store, request.layer.chainId);
   const work = unpackAndAdmit(store, request);
+  expectLayer(store, request.layer.chainId, work);
+  return work;
+}
+
+/** From now on those above this layer wait for `work`, which brings it. Whoever said so first is believed. */
+export function expectLayer(store: Store, chainId: Digest, work: Promise<unknown>): void {
+  const key = underWayKey(store, chainId);
+  if (underWay.has(key)) return;
   underWay.set(key, work);
   failures.delete(key);
-  const forget = (): void => {
-    if (underWay.get(key) === work) underWay.delete(key);
-  };
-  work.then(forget, (error: unknown) => {
-    failures.set(key, error);
-    forget();
-  });
-  return work;
+  work.then(
+    () => underWay.delete(key),
+    (error: unknown) => {
+      failures.set(key, error);
+      underWay.delete(key);
+    },
+  );
 }
 
 async function unpackAndAdmit(store: Store, request: UnpackRequest): Promise<UnpackResult> {
@@ -72,7 +78,7 @@ async function unpackAndAdmit(store: Store, request: UnpackRequest): Promise<Unp
   }
 }
 
-/** What this process is unpacking, and what failed. */
+/** The layers that this process is bringing, and what failed. */
 const underWay = new Map<string, Promise<unknown>>();
 const failures = new Map<string, unknown>();
 
