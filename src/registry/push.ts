@@ -15,11 +15,15 @@ import { explainConnectionFailure, header, isTransient } from './errors.ts';
 import { expectStatus, type RegistryRequest, type RegistrySession } from './session.ts';
 import { discardBody, type HttpResponse } from './transport.ts';
 
-/** An image as it is sent. */
-export interface PushedImage {
+/** A manifest or an index as it is sent. */
+export interface PushedDocument {
   readonly bytes: Uint8Array;
   readonly mediaType: string;
   readonly digest: Digest;
+}
+
+/** An image as it is sent. */
+export interface PushedImage extends PushedDocument {
   readonly manifest: Manifest;
   /** The blob's bytes from `offset` on, opened anew for every try. */
   blob(descriptor: Descriptor, offset: number): Readable;
@@ -45,6 +49,14 @@ export async function pushImageTo(session: RegistrySession, reference: Reference
   await forEachLimited(blobs, PARALLEL, (descriptor) => pushBlob(target, image, descriptor, options));
   await putManifest(target, image);
   return image.digest;
+}
+
+/**
+ * Sends a document alone: the index of a list whose images are there already.
+ * @throws ScullError UNAUTHORIZED, REGISTRY, NETWORK
+ */
+export async function pushDocumentTo(session: RegistrySession, reference: Reference, document: PushedDocument): Promise<void> {
+  await putManifest({ session, reference, scope: pushScope(reference, []) }, document);
 }
 
 interface Target {
@@ -192,7 +204,7 @@ async function seal(target: Target, descriptor: Descriptor, location: URL): Prom
   discardBody(response);
 }
 
-async function putManifest(target: Target, image: PushedImage): Promise<void> {
+async function putManifest(target: Target, image: PushedDocument): Promise<void> {
   const { reference } = target;
   const name = reference.digest ?? reference.tag ?? 'latest';
   const asked = request(target, 'PUT', `/v2/${reference.repository}/manifests/${name}`, {

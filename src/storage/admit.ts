@@ -15,11 +15,11 @@ import { join } from 'node:path';
 import { errnoOf, ScullError } from '../host/errors.ts';
 import { ensurePrivateDirectory, syncDirectory } from '../host/files.ts';
 import type { Progress } from '../host/progress.ts';
-import { decodeImageConfig, decodeManifest, isImageConfigType, MAX_DOCUMENT } from '../oci/decode.ts';
+import { decodeImageConfig, decodeManifest, isImageConfigType } from '../oci/decode.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { digestAlgorithm, type Digest } from '../oci/digest.ts';
 import type { ImageConfig, Manifest } from '../oci/image.ts';
-import { digestOf, hasBlob, readDocument, storeDocument } from './blobs.ts';
+import { digestOf, hasBlob, readChecked, readDocument, storeDocument } from './blobs.ts';
 import { writeClaims } from './claims.ts';
 import { putNames } from './image-names.ts';
 import type { ImageRecord, ImageSource, LayerRef } from './image-types.ts';
@@ -128,19 +128,7 @@ function checkLayerType(layer: Descriptor): void {
 async function fetchConfig(store: Store, source: ImageSource, descriptor: Descriptor): Promise<Uint8Array> {
   const stored = hasBlob(store, descriptor) ? readDocument(store, descriptor.digest) : undefined;
   if (stored !== undefined && (await digestOf(stored, digestAlgorithm(descriptor.digest))) === descriptor.digest) return stored;
-  if (descriptor.size > MAX_DOCUMENT) throw new ScullError('INVALID', `the image configuration is too large: ${descriptor.size} bytes, at most ${MAX_DOCUMENT} are read`);
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of (await source.blob(descriptor)) as AsyncIterable<Uint8Array>) {
-    size += chunk.length;
-    if (size > descriptor.size) break;
-    chunks.push(chunk);
-  }
-  const bytes = Buffer.concat(chunks);
-  if (size !== descriptor.size || (await digestOf(bytes, digestAlgorithm(descriptor.digest))) !== descriptor.digest) {
-    throw new ScullError('INVALID', `the image configuration is not what was announced as ${descriptor.digest} of ${descriptor.size} bytes`);
-  }
-  return bytes;
+  return readChecked(await source.blob(descriptor), descriptor);
 }
 
 async function nameWhatIsHere(store: Store, wanted: Wanted, options: AdmitOptions): Promise<ImageRecord | undefined> {

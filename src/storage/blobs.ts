@@ -51,6 +51,28 @@ export function openBlob(store: Store, digest: Digest, offset = 0): Readable {
   }
 }
 
+/**
+ * A document from anywhere, whole, after it was compared with its descriptor.
+ * @param what what to call it in messages
+ * @throws ScullError INVALID when it is too large or another; and what the stream throws
+ */
+export async function readChecked(stream: Readable, descriptor: Descriptor, what = 'the image configuration'): Promise<Uint8Array> {
+  if (descriptor.size > MAX_DOCUMENT) {
+    stream.destroy();
+    throw new ScullError('INVALID', `${what} is too large: ${descriptor.size} bytes, at most ${MAX_DOCUMENT} are read`);
+  }
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of stream as AsyncIterable<Uint8Array>) {
+    size += chunk.length;
+    if (size > descriptor.size) break;
+    chunks.push(chunk);
+  }
+  const bytes = Buffer.concat(chunks);
+  if (size === descriptor.size && (await digestOf(bytes, digestAlgorithm(descriptor.digest))) === descriptor.digest) return bytes;
+  throw new ScullError('INVALID', `${what} is not what was announced as ${descriptor.digest} of ${descriptor.size} bytes`);
+}
+
 /** A stream of one blob's bytes from `offset` on. */
 export type BlobOpener = (offset: number) => Promise<Readable>;
 

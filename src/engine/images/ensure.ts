@@ -29,9 +29,9 @@ export interface EnsureOptions extends RegistryChoices {
  * @throws ScullError NO_SUCH_IMAGE, AMBIGUOUS, INVALID, CORRUPT, and what {@link pullImage} throws
  */
 export async function ensureImage(engine: Engine, name: string, options: EnsureOptions): Promise<ImageRecord> {
-  const local = findLocal(engine, name, options.pull);
+  const local = findLocal(engine, name, options);
   const fits = local !== undefined && (options.platform === undefined || platformMatches(local.image.config, options.platform));
-  if (local !== undefined && fits && usesLocal(local, options.pull)) return checkPlatform(engine, await unpacked(engine, local.image), options.platform);
+  if (local !== undefined && fits && usesLocal(local, options.pull)) return checkPlatform(engine, await unpacked(engine, local, options), options.platform);
   switch (options.pull) {
     case 'never':
       throw notHere(name, local, options.platform);
@@ -48,9 +48,9 @@ function usesLocal(local: FoundImage, policy: PullPolicy): boolean {
   return policy === 'newer' && (local.name === undefined || isMadeHere(local.name));
 }
 
-function findLocal(engine: Engine, name: string, policy: PullPolicy): FoundImage | undefined {
+function findLocal(engine: Engine, name: string, { pull: policy, platform }: EnsureOptions): FoundImage | undefined {
   try {
-    return lookUpImage(engine.store, name.replace(/^docker:\/\//, ''));
+    return lookUpImage(engine.store, name.replace(/^docker:\/\//, ''), platform);
   } catch (error) {
     if (isScullError(error, 'NO_SUCH_IMAGE')) return undefined;
     // A damaged image is fetched anew where that is allowed.
@@ -105,10 +105,17 @@ function notHere(name: string, local: FoundImage | undefined, platform: Platform
   });
 }
 
-/** An image that another program put into the store, or whose layers were lost, has nothing but blobs yet. */
-async function unpacked(engine: Engine, image: ImageRecord): Promise<ImageRecord> {
+/**
+ * An image that another program put into the store, or whose layers were lost, has nothing but blobs yet; one of a list may
+ * not even have these.
+ */
+async function unpacked(engine: Engine, { image, origin }: FoundImage, options: EnsureOptions): Promise<ImageRecord> {
   if (image.layers.every((layer) => layerExists(engine.store, layer.chainId))) return image;
-  const { ensureLayers } = await import('../../storage/admit.ts');
+  const [{ ensureLayers }, { hasBlob }] = await Promise.all([import('../../storage/admit.ts'), import('../../storage/blobs.ts')]);
+  if (origin !== undefined && options.pull !== 'never' && !image.layers.every((layer) => hasBlob(engine.store, layer.descriptor))) {
+    const { pullImage } = await import('./pull.ts');
+    return pullImage(engine, origin, { ...options, platform: image.config });
+  }
   await ensureLayers(engine.store, image, engine.progress);
   return image;
 }

@@ -24,11 +24,7 @@ export interface PullOptions extends RegistryChoices {
  * @throws ScullError INVALID for a malformed name; NO_SUCH_IMAGE, UNAUTHORIZED, REGISTRY, NETWORK; NO_SPACE; UNSUPPORTED
  */
 export async function pullImage(engine: Engine, name: string, options: PullOptions = {}): Promise<ImageRecord> {
-  const conf = await loadConf();
-  const references = await namesFor(engine, conf, name);
-  return firstSuccess(name, references, (reference) =>
-    fromLocations(engine, conf, reference, options, (session, location) => pullWith(engine, session, reference, location.reference, options.platform)),
-  );
+  return inRegistry(engine, name, options, (session, reference, there) => pullWith(engine, session, reference, there, options.platform));
 }
 
 /**
@@ -53,6 +49,18 @@ export async function pullAllTags(engine: Engine, name: string, options: PullOpt
       }
       return images;
     }),
+  );
+}
+
+/**
+ * Does something with what a name stands for in registries, trying its meanings and places in order.
+ * @param work gets an open session, the reference by which the image is known here, and that by which it is asked for there
+ * @throws ScullError INVALID for a malformed name; what `work` throws for the last one
+ */
+export async function inRegistry<T>(engine: Engine, name: string, options: PullOptions, work: (session: RegistrySession, reference: Reference, there: Reference) => Promise<T>): Promise<T> {
+  const conf = await loadConf();
+  return firstSuccess(name, await namesFor(engine, conf, name), (reference) =>
+    fromLocations(engine, conf, reference, options, (session, location) => work(session, reference, location.reference)),
   );
 }
 

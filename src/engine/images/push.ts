@@ -56,7 +56,8 @@ export async function pushImage(engine: Engine, nameOrId: string, options: PushO
   }
 }
 
-function destinationOf(nameOrId: string, found: string | undefined, destination: string | undefined): Reference {
+/** Where an image or a list is to be pushed. @throws ScullError INVALID, UNSUPPORTED */
+export function destinationOf(nameOrId: string, found: string | undefined, destination: string | undefined): Reference {
   const text = destination ?? found;
   if (text === undefined) throw new ScullError('INVALID', `${JSON.stringify(nameOrId)} is an image id, which does not say where to push to`, { hint: 'give a destination: `scull push IMAGE REGISTRY/REPOSITORY:TAG`' });
   if (hasFileTransport(text)) throw new ScullError('UNSUPPORTED', `${JSON.stringify(text)} is not in a registry, so it can't be pushed to`, { hint: 'write archives and image folders with `scull save -o PATH`' });

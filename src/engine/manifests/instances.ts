@@ -1,0 +1,118 @@
+/** Finding the images that shall go into a list: here in the store, else in a registry. */
+import { isScullError, ScullError } from '../../host/errors.ts';
+import { decodeImageConfig, isImageConfigType } from '../../oci/decode.ts';
+import type { Descriptor } from '../../oci/descriptor.ts';
+import type { Digest } from '../../oci/digest.ts';
+import type { ImageIndex, Manifest } from '../../oci/image.ts';
+import { isInstance } from '../../oci/index-edit.ts';
+import { formatPlatform, hostPlatform, type Platform } from '../../oci/platform.ts';
+import { digestReference, hasFileTransport, type Reference } from '../../oci/reference.ts';
+import type { FetchedManifest } from '../../registry/manifests.ts';
+import type { RegistrySession } from '../../registry/session.ts';
+import { findEntry } from '../../storage/image-lookup.ts';
+import type { NewInstance } from '../../storage/image-lists.ts';
+import { artifactType, chooseInstance, readConfig, readManifestOrIndex } from '../../storage/images.ts';
+import { readIndex, type IndexEntry } from '../../storage/index-file.ts';
+import type { Engine } from '../engine.ts';
+import { inRegistry } from '../images/pull.ts';
+import type { RegistryChoices } from '../images/registry-choices.ts';
+
+export interface InstanceChoices extends RegistryChoices {
+  /** Of a list, everything in it; otherwise the image for {@link platform}. */
+  readonly all?: boolean | undefined;
+  /** This machine's unless given. */
+  readonly platform?: Platform | undefined;
+}
+
+/**
+ * The image called `name`, or those of a list of this name, ready to be put into another list. Of what is in a registry,
+ * manifests and configurations are fetched, no layers.
+ * @throws ScullError NO_SUCH_IMAGE, INVALID, UNSUPPORTED; and what registries make one throw
+ */
+export async function findInstances(engine: Engine, name: string, choices: InstanceChoices): Promise<readonly NewInstance[]> {
+  if (hasFileTransport(name)) throw new ScullError('UNSUPPORTED', `${JSON.stringify(name)} is neither in this store nor in a registry`, { hint: 'take it in with `scull load -i PATH` first' });
+  const plain = name.replace(/^(?:containers-storage:|docker:\/\/)/, '');
+  const entries = readIndex(engine.store);
+  const local = name.startsWith('docker://') ? undefined : findEntry(engine.store, entries, plain)?.entry;
+  if (local !== undefined) return localInstances(engine, name, local, choices);
+  if (name.startsWith('containers-storage:')) throw new ScullError('NO_SUCH_IMAGE', `no such image: ${JSON.stringify(plain)}`, { hint: 'see what there is with `scull images`' });
+  return inRegistry(engine, plain, choices, (session, reference, there) => remoteInstances(session, reference, there, choices));
+}
+
+function localInstances(engine: Engine, name: string, entry: IndexEntry, choices: InstanceChoices): readonly NewInstance[] {
+  const { store } = engine;
+  const document = readManifestOrIndex(store, entry.descriptor);
+  if (document.kind === 'index') {
+    return chosenOf(document.index, name, choices).map((descriptor) => {
+      const origin = entry.origins?.find((known) => known.endsWith(`@${descriptor.digest}`));
+      return { descriptor, documents: [], ...(origin === undefined ? {} : { origin }) };
+    });
+  }
+  const { manifest, mediaType } = document;
+  const config = isImageConfigType(manifest.config.mediaType) ? readConfig(store, manifest.config) : undefined;
+  const { digest, size } = entry.descriptor;
+  return [{ descriptor: describe({ mediaType, digest, size }, manifest, config), documents: [] }];
+}
+
+async function remoteInstances(session: RegistrySession, reference: Reference, there: Reference, choices: InstanceChoices): Promise<readonly NewInstance[]> {
+  const { fetchManifest } = await import('../../registry/manifests.ts');
+  const top = await fetchManifest(session, there);
+  if (top.kind === 'manifest') return [await remoteInstance(session, reference, there, top)];
+  const found: NewInstance[] = [];
+  for (const entry of chosenOf(top.index, `${reference.registry}/${reference.repository}`, choices)) {
+    const fetched = await fetchManifest(session, { registry: there.registry, repository: there.repository, digest: entry.digest });
+    const instance = await remoteInstance(session, reference, there, fetched);
+    // The list knows what the configuration may not: variants, versions of the system.
+    found.push({ ...instance, descriptor: { ...instance.descriptor, ...entry, mediaType: instance.descriptor.mediaType, size: instance.descriptor.size } });
+  }
+  return found;
+}
+
+async function remoteInstance(session: RegistrySession, reference: Reference, there: Reference, fetched: FetchedManifest): Promise<NewInstance> {
+  if (fetched.kind === 'index') throw new ScullError('UNSUPPORTED', `${digestReference(reference, fetched.digest)} is a list within a list`);
+  const { manifest, bytes, digest, mediaType } = fetched;
+  const config = await readRemoteConfig(session, there, manifest.config);
+  const platform = isImageConfigType(manifest.config.mediaType) ? decodeImageConfig(config) : undefined;
+  return {
+    descriptor: describe({ mediaType, digest, size: bytes.length }, manifest, platform),
+    documents: [{ digest, bytes }, { digest: manifest.config.digest, bytes: config }],
+    origin: digestReference(reference, digest),
+  };
+}
+
+async function readRemoteConfig(session: RegistrySession, there: Reference, descriptor: Descriptor): Promise<Uint8Array> {
+  const [{ openBlob }, { readChecked }] = await Promise.all([import('../../registry/blobs.ts'), import('../../storage/blobs.ts')]);
+  return readChecked(await openBlob(session, there, descriptor), descriptor);
+}
+
+function chosenOf(index: ImageIndex, name: string, { all, platform = hostPlatform() }: InstanceChoices): readonly Descriptor[] {
+  const images = index.manifests.filter(isInstance);
+  if (all === true) return images;
+  const chosen = chooseInstance({ ...index, manifests: images }, platform);
+  if (chosen !== undefined) return [chosen];
+  throw new ScullError('NO_SUCH_IMAGE', `${name} has no image for ${formatPlatform(platform)}`, { hint: 'take all that are in it with --all, or choose one with --os, --arch and --variant' });
+}
+
+/** The entry of a list for an image that says itself what it is for. */
+function describe(descriptor: { readonly mediaType: string; readonly digest: Digest; readonly size: number }, manifest: Manifest, config: Platform | undefined): Descriptor {
+  if (config === undefined) return { ...descriptor, artifactType: artifactType(manifest) };
+  const { os, architecture, variant } = config;
+  return { ...descriptor, platform: { os, architecture, ...(variant === undefined ? {} : { variant }) } };
+}
+
+/** The digest meant by `text` in a list: itself, or that of an image here of which the list has the manifest. @throws ScullError NO_SUCH_IMAGE */
+export function digestInList(engine: Engine, index: ImageIndex, text: string): Digest {
+  const found = index.manifests.find((entry) => entry.digest === text)?.digest ?? localDigest(engine, index, text);
+  if (found !== undefined) return found;
+  throw new ScullError('NO_SUCH_IMAGE', `the list has no image ${JSON.stringify(text.slice(0, 200))}`, { hint: 'see what is in it with `scull manifest inspect`' });
+}
+
+function localDigest(engine: Engine, index: ImageIndex, text: string): Digest | undefined {
+  try {
+    const digest = findEntry(engine.store, readIndex(engine.store), text.replace(/^containers-storage:/, ''))?.entry.descriptor.digest;
+    return index.manifests.find((entry) => entry.digest === digest)?.digest;
+  } catch (error) {
+    if (isScullError(error, 'INVALID', 'AMBIGUOUS')) return undefined;
+    throw error;
+  }
+}

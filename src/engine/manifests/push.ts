@@ -1,0 +1,107 @@
+/** `manifest push`: a list with the images in it, from the store or from where they were added, to a registry. */
+import { Readable } from 'node:stream';
+import { ScullError } from '../../host/errors.ts';
+import { decodeManifest } from '../../oci/decode.ts';
+import type { Descriptor } from '../../oci/descriptor.ts';
+import { MEDIA_TYPES } from '../../oci/image.ts';
+import { encodeIndex, isInstance } from '../../oci/index-edit.ts';
+import { digestReference, formatReference, parseReference, type Reference } from '../../oci/reference.ts';
+import { openBlob as openRemoteBlob } from '../../registry/blobs.ts';
+import { isBlocked, isInsecure } from '../../registry/locations.ts';
+import { pushDocumentTo, pushImageTo } from '../../registry/push.ts';
+import { loadRegistriesConf, type RegistriesConf } from '../../registry/registries-conf.ts';
+import { openRegistry, type RegistrySession } from '../../registry/session.ts';
+import { digestOf, hasBlob, openBlob, readDocument } from '../../storage/blobs.ts';
+import { imageKey } from '../../storage/image-names.ts';
+import { changeIndex } from '../../storage/index-file.ts';
+import { lookUpList, type ImageList } from '../../storage/image-lists.ts';
+import type { Engine } from '../engine.ts';
+import { destinationOf, type Pushed } from '../images/push.ts';
+import { registryOptions, type RegistryChoices } from '../images/registry-choices.ts';
+
+export interface PushManifestOptions extends RegistryChoices {
+  /** Name to push to; the list's own unless given. May begin with docker://. */
+  readonly destination?: string | undefined;
+  /** `v2s2` makes it a manifest list of Docker's; what is in it must be Docker's too. */
+  readonly format?: 'oci' | 'v2s2' | undefined;
+  /** False sends the list alone: the images in it must be there. */
+  readonly all?: boolean | undefined;
+}
+
+/** What is sent, where to, and how to get at other registries on the way. */
+interface Push {
+  readonly engine: Engine;
+  readonly list: ImageList;
+  readonly reference: Reference;
+  readonly session: RegistrySession;
+  readonly conf: RegistriesConf;
+  readonly choices: RegistryChoices;
+  /** Sessions by registry. */
+  readonly sources: Map<string, RegistrySession>;
+}
+
+/**
+ * Sends a list of the store to a registry: first the images in it, each by its digest, then the list under the tag.
+ * @throws ScullError NO_SUCH_IMAGE, INVALID; UNSUPPORTED for a format that can't hold it; UNAUTHORIZED, REGISTRY, NETWORK
+ */
+export async function pushManifest(engine: Engine, nameOrId: string, options: PushManifestOptions = {}): Promise<Pushed> {
+  const list = lookUpList(engine.store, nameOrId);
+  const reference = destinationOf(nameOrId, list.name, options.destination);
+  const conf = loadRegistriesConf();
+  if (isBlocked(conf, reference)) throw new ScullError('REGISTRY', `cannot push ${formatReference(reference)}: registries.conf blocks it`);
+  const document = await documentFor(engine, list, options.format);
+  const session = openRegistry(reference.registry, registryOptions(reference, options, isInsecure(conf, reference), engine.progress));
+  const push: Push = { engine, list, reference, session, conf, choices: options, sources: new Map([[reference.registry, session]]) };
+  try {
+    if (options.all !== false) for (const entry of list.index.manifests) await pushInstance(push, entry);
+    await pushDocumentTo(session, reference, document);
+    await rememberDigest(engine, list, digestReference(reference, document.digest));
+    return { reference: formatReference(reference), digest: document.digest };
+  } finally {
+    for (const source of push.sources.values()) source.close();
+  }
+}
+
+async function documentFor(engine: Engine, list: ImageList, format: PushManifestOptions['format']) {
+  const { digest, mediaType } = list.entry.descriptor;
+  if (format !== 'v2s2' || mediaType === MEDIA_TYPES.dockerManifestList) return { bytes: readDocument(engine.store, digest), digest, mediaType };
+  const bytes = encodeIndex(list.index, 'docker');
+  if (bytes === undefined) throw new ScullError('UNSUPPORTED', 'a manifest list of the format v2s2 holds nothing but images of that format, and no annotations', { hint: 'push it as it is: leave --format out' });
+  return { bytes, digest: await digestOf(bytes), mediaType: MEDIA_TYPES.dockerManifestList };
+}
+
+async function pushInstance(push: Push, entry: Descriptor): Promise<void> {
+  const { engine, list, reference, session } = push;
+  if (!isInstance(entry)) throw new ScullError('UNSUPPORTED', `${entry.digest} in the list is not an image but of type ${JSON.stringify(entry.mediaType)}`);
+  const bytes = readDocument(engine.store, entry.digest);
+  const { manifest, mediaType } = decodeManifest(bytes, entry.mediaType);
+  const from = list.entry.origins?.find((known) => known.endsWith(`@${entry.digest}`));
+  const origin = from === undefined ? undefined : parseReference(from);
+  const blob = (descriptor: Descriptor, offset: number): Readable => {
+    if (origin === undefined || hasBlob(engine.store, descriptor)) return openBlob(engine.store, descriptor.digest, offset);
+    return Readable.from(fromOrigin(push, origin, descriptor, offset), { objectMode: false });
+  };
+  const mountFrom = origin !== undefined && origin.registry === reference.registry && origin.repository !== reference.repository ? [origin.repository] : [];
+  const target = { registry: reference.registry, repository: reference.repository, digest: entry.digest };
+  await pushImageTo(session, target, { bytes, mediaType, digest: entry.digest, manifest, blob }, { mountFrom, progress: engine.progress });
+}
+
+/** A layer that is not here, from the registry that the image was added from. */
+async function* fromOrigin({ engine, conf, choices, sources }: Push, origin: Reference, descriptor: Descriptor, offset: number): AsyncGenerator<Uint8Array> {
+  let session = sources.get(origin.registry);
+  if (session === undefined) {
+    // A login given for this command is one for where it pushes to.
+    session = openRegistry(origin.registry, registryOptions(origin, { ...choices, credentials: undefined }, isInsecure(conf, origin), engine.progress));
+    sources.set(origin.registry, session);
+  }
+  yield* (await openRemoteBlob(session, origin, descriptor, offset)) as AsyncIterable<Uint8Array>;
+}
+
+async function rememberDigest(engine: Engine, list: ImageList, digested: string): Promise<void> {
+  const key = imageKey(list.entry);
+  await changeIndex(engine.store, (entries) =>
+    entries.map((entry) =>
+      imageKey(entry) === key && entry.descriptor.digest === list.entry.descriptor.digest ? { ...entry, repoDigests: [...new Set([...entry.repoDigests, digested])].sort() } : entry,
+    ),
+  );
+}
