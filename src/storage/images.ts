@@ -1,7 +1,7 @@
 /** Reading images from the store. No lock is taken; an image with a damaged document harms nobody but itself. */
 import { isScullError, ScullError } from '../host/errors.ts';
 import { chainIds } from '../oci/chain-id.ts';
-import { decodeImageConfig, decodeManifestOrIndex, isImageConfigType, type DecodedIndex, type DecodedManifest } from '../oci/decode.ts';
+import { decodeImageConfig, decodeManifestOrIndex, isImageConfigType, isIndexType, type DecodedIndex, type DecodedManifest } from '../oci/decode.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { ImageConfig, ImageIndex, Manifest } from '../oci/image.ts';
@@ -174,6 +174,32 @@ export function withImageIds(store: Store, entries: readonly IndexEntry[]): read
       return entry;
     }
   });
+}
+
+/**
+ * Ids of the images that go when an entry goes: its own, and of a list those in it that have no entry themselves.
+ * @param entries of the whole index, with ids
+ */
+export function imagesBehind(store: Store, entries: readonly IndexEntry[], entry: IndexEntry): ReadonlySet<string> {
+  const behind = new Set<string>([imageKey(entry)]);
+  if (!isIndexType(entry.descriptor.mediaType)) return behind;
+  const elsewhere = new Set(entries.map(imageKey));
+  try {
+    const document = readManifestOrIndex(store, entry.descriptor);
+    if (document.kind === 'index') for (const id of document.index.manifests.flatMap((instance) => idIfReadable(store, instance))) if (!elsewhere.has(id)) behind.add(id);
+  } catch (error) {
+    if (!isScullError(error)) throw error; // damaged: nothing is known to be in it
+  }
+  return behind;
+}
+
+function idIfReadable(store: Store, descriptor: Descriptor): readonly string[] {
+  try {
+    return [idOf(descriptor.digest, readManifestOrIndex(store, descriptor))];
+  } catch (error) {
+    if (isScullError(error)) return [];
+    throw error;
+  }
 }
 
 /** Many artifacts share one empty configuration, and lists have none: these are what their own document says. */

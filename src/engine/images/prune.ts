@@ -4,7 +4,7 @@ import { readContainerImages } from '../../storage/container-images.ts';
 import { collectGarbage } from '../../storage/garbage.ts';
 import { dropImage, imageKey } from '../../storage/image-names.ts';
 import type { StoredImage } from '../../storage/image-types.ts';
-import { readStored, withImageIds } from '../../storage/images.ts';
+import { imagesBehind, readStored, withImageIds } from '../../storage/images.ts';
 import { changeIndex, type IndexEntry } from '../../storage/index-file.ts';
 import type { Engine } from '../engine.ts';
 
@@ -32,9 +32,10 @@ export async function pruneImages(engine: Engine, options: PruneOptions = {}): P
     const entries = withImageIds(engine.store, read);
     const used = new Set(readContainerImages(engine.store).containers.map((container) => container.imageId));
     const named = new Set(entries.filter((entry) => entry.name !== undefined).map(imageKey));
+    const isUsed = (key: string): boolean => used.has(key) || entries.some((entry) => imageKey(entry) === key && [...imagesBehind(engine.store, entries, entry)].some((id) => used.has(id)));
     let left: readonly IndexEntry[] = entries;
     for (const key of new Set(entries.map(imageKey))) {
-      if (used.has(key) || (options.all !== true && named.has(key))) continue;
+      if (isUsed(key) || (options.all !== true && named.has(key))) continue;
       if (options.where !== undefined && !matches(engine, entries, key, options.where)) continue;
       deleted.push(key.slice(key.indexOf(':') + 1));
       left = dropImage(left, key);

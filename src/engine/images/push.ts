@@ -22,7 +22,8 @@ export interface Pushed {
  * @throws ScullError NO_SUCH_IMAGE, AMBIGUOUS, INVALID; UNAUTHORIZED, REGISTRY, NETWORK; CORRUPT when a blob is gone
  */
 export async function pushImage(engine: Engine, nameOrId: string, options: PushOptions = {}): Promise<Pushed> {
-  const { lookUpImage } = await import('../../storage/image-lookup.ts');
+  const { lookUpImage, lookUpStored } = await import('../../storage/image-lookup.ts');
+  if (lookUpStored(engine.store, nameOrId).image.kind === 'list') return (await import('../manifests/push.ts')).pushManifest(engine, nameOrId, options);
   const found = lookUpImage(engine.store, nameOrId);
   const reference = destinationOf(nameOrId, found.name, options.destination);
   const [{ loadRegistriesConf }, { isBlocked, isInsecure }, { openRegistry }, { pushImageTo }, { openBlob, readDocument }] = await Promise.all([

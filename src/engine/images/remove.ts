@@ -7,7 +7,7 @@ import { readContainerImages, type ContainerImage } from '../../storage/containe
 import { collectGarbage } from '../../storage/garbage.ts';
 import { findEntry, noSuchImage } from '../../storage/image-lookup.ts';
 import { dropImage, dropNames, imageKey } from '../../storage/image-names.ts';
-import { withImageIds } from '../../storage/images.ts';
+import { imagesBehind, withImageIds } from '../../storage/images.ts';
 import { changeIndex, readIndex, type IndexEntry } from '../../storage/index-file.ts';
 import type { Engine } from '../engine.ts';
 
@@ -91,7 +91,8 @@ function planRemoval(engine: Engine, entries: readonly IndexEntry[], target: str
   if (names.length > 1 && options.force !== true && options.all !== true) {
     throw new ScullError('IN_USE', `image ${describe(target)} has more than one name: ${names.join(', ')}`, { hint: 'remove it by force with -f, or name by name' });
   }
-  const users = readContainerImages(engine.store).containers.filter((container) => container.imageId === found.entry.imageId && container.imageId !== undefined);
+  const going = imagesBehind(engine.store, entries, found.entry);
+  const users = readContainerImages(engine.store).containers.filter((container) => container.imageId !== undefined && going.has(container.imageId));
   if (users.length > 0 && options.force !== true) throw inUse(describe(target), users);
   return { removed: { untagged: names, deleted: key.slice(key.indexOf(':') + 1) }, entries: dropImage(entries, key), users };
 }

@@ -1,0 +1,153 @@
+/** Lists of images for several platforms: made here, pushed to a real registry, run, and read by skopeo. */
+import { execFileSync } from 'node:child_process';
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startDockerRegistry, type DockerRegistry } from '../support/docker-registry.ts';
+import { busyboxEntries, goArchitecture } from '../support/images.ts';
+import { useScull } from '../support/scull.ts';
+
+const s = useScull();
+const here = goArchitecture();
+const foreign = here === 'arm64' ? 'amd64' : 'arm64';
+let registry: DockerRegistry;
+
+beforeAll(async () => {
+  registry = await startDockerRegistry(s.directory('registry'));
+  await s.load({ tags: ['app:here'], layers: [busyboxEntries(), [{ path: 'which', content: 'here' }]], settings: { Cmd: ['cat', '/which'] } });
+  await s.load({ tags: ['app:foreign'], layers: [busyboxEntries(), [{ path: 'which', content: 'foreign' }]], settings: { Cmd: ['cat', '/which'] }, architecture: foreign });
+});
+afterAll(() => registry.stop());
+
+const list = async (name: string) => JSON.parse(await s.ok(['manifest', 'inspect', name])) as { mediaType: string; manifests: { digest: string; platform: Record<string, string>; annotations?: Record<string, string> }[]; annotations?: Record<string, string> };
+const skopeo = (...args: string[]): string => execFileSync('skopeo', args, { encoding: 'utf8', env: s.env, stdio: ['ignore', 'pipe', 'pipe'] });
+
+test('a list is made, filled, described and emptied under one id', async () => {
+  const id = await s.ok(['manifest', 'create', 'fill']);
+  expect(id).toMatch(/^[0-9a-f]{64}$/);
+  expect((await list('fill')).manifests).toEqual([]);
+  expect(await s.ok(['manifest', 'add', 'fill', 'app:here'])).toBe(id);
+  expect(await s.ok(['manifest', 'add', '--annotation', 'a=b', '--variant', 'v9', '--os-version', '7', 'fill', 'app:foreign'])).toBe(id);
+  const [first, second] = (await list('localhost/fill:latest')).manifests;
+  expect(first?.platform).toEqual({ os: 'linux', architecture: here });
+  expect(second).toMatchObject({ platform: { os: 'linux', architecture: foreign, variant: 'v9', 'os.version': '7' }, annotations: { a: 'b' } });
+  expect(await s.ok(['manifest', 'annotate', '--arch', 'riscv64', '--features', 'fast,small', 'fill', 'app:foreign'])).toBe(id);
+  expect((await list('fill')).manifests[1]).toMatchObject({ digest: second?.digest, platform: { architecture: 'riscv64', features: ['fast', 'small'] }, annotations: { a: 'b' } });
+  expect(await s.ok(['manifest', 'annotate', '--index', '--annotation', 'of=all', id.slice(0, 12)])).toBe(id);
+  expect((await list('fill')).annotations).toEqual({ of: 'all' });
+  expect(await s.ok(['manifest', 'remove', 'fill', second?.digest as string])).toBe(id);
+  expect(await s.ok(['manifest', 'remove', 'fill', 'app:here'])).toBe(id);
+  expect((await list('fill')).manifests).toEqual([]);
+  await s.fails(['manifest', 'remove', 'fill', 'app:here'], 125, /no image "app:here"/);
+  expect(await s.ok(['manifest', 'rm', 'fill'])).toBe(`Untagged: localhost/fill:latest\nDeleted: ${id}`);
+  expect(await s.ok(['run', '--rm', 'app:here'])).toBe('here');
+});
+
+test('exists, names that are taken, and what is no list', async () => {
+  expect((await s.scull(['manifest', 'exists', 'mine'])).status).toBe(1);
+  const id = await s.ok(['manifest', 'create', 'mine', 'app:here']);
+  expect(await s.scull(['manifest', 'exists', 'mine'])).toEqual({ status: 0, stdout: '', stderr: '' });
+  expect((await s.scull(['manifest', 'exists', 'app:here'])).status).toBe(1);
+  await s.fails(['manifest', 'create', 'mine'], 125, /already taken/);
+  expect(await s.ok(['manifest', 'create', '--amend', 'mine', 'app:foreign'])).toBe(id);
+  expect((await list('mine')).manifests.length).toBe(2);
+  await s.fails(['manifest', 'add', 'app:here', 'app:foreign'], 125, /not a list/);
+  await s.fails(['manifest', 'add', 'nosuch', 'app:foreign'], 125, /nosuch/);
+  await s.fails(['manifest', 'rm', 'app:here'], 125, /not a list/);
+  await s.fails(['manifest', 'rm', 'nosuch'], 1, /nosuch/);
+  expect(await s.ok(['manifest', 'rm', '--ignore', 'nosuch'])).toBe('');
+  await s.fails(['manifest', 'annotate', 'mine'], 125, /--index/);
+  await s.fails(['manifest', 'add', '--artifact-type', 'a/b', 'mine', 'x'], 125, /--artifact/);
+  await s.ok(['rmi', 'mine']);
+});
+
+test('two empty lists are two, and each keeps to itself', async () => {
+  const one = await s.ok(['manifest', 'create', 'one']);
+  const two = await s.ok(['manifest', 'create', 'two']);
+  expect(one).not.toBe(two);
+  await s.ok(['manifest', 'add', 'one', 'app:here']);
+  expect((await list('two')).manifests).toEqual([]);
+  await s.ok(['tag', 'one', 'uno']);
+  await s.ok(['manifest', 'add', 'uno', 'app:foreign']);
+  expect((await list('one')).manifests.length).toBe(2);
+  await s.ok(['manifest', 'rm', 'two', 'uno', 'one']);
+});
+
+test('run and inspect take the image of the platform, images shows the list as one', async () => {
+  const id = await s.ok(['manifest', 'create', 'both', 'app:foreign', 'app:here']);
+  expect(await s.ok(['run', '--rm', 'both'])).toBe('here');
+  expect((await s.inspect('both')).Architecture).toBe(here);
+  const other = await s.scull(['create', '--name', 'other', '--platform', `linux/${foreign}`, 'both']);
+  expect(other.status, other.stderr).toBe(0);
+  expect((await s.inspect('other')).Image).toBe((await s.inspect('app:foreign')).Id);
+  await s.fails(['run', '--rm', '--pull=never', '--platform', 'linux/s390x', 'both'], 125, /none for linux\/s390x/);
+  expect(await s.ok(['images', '--filter', 'manifest=true', '--format', '{{.Repository}} {{.ID}}'])).toBe(`localhost/both ${id.slice(0, 12)}`);
+  expect(JSON.parse(await s.ok(['images', '--format', 'json', 'both']))).toMatchObject([{ IsManifestList: true, Id: id }]);
+  await s.ok(['rm', 'other']);
+  await s.ok(['manifest', 'rm', 'both']);
+});
+
+test('an image that only a list has left stays while the list does, and is in use by its containers', async () => {
+  await s.load({ tags: ['only:1'], layers: [busyboxEntries(), [{ path: 'only', content: 'only' }]] });
+  await s.ok(['manifest', 'create', 'keeps', 'only:1']);
+  await s.ok(['rmi', 'only:1']);
+  await s.ok(['image', 'prune', '-f']);
+  expect(await s.ok(['run', '--name', 'of-list', 'keeps', 'cat', '/only'])).toBe('only');
+  await s.fails(['rmi', 'keeps'], 2, /of-list/);
+  await s.ok(['image', 'prune', '-f']);
+  await s.ok(['rm', 'of-list']);
+  await s.ok(['rmi', 'keeps']);
+});
+
+test('pushed with its images, it is what skopeo sees, and can be copied whole without a layer being fetched', async () => {
+  await s.ok(['manifest', 'create', '--annotation', 'x=y', 'sent', 'app:here', 'app:foreign']);
+  const file = join(s.base, 'digest');
+  const pushed = await s.ok(['manifest', 'push', '-q', '--digestfile', file, 'sent', `docker://${registry.host}/team/sent:1`]);
+  expect(pushed).toBe(`${registry.host}/team/sent@${readFileSync(file, 'utf8')}`);
+  const seen = JSON.parse(skopeo('inspect', '--raw', '--tls-verify=false', `docker://${registry.host}/team/sent:1`));
+  expect(seen).toEqual(JSON.parse(await s.ok(['manifest', 'inspect', 'sent'])));
+  skopeo('copy', '-q', '--all', '--insecure-policy', '--src-tls-verify=false', `docker://${registry.host}/team/sent:1`, `oci:${s.base}/sent-layout:x`);
+
+  await s.ok(['rmi', 'app:foreign', 'sent']);
+  const copied = await s.ok(['manifest', 'create', '--all', 'copied', `${registry.host}/team/sent:1`]);
+  expect(copied).toMatch(/^[0-9a-f]{64}$/);
+  expect((await list('copied')).manifests).toEqual(seen.manifests);
+  await s.ok(['manifest', 'push', '-q', '--rm', 'copied', `${registry.host}/other/copied:1`]);
+  expect((await s.scull(['manifest', 'exists', 'copied'])).status).toBe(1);
+  expect(JSON.parse(await s.ok(['manifest', 'inspect', `${registry.host}/other/copied:1`])).manifests).toEqual(seen.manifests);
+  expect(skopeo('inspect', '--tls-verify=false', '--override-arch', foreign, '--format', '{{.Architecture}}', `docker://${registry.host}/other/copied:1`).trim()).toBe(foreign);
+});
+
+test('an image of a list that is in a registry only is fetched when it is run', async () => {
+  await s.load({ tags: [`${registry.host}/far/app:1`], layers: [busyboxEntries(), [{ path: 'far', content: 'far' }]] });
+  await s.ok(['push', '-q', `${registry.host}/far/app:1`]);
+  await s.ok(['rmi', `${registry.host}/far/app:1`]);
+  await s.ok(['image', 'prune', '-f']);
+  await s.ok(['manifest', 'create', 'far', `${registry.host}/far/app:1`]);
+  expect(await s.ok(['run', '--rm', 'far', 'cat', '/far'])).toBe('far');
+  await s.ok(['manifest', 'rm', 'far']);
+});
+
+test('files become an artifact in a list, and are pushed with it', async () => {
+  await s.ok(['manifest', 'create', 'with-files', 'app:here']);
+  await s.ok(['manifest', 'add', '--artifact', '--artifact-type', 'application/x-notes', '--artifact-subject', 'app:here', 'with-files', s.file('notes.txt', 'some notes')]);
+  await s.ok(['image', 'prune', '-f']);
+  await s.ok(['push', '-q', 'with-files', `${registry.host}/team/files:1`]);
+  const artifact = JSON.parse(skopeo('inspect', '--raw', '--tls-verify=false', `docker://${registry.host}/team/files:1`)).manifests[1];
+  expect(artifact).toMatchObject({ artifactType: 'application/x-notes' });
+  skopeo('copy', '-q', '--insecure-policy', '--src-tls-verify=false', `docker://${registry.host}/team/files@${artifact.digest}`, `dir:${s.base}/files`);
+  const manifest = JSON.parse(readFileSync(`${s.base}/files/manifest.json`, 'utf8'));
+  expect(manifest.layers[0]).toMatchObject({ mediaType: 'text/plain', annotations: { 'org.opencontainers.image.title': 'notes.txt' } });
+  expect(readFileSync(`${s.base}/files/${manifest.layers[0].digest.slice(7)}`, 'utf8')).toBe('some notes');
+  rmSync(`${s.base}/files`, { recursive: true });
+  expect(await s.ok(['run', '--rm', 'with-files'])).toBe('here');
+});
+
+test('a list that skopeo wrote into the store is a list here', async () => {
+  await s.ok(['manifest', 'create', 'sent2', 'app:here']);
+  await s.ok(['manifest', 'push', '-q', '--rm', 'sent2', `${registry.host}/team/sent2:1`]);
+  skopeo('copy', '-q', '--all', '--insecure-policy', '--src-tls-verify=false', `docker://${registry.host}/team/sent2:1`, `oci:${s.storeRoot}/images:from-skopeo`);
+  expect((await list('from-skopeo')).manifests.length).toBe(1);
+  expect(await s.ok(['run', '--rm', 'from-skopeo'])).toBe('here');
+  await s.ok(['rmi', 'from-skopeo']);
+});
