@@ -39,6 +39,7 @@ export const COMMANDS: Readonly<Record<string, Loader>> = {
   'container unpause': () => import('../commands/container/unpause.ts'),
   'container wait': () => import('../commands/container/wait.ts'),
   doctor: () => import('../commands/doctor.ts'),
+  events: () => import('../commands/events.ts'),
   'image exists': () => import('../commands/image/exists.ts'),
   'image history': () => import('../commands/image/history.ts'),
   'image import': () => import('../commands/image/import.ts'),
@@ -124,6 +125,7 @@ export const ALIASES: Readonly<Record<string, string>> = {
 
   'system info': 'info',
   'system doctor': 'doctor',
+  'system events': 'events',
   'system version': 'version',
   'system unshare': 'unshare',
 };

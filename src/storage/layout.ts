@@ -25,6 +25,8 @@ export interface StoreLayout {
   readonly secrets: string;
   /** Blobs that have come in part, see partial-blobs.ts. */
   readonly partial: string;
+  /** What happened, newest file and the one before it; a link names who is changing them. */
+  readonly events: { readonly directory: string; readonly log: string; readonly old: string; readonly rotator: string };
   readonly staging: string;
   readonly trash: string;
   readonly locks: string;
@@ -128,6 +130,7 @@ export function storeLayout(root: string, runRoot: string): StoreLayout {
     volumes,
     secrets: join(root, 'secrets'),
     partial,
+    events: eventPaths(join(root, 'events')),
     staging,
     trash: join(staging, 'trash'),
     locks: join(root, 'locks'),
@@ -150,6 +153,10 @@ export function storeLayout(root: string, runRoot: string): StoreLayout {
     secret: (name) => join(root, 'secrets', name),
     name: (name) => join(root, 'names', name),
   };
+}
+
+function eventPaths(directory: string): StoreLayout['events'] {
+  return { directory, log: join(directory, 'log'), old: join(directory, 'log.1'), rotator: join(directory, 'rotator') };
 }
 
 /** Spelled out rather than joined: a listing asks for a thousand of these. */

@@ -4,6 +4,7 @@ import { DEFAULT_DETACH_KEYS, OUTPUT_CLOSED, parseDetachKeys, startAttach } from
 import { findContainer } from '../../runtime/container-store.ts';
 import { readContainerState } from '../../runtime/lifecycle.ts';
 import type { Engine } from '../engine.ts';
+import { recordContainerEvent } from '../events/record.ts';
 import { askForExitCode, keptExitCode } from './exit-codes.ts';
 import { forwardSignals } from './signals.ts';
 import { waitForEnd } from './stop.ts';
@@ -38,6 +39,7 @@ export async function attachContainer(engine: Engine, nameOrId: string, options:
       stderr: true,
       detachKeys: parseDetachKeys(options.detachKeys ?? DEFAULT_DETACH_KEYS),
     });
+    recordContainerEvent(engine, record, 'attach');
     const end = await attachment.ended;
     if (end !== 'ended') return end === 'detached' ? 0 : OUTPUT_CLOSED;
     await waitForEnd(engine, record.id, 10_000);

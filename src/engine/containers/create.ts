@@ -17,6 +17,7 @@ import type { ImageRecord } from '../../storage/image-types.ts';
 import type { ContainerSpec } from '../../spec/container-spec.ts';
 import { digestHex } from '../../oci/digest.ts';
 import type { Engine } from '../engine.ts';
+import { recordContainerEvent } from '../events/record.ts';
 import { ensureImage } from '../images/ensure.ts';
 import type { RegistryChoices } from '../images/registry-choices.ts';
 import { sweepContainers } from './cleanup.ts';
@@ -61,6 +62,7 @@ export async function createContainer(engine: Engine, spec: ContainerSpec, optio
     if (options.claim !== undefined) await claimContainer(layout, cgroupPlan(), id, options.claim);
     // What is removed at its end anyway need not survive a power cut.
     commitContainer(layout, record, !spec.autoRemove, secrets?.write);
+    recordContainerEvent(engine, record, 'create');
     return record;
   } catch (error) {
     releaseName(layout, name, id);

@@ -18,6 +18,7 @@ import { readRootfsFile } from '../../runtime/rootfs-file.ts';
 import { resolveUser } from '../../runtime/user.ts';
 import { defaultIdMaps } from '../../userns/id-maps.ts';
 import type { Engine } from '../engine.ts';
+import { recordContainerEvent } from '../events/record.ts';
 import { forwardExecSignals } from './signals.ts';
 
 export interface ExecOptions {
@@ -60,8 +61,11 @@ export async function execInContainer(engine: Engine, nameOrId: string, options:
     preserveFds: options.preserveFds ?? 0,
   });
   const signals = forwardExecSignals(session);
+  recordContainerEvent(engine, record, 'exec', { attributes: { execCommand: options.command[0] ?? '' } });
   try {
-    return await session.ended;
+    const exitCode = await session.ended;
+    if (options.detach !== true) recordContainerEvent(engine, record, 'exec_died', { exitCode });
+    return exitCode;
   } finally {
     signals.dispose();
   }

@@ -25,6 +25,7 @@ import { startKeeper } from '../../runtime/keeper.ts';
 import type { ContainerSpec } from '../../spec/container-spec.ts';
 import { defaultIdMaps } from '../../userns/id-maps.ts';
 import type { Engine } from '../engine.ts';
+import { recordContainerEvent, recordEnd } from '../events/record.ts';
 import { prepareContainer, writeBundle, type Preparation } from './prepare.ts';
 import { sharedNamespaces } from './shared-namespaces.ts';
 
@@ -95,6 +96,7 @@ export async function startContainer(engine: Engine, record: ContainerRecord, op
 
 function forgetLastRun(engine: Engine, record: ContainerRecord): void {
   const paths = engine.store.layout.container(record.id);
+  recordEnd(engine, record);
   for (const file of [paths.exitFile, paths.startedFile, paths.errorFile]) rmSync(file, { force: true });
 }
 
@@ -171,9 +173,13 @@ async function bringUp(engine: Engine, record: ContainerRecord, monitor: Monitor
     startKeeper(engine.store.layout, record, monitor.pid, options.attach !== undefined);
     options.abort?.throwIfAborted();
     options.onStart?.(pid);
+    // Not after its end, should that be quick.
+    const time = new Date().toISOString();
     await Promise.race([crunStart(engine.store.layout, cgroup, record.id), aborted.promise]);
     trace('started');
     closeSync(openSync(paths.startedFile, 'w', 0o600));
+    recordContainerEvent(engine, record, 'start', { time });
+    if (options.attach !== undefined) recordContainerEvent(engine, record, 'attach', { time });
     return { record, monitor, attachment, pid };
   } catch (error) {
     attachment?.process.kill('SIGTERM');

@@ -5,6 +5,7 @@ import type { ContainerRecord } from '../../runtime/container-record.ts';
 import { crunCommand, explainRuntimeFailure } from '../../runtime/crun.ts';
 import { readContainerState } from '../../runtime/lifecycle.ts';
 import type { Engine } from '../engine.ts';
+import { recordContainerEvent } from '../events/record.ts';
 import { forEachSelected, type Outcome, type Selection } from './selection.ts';
 
 export function pauseContainers(engine: Engine, selection: Selection): Promise<Outcome[]> {
@@ -38,4 +39,5 @@ async function freeze(engine: Engine, record: ContainerRecord, verb: 'pause' | '
   }
   const result = await crunCommand(engine.store.layout, cgroup, verb, [record.id]);
   if (result.status !== 0) throw explainRuntimeFailure(result.stderr);
+  recordContainerEvent(engine, record, verb === 'pause' ? 'pause' : 'unpause');
 }

@@ -12,6 +12,7 @@ import type { ContainerRecord } from '../../runtime/container-record.ts';
 import { releaseName } from '../../runtime/container-store.ts';
 import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
 import type { Engine } from '../engine.ts';
+import { recordContainerEvent, recordEnd } from '../events/record.ts';
 import { answerExitCode } from './exit-codes.ts';
 import { selectContainers } from './selection.ts';
 import { killAndWait, stopContainer } from './stop.ts';
@@ -41,8 +42,10 @@ export async function removeClaimed(engine: Engine, record: ContainerRecord, vol
   const { layout } = engine.store;
   try {
     answerExitCode(layout, record.id);
+    recordEnd(engine, record);
     await removeDirectory(engine, record.id);
     releaseName(layout, record.name, record.id);
+    recordContainerEvent(engine, record, 'remove');
   } finally {
     await releaseClaim(layout, cgroupPlan(), record.id);
   }

@@ -2,6 +2,7 @@
 import { ScullError } from '../../host/errors.ts';
 import { findContainer, isName, releaseName, reserveName, updateContainer } from '../../runtime/container-store.ts';
 import type { Engine } from '../engine.ts';
+import { recordContainerEvent } from '../events/record.ts';
 
 /** @throws ScullError INVALID, NAME_TAKEN, NO_SUCH_CONTAINER */
 export function renameContainer(engine: Engine, nameOrId: string, newName: string): void {
@@ -12,6 +13,8 @@ export function renameContainer(engine: Engine, nameOrId: string, newName: strin
   }
   if (newName === record.name) throw new ScullError('NAME_TAKEN', `container ${record.id.slice(0, 12)} already has the name ${JSON.stringify(newName)}`);
   reserveName(layout, newName, record.id);
-  updateContainer(layout, { ...record, name: newName });
+  const renamed = { ...record, name: newName };
+  updateContainer(layout, renamed);
+  recordContainerEvent(engine, renamed, 'rename', { attributes: { oldName: record.name } });
   releaseName(layout, record.name, record.id);
 }

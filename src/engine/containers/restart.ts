@@ -1,6 +1,7 @@
 /** restart: podman-restart(1): stop, then start; one that does not run is started. */
 import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
 import type { Engine } from '../engine.ts';
+import { recordContainerEvent } from '../events/record.ts';
 import { startContainer } from './launch.ts';
 import { forEachSelected, type Outcome, type Selection } from './selection.ts';
 import { stopContainer } from './stop.ts';
@@ -18,5 +19,6 @@ export function restartContainers(engine: Engine, options: RestartOptions): Prom
     if (options.running === true && !runs) return;
     if (runs) await stopContainer(engine, record, options.timeout);
     await startContainer(engine, record);
+    recordContainerEvent(engine, record, 'restart');
   });
 }

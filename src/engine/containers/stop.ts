@@ -9,6 +9,7 @@ import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
 import { parseSignal } from '../../spec/signal.ts';
 import type { ContainerPaths } from '../../storage/layout.ts';
 import type { Engine } from '../engine.ts';
+import { recordContainerEvent } from '../events/record.ts';
 import { forEachSelected, type Outcome, type Selection } from './selection.ts';
 
 export interface StopOptions extends Selection {
@@ -27,9 +28,14 @@ export async function stopContainer(engine: Engine, record: ContainerRecord, tim
   if (!isRunning(state)) return;
   const seconds = timeout ?? record.config.stopTimeout;
   const signal = parseSignal(record.config.stopSignal).number;
+  await endContainer(engine, record, state.status === 'paused', { seconds, signal });
+  recordContainerEvent(engine, record, 'stop');
+}
+
+async function endContainer(engine: Engine, record: ContainerRecord, paused: boolean, { seconds, signal }: { readonly seconds: number; readonly signal: number }): Promise<void> {
   if (seconds === 0) return killAndWait(engine, record);
   signalContainer(engine, record, signal);
-  if (state.status === 'paused') await thaw(engine, record);
+  if (paused) await thaw(engine, record);
   if (await waitForEnd(engine, record.id, seconds < 0 ? Number.POSITIVE_INFINITY : seconds * 1000)) return;
   engine.progress({
     kind: 'message',
@@ -63,17 +69,18 @@ export function killContainers(engine: Engine, options: KillOptions): Promise<Ou
   const running = (record: ContainerRecord): boolean => isRunning(readContainerState(engine.store.layout.container(record.id)));
   return forEachSelected(engine, options, async ({ record }) => {
     if (options.all === true && !running(record)) return;
-    signalContainer(engine, record, signal);
+    signalContainer(engine, record, signal, () => recordContainerEvent(engine, record, 'kill', { attributes: { signal: String(signal) } }));
     if (signal === 9) await waitForEnd(engine, record.id, 10_000);
   });
 }
 
-/** @throws ScullError WRONG_STATE when it does not run */
-export function signalContainer(engine: Engine, record: ContainerRecord, signal: number): void {
+/** @param before called when it runs, just before @throws ScullError WRONG_STATE when it does not run */
+export function signalContainer(engine: Engine, record: ContainerRecord, signal: number, before?: () => void): void {
   const runtime = readRuntimeState(engine.store.layout.container(record.id).runtimeState);
   if (runtime === undefined || !isRuntimeAlive(runtime)) {
     throw new ScullError('WRONG_STATE', `can only kill running containers. ${record.id} is in state ${readContainerState(engine.store.layout.container(record.id)).status}`);
   }
+  before?.();
   killQuietly(runtime.pid, signal);
 }
 

@@ -13,6 +13,7 @@ import type { ImageRecord, ImageSource } from '../../storage/image-types.ts';
 import { openStaged, stageImportedLayer, type StagedBlob } from '../../storage/import-layer.ts';
 import { createStaging, sweepStaging } from '../../storage/staging.ts';
 import type { Engine } from '../engine.ts';
+import { recordEvent } from '../events/record.ts';
 import { applyChanges } from './changes.ts';
 
 export interface ImportOptions {
@@ -56,7 +57,9 @@ export async function importImage(engine: Engine, input: string | Readable, opti
       rootfs: { type: 'layers', diff_ids: [layer.diffId] },
       history: [{ created, created_by: '/bin/sh -c #(nop) ADD file in /', comment: options.message ?? `Imported from ${label}` }],
     };
-    return await admitImage(engine.store, await sourceOf(config, layer), { names, progress: engine.progress });
+    const image = await admitImage(engine.store, await sourceOf(config, layer), { names, progress: engine.progress });
+    recordEvent(engine, { type: 'image', status: 'import', id: image.id, name: names[0] ?? '' });
+    return image;
   } catch (error) {
     await staging.remove();
     await discardLeftovers(engine.store);

@@ -10,6 +10,7 @@ import type { ArchivedImage } from '../../storage/archives/archived-image.ts';
 import { openImages } from '../../storage/archives/read-images.ts';
 import { createStaging, sweepStaging } from '../../storage/staging.ts';
 import type { Engine } from '../engine.ts';
+import { recordEvent } from '../events/record.ts';
 
 export interface LoadOptions {
   /** Of images for several platforms, which one; this machine's unless given. */
@@ -43,6 +44,7 @@ export async function loadImages(engine: Engine, input: string | Readable, optio
 async function loadOne(engine: Engine, image: ArchivedImage): Promise<readonly string[]> {
   const names = [...new Set(image.names.flatMap((name) => fullName(engine, image, name)))];
   const record = await admitImage(engine.store, image.source, { names, progress: engine.progress, announceMoved: true, anyManifest: image.madeUpManifest });
+  for (const name of names.length > 0 ? names : ['']) recordEvent(engine, { type: 'image', status: 'loadFromArchive', id: record.id, name });
   return names.length > 0 ? names : [record.id];
 }
 

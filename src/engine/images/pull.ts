@@ -8,6 +8,7 @@ import type { RegistriesConf } from '../../registry/registries-conf.ts';
 import type { RegistrySession } from '../../registry/session.ts';
 import type { ImageRecord } from '../../storage/image-types.ts';
 import type { Engine } from '../engine.ts';
+import { recordEvent } from '../events/record.ts';
 import { warnOfPlatform } from './platform-warning.ts';
 import { registryOptions, type RegistryChoices } from './registry-choices.ts';
 
@@ -127,8 +128,12 @@ async function fromLocations<T>(engine: Engine, conf: RegistriesConf, reference:
 /** @param name what the image is called here @param there what it is asked for as (another repository, for a mirror) */
 async function pullWith(engine: Engine, session: RegistrySession, name: Reference, there: Reference, platform: Platform | undefined): Promise<ImageRecord> {
   const wanted = platform ?? hostPlatform();
-  const present = await presentImage(engine, session, name, there, wanted);
-  if (present !== undefined) return present;
+  const image = (await presentImage(engine, session, name, there, wanted)) ?? (await fetchImage(engine, session, name, there, wanted));
+  recordEvent(engine, { type: 'image', status: 'pull', id: image.id, name: formatReference(name) });
+  return image;
+}
+
+async function fetchImage(engine: Engine, session: RegistrySession, name: Reference, there: Reference, wanted: Platform): Promise<ImageRecord> {
   const [{ registrySource }, { admitImage }] = await Promise.all([import('../../registry/source.ts'), import('../../storage/admit.ts')]);
   const source = registrySource(there, { session, platform: wanted });
   const digests = await source.digests();

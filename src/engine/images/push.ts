@@ -4,6 +4,7 @@ import type { Digest } from '../../oci/digest.ts';
 import { digestReference, formatReference, hasFileTransport, LOCAL_REGISTRY, parseReference, type Reference } from '../../oci/reference.ts';
 import type { ImageRecord } from '../../storage/image-types.ts';
 import type { Engine } from '../engine.ts';
+import { recordEvent } from '../events/record.ts';
 import { registryOptions, type RegistryChoices } from './registry-choices.ts';
 
 export interface PushOptions extends RegistryChoices {
@@ -51,6 +52,7 @@ export async function pushImage(engine: Engine, nameOrId: string, options: PushO
       { mountFrom: otherRepositories(image, reference), progress: engine.progress },
     );
     await rememberDigest(engine, image, digestReference(reference, digest));
+    recordEvent(engine, { type: 'image', status: 'push', id: image.id, name: formatReference(reference) });
     return { reference: formatReference(reference), digest };
   } finally {
     session.close();

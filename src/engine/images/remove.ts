@@ -10,6 +10,7 @@ import { dropImage, dropNames, imageKey } from '../../storage/image-names.ts';
 import { imagesBehind, withImageIds } from '../../storage/images.ts';
 import { changeIndex, readIndex, type IndexEntry } from '../../storage/index-file.ts';
 import type { Engine } from '../engine.ts';
+import { recordEvent } from '../events/record.ts';
 
 export interface RemoveImagesOptions {
   /** Containers made from the image are removed with it, running or not; an id may have several names. */
@@ -41,6 +42,8 @@ export async function removeImages(engine: Engine, names: readonly string[], opt
       const removed = await removeOne(engine, target, options);
       untagged.push(...removed.untagged);
       if (removed.deleted !== undefined) deleted.push(removed.deleted);
+      for (const name of removed.untagged) recordEvent(engine, { type: 'image', status: 'untag', id: removed.id, name });
+      if (removed.deleted !== undefined) recordEvent(engine, { type: 'image', status: 'remove', id: removed.id, name: removed.untagged[0] ?? '' });
     } catch (error) {
       if (!isScullError(error)) throw error;
       // With --all, one that another command removed meanwhile is what was wanted.
@@ -52,6 +55,8 @@ export async function removeImages(engine: Engine, names: readonly string[], opt
 }
 
 interface Removed {
+  /** `sha256:…` */
+  readonly id: string;
   readonly untagged: readonly string[];
   readonly deleted?: string;
 }
@@ -84,9 +89,10 @@ function planRemoval(engine: Engine, entries: readonly IndexEntry[], target: str
   const own = entries.filter((entry) => imageKey(entry) === key);
   if (found === undefined || key === undefined || own.length === 0) throw noSuchImage(describe(target));
   const names = own.flatMap((entry) => entry.name ?? []);
+  const id = found.entry.imageId ?? key;
   const tag = 'name' in found ? found.name : undefined;
   if (names.length > 1 && tag !== undefined && names.includes(tag)) {
-    return { removed: { untagged: [tag] }, entries: dropNames(entries, [tag]), users: [] };
+    return { removed: { id, untagged: [tag] }, entries: dropNames(entries, [tag]), users: [] };
   }
   if (names.length > 1 && options.force !== true && options.all !== true) {
     throw new ScullError('IN_USE', `image ${describe(target)} has more than one name: ${names.join(', ')}`, { hint: 'remove it by force with -f, or name by name' });
@@ -94,7 +100,7 @@ function planRemoval(engine: Engine, entries: readonly IndexEntry[], target: str
   const going = imagesBehind(engine.store, entries, found.entry);
   const users = readContainerImages(engine.store).containers.filter((container) => container.imageId !== undefined && going.has(container.imageId));
   if (users.length > 0 && options.force !== true) throw inUse(describe(target), users);
-  return { removed: { untagged: names, deleted: key.slice(key.indexOf(':') + 1) }, entries: dropImage(entries, key), users };
+  return { removed: { id, untagged: names, deleted: key.slice(key.indexOf(':') + 1) }, entries: dropImage(entries, key), users };
 }
 
 function inUse(image: string, users: readonly ContainerImage[]): ScullError {

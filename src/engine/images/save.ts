@@ -8,6 +8,7 @@ import { writeDockerArchive, writeDockerFolder, writeOciLayout, type SavedImage 
 import { lookUpImage } from '../../storage/image-lookup.ts';
 import { createStaging } from '../../storage/staging.ts';
 import type { Engine } from '../engine.ts';
+import { recordEvent } from '../events/record.ts';
 
 export const SAVE_FORMATS = ['docker-archive', 'oci-archive', 'oci-dir', 'docker-dir'] as const;
 export type SaveFormat = (typeof SAVE_FORMATS)[number];
@@ -45,6 +46,7 @@ export async function saveImages(engine: Engine, names: readonly string[], optio
       else if (format === 'docker-dir') await writeDockerFolder(writer, first.image, options.compress === true);
       else await writeOciLayout(writer, images);
     });
+    for (const { image, names: saved } of images) recordEvent(engine, { type: 'image', status: 'save', id: image.id, name: saved[0] ?? '' });
   } finally {
     await staging.remove();
   }

@@ -6,6 +6,7 @@ import { dropNames, imageKey, putNames } from '../../storage/image-names.ts';
 import { withImageIds } from '../../storage/images.ts';
 import { changeIndex } from '../../storage/index-file.ts';
 import type { Engine } from '../engine.ts';
+import { recordEvent } from '../events/record.ts';
 
 /**
  * Gives an image more names; whatever had them loses them. Short names become `localhost/…`, as with Podman.
@@ -13,12 +14,15 @@ import type { Engine } from '../engine.ts';
  */
 export async function tagImage(engine: Engine, nameOrId: string, names: readonly string[]): Promise<void> {
   const full = names.map((name) => formatReference(localReference(name)));
+  let id = '';
   await changeIndex(engine.store, (read) => {
     const entries = withImageIds(engine.store, read);
     const found = findEntry(engine.store, entries, nameOrId);
     if (found === undefined) throw noSuchImage(nameOrId);
+    id = found.entry.imageId ?? '';
     return putNames(entries, found.entry, full);
   });
+  for (const name of full) recordEvent(engine, { type: 'image', status: 'tag', id, name });
 }
 
 /**
@@ -26,6 +30,8 @@ export async function tagImage(engine: Engine, nameOrId: string, names: readonly
  * @throws ScullError NO_SUCH_IMAGE; INVALID when a name is not one of this image
  */
 export async function untagImage(engine: Engine, nameOrId: string, names: readonly string[]): Promise<void> {
+  let taken: readonly string[] = [];
+  let id = '';
   await changeIndex(engine.store, (read) => {
     const entries = withImageIds(engine.store, read);
     const found = findEntry(engine.store, entries, nameOrId);
@@ -36,6 +42,9 @@ export async function untagImage(engine: Engine, nameOrId: string, names: readon
       if (full !== undefined && own.includes(full)) return full;
       throw new ScullError('NO_SUCH_IMAGE', `${JSON.stringify(name)} is not a name of image ${JSON.stringify(nameOrId)}`);
     });
-    return dropNames(entries, names.length === 0 ? own : wanted);
+    id = found.entry.imageId ?? '';
+    taken = names.length === 0 ? own : wanted;
+    return dropNames(entries, taken);
   });
+  for (const name of taken) recordEvent(engine, { type: 'image', status: 'untag', id, name });
 }

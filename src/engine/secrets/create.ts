@@ -3,6 +3,7 @@ import { isScullError, ScullError } from '../../host/errors.ts';
 import { randomHex } from '../../host/identity.ts';
 import { readSecret, SECRET_FORMAT, SECRET_MAX_SIZE, writeSecret } from '../../storage/secrets.ts';
 import type { Engine } from '../engine.ts';
+import { recordEvent } from '../events/record.ts';
 
 export interface CreateSecretOptions {
   readonly name: string;
@@ -38,6 +39,7 @@ export async function createSecret(engine: Engine, options: CreateSecretOptions)
   } as const;
   try {
     await writeSecret(engine.store, record, options.replace === true);
+    recordEvent(engine, { type: 'secret', status: 'create', id: record.id, name: record.name });
     return record.id;
   } catch (error) {
     if (options.ignore !== true || !isScullError(error, 'NAME_TAKEN')) throw error;

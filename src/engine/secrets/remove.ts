@@ -2,6 +2,7 @@
 import { isScullError, type ScullError } from '../../host/errors.ts';
 import { removeSecretFile, secretNames } from '../../storage/secrets.ts';
 import type { Engine } from '../engine.ts';
+import { recordEvent } from '../events/record.ts';
 import { findSecret } from './find.ts';
 
 export interface SecretOutcome {
@@ -28,7 +29,7 @@ export function removeSecrets(engine: Engine, names: readonly string[], options:
 function removeSecret(engine: Engine, typed: string): string {
   try {
     const { id, name } = findSecret(engine, typed);
-    removeSecretFile(engine.store, name);
+    if (removeSecretFile(engine.store, name)) recordEvent(engine, { type: 'secret', status: 'remove', id, name });
     return id;
   } catch (error) {
     if (!isScullError(error, 'CORRUPT') || !secretNames(engine.store).includes(typed)) throw error;

@@ -3,6 +3,7 @@ import { ScullError } from '../../host/errors.ts';
 import { randomId } from '../../host/identity.ts';
 import { readVolume, VOLUME_FORMAT, writeVolume, type VolumeRecord, type WriteVolumeOptions } from '../../storage/volumes.ts';
 import type { Engine } from '../engine.ts';
+import { recordEvent } from '../events/record.ts';
 
 export interface CreateVolumeOptions {
   /** A random one of 64 hex digits unless given. */
@@ -56,6 +57,7 @@ export async function createAnonymousVolume(engine: Engine, options: WriteVolume
 async function write(engine: Engine, record: VolumeRecord, keepExisting: boolean, options: WriteVolumeOptions): Promise<VolumeRecord> {
   try {
     await writeVolume(engine.store, record, options);
+    recordEvent(engine, { type: 'volume', status: 'create', id: record.name, name: record.name, attributes: { driver: record.driver } });
     return record;
   } catch (error) {
     if (!keepExisting || !(error instanceof ScullError) || error.code !== 'NAME_TAKEN') throw error;

@@ -3,6 +3,7 @@ import { ScullError } from '../../host/errors.ts';
 import type { ContainerRecord } from '../../runtime/container-record.ts';
 import { removeVolumeDirectory, volumeNames, volumeSize, type VolumeRecord } from '../../storage/volumes.ts';
 import type { Engine } from '../engine.ts';
+import { recordEvent } from '../events/record.ts';
 import { findVolumeName } from './find.ts';
 import { selectVolumes, type VolumeFilters } from './list.ts';
 import { volumeUsers } from './usage.ts';
@@ -40,7 +41,7 @@ export async function removeVolumes(engine: Engine, options: RemoveVolumesOption
         if (options.force !== true) throw inUse(name, containers);
         await removeContainersOf(engine, containers, options.timeout);
       }
-      await removeVolumeDirectory(engine.store, name);
+      await removeAndTell(engine, name);
       outcomes.push({ name: typed });
     } catch (error) {
       if (!(error instanceof ScullError)) throw error;
@@ -49,6 +50,13 @@ export async function removeVolumes(engine: Engine, options: RemoveVolumesOption
     }
   }
   return outcomes;
+}
+
+/** @returns false when another command was first */
+async function removeAndTell(engine: Engine, name: string): Promise<boolean> {
+  const removed = await removeVolumeDirectory(engine.store, name);
+  if (removed) recordEvent(engine, { type: 'volume', status: 'remove', id: name, name, attributes: { driver: 'local' } });
+  return removed;
 }
 
 function inUse(name: string, containers: readonly ContainerRecord[]): ScullError {
@@ -88,7 +96,7 @@ export async function pruneVolumes(engine: Engine, options: { readonly all?: boo
   for (const record of selectVolumes(engine, filters)) {
     if (users.has(record.name) || !(everything || record.anonymous)) continue;
     const size = await sizeOf(engine, record);
-    if (options.dryRun !== true && !(await removeVolumeDirectory(engine.store, record.name))) continue; // another command was first
+    if (options.dryRun !== true && !(await removeAndTell(engine, record.name))) continue; // another command was first
     removed.push({ name: record.name, size });
   }
   return { removed, reclaimed: removed.reduce((sum, { size }) => sum + size, 0) };
