@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { callerEnvironment } from '../host/environment.ts';
 import { ScullError } from '../host/errors.ts';
+import { readTextIfPresent } from '../host/files.ts';
 import { parsePlatform, type Platform } from '../oci/platform.ts';
 import { parseCapabilities } from '../spec/capability.ts';
 import { parseEntrypoint, parseUmask } from '../spec/command.ts';
@@ -11,17 +12,19 @@ import { parseEnvironment, parseEnvironmentFile, parseEnvironmentMerge } from '.
 import { parseHostname } from '../spec/hostname.ts';
 import { parseLabel, parseLabelFile } from '../spec/label.ts';
 import { parseLog } from '../spec/log.ts';
-import { parseMount, parseTmpfs, parseVolume } from '../spec/mount.ts';
+import { bindsOfGlob, type GlobMount, parseMount, parseTmpfs, parseVolume } from '../spec/mount.ts';
 import { parseName } from '../spec/name.ts';
 import { parseIpcNamespace, parseNamespace } from '../spec/namespace.ts';
-import { parseAddHost, parseDns, parseDnsOption, parseDnsSearch, parseNetwork } from '../spec/network.ts';
+import { parseAddHost, parseDns, parseDnsOption, parseDnsSearch, parseHostsFile, parseNetwork } from '../spec/network.ts';
 import { parseExpose, parsePort } from '../spec/port.ts';
+import { parseRootfs } from '../spec/rootfs.ts';
 import { parseSecurityOptions } from '../spec/security.ts';
 import { parseSecret } from '../spec/secret.ts';
 import { parseSignal } from '../spec/signal.ts';
 import { parseSize, parseSizeOrUnlimited } from '../spec/size.ts';
 import { parseSysctl } from '../spec/sysctl.ts';
 import { parseUlimit } from '../spec/ulimit.ts';
+import { subordinateRanges } from '../userns/id-maps.ts';
 import type { Interfaces } from '@oclif/core';
 import type { containerFlags } from './flags/container.ts';
 import type { FlagToken } from './parse.ts';
@@ -42,7 +45,7 @@ export async function containerSpec(flags: ContainerFlags, words: readonly strin
   const caller = callerEnvironment();
   return withoutUndefined({
     ...EMPTY_CONTAINER_SPEC,
-    ...(flags.rootfs === true ? { rootfs: resolve(cwd, source) } : { image: source }),
+    ...(flags.rootfs === true ? parseRootfs(source, cwd) : { image: source }),
     command,
     name: flags.name === undefined ? undefined : parseName(flags.name, 'container'),
     entrypoint: flags.entrypoint === undefined ? undefined : parseEntrypoint(flags.entrypoint),
@@ -64,7 +67,7 @@ export async function containerSpec(flags: ContainerFlags, words: readonly strin
     interactive: flags.interactive ?? false,
     init: flags.init ?? false,
     initPath: flags['init-path'],
-    mounts: mounts(tokens, cwd),
+    mounts: await mounts(tokens, cwd),
     volumesFrom: flags['volumes-from'] ?? [],
     readOnly: flags['read-only'] ?? false,
     readOnlyTmpfs: flags['read-only-tmpfs'] ?? true,
@@ -121,14 +124,21 @@ function absolutePath(path: string, option: string): string {
   throw new ScullError('INVALID', `invalid ${option} ${JSON.stringify(path)}: it must be an absolute path of the container`);
 }
 
-function mounts(tokens: readonly FlagToken[], cwd: string): MountRequest[] {
+async function mounts(tokens: readonly FlagToken[], cwd: string): Promise<MountRequest[]> {
   const requests: MountRequest[] = [];
   for (const { name, value } of tokens) {
     if (name === 'volume') requests.push(parseVolume(String(value), cwd));
-    else if (name === 'mount') requests.push(parseMount(String(value), cwd));
+    else if (name === 'mount') requests.push(...(await expanded(parseMount(String(value), cwd))));
     else if (name === 'tmpfs') requests.push(parseTmpfs(String(value)));
   }
   return requests;
+}
+
+/** A pattern is looked at once: what fits it later is not mounted. */
+async function expanded(mount: MountRequest | GlobMount): Promise<readonly MountRequest[]> {
+  if (mount.type !== 'glob') return [mount];
+  const { pathsOf } = await import('../host/glob.ts');
+  return bindsOfGlob(mount, pathsOf(mount.pattern));
 }
 
 function imageVolume(text: string | undefined): ContainerSpec['imageVolume'] {
@@ -147,9 +157,11 @@ function imageVolume(text: string | undefined): ContainerSpec['imageVolume'] {
 
 async function userNamespace(flags: ContainerFlags): Promise<ContainerSpec['namespaces']['user']> {
   const { parseIdMaps, parseUserNamespace } = await import('../spec/user-namespace.ts');
-  const { uidmap, gidmap, userns } = flags;
+  const { userns } = flags;
+  const uidmap = idMapWords(flags, 'uid');
+  const gidmap = idMapWords(flags, 'gid');
   if (uidmap === undefined && gidmap === undefined) return parseUserNamespace(userns ?? 'host');
-  if (userns !== undefined) throw new ScullError('USAGE', '--userns and --uidmap or --gidmap cannot be used together');
+  if (userns !== undefined) throw new ScullError('USAGE', '--userns and --uidmap, --gidmap, --subuidname or --subgidname cannot be used together');
   const { defaultIdMaps, mappedCount, toInside } = await import('../userns/id-maps.ts');
   const ours = defaultIdMaps();
   const map = (words: readonly string[], option: '--uidmap' | '--gidmap') => {
@@ -160,10 +172,23 @@ async function userNamespace(flags: ContainerFlags): Promise<ContainerSpec['name
   return { mode: 'explicit', uids: map(uidmap ?? gidmap ?? [], '--uidmap'), gids: map(gidmap ?? uidmap ?? [], '--gidmap') };
 }
 
+/** Of --uidmap, or of the ranges that --subuidname stands for; of --gidmap and --subgidname likewise. */
+function idMapWords(flags: ContainerFlags, kind: 'uid' | 'gid'): readonly string[] | undefined {
+  const [words, name] = [flags[`${kind}map`], flags[`sub${kind}name`]];
+  if (name === undefined) return words;
+  if (words !== undefined) throw new ScullError('USAGE', `--sub${kind}name and --${kind}map cannot be used together`);
+  const ranges = subordinateRanges(readTextIfPresent(`/etc/sub${kind}`) ?? '', name);
+  if (ranges.length === 0) throw new ScullError('NOT_FOUND', `--sub${kind}name ${JSON.stringify(name)}: /etc/sub${kind} gives no ids to that name`);
+  let next = 0;
+  return ranges.map(({ start, size }) => `${(next += size) - size}:@${start}:${size}`);
+}
+
 function network(flags: ContainerFlags): NetworkSpec {
   const dns = (flags.dns ?? []).map(parseDns);
   if (dns.includes('none') && dns.length > 1) throw new ScullError('USAGE', '--dns none cannot be used together with other name servers');
   const hasHosts = flags['no-hosts'] !== true;
+  const hostsFile = flags['hosts-file'] === undefined ? undefined : parseHostsFile(flags['hosts-file']);
+  if (!hasHosts && hostsFile !== undefined) throw new ScullError('USAGE', '--no-hosts and --hosts-file cannot be used together');
   if (!hasHosts && flags['add-host'] !== undefined) throw new ScullError('USAGE', '--no-hosts and --add-host cannot be used together');
   return {
     mode: networkMode(flags.network),
@@ -175,6 +200,7 @@ function network(flags: ContainerFlags): NetworkSpec {
     dnsOptions: (flags['dns-option'] ?? []).map(parseDnsOption),
     addHosts: (flags['add-host'] ?? []).flatMap(parseAddHost),
     noHosts: !hasHosts,
+    ...(hostsFile === undefined ? {} : { hostsFile }),
     noHostname: flags['no-hostname'] ?? false,
   };
 }

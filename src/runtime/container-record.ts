@@ -63,7 +63,7 @@ export type ResolvedSecret = SecretRequest & { readonly id: string; readonly nam
 
 /** A mount whose source exists by name: a volume, a host path, or a tmpfs. */
 export interface ResolvedMount {
-  readonly type: 'bind' | 'volume' | 'tmpfs' | 'image' | 'devpts';
+  readonly type: 'bind' | 'volume' | 'tmpfs' | 'ramfs' | 'image' | 'devpts';
   /** Volume name where type is volume. */
   readonly name?: string;
   /** Anonymous volumes are removed with `rm -v` and --rm. */

@@ -222,6 +222,8 @@ function describe(mount: MountRequest): string {
       return mount.name === undefined ? 'an anonymous volume' : `volume ${JSON.stringify(mount.name)}`;
     case 'image':
       return `image ${JSON.stringify(mount.image)}`;
+    case 'tmpfs':
+      return mount.ramfs === true ? 'a ramfs' : 'a tmpfs';
     default:
       return `a ${mount.type}`;
   }
@@ -236,13 +238,14 @@ export function resolveSimpleMount(mount: MountRequest): ResolvedMount | undefin
   switch (mount.type) {
     case 'tmpfs':
       return {
-        type: 'tmpfs',
-        source: 'tmpfs',
+        type: mount.ramfs === true ? 'ramfs' : 'tmpfs',
+        source: mount.ramfs === true ? 'ramfs' : 'tmpfs',
         target: mount.target,
         readOnly: mount.readOnly,
         propagation: 'rprivate',
         options: tmpfsOptions(mount),
         copyUp: mount.copyUp,
+        ...(mount.chown === true ? { chown: true } : {}),
       };
     case 'devpts':
       return { type: 'devpts', source: 'devpts', target: mount.target, readOnly: mount.readOnly, propagation: '', options: mount.options };

@@ -12,6 +12,8 @@ export interface ContainerSpec {
   /** As typed; exactly one of image and rootfs is set. */
   readonly image?: string;
   readonly rootfs?: string;
+  /** `--rootfs DIRECTORY:O`: the directory is a lower layer and stays as it is. */
+  readonly rootfsOverlay?: true;
   /** The words after the image, unchanged. */
   readonly command: readonly string[];
   /** undefined: the image's; []: cleared by `--entrypoint ""`. */
@@ -144,6 +146,10 @@ export interface TmpfsMount extends MountCommon {
   readonly gid?: number;
   /** Copy what the image has there into the tmpfs (podman's tmpcopyup). */
   readonly copyUp: boolean;
+  /** U: it belongs to the container's user. */
+  readonly chown?: boolean;
+  /** A ramfs instead: never swapped out, and without a limit. */
+  readonly ramfs?: boolean;
 }
 
 export interface ImageMount extends MountCommon {
@@ -227,6 +233,8 @@ export interface NetworkSpec {
   /** `name:ip` pairs, ip may be host-gateway. */
   readonly addHosts: readonly { readonly name: string; readonly ip: string }[];
   readonly noHosts: boolean;
+  /** What /etc/hosts begins from instead of the host's own: an absolute path of the host, `none` or `image`. */
+  readonly hostsFile?: string;
   readonly noHostname: boolean;
 }
 

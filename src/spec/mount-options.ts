@@ -20,6 +20,13 @@ const IGNORED = new Set(['cached', 'delegated', 'consistent', 'default']);
 const TMPFS_NUMBERS = new Set(['nr_inodes', 'nr_blocks', 'huge', 'mpol']);
 const DEVPTS = new Set(['ptmxmode', 'newinstance', 'max']);
 
+/** mount_setattr(2), MOUNT_ATTR_IDMAP: it takes CAP_SYS_ADMIN in the namespace that owns the file system. */
+export function idmapNeedsRoot(): ScullError {
+  return new ScullError('UNSUPPORTED', 'the option "idmap" is for root: the kernel lets nobody else map the ids of a file system of the host', {
+    hint: "use --userns=keep-id, or U to give a mount's source to the container's user",
+  });
+}
+
 /** Makes the error for a part of what the user wrote. */
 export type Complainer = (why: string) => ScullError;
 
@@ -165,6 +172,7 @@ export class MountOptions {
   }
 
   #unsupported(name: string): ScullError {
+    if (name === 'idmap') return idmapNeedsRoot();
     return new ScullError('UNSUPPORTED', `the mount option ${JSON.stringify(name)} is not there yet`, { hint: 'leave it out' });
   }
 }

@@ -30,11 +30,29 @@ export function parseVolume(text: string, cwd: string): BindMount | VolumeMount 
   return isHostPath(first) ? bindMount(hostPath(first, cwd), target, options) : namedVolume(first, target, options, say);
 }
 
+/** A wish for every path of the host that fits a pattern; what it comes to is {@link bindsOfGlob}'s to say. */
+export interface GlobMount extends Omit<BindMount, 'type' | 'source' | 'target' | 'createSource'> {
+  readonly type: 'glob';
+  /** Absolute, glob(7). */
+  readonly pattern: string;
+  /** Directory of the container that they are mounted in; without one, each is seen at its own path. */
+  readonly folder?: string;
+}
+
+/**
+ * @param paths what the pattern fits
+ * @throws ScullError NOT_FOUND for no path at all
+ */
+export function bindsOfGlob({ pattern, folder, ...how }: GlobMount, paths: readonly string[]): BindMount[] {
+  if (paths.length === 0) throw new ScullError('NOT_FOUND', `no file or directory of the host fits the pattern ${JSON.stringify(pattern)}`);
+  return paths.map((source) => ({ ...how, type: 'bind', source, target: folder === undefined ? source : posix.join(folder, posix.basename(source)), createSource: false }));
+}
+
 /**
  * `type=bind,source=…,target=…`, docker-run(1) --mount; a comma inside a value stands in double quotes, as in CSV.
  * @throws ScullError INVALID; UNSUPPORTED for types and keys that only exist elsewhere
  */
-export function parseMount(text: string, cwd: string): MountRequest {
+export function parseMount(text: string, cwd: string): MountRequest | GlobMount {
   const say = complainer('mount', text, 'expected comma-separated key=value pairs, for example type=bind,source=/src,target=/dst,readonly');
   const fields = splitFields(text, say).map((field) => {
     const equals = field.indexOf('=');
@@ -50,20 +68,24 @@ export function parseMount(text: string, cwd: string): MountRequest {
       return keys.volume();
     case 'tmpfs':
       return keys.tmpfs();
+    case 'ramfs':
+      return keys.ramfs();
+    case 'glob':
+      return keys.glob(cwd);
     case 'image':
       return keys.image();
     case 'devpts':
       return keys.devpts();
-    case 'glob':
-    case 'ramfs':
     case 'artifact':
     case 'npipe':
     case 'cluster':
-      throw new ScullError('UNSUPPORTED', `--mount type=${type} is not there`, { hint: 'bind, volume, tmpfs, image and devpts are' });
+      throw new ScullError('UNSUPPORTED', `--mount type=${type} is not there`, { hint: `${TYPES} are` });
     default:
-      throw say(`unknown type ${JSON.stringify(type)}, known are bind, volume, tmpfs, image and devpts`);
+      throw say(`unknown type ${JSON.stringify(type)}, known are ${TYPES}`);
   }
 }
+
+const TYPES = 'bind, volume, tmpfs, ramfs, glob, image and devpts';
 
 /** --tmpfs `TARGET[:OPTIONS]`, options as of tmpfs(5). @throws ScullError INVALID */
 export function parseTmpfs(text: string): TmpfsMount {
@@ -106,19 +128,19 @@ class MountKeys {
         this.#target = containerPath(this.#required(key, value), this.#say);
         return;
       case 'bind-propagation':
-        this.#only('bind', key);
+        this.#only(key, 'bind', 'glob');
         this.#options.takePropagation(this.#required(key, value));
         return;
       case 'bind-nonrecursive':
-        this.#only('bind', key);
+        this.#only(key, 'bind', 'glob');
         if (this.#boolean(key, value)) this.#options.take('bind');
         return;
       case 'bind-create-src':
-        this.#only('bind', key);
+        this.#only(key, 'bind');
         this.#options.createSource = this.#boolean(key, value);
         return;
       case 'volume-nocopy':
-        this.#only('volume', key);
+        this.#only(key, 'volume');
         if (this.#boolean(key, value)) this.#options.take('nocopy');
         return;
       case 'subpath':
@@ -134,7 +156,6 @@ class MountKeys {
         return;
       case 'volume-opt':
       case 'volume-label':
-      case 'idmap':
       case 'bind-recursive':
         throw new ScullError('UNSUPPORTED', `--mount ${key} is not there yet`, { hint: key.startsWith('volume-') ? 'make the volume with `scull volume create` first' : 'leave it out' });
       default:
@@ -168,6 +189,18 @@ class MountKeys {
   tmpfs(): TmpfsMount {
     if (this.#source !== undefined && this.#source !== 'tmpfs') throw this.#say('a tmpfs has no source');
     return tmpfsMount(this.#needTarget(), this.#options);
+  }
+
+  /** Of a tmpfs's options the kernel's ramfs has the mode alone, and passes over the others. */
+  ramfs(): TmpfsMount {
+    return { ...this.tmpfs(), copyUp: false, ramfs: true };
+  }
+
+  glob(cwd: string): GlobMount {
+    const pattern = hostPath(this.#source ?? this.#missing('source'), cwd);
+    this.#options.refuse(['subpath'], 'of a pattern');
+    const { source: _source, target: _target, createSource: _create, ...how } = bindMount(pattern, '/', this.#options);
+    return { ...how, type: 'glob', pattern, ...(this.#target === undefined ? {} : { folder: this.#target }) };
   }
 
   image(): ImageMount {
@@ -209,8 +242,8 @@ class MountKeys {
     throw this.#say(`${key} is true or false, not ${JSON.stringify(value)}`);
   }
 
-  #only(type: string, key: string): void {
-    if (this.#type !== type) throw this.#say(`${key} is for type=${type}, not for type=${this.#type}`);
+  #only(key: string, ...types: string[]): void {
+    if (!types.includes(this.#type)) throw this.#say(`${key} is for type=${types[0]}, not for type=${this.#type}`);
   }
 }
 
@@ -308,13 +341,14 @@ function volumeMount(target: string, options: MountOptions, named: { readonly na
 }
 
 function tmpfsMount(target: string, options: MountOptions): TmpfsMount {
-  options.refuse(['copy', 'chown', 'overlay', 'relabel', 'subpath', 'recursion', 'nocreate'], 'of a tmpfs');
+  options.refuse(['copy', 'overlay', 'relabel', 'subpath', 'recursion', 'nocreate'], 'of a tmpfs');
   return {
     type: 'tmpfs',
     target,
     readOnly: options.readOnly ?? false,
     options: [...options.plain, ...options.tmpfsPlain],
     copyUp: options.copyUp ?? true,
+    ...(options.chown ? { chown: true } : {}),
     ...options.tmpfs,
   };
 }

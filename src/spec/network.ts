@@ -54,6 +54,13 @@ export function parseAddHost(text: string): { readonly name: string; readonly ip
   });
 }
 
+/** --hosts-file: an absolute path, `none`, `image`, or nothing for the host's file. @throws ScullError INVALID */
+export function parseHostsFile(text: string): string | undefined {
+  if (text === '') return undefined;
+  if (text === 'none' || text === 'image' || text.startsWith('/')) return text;
+  throw new ScullError('INVALID', `invalid --hosts-file ${JSON.stringify(text.slice(0, 100))}: expected an absolute path of the host, none or image`);
+}
+
 /** An address, or `none` for no resolv.conf at all. @throws ScullError INVALID */
 export function parseDns(text: string): string {
   const address = text.replace(/^\[(.*)\]$/, '$1');

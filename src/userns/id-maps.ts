@@ -23,7 +23,7 @@ export interface IdMaps {
 }
 
 /** Ranges of `/etc/subuid` or `/etc/subgid` that belong to the user, by name or number. Malformed lines are passed over. */
-export function subordinateRanges(text: string, user: string, uid: number): { start: number; size: number }[] {
+export function subordinateRanges(text: string, user: string, uid?: number): { start: number; size: number }[] {
   const ranges: { start: number; size: number }[] = [];
   for (const line of text.split('\n')) {
     const match = /^([^:#]+):(\d{1,10}):(\d{1,10})\s*$/.exec(line);

@@ -75,6 +75,14 @@ test('restart stops and starts, a stopped container too', async () => {
   expect(await state('r')).toBe('running');
 });
 
+test('pause --all and unpause --all are about those that it can be done to', async () => {
+  const id = await s.ok(['create', '--name', 'resting', 'busybox', 'true']);
+  const paused = await s.scull(['pause', '--all']); // others of this suite may run, and may not be pausable here
+  expect(paused.stdout + paused.stderr).not.toMatch(new RegExp(`${id}|resting`));
+  expect(await s.ok(['unpause', '--all'])).toBe(paused.stdout.trimEnd());
+  await s.ok(['rm', 'resting']);
+});
+
 test('pause freezes, unpause thaws, and the state says so', async () => {
   await s.ok(['run', '-d', '--name', 'p', 'busybox', 'sh', '-c', 'i=0; while :; do i=$((i+1)); echo $i > /n; sleep 0.02; done']);
   const pausing = await s.scull(['pause', 'p']);

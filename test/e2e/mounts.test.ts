@@ -138,6 +138,14 @@ describe('volumes', () => {
     await s.ok(['volume', 'rm', 'used']);
   });
 
+  test('nocreate takes a volume that is there and makes none', async () => {
+    await s.fails(['run', '--rm', '-v', 'unmade:/d:nocreate', 'busybox', 'true'], 125, /no volume "unmade".*\n.*volume create unmade/);
+    expect(await s.ok(['volume', 'ls', '-q'])).toBe('');
+    await s.ok(['volume', 'create', 'unmade']);
+    await s.ok(['run', '--rm', '-v', 'unmade:/d:nocreate', 'busybox', 'touch', '/d/x']);
+    await s.ok(['volume', 'rm', 'unmade']);
+  });
+
   test('--mount type=volume with a sub-path', async () => {
     await s.ok(['run', '--rm', '-v', 'parts:/d', 'busybox', 'sh', '-c', 'mkdir /d/one; echo 1 > /d/one/f']);
     expect(await s.ok(['run', '--rm', '--mount', 'type=volume,src=parts,dst=/m,subpath=one', 'busybox', 'cat', '/m/f'])).toBe('1');
@@ -186,6 +194,30 @@ describe('other mounts', () => {
     expect(await s.ok(['run', '--rm', '--mount', 'type=image,source=busybox,destination=/i', 'busybox', 'cat', '/i/etc/data/from-image'])).toBe('from the image');
     const owners = ['run', '--rm', '--mount', 'type=image,source=busybox,destination=/i', '--userns=keep-id', 'busybox', 'sh', '-c', 'stat -c %u:%g /i/bin/busybox /i/home/app/note; touch /i/x 2>/dev/null || echo protected'];
     expect(await s.ok(owners)).toBe('0:0\n1500:1500\nprotected');
+  });
+
+  test('--mount type=image,rw=true: writes are the container’s, the image stays as it is', async () => {
+    await s.ok(['run', '--name', 'writes', '--mount', 'type=image,source=busybox,destination=/i,rw=true', 'busybox', 'sh', '-c', 'test -e /i/new && exit 3; echo x > /i/new; rm /i/etc/data/from-image; cat /i/new']);
+    expect((await s.scull(['start', '-a', 'writes'])).status).toBe(3);
+    expect(await s.ok(['run', '--rm', '--mount', 'type=image,source=busybox,destination=/i,rw=true', 'busybox', 'cat', '/i/etc/data/from-image'])).toBe('from the image');
+    await s.ok(['rm', 'writes']);
+  });
+
+  test('--mount type=ramfs, and tmpfs,U for the container’s user', async () => {
+    expect(await s.ok(['run', '--rm', '--mount', 'type=ramfs,dst=/r,tmpfs-size=1m,tmpfs-mode=0750', 'busybox', 'sh', '-c', 'grep -c "^ramfs /r ramfs" /proc/mounts; stat -c %a /r; echo x > /r/x && echo written'])).toBe('1\n750\nwritten');
+    for (const more of [[], ['--userns=keep-id:uid=1500,gid=1500']]) {
+      expect(await s.ok(['run', '--rm', '-u', 'app', ...more, '--mount', 'type=tmpfs,dst=/t,U,tmpfs-mode=0700', 'busybox', 'sh', '-c', 'stat -c %u:%g /t; touch /t/x && echo mine'])).toBe('1500:1500\nmine');
+    }
+  });
+
+  test('--mount type=glob mounts what fits the pattern, in a folder or each at its place', async () => {
+    for (const name of ['globbed/one.conf', 'globbed/two.conf', 'globbed/other']) {
+      s.directory('globbed');
+      s.file(name, `${name}\n`);
+    }
+    expect(await s.ok(['run', '--rm', '--mount', `type=glob,src=${s.base}/globbed/*.conf,dst=/g,ro`, 'busybox', 'sh', '-c', 'ls /g; touch /g/one.conf 2>/dev/null || echo protected'])).toBe('one.conf\ntwo.conf\nprotected');
+    expect(await s.ok(['run', '--rm', '--mount', `type=glob,src=${s.base}/globbed/[ot]*e*`, 'busybox', 'ls', `${s.base}/globbed`])).toBe('one.conf\nother');
+    await s.fails(['run', '--rm', '--mount', `type=glob,src=${s.base}/globbed/*.none,dst=/g`, 'busybox', 'true'], 125, /fits the pattern/);
   });
 
   test('--device passes a device of the host', async () => {

@@ -1,5 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, readFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { busyboxEntries } from '../support/images.ts';
 import { productCommand } from '../support/product.ts';
@@ -144,6 +145,38 @@ test('the image’s entrypoint, command, variables, user and directory hold', as
   expect(await s.ok(['run', '--rm', 'settings:1'])).toBe('zero:one:ahoy:app:/home/app');
   expect(await s.ok(['run', '--rm', 'settings:1', 'a', 'b'])).toBe('a:b:ahoy:app:/home/app');
   expect(await s.ok(['run', '--rm', '--entrypoint', '', 'settings:1', 'echo', 'plain'])).toBe('plain');
+});
+
+test('--hosts-file chooses what /etc/hosts begins from', async () => {
+  const file = s.file('hosts', '192.0.2.9 from-a-file\n192.0.2.10 busybox-host\n');
+  const hosts = (from: string) => s.ok(['run', '--rm', '--hosts-file', from, '--add-host', 'busybox-host:192.0.2.11', 'hosts:1', 'cat', '/etc/hosts']);
+  await s.load({ tags: ['hosts:1'], layers: [[...busyboxEntries(), { path: 'etc/hosts', content: '192.0.2.8 from-the-image\n' }]] });
+  expect(await hosts(file)).toMatch(/^192\.0\.2\.11\tbusybox-host\n[^]*192\.0\.2\.9\tfrom-a-file$/);
+  expect(await hosts('image')).toMatch(/192\.0\.2\.8\tfrom-the-image$/);
+  expect(await hosts('none')).not.toMatch(/from-/);
+  await s.fails(['run', '--rm', '--hosts-file', '/no/such/hosts', 'busybox', 'true'], 125, /cannot read the --hosts-file/);
+  await s.fails(['run', '--rm', '--hosts-file', 'bogus', 'busybox', 'true'], 125, /an absolute path of the host, none or image/);
+});
+
+test('--log-driver=journald is refused where no journal would keep it', async () => {
+  if (existsSync('/run/systemd/journal/socket')) {
+    await s.ok(['run', '--rm', '--log-driver', 'journald', 'busybox', 'true']);
+    return;
+  }
+  await s.fails(['run', '--log-driver', 'journald', '--name', 'unlogged', 'busybox', 'true'], 125, /there is no journal on this machine/);
+  expect((await s.scull(['container', 'exists', 'unlogged'])).status).toBe(1);
+});
+
+test('--rootfs DIRECTORY:O leaves the directory as it is', async () => {
+  const root = s.directory('covered-rootfs/bin');
+  copyFileSync('/bin/busybox', join(root, 'busybox'));
+  chmodSync(join(root, 'busybox'), 0o755);
+  const run = ['run', '--name', 'covered', '--rootfs', `${s.base}/covered-rootfs:O`, '/bin/busybox', 'sh', '-c', '/bin/busybox test -e /new && echo again; echo x > /new; /bin/busybox ls /'];
+  expect(await s.ok(run)).toMatch(/\bnew\b/);
+  expect(await s.ok(['start', '-a', 'covered'])).toMatch(/^again/);
+  expect(readdirSync(`${s.base}/covered-rootfs`)).toEqual(['bin']);
+  await s.ok(['rm', 'covered']);
+  await s.fails(['run', '--rootfs', `${s.base}/covered-rootfs:idmap`, '/bin/busybox'], 125, /"idmap" is for root/);
 });
 
 test('--rootfs runs a plain directory', async () => {

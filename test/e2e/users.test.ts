@@ -141,6 +141,14 @@ test('a container that shares a user namespace sees the same owners', async () =
   }
 });
 
+test('--subuidname maps what /etc/subuid gives to a name', async () => {
+  const name = userInfo().username;
+  const count = (await s.ok(['unshare', 'cat', '/proc/self/uid_map'])).trim().split(/\s+/).at(-1);
+  expect((await s.ok(['run', '--rm', '--subuidname', name, 'busybox', 'cat', '/proc/self/uid_map'])).trim().split(/\s+/)).toEqual(['0', '1', count]);
+  await s.fails(['run', '--rm', '--subuidname', 'nobody-of-that-name', 'busybox', 'true'], 125, /\/etc\/subuid gives no ids/);
+  await s.fails(['run', '--rm', '--subuidname', name, '--userns', 'keep-id', 'busybox', 'true'], 125, /cannot be used together/);
+});
+
 test('--userns with nonsense is refused', async () => {
   await s.fails(['run', '--rm', '--userns=sideways', 'busybox', 'true'], 125, /sideways/);
   await s.fails(['run', '--rm', '--userns=keep-id:colour=1', 'busybox', 'true'], 125, /colour/);

@@ -59,14 +59,14 @@ export const containerFlags = {
   'read-only': toggle(FILES, "Make the container's root read-only"),
   'read-only-tmpfs': toggle(FILES, 'With --read-only, keep /run, /tmp and /var/tmp writable, in memory (default true)', { default: true }),
   'image-volume': text(FILES, 'mode', "What becomes of the image's volumes: anonymous (default), tmpfs or ignore"),
-  rootfs: toggle(FILES, 'IMAGE is a directory of the host that holds a root file system'),
+  rootfs: toggle(FILES, 'IMAGE is a directory of the host that holds a root file system; with :O behind it stays as it is'),
   device: list(FILES, 'path[:target[:rwm]]', 'Let the container use a device of the host'),
 
   userns: text(USER_NAMESPACE, 'mode', 'How ids map: host (default), keep-id[:uid=,gid=,size=], nomap, auto[:size=], container:NAME, ns:PATH'),
   uidmap: list(USER_NAMESPACE, 'container:host[:size]', 'Map user ids by hand'),
   gidmap: list(USER_NAMESPACE, 'container:host[:size]', 'Map group ids by hand (default: as --uidmap)'),
-  subuidname: unsupported('subuidname'),
-  subgidname: unsupported('subgidname'),
+  subuidname: text(USER_NAMESPACE, 'name', 'Map the ids that /etc/subuid gives to this name, from 0 on'),
+  subgidname: text(USER_NAMESPACE, 'name', 'The same with /etc/subgid (default: as --subuidname)'),
 
   network: list(NETWORK, 'mode', 'pasta[:options] (default), none, host, container:NAME, ns:PATH', { aliases: ['net'] }),
   publish: list(NETWORK, '[[ip:]port:]port[/udp]', 'Make a port of the container reachable on the host; ranges as 8000-8010:80-90', { char: 'p' }),
@@ -76,6 +76,7 @@ export const containerFlags = {
   dns: list(NETWORK, 'ip', "Name server instead of the host's; none keeps the image's resolv.conf"),
   'dns-option': list(NETWORK, 'option', 'Option for resolv.conf', { aliases: ['dns-opt'] }),
   'dns-search': list(NETWORK, 'domain', 'Search domain for resolv.conf'),
+  'hosts-file': text(NETWORK, 'file', "What /etc/hosts begins from instead of the host's own file: a file of the host, image or none"),
   'no-hosts': toggle(NETWORK, "Leave the image's /etc/hosts as it is"),
   'no-hostname': toggle(NETWORK, "Leave the image's /etc/hostname as it is"),
 
@@ -153,7 +154,6 @@ function laterContainerFlags() {
     'health-startup-success': unsupported('health-startup-success'),
     'health-startup-timeout': unsupported('health-startup-timeout'),
     'health-timeout': unsupported('health-timeout'),
-    'hosts-file': unsupported('hosts-file'),
     hostuser: unsupported('hostuser'),
     'init-ctr': unsupported('init-ctr'),
     ip: unsupported('ip'),

@@ -129,9 +129,16 @@ async function makeConfig(engine: Engine, spec: ContainerSpec, image: ImageRecor
     callerUid: process.getuid?.() ?? 0,
     callerGid: process.getgid?.() ?? 0,
   });
+  if (spec.log.driver === 'journald') checkJournal();
   if (spec.timezone !== undefined) readZone(spec.timezone); // told now, not with every start
   const mounts = await resolveMounts(engine, spec, image?.config);
   return { ...merged, ports: await choosePorts(spec, merged.exposedPorts), mounts };
+}
+
+/** conmon would write to nobody, without a word. systemd-journald.service(8) "FILES". */
+function checkJournal(): void {
+  if (existsSync('/run/systemd/journal/socket')) return;
+  throw new ScullError('UNSUPPORTED', '--log-driver=journald: there is no journal on this machine', { hint: 'use --log-driver=k8s-file, the default' });
 }
 
 /** Only who publishes ports pays for looking at the host's. */

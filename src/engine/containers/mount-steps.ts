@@ -1,5 +1,5 @@
 /** The launcher's steps for one container, in order: its root, then what mounts need before crun can bind them. */
-import { chmodSync, mkdirSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CgroupPlan } from '../../runtime/cgroups.ts';
 import type { ContainerRecord, ResolvedMount } from '../../runtime/container-record.ts';
@@ -44,7 +44,7 @@ export async function mountSteps(engine: Engine, record: ContainerRecord, facts:
   list.push(...firstUses.steps);
   const mounts: ResolvedMount[] = [];
   for (const [index, mount] of record.config.mounts.entries()) {
-    const prepared = await prepareMount(engine, record, mount, index, owner, knownMaps(facts.userNamespace));
+    const prepared = await prepareMount(engine, record, mount, index, facts);
     list.push(...prepared.steps);
     mounts.push(prepared.mount);
   }
@@ -88,9 +88,10 @@ async function rootSteps(engine: Engine, record: ContainerRecord, { userNamespac
   const nested = knownMaps(userNamespace);
   const reachable = canEnterOurFolders(userNamespace);
   const plain = record.image === undefined ? (record.spec.rootfs as string) : undefined;
-  if (plain !== undefined && reachable) return { root: plain, steps: [] };
+  const covered = record.spec.rootfsOverlay === true;
+  if (plain !== undefined && reachable && !covered) return { root: plain, steps: [] };
   const root = reachable ? paths.rootfs : openFolder([...record.config.mounts.map((mount) => mount.source), paths.directory, paths.bundle, ...(plain === undefined ? [] : [plain]), ...programs()]);
-  if (plain !== undefined) return { root, steps: [{ kind: 'bind', source: plain, target: root }] };
+  if (plain !== undefined) return { root, steps: covered ? overlayOver(plain, paths.upper, paths.work, root, !existsSync(paths.startedFile)) : [{ kind: 'bind', source: plain, target: root }] };
   const steps = await mountPlan(engine.store, {
     lowers: chainIds(record),
     upper: paths.upper,
@@ -107,23 +108,34 @@ function programs(): string[] {
 }
 
 /** Where a mount's source must first be made, it is made below the bundle, in our own mount namespace only. */
-async function prepareMount(engine: Engine, record: ContainerRecord, mount: ResolvedMount, index: number, owner: Owner, nested: NestedMaps | undefined): Promise<{ mount: ResolvedMount; steps: LaunchStep[] }> {
+async function prepareMount(engine: Engine, record: ContainerRecord, mount: ResolvedMount, index: number, facts: StepFacts): Promise<{ mount: ResolvedMount; steps: LaunchStep[] }> {
+  if (mount.type === 'tmpfs' && mount.chown === true) return { mount: ownedTmpfs(mount, facts.users.user), steps: [] };
   const paths = engine.store.layout.container(record.id);
   const place = join(paths.bundle, 'mounts', String(index));
+  const changes = join(paths.directory, 'overlays', String(index));
+  const upper = join(changes, 'upper');
+  const work = join(changes, 'work');
   const steps: LaunchStep[] = [];
   let source = mount.source;
   if (mount.type === 'image') {
     mkdirSync(place, { recursive: true, mode: 0o700 });
-    steps.push(...(await mountPlan(engine.store, { lowers: mount.source.split(',') as Digest[], target: place, ...(nested === undefined ? {} : { nested }) })));
+    if (!mount.readOnly) for (const directory of [upper, work]) mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const nested = knownMaps(facts.userNamespace);
+    steps.push(
+      ...(await mountPlan(engine.store, {
+        lowers: mount.source.split(',') as Digest[],
+        target: place,
+        ...(mount.readOnly ? {} : { upper, work }),
+        ...(nested === undefined ? {} : { nested }),
+      })),
+    );
     source = place;
   }
   if (mount.overlay === true) {
-    const base = join(paths.directory, 'overlays', String(index));
-    steps.push(...makeUpper(join(base, 'upper'), source));
-    mkdirSync(join(base, 'work'), { recursive: true, mode: 0o700 });
     mkdirSync(place, { recursive: true, mode: 0o700 });
-    const options = `lowerdir=${escapeOverlay(source)},upperdir=${escapeOverlay(join(base, 'upper'))},workdir=${escapeOverlay(join(base, 'work'))},userxattr`;
-    steps.push({ kind: 'overlay', directory: '/', options, target: place });
+    const fresh = mkdirSync(upper, { recursive: true, mode: 0o700 }) !== undefined;
+    mkdirSync(work, { recursive: true, mode: 0o700 });
+    steps.push(...overlayOver(source, upper, work, place, fresh));
     source = place;
   }
   if (mount.subpath !== undefined) {
@@ -132,13 +144,29 @@ async function prepareMount(engine: Engine, record: ContainerRecord, mount: Reso
     steps.push({ kind: 'beneath', base: source, path: mount.subpath, target: inner });
     source = inner;
   }
-  if (mount.chown === true) steps.push({ kind: 'chown', owner: `${owner.uid}:${owner.gid}`, path: source });
+  if (mount.chown === true) {
+    const owner = ownerOutside(facts);
+    steps.push({ kind: 'chown', owner: `${owner.uid}:${owner.gid}`, path: source });
+  }
   return { mount: { ...mount, source }, steps };
 }
 
-/** Of an overlay's own top directory the upper one's owner and mode are seen: it gets those of the source. */
-function makeUpper(upper: string, source: string): LaunchStep[] {
-  if (mkdirSync(upper, { recursive: true, mode: 0o700 }) === undefined) return []; // of an earlier start
+/** The container mounts it itself: ids are those inside. */
+function ownedTmpfs(mount: ResolvedMount, user: Owner): ResolvedMount {
+  return { ...mount, options: [...mount.options.filter((option) => !/^[ug]id=/.test(option)), `uid=${user.uid}`, `gid=${user.gid}`] };
+}
+
+/**
+ * A directory of the host that is seen at `target` and not changed: what is written goes to `upper`.
+ * @param fresh of an overlay's own top directory the upper one's owner and mode are seen: at first it gets those of the source
+ */
+function overlayOver(source: string, upper: string, work: string, target: string, fresh: boolean): LaunchStep[] {
+  const steps = fresh ? likeSource(upper, source) : [];
+  const options = `lowerdir=${escapeOverlay(source)},upperdir=${escapeOverlay(upper)},workdir=${escapeOverlay(work)},userxattr`;
+  return [...steps, { kind: 'overlay', directory: '/', options, target }];
+}
+
+function likeSource(upper: string, source: string): LaunchStep[] {
   const { mode, uid, gid } = statSync(source);
   chmodSync(upper, mode & 0o7777);
   const maps = defaultIdMaps();

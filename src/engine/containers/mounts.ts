@@ -65,9 +65,9 @@ async function resolveImage(engine: Engine, wish: ImageMount): Promise<ResolvedM
     name: wish.image,
     source: image.layers.map((layer) => layer.chainId).join(','),
     target: wish.target,
-    readOnly: true,
+    readOnly: wish.readOnly,
     propagation: '',
-    options: ['rbind', 'ro', ...wish.options],
+    options: ['rbind', ...wish.options],
     ...(wish.subpath === undefined ? {} : { subpath: wish.subpath }),
   };
 }

@@ -9,21 +9,24 @@ import { recordContainerEvent } from '../events/record.ts';
 import { forEachSelected, type Outcome, type Selection } from './selection.ts';
 
 export function pauseContainers(engine: Engine, selection: Selection): Promise<Outcome[]> {
-  return forEachSelected(engine, selection, async ({ record }) => {
+  return forEachSelected(engine, withStatus(selection, 'running'), async ({ record }) => {
     const { status } = readContainerState(engine.store.layout.container(record.id));
-    if (selection.all === true && status !== 'running') return;
     if (status !== 'running') throw new ScullError('WRONG_STATE', `container ${record.name} is not running but ${status}, it can't be paused`);
     await freeze(engine, record, 'pause');
   });
 }
 
 export function unpauseContainers(engine: Engine, selection: Selection): Promise<Outcome[]> {
-  return forEachSelected(engine, selection, async ({ record }) => {
+  return forEachSelected(engine, withStatus(selection, 'paused'), async ({ record }) => {
     const { status } = readContainerState(engine.store.layout.container(record.id));
-    if (selection.all === true && status !== 'paused') return;
     if (status !== 'paused') throw new ScullError('WRONG_STATE', `container ${record.name} is not paused but ${status}`);
     await unpauseContainer(engine, record);
   });
+}
+
+/** --all is about those that it can be done to. */
+function withStatus(selection: Selection, status: string): Selection {
+  return selection.all === true ? { ...selection, filters: { ...selection.filters, status: [status] } } : selection;
 }
 
 export function unpauseContainer(engine: Engine, record: ContainerRecord): Promise<void> {

@@ -16,7 +16,7 @@ import { readHostFacts } from '../../runtime/host-facts.ts';
 import { buildRuntimeSpec } from '../../runtime/oci-spec/build.ts';
 import type { NetworkFact, RuntimeSpecInput } from '../../runtime/oci-spec/input.ts';
 import { compiledSeccompFile, withCompiledSeccomp } from '../../runtime/seccomp-cache.ts';
-import type { ContainerPaths } from '../../storage/layout.ts';
+import type { ContainerPaths, StoreLayout } from '../../storage/layout.ts';
 import { defaultIdMaps } from '../../userns/id-maps.ts';
 import type { LaunchStep } from '../../userns/launch.ts';
 import type { Engine } from '../engine.ts';
@@ -45,7 +45,7 @@ export async function prepareContainer(engine: Engine, record: ContainerRecord, 
   if (maps.single !== undefined) explainSingleId(engine, maps.single);
   const { shared } = given;
   const userNamespace = shared.userNamespace ?? nestedNamespace(spec.namespaces.user);
-  const network = await planContainerNetwork(record, shared);
+  const network = await planContainerNetwork(engine.store.layout, record, shared);
   for (const text of network.warnings) engine.progress({ kind: 'message', level: 'warning', text });
   const users = imageUsers(engine.store.layout, record);
   const host = readHostFacts(maps, cgroup, spec.privileged);
@@ -100,13 +100,14 @@ function explainSingleId(engine: Engine, reason: string): void {
   });
 }
 
-async function planContainerNetwork(record: ContainerRecord, shared: SharedNamespaces): Promise<NetworkPlan> {
+async function planContainerNetwork(layout: StoreLayout, record: ContainerRecord, shared: SharedNamespaces): Promise<NetworkPlan> {
   const { planNetwork } = await import('../../network/plan.ts');
   const { readHostNetwork } = await import('../../network/host-network.ts');
+  const host = readHostNetwork();
   return planNetwork(
     { ...record.spec.network, ports: record.config.ports },
     {
-      host: readHostNetwork(),
+      host: record.spec.network.hostsFile === undefined ? host : { ...host, hosts: (await import('./hosts-file.ts')).hostsFileText(layout, record, record.spec.network.hostsFile) },
       hostname: record.config.hostname,
       containerName: record.name,
       hostUts: record.spec.namespaces.uts.mode === 'host',

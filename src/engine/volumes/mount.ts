@@ -1,4 +1,5 @@
 /** Volumes as mounts of a container: made where missing, and on their first use filled from the image. */
+import { ScullError } from '../../host/errors.ts';
 import type { VolumeMount } from '../../spec/container-spec.ts';
 import type { ResolvedMount } from '../../runtime/container-record.ts';
 import { parseVolumeOptions } from '../../storage/volume-options.ts';
@@ -9,7 +10,7 @@ import { createAnonymousVolume, ensureVolume } from './create.ts';
 
 /** The mount that a wish for a volume comes to; makes the volume where it is missing. */
 export async function resolveVolumeMount(engine: Engine, mount: VolumeMount, options: WriteVolumeOptions = {}): Promise<ResolvedMount> {
-  const record = mount.name === undefined ? await createAnonymousVolume(engine, options) : await ensureVolume(engine, mount.name, options);
+  const record = await volumeFor(engine, mount, options);
   const { source } = parseVolumeOptions(record.options);
   const common = {
     name: record.name,
@@ -28,6 +29,14 @@ export async function resolveVolumeMount(engine: Engine, mount: VolumeMount, opt
     ...(mount.chown ? { chown: true } : {}),
     copyUp: mount.copy,
   };
+}
+
+async function volumeFor(engine: Engine, { name, mustExist }: VolumeMount, options: WriteVolumeOptions): Promise<VolumeRecord> {
+  if (name === undefined) return createAnonymousVolume(engine, options);
+  if (mustExist !== true) return ensureVolume(engine, name, options);
+  const record = readVolume(engine.store, name);
+  if (record !== undefined) return record;
+  throw new ScullError('NO_SUCH_VOLUME', `there is no volume ${JSON.stringify(name)}, and nocreate forbids to make it`, { hint: `make it with \`scull volume create ${name}\`` });
 }
 
 /** What a launch has to do for the volumes of a container that were never used. */

@@ -113,10 +113,11 @@ function userMount(mount: ResolvedMount): MountSpec {
   const propagation = mount.propagation === '' ? [] : [mount.propagation];
   switch (mount.type) {
     case 'tmpfs':
+    case 'ramfs':
       return {
         destination: mount.target,
-        type: 'tmpfs',
-        source: 'tmpfs',
+        type: mount.type,
+        source: mount.type,
         options: [...propagation, access, ...mount.options, ...(mount.copyUp === true ? ['tmpcopyup'] : [])],
       };
     case 'devpts':

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ImageConfig, ImageRuntimeConfig } from '../../../src/oci/image.ts';
+import type { MountRequest } from '../../../src/spec/container-spec.ts';
 import { mergeConfig, resolveSimpleMount, wishedMounts } from '../../../src/runtime/merge.ts';
 import { EMPTY_CONTAINER_SPEC, type ContainerSpec } from '../../../src/spec/container-spec.ts';
 import { parseMount, parseVolume } from '../../../src/spec/mount.ts';
@@ -63,8 +64,8 @@ describe('wishedMounts', () => {
 
 describe('resolveSimpleMount', () => {
   it('resolves what needs no look-up', () => {
-    expect(resolveSimpleMount(parseMount('type=bind,src=/s,dst=/d,U,ro', '/'))).toEqual({ type: 'bind', source: '/s', target: '/d', readOnly: true, propagation: 'rprivate', options: ['rbind'], chown: true });
-    expect(resolveSimpleMount(parseMount('type=tmpfs,dst=/d,tmpfs-mode=0700', '/'))).toEqual({ type: 'tmpfs', source: 'tmpfs', target: '/d', readOnly: false, propagation: 'rprivate', options: ['nosuid', 'nodev', 'mode=0700'], copyUp: true });
+    expect(resolveSimpleMount(parseMount('type=bind,src=/s,dst=/d,U,ro', '/') as MountRequest)).toEqual({ type: 'bind', source: '/s', target: '/d', readOnly: true, propagation: 'rprivate', options: ['rbind'], chown: true });
+    expect(resolveSimpleMount(parseMount('type=tmpfs,dst=/d,tmpfs-mode=0700', '/') as MountRequest)).toEqual({ type: 'tmpfs', source: 'tmpfs', target: '/d', readOnly: false, propagation: 'rprivate', options: ['nosuid', 'nodev', 'mode=0700'], copyUp: true });
     expect(resolveSimpleMount(parseVolume('v:/d', '/'))).toBeUndefined();
   });
 });

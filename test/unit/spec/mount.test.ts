@@ -61,7 +61,7 @@ describe('parseVolume', () => {
     ['~/x:/b', '"~" was not expanded by your shell'],
     ['data:/b:subpath=../x', 'the subpath "../x" may not hold ".."'],
     ['data:/b:subpath=', 'subpath needs a value'],
-    ['/a:/b:idmap', 'the mount option "idmap" is not there yet'],
+    ['/a:/b:idmap', 'the option "idmap" is for root'],
     ['/a:/b:ro=1', 'ro takes no value'],
   ])('refuses %j and says which part is wrong', (text, why) => {
     expect(() => parseVolume(text, CWD)).toThrow(why);
@@ -124,8 +124,8 @@ describe('parseMount', () => {
     ['type=tmpfs,dst=/d,tmpfs-size=big', 'the size "big" is not a number'],
     ['type=tmpfs,dst=/d,tmpfs-mode=999', 'the mode "999" is not octal'],
     ['type=image,dst=/d', 'the source is missing'],
-    ['type=ramfs,dst=/d', '--mount type=ramfs is not there'],
-    ['type=glob,src=/a*,dst=/d', '--mount type=glob is not there'],
+    ['type=ramfs,dst=/d,src=/x', 'a tmpfs has no source'],
+    ['type=glob,src=/a*,dst=/d,subpath=x', '"subpath=x" is no option of a pattern'],
     ['type=nope,dst=/d', 'unknown type "nope"'],
   ])('refuses %j and says which part is wrong', (text, why) => {
     expect(() => parseMount(text, CWD)).toThrow(why);
