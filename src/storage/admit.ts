@@ -22,10 +22,10 @@ import type { ImageConfig, Manifest } from '../oci/image.ts';
 import { digestOf, hasBlob, readChecked, readDocument, storeDocument } from './blobs.ts';
 import { writeClaims } from './claims.ts';
 import { putNames } from './image-names.ts';
-import type { ImageRecord, ImageSource, LayerRef } from './image-types.ts';
-import { layerRefs, readImage, withImageIds } from './images.ts';
+import type { ImageRecord, ImageSource, LayerRef, StoredImage } from './image-types.ts';
+import { artifactType, layerRefs, readImage, readStored, withImageIds } from './images.ts';
 import { changeIndex, readIndex, type IndexEntry } from './index-file.ts';
-import { fetchLayers, unpackStored } from './fetch-layers.ts';
+import { fetchBlobs, fetchLayers, unpackStored } from './fetch-layers.ts';
 import { layerExists, layerSize } from './layers/store.ts';
 import { partialSize } from './partial-blobs.ts';
 import { createStaging, sweepStaging, type Staging } from './staging.ts';
@@ -59,8 +59,10 @@ interface Wanted {
   readonly mediaType: string;
   readonly digest: Digest;
   readonly manifest: Manifest;
-  readonly config: ImageConfig;
+  /** Undefined for an artifact. */
+  readonly config?: ImageConfig;
   readonly configBytes: Uint8Array;
+  /** None of an artifact. */
   readonly layers: readonly LayerRef[];
 }
 
@@ -70,13 +72,22 @@ interface Wanted {
  * TIMEOUT; and what the source throws
  */
 export async function admitImage(store: Store, source: ImageSource, options: AdmitOptions): Promise<ImageRecord> {
+  return (await admit(store, source, options, false)) as ImageRecord;
+}
+
+/** Like {@link admitImage}, and stores artifacts too, whose content is kept as it is. */
+export async function admitAny(store: Store, source: ImageSource, options: AdmitOptions): Promise<StoredImage> {
+  return admit(store, source, options, true);
+}
+
+async function admit(store: Store, source: ImageSource, options: AdmitOptions, artifacts: boolean): Promise<StoredImage> {
   ensurePrivateDirectory(store.layout.root);
   await sweepStaging(store);
   const staging = createStaging(store);
   try {
-    const wanted = await readWanted(store, source);
+    const wanted = await readWanted(store, source, artifacts);
     writeClaims(staging, {
-      blobs: [wanted.digest, wanted.manifest.config.digest, ...wanted.layers.map((layer) => layer.descriptor.digest)],
+      blobs: [wanted.digest, wanted.manifest.config.digest, ...wanted.manifest.layers.map((layer) => layer.digest)],
       layers: wanted.layers.map((layer) => layer.chainId),
     });
     const present = options.anyManifest === true ? await nameWhatIsHere(store, wanted, options) : undefined;
@@ -102,7 +113,7 @@ export async function ensureLayers(store: Store, image: ImageRecord, progress: P
   }
 }
 
-async function readWanted(store: Store, source: ImageSource): Promise<Wanted> {
+async function readWanted(store: Store, source: ImageSource, artifacts: boolean): Promise<Wanted> {
   const { bytes, mediaType: declaredType, digest: expected } = await source.manifest();
   const digest = await digestOf(bytes, expected === undefined ? 'sha256' : digestAlgorithm(expected));
   if (expected !== undefined && digest !== expected) {
@@ -110,7 +121,8 @@ async function readWanted(store: Store, source: ImageSource): Promise<Wanted> {
   }
   const { mediaType, manifest } = decodeManifest(bytes, declaredType);
   if (!isImageConfigType(manifest.config.mediaType)) {
-    throw new ScullError('UNSUPPORTED', `this is not an image but an artifact of type ${JSON.stringify(manifest.artifactType ?? manifest.config.mediaType)}`);
+    if (artifacts) return { bytes, mediaType, digest, manifest, configBytes: await fetchConfig(store, source, manifest.config), layers: [] };
+    throw new ScullError('UNSUPPORTED', `this is not an image but an artifact of type ${JSON.stringify(artifactType(manifest))}, which can't be run`);
   }
   for (const layer of manifest.layers) checkLayerType(layer);
   const configBytes = await fetchConfig(store, source, manifest.config);
@@ -131,7 +143,7 @@ async function fetchConfig(store: Store, source: ImageSource, descriptor: Descri
   return readChecked(await source.blob(descriptor), descriptor);
 }
 
-async function nameWhatIsHere(store: Store, wanted: Wanted, options: AdmitOptions): Promise<ImageRecord | undefined> {
+async function nameWhatIsHere(store: Store, wanted: Wanted, options: AdmitOptions): Promise<StoredImage | undefined> {
   const entries = withImageIds(store, readIndex(store));
   const entry = entries.find((candidate) => candidate.imageId === wanted.manifest.config.digest);
   if (entry === undefined) return undefined;
@@ -145,7 +157,8 @@ async function nameWhatIsHere(store: Store, wanted: Wanted, options: AdmitOption
 async function fetchMissing(store: Store, staging: Staging, source: ImageSource, wanted: Wanted, options: AdmitOptions): Promise<void> {
   checkFreeSpace(store, wanted);
   await storeUnlessPresent(store, staging, wanted.manifest.config, wanted.configBytes);
-  if (options.unpackLater === undefined || !wanted.layers.every((layer) => hasBlob(store, layer.descriptor))) await fetchLayers({ store, staging, source, layers: wanted.layers, progress: options.progress });
+  if (wanted.config === undefined) await fetchBlobs({ store, staging, source, progress: options.progress }, wanted.manifest.layers);
+  else if (options.unpackLater === undefined || !wanted.layers.every((layer) => hasBlob(store, layer.descriptor))) await fetchLayers({ store, staging, source, layers: wanted.layers, progress: options.progress });
   await storeUnlessPresent(store, staging, { mediaType: wanted.mediaType, digest: wanted.digest, size: wanted.bytes.length }, wanted.bytes);
   syncDirectory(join(store.layout.blob(wanted.digest), '..'));
 }
@@ -157,7 +170,7 @@ async function storeUnlessPresent(store: Store, staging: Staging, descriptor: De
 }
 
 /** @returns undefined when something of the image was deleted meanwhile and has to be fetched again */
-async function enterIntoIndex(store: Store, wanted: Wanted, options: AdmitOptions): Promise<ImageRecord | undefined> {
+async function enterIntoIndex(store: Store, wanted: Wanted, options: AdmitOptions): Promise<StoredImage | undefined> {
   let moved: readonly IndexEntry[] = [];
   let entry: IndexEntry | undefined;
   let after: readonly IndexEntry[] = [];
@@ -165,7 +178,7 @@ async function enterIntoIndex(store: Store, wanted: Wanted, options: AdmitOption
     if (!isComplete(store, wanted, options.unpackLater === undefined)) return undefined;
     const added: IndexEntry = {
       descriptor: { mediaType: wanted.mediaType, digest: wanted.digest, size: wanted.bytes.length },
-      imageId: wanted.manifest.config.digest,
+      imageId: wanted.config === undefined ? wanted.digest : wanted.manifest.config.digest,
       repoDigests: options.repoDigests ?? [],
       size: options.unpackLater?.bytes ?? unpackedSize(store, wanted.layers),
     };
@@ -177,7 +190,7 @@ async function enterIntoIndex(store: Store, wanted: Wanted, options: AdmitOption
   });
   if (entry === undefined) return undefined;
   if (options.announceMoved === true) for (const other of moved) options.progress({ kind: 'message', level: 'warning', text: movedMessage(other) });
-  return readImage(store, after, after.find((other) => other.descriptor.digest === wanted.digest) ?? entry);
+  return readStored(store, after, after.find((other) => other.descriptor.digest === wanted.digest) ?? entry);
 }
 
 function movedMessage(other: IndexEntry): string {

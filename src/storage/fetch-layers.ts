@@ -6,6 +6,7 @@ import { PassThrough } from 'node:stream';
 import { isScullError } from '../host/errors.ts';
 import { forEachLimited } from '../host/for-each-limited.ts';
 import type { Progress } from '../host/progress.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { hasBlob, openBlob, storeBlob, type BlobFile } from './blobs.ts';
 import type { ImageSource, LayerRef } from './image-types.ts';
@@ -17,13 +18,28 @@ import type { Store } from './store.ts';
 /** Layers under way at a time, as Docker does. */
 const PARALLEL = 3;
 
-export interface LayerFetch {
+export interface BlobFetch {
   readonly store: Store;
   readonly staging: Staging;
   readonly source: ImageSource;
+  readonly progress: Progress;
+}
+
+export interface LayerFetch extends BlobFetch {
   /** All of the image, lowest first. */
   readonly layers: readonly LayerRef[];
-  readonly progress: Progress;
+}
+
+/** Fetches the blobs that are missing, without unpacking any: the content of an artifact. */
+export async function fetchBlobs(fetch: BlobFetch, descriptors: readonly Descriptor[]): Promise<void> {
+  const distinct = new Map(descriptors.map((descriptor) => [descriptor.digest, descriptor]));
+  await forEachLimited([...distinct.values()], PARALLEL, async (descriptor) => {
+    const { digest: id, size: total } = descriptor;
+    if (hasBlob(fetch.store, descriptor)) return fetch.progress({ kind: 'done', id, result: 'exists' });
+    fetch.progress({ kind: 'start', id, what: 'layer', total });
+    await bringBlob(fetch, descriptor);
+    fetch.progress({ kind: 'done', id, result: 'ok' });
+  });
 }
 
 /** Fetches and unpacks what is missing. After a failure no further layer is begun, and what runs is waited for. */
@@ -51,7 +67,7 @@ async function bringLayer(fetch: LayerFetch, layer: LayerRef): Promise<void> {
   const unpacked = layerExists(store, layer.chainId);
   if (unpacked && hasBlob(store, layer.descriptor)) return progress({ kind: 'done', id, result: 'exists' });
   progress({ kind: 'start', id, what: 'layer', total });
-  if (unpacked) await bringBlob(fetch, layer);
+  if (unpacked) await bringBlob(fetch, layer.descriptor);
   else {
     const { expectLayer } = await import('./layers/unpack.ts');
     const work = bringBoth(fetch, layer);
@@ -64,24 +80,24 @@ async function bringLayer(fetch: LayerFetch, layer: LayerRef): Promise<void> {
 
 async function bringBoth(fetch: LayerFetch, layer: LayerRef): Promise<void> {
   if (hasBlob(fetch.store, layer.descriptor)) return unpackStored(fetch.store, fetch.layers, layer, fetch.progress);
-  const came = await fetchBlob(fetch, layer, (into) => storeAndUnpack(fetch, layer, into));
+  const came = await fetchBlob(fetch, layer.descriptor, (into) => storeAndUnpack(fetch, layer, into));
   if (came === 'otherwise' && !layerExists(fetch.store, layer.chainId)) await unpackStored(fetch.store, fetch.layers, layer, fetch.progress);
 }
 
-async function bringBlob(fetch: LayerFetch, layer: LayerRef): Promise<void> {
-  await fetchBlob(fetch, layer, (into) => storeFrom(fetch, layer, into));
+async function bringBlob(fetch: BlobFetch, descriptor: Descriptor): Promise<void> {
+  await fetchBlob(fetch, descriptor, (into) => storeFrom(fetch, descriptor, into));
 }
 
 /**
  * Fetches a blob unless another process does, then waits for that one. What an earlier attempt has left is continued; should
  * the whole prove wrong, it is fetched once more from its beginning.
  */
-async function fetchBlob({ store, staging, source, progress }: LayerFetch, layer: LayerRef, fetchInto: (into?: BlobFile) => Promise<void>): Promise<'fetched' | 'otherwise'> {
+async function fetchBlob({ store, staging, source, progress }: BlobFetch, descriptor: Descriptor, fetchInto: (into?: BlobFile) => Promise<void>): Promise<'fetched' | 'otherwise'> {
   // What can only be read from its beginning leaves nothing to go on with.
   if (!source.resumable) return fetchInto().then(() => 'fetched');
-  const { digest: id, size: total } = layer.descriptor;
+  const { digest: id, size: total } = descriptor;
   for (;;) {
-    const partial = await takePartialBlob(store, staging, layer.descriptor, (done) => progress({ kind: 'bytes', id, phase: 'download', done, total }));
+    const partial = await takePartialBlob(store, staging, descriptor, (done) => progress({ kind: 'bytes', id, phase: 'download', done, total }));
     if (partial === undefined) return 'otherwise';
     if (partial.kept > 0) progress({ kind: 'bytes', id, phase: 'download', done: partial.kept, total });
     try {
@@ -98,9 +114,9 @@ async function fetchBlob({ store, staging, source, progress }: LayerFetch, layer
   }
 }
 
-function storeFrom({ store, staging, source, progress }: LayerFetch, layer: LayerRef, into: BlobFile | undefined, tee?: PassThrough): Promise<void> {
-  const { digest: id, size: total } = layer.descriptor;
-  return storeBlob(store, staging, layer.descriptor, (offset) => source.blob(layer.descriptor, offset), {
+function storeFrom({ store, staging, source, progress }: BlobFetch, descriptor: Descriptor, into: BlobFile | undefined, tee?: PassThrough): Promise<void> {
+  const { digest: id, size: total } = descriptor;
+  return storeBlob(store, staging, descriptor, (offset) => source.blob(descriptor, offset), {
     into,
     resumable: source.resumable,
     onBytes: (done) => progress({ kind: 'bytes', id, phase: 'download', done, total }),
@@ -114,7 +130,7 @@ async function storeAndUnpack(fetch: LayerFetch, layer: LayerRef, into: BlobFile
   tee.on('error', () => undefined); // told by both promises below, also when nobody listens to the stream yet
   const unpacking = unpackLayer(fetch.store, { layer, parents: parentsOf(fetch.layers, layer), compressed: tee, progress: fetch.progress });
   unpacking.catch((error: unknown) => tee.destroy(error as Error));
-  const [stored, unpacked] = await Promise.allSettled([storeFrom(fetch, layer, into, tee), unpacking]);
+  const [stored, unpacked] = await Promise.allSettled([storeFrom(fetch, layer.descriptor, into, tee), unpacking]);
   // The unpacking fails also when the fetching does: then the fetching's error is the one to tell.
   if (stored.status === 'rejected') throw stored.reason;
   if (unpacked.status === 'rejected') throw unpacked.reason;

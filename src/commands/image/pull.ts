@@ -5,7 +5,7 @@ import { ScullCommand } from '../../cli/command.ts';
 import { unsupported } from '../../cli/flags/declare.ts';
 import { registryChoices, registryFlags } from '../../cli/flags/registry.ts';
 import type { PullOptions } from '../../engine/images/pull.ts';
-import type { ImageRecord } from '../../storage/image-types.ts';
+import type { StoredImage } from '../../storage/image-types.ts';
 import { hostPlatform, normalizePlatform, parsePlatform, type Platform } from '../../oci/platform.ts';
 
 export default class ImagePull extends ScullCommand {
@@ -35,10 +35,10 @@ export default class ImagePull extends ScullCommand {
     if (flags['all-tags'] && flags.policy !== 'always') this.usage('--all-tags and --policy cannot be used together');
     const options: PullOptions = { ...(await registryChoices(flags)), platform: wantedPlatform(flags) };
     const engine = await this.engine({ quiet: flags.quiet });
-    const pull = async (name: string): Promise<readonly ImageRecord[]> => {
+    const pull = async (name: string): Promise<readonly StoredImage[]> => {
       if (flags.policy !== 'always') return [await (await import('../../engine/images/ensure.ts')).ensureImage(engine, name, { ...options, pull: flags.policy })];
-      const { pullAllTags, pullImage } = await import('../../engine/images/pull.ts');
-      return flags['all-tags'] ? pullAllTags(engine, name, options) : [await pullImage(engine, name, options)];
+      const { pullAllTags, pullAny } = await import('../../engine/images/pull.ts');
+      return flags['all-tags'] ? pullAllTags(engine, name, options) : [await pullAny(engine, name, options)];
     };
     return this.forEachName(argv as string[], async (name) => {
       for (const image of await pull(name)) this.printLine(image.id.replace(/^sha256:/, ''));

@@ -1,14 +1,17 @@
 /** What `image inspect` shows: Docker's shape, with Podman's additions. */
-import type { ImageRuntimeConfig } from '../../oci/image.ts';
+import type { ImageRuntimeConfig, Manifest } from '../../oci/image.ts';
 import { resolveDriver } from '../../storage/drivers/resolve.ts';
-import { lookUpImage } from '../../storage/image-lookup.ts';
-import type { ImageRecord } from '../../storage/image-types.ts';
+import { lookUpImage, lookUpStored } from '../../storage/image-lookup.ts';
+import type { ImageRecord, StoredImage } from '../../storage/image-types.ts';
+import { artifactType } from '../../storage/images.ts';
 import { layerPaths } from '../../storage/layers/store.ts';
 import type { Store } from '../../storage/store.ts';
 import type { Engine } from '../engine.ts';
 
-/** @throws ScullError NO_SUCH_IMAGE, AMBIGUOUS, INVALID, CORRUPT */
+/** Of a list, the image for this machine. @throws ScullError NO_SUCH_IMAGE, AMBIGUOUS, INVALID, CORRUPT, UNSUPPORTED */
 export async function inspectImage(engine: Engine, nameOrId: string): Promise<object> {
+  const stored = lookUpStored(engine.store, nameOrId).image;
+  if (stored.kind === 'artifact' && stored.manifest !== undefined) return inspectArtifact(stored, stored.manifest);
   const { image } = lookUpImage(engine.store, nameOrId);
   const { config } = image;
   const history = config.history ?? [];
@@ -42,8 +45,24 @@ export async function inspectImage(engine: Engine, nameOrId: string): Promise<ob
   };
 }
 
+/** An artifact has no configuration to show, but files. */
+function inspectArtifact(artifact: StoredImage, manifest: Manifest): object {
+  return {
+    Id: artifact.id,
+    Digest: artifact.manifestDigest,
+    RepoTags: artifact.names,
+    RepoDigests: repoDigests(artifact),
+    Created: artifact.created,
+    Size: artifact.size,
+    Annotations: manifest.annotations ?? {},
+    ManifestType: artifact.manifestMediaType,
+    ArtifactType: artifactType(manifest),
+    Manifest: manifest,
+  };
+}
+
 /** What it was pulled as; for an image that was made here, as Podman: each repository with the manifest's digest. */
-function repoDigests(image: ImageRecord): readonly string[] {
+function repoDigests(image: StoredImage): readonly string[] {
   if (image.repoDigests.length > 0) return image.repoDigests;
   const repositories = image.names.map((name) => name.slice(0, name.lastIndexOf(':')));
   return [...new Set(repositories)].sort().map((repository) => `${repository}@${image.manifestDigest}`);

@@ -4,7 +4,7 @@ import { isScullError } from '../../host/errors.ts';
 import { ensurePrivateDirectory } from '../../host/files.ts';
 import type { Platform } from '../../oci/platform.ts';
 import { formatReference, localReference, parseReference } from '../../oci/reference.ts';
-import { admitImage } from '../../storage/admit.ts';
+import { admitAny } from '../../storage/admit.ts';
 import { discardLeftovers } from '../../storage/garbage.ts';
 import type { ArchivedImage } from '../../storage/archives/archived-image.ts';
 import { openImages } from '../../storage/archives/read-images.ts';
@@ -43,7 +43,7 @@ export async function loadImages(engine: Engine, input: string | Readable, optio
 
 async function loadOne(engine: Engine, image: ArchivedImage): Promise<readonly string[]> {
   const names = [...new Set(image.names.flatMap((name) => fullName(engine, image, name)))];
-  const record = await admitImage(engine.store, image.source, { names, progress: engine.progress, announceMoved: true, anyManifest: image.madeUpManifest });
+  const record = await admitAny(engine.store, image.source, { names, progress: engine.progress, announceMoved: true, anyManifest: image.madeUpManifest });
   for (const name of names.length > 0 ? names : ['']) recordEvent(engine, { type: 'image', status: 'loadFromArchive', id: record.id, name });
   return names.length > 0 ? names : [record.id];
 }

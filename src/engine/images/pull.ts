@@ -6,7 +6,7 @@ import { digestReference, formatReference, hasFileTransport, isShortName, type R
 import type { PullLocation } from '../../registry/locations.ts';
 import type { RegistriesConf } from '../../registry/registries-conf.ts';
 import type { RegistrySession } from '../../registry/session.ts';
-import type { ImageRecord } from '../../storage/image-types.ts';
+import type { ImageRecord, StoredImage } from '../../storage/image-types.ts';
 import type { Engine } from '../engine.ts';
 import { recordEvent } from '../events/record.ts';
 import { warnOfPlatform } from './platform-warning.ts';
@@ -26,6 +26,11 @@ export interface PullOptions extends RegistryChoices {
  */
 export async function pullImage(engine: Engine, name: string, options: PullOptions = {}): Promise<ImageRecord> {
   return inRegistry(engine, name, options, (session, reference, there) => pullWith(engine, session, reference, there, options.platform));
+}
+
+/** Like {@link pullImage}, and takes artifacts too, which are stored as they are. */
+export async function pullAny(engine: Engine, name: string, options: PullOptions = {}): Promise<StoredImage> {
+  return inRegistry(engine, name, options, (session, reference, there) => pullStored(engine, session, reference, there, options.platform, true));
 }
 
 /**
@@ -127,22 +132,26 @@ async function fromLocations<T>(engine: Engine, conf: RegistriesConf, reference:
 
 /** @param name what the image is called here @param there what it is asked for as (another repository, for a mirror) */
 async function pullWith(engine: Engine, session: RegistrySession, name: Reference, there: Reference, platform: Platform | undefined): Promise<ImageRecord> {
+  return (await pullStored(engine, session, name, there, platform, false)) as ImageRecord;
+}
+
+async function pullStored(engine: Engine, session: RegistrySession, name: Reference, there: Reference, platform: Platform | undefined, artifacts: boolean): Promise<StoredImage> {
   const wanted = platform ?? hostPlatform();
-  const image = (await presentImage(engine, session, name, there, wanted)) ?? (await fetchImage(engine, session, name, there, wanted));
+  const image = (await presentImage(engine, session, name, there, wanted)) ?? (await fetchStored(engine, session, name, there, wanted, artifacts));
   recordEvent(engine, { type: 'image', status: 'pull', id: image.id, name: formatReference(name) });
   return image;
 }
 
-async function fetchImage(engine: Engine, session: RegistrySession, name: Reference, there: Reference, wanted: Platform): Promise<ImageRecord> {
-  const [{ registrySource }, { admitImage }] = await Promise.all([import('../../registry/source.ts'), import('../../storage/admit.ts')]);
+async function fetchStored(engine: Engine, session: RegistrySession, name: Reference, there: Reference, wanted: Platform, artifacts: boolean): Promise<StoredImage> {
+  const [{ registrySource }, { admitAny, admitImage }] = await Promise.all([import('../../registry/source.ts'), import('../../storage/admit.ts')]);
   const source = registrySource(there, { session, platform: wanted });
   const digests = await source.digests();
-  const image = await admitImage(engine.store, source, {
+  const image = await (artifacts ? admitAny : admitImage)(engine.store, source, {
     names: name.digest === undefined ? [formatReference(name)] : [],
     repoDigests: digests.map((digest) => digestReference(name, digest)),
     progress: engine.progress,
   });
-  warnOfPlatform(engine, image, wanted);
+  if (image.kind === 'image') warnOfPlatform(engine, image as ImageRecord, wanted);
   return image;
 }
 
@@ -178,8 +187,8 @@ async function findPresent(engine: Engine, name: Reference): Promise<ImageRecord
   try {
     return lookUpImage(engine.store, formatReference(name)).image;
   } catch (error) {
-    // A damaged image is fetched anew.
-    if (isScullError(error, 'NO_SUCH_IMAGE', 'CORRUPT')) return undefined;
+    // A damaged image is fetched anew; an artifact, or a list that was made here, is another thing.
+    if (isScullError(error, 'NO_SUCH_IMAGE', 'CORRUPT', 'UNSUPPORTED')) return undefined;
     throw error;
   }
 }

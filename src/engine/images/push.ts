@@ -2,7 +2,7 @@
 import { ScullError } from '../../host/errors.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { digestReference, formatReference, hasFileTransport, LOCAL_REGISTRY, parseReference, type Reference } from '../../oci/reference.ts';
-import type { ImageRecord } from '../../storage/image-types.ts';
+import type { StoredImage } from '../../storage/image-types.ts';
 import type { Engine } from '../engine.ts';
 import { recordEvent } from '../events/record.ts';
 import { registryOptions, type RegistryChoices } from './registry-choices.ts';
@@ -23,9 +23,11 @@ export interface Pushed {
  * @throws ScullError NO_SUCH_IMAGE, AMBIGUOUS, INVALID; UNAUTHORIZED, REGISTRY, NETWORK; CORRUPT when a blob is gone
  */
 export async function pushImage(engine: Engine, nameOrId: string, options: PushOptions = {}): Promise<Pushed> {
-  const { lookUpImage, lookUpStored } = await import('../../storage/image-lookup.ts');
-  if (lookUpStored(engine.store, nameOrId).image.kind === 'list') return (await import('../manifests/push.ts')).pushManifest(engine, nameOrId, options);
-  const found = lookUpImage(engine.store, nameOrId);
+  const { lookUpStored } = await import('../../storage/image-lookup.ts');
+  const found = lookUpStored(engine.store, nameOrId);
+  const { image } = found;
+  const { manifest } = image;
+  if (manifest === undefined) return (await import('../manifests/push.ts')).pushManifest(engine, nameOrId, options);
   const reference = destinationOf(nameOrId, found.name, options.destination);
   const [{ loadRegistriesConf }, { isBlocked, isInsecure }, { openRegistry }, { pushImageTo }, { openBlob, readDocument }] = await Promise.all([
     import('../../registry/registries-conf.ts'),
@@ -36,7 +38,6 @@ export async function pushImage(engine: Engine, nameOrId: string, options: PushO
   ]);
   const conf = loadRegistriesConf();
   if (isBlocked(conf, reference)) throw new ScullError('REGISTRY', `cannot push ${formatReference(reference)}: registries.conf blocks it`);
-  const { image } = found;
   const session = openRegistry(reference.registry, registryOptions(reference, options, isInsecure(conf, reference), engine.progress));
   try {
     const digest = await pushImageTo(
@@ -46,7 +47,7 @@ export async function pushImage(engine: Engine, nameOrId: string, options: PushO
         bytes: readDocument(engine.store, image.manifestDigest),
         mediaType: image.manifestMediaType,
         digest: image.manifestDigest,
-        manifest: image.manifest,
+        manifest,
         blob: (descriptor, offset) => openBlob(engine.store, descriptor.digest, offset),
       },
       { mountFrom: otherRepositories(image, reference), progress: engine.progress },
@@ -74,12 +75,12 @@ export function destinationOf(nameOrId: string, found: string | undefined, desti
 }
 
 /** Repositories of the same registry that hold this very image, as far as is known here. */
-function otherRepositories(image: ImageRecord, reference: Reference): readonly string[] {
+function otherRepositories(image: StoredImage, reference: Reference): readonly string[] {
   const known = image.repoDigests.map((text) => parseReference(text)).filter((other) => other.registry === reference.registry && other.repository !== reference.repository);
   return [...new Set(known.map((other) => other.repository))];
 }
 
-async function rememberDigest(engine: Engine, image: ImageRecord, digested: string): Promise<void> {
+async function rememberDigest(engine: Engine, image: StoredImage, digested: string): Promise<void> {
   if (image.repoDigests.includes(digested)) return;
   const { changeIndex } = await import('../../storage/index-file.ts');
   await changeIndex(engine.store, (entries) =>

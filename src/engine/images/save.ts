@@ -5,7 +5,8 @@ import { ensurePrivateDirectory, explainWriteFailure } from '../../host/files.ts
 import { formatReference, localReference } from '../../oci/reference.ts';
 import { folderSink, tarSink, type FileSink } from '../../storage/archives/file-sink.ts';
 import { writeDockerArchive, writeDockerFolder, writeOciLayout, type SavedImage } from '../../storage/archives/write-images.ts';
-import { lookUpImage } from '../../storage/image-lookup.ts';
+import { lookUpImage, lookUpStored } from '../../storage/image-lookup.ts';
+import type { StoredImage } from '../../storage/image-types.ts';
 import { createStaging } from '../../storage/staging.ts';
 import type { Engine } from '../engine.ts';
 import { recordEvent } from '../events/record.ts';
@@ -55,15 +56,21 @@ export async function saveImages(engine: Engine, names: readonly string[], optio
 function oneImage(engine: Engine, names: readonly string[]): readonly SavedImage[] {
   const [name, ...more] = names;
   if (name === undefined) return [];
-  const { image, name: found } = lookUpImage(engine.store, name);
+  const { image, name: found } = savedImage(engine, name);
   return [{ image, names: taggedNames([found, ...more.map((tag) => formatReference(localReference(tag)))]) }];
+}
+
+/** Of a list, the image for this machine. */
+function savedImage(engine: Engine, name: string): { readonly image: StoredImage; readonly name?: string } {
+  const stored = lookUpStored(engine.store, name);
+  return stored.image.kind === 'list' ? lookUpImage(engine.store, name) : stored;
 }
 
 /** Names that lead to the same image become one entry with all of them. */
 function imagesOf(engine: Engine, names: readonly string[]): readonly SavedImage[] {
   const images = new Map<string, SavedImage>();
   for (const name of names) {
-    const { image, name: found } = lookUpImage(engine.store, name);
+    const { image, name: found } = savedImage(engine, name);
     const before = images.get(image.manifestDigest)?.names ?? [];
     images.set(image.manifestDigest, { image, names: taggedNames([...before, found]) });
   }

@@ -12,7 +12,7 @@ import type { Descriptor } from '../../oci/descriptor.ts';
 import { digestAlgorithm, digestHex, type Digest } from '../../oci/digest.ts';
 import { MEDIA_TYPES, type Manifest } from '../../oci/image.ts';
 import { digestOf, openBlob, readDocument } from '../blobs.ts';
-import type { ImageRecord, LayerRef } from '../image-types.ts';
+import type { LayerRef, StoredImage } from '../image-types.ts';
 import { detectCompression, MAGIC_LENGTH, type Compression } from '../layers/decompress.ts';
 import { readLayerRecord } from '../layers/record.ts';
 import { layerPaths } from '../layers/store.ts';
@@ -22,7 +22,7 @@ import type { FileSink } from './file-sink.ts';
 import { inflate } from './inflate.ts';
 
 export interface SavedImage {
-  readonly image: ImageRecord;
+  readonly image: StoredImage;
   /** Full references to write down with it. */
   readonly names: readonly string[];
 }
@@ -44,6 +44,7 @@ export async function writeDockerArchive(writer: Writer, images: readonly SavedI
   const list: object[] = [];
   for (const { image, names } of images) {
     for (const layer of image.layers) await once(layerName(layer), () => addInflated(writer, layer));
+    if (image.kind === 'artifact') throw noImage(image);
     const config = `${digestHex(image.id)}.json`;
     await once(config, async () => writer.sink.addBytes(config, readDocument(writer.store, image.id)));
     list.push({ Config: config, RepoTags: names, Layers: image.layers.map(layerName) });
@@ -62,7 +63,7 @@ export async function writeOciLayout(writer: Writer, images: readonly SavedImage
   for (const { image, names } of images) {
     const bytes = ociManifest(store, image);
     const descriptor = { mediaType: MEDIA_TYPES.ociManifest, digest: await digestOf(bytes), size: bytes.length };
-    for (const blob of [image.manifest.config, ...image.manifest.layers]) {
+    for (const blob of blobsOf(image)) {
       if (written.has(blob.digest)) continue;
       written.add(blob.digest);
       await sink.addStream(blobName(blob.digest), blob.size, openBlob(store, blob.digest));
@@ -76,8 +77,19 @@ export async function writeOciLayout(writer: Writer, images: readonly SavedImage
   sink.finish();
 }
 
+/** Configuration and layers, or the files of an artifact. */
+function blobsOf({ manifest }: StoredImage): readonly Descriptor[] {
+  return manifest === undefined ? [] : [manifest.config, ...manifest.layers];
+}
+
+function noImage(image: StoredImage): ScullError {
+  return new ScullError('UNSUPPORTED', `${image.names[0] ?? image.id} is an artifact, which only the OCI formats can hold`, { hint: 'use --format oci-archive or oci-dir' });
+}
+
 /** @param compress uncompressed layers are compressed with gzip @throws ScullError CORRUPT when a blob is missing or damaged */
-export async function writeDockerFolder(writer: Writer, image: ImageRecord, compress: boolean): Promise<void> {
+export async function writeDockerFolder(writer: Writer, image: StoredImage, compress: boolean): Promise<void> {
+  const { manifest } = image;
+  if (image.kind === 'artifact' || manifest === undefined) throw noImage(image);
   const { store, sink } = writer;
   sink.addBytes('version', Buffer.from('Directory Transport Version: 1.1\n'));
   const layers: Descriptor[] = [];
@@ -89,8 +101,8 @@ export async function writeDockerFolder(writer: Writer, image: ImageRecord, comp
     written.add(descriptor.digest);
   }
   sink.addBytes(digestHex(image.id), readDocument(store, image.id));
-  const unchanged = image.manifestMediaType === MEDIA_TYPES.dockerManifest && layers.every((layer, index) => layer.digest === image.manifest.layers[index]?.digest);
-  const config = { ...bare(image.manifest.config), mediaType: MEDIA_TYPES.dockerConfig };
+  const unchanged = image.manifestMediaType === MEDIA_TYPES.dockerManifest && layers.every((layer, index) => layer.digest === manifest.layers[index]?.digest);
+  const config = { ...bare(manifest.config), mediaType: MEDIA_TYPES.dockerConfig };
   const made = { schemaVersion: 2, mediaType: MEDIA_TYPES.dockerManifest, config, layers };
   sink.addBytes('manifest.json', unchanged ? readDocument(store, image.manifestDigest) : Buffer.from(JSON.stringify(made)));
   sink.finish();
@@ -110,8 +122,8 @@ function bare(descriptor: Descriptor): Descriptor {
 }
 
 /** The manifest as it is, or for one of Docker's schema 2 its twin. */
-function ociManifest(store: Store, image: ImageRecord): Uint8Array {
-  if (image.manifestMediaType === MEDIA_TYPES.ociManifest) return readDocument(store, image.manifestDigest);
+function ociManifest(store: Store, image: StoredImage): Uint8Array {
+  if (image.manifestMediaType === MEDIA_TYPES.ociManifest || image.manifest === undefined) return readDocument(store, image.manifestDigest);
   const manifest: Manifest & { mediaType: string } = {
     schemaVersion: 2,
     mediaType: MEDIA_TYPES.ociManifest,
