@@ -839,7 +839,9 @@ static bool same(int parent_a, const struct stat *a, int parent_b, const struct 
 		return a->st_rdev == b->st_rdev;
 	if (a->st_dev == b->st_dev && a->st_ino == b->st_ino)
 		return true;
-	return a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+	/* Files that came out of a layer have whole seconds. */
+	bool whole_seconds = a->st_mtim.tv_nsec == 0 || b->st_mtim.tv_nsec == 0;
+	return a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec && (whole_seconds || a->st_mtim.tv_nsec == b->st_mtim.tv_nsec);
 }
 
 static void walk(const struct merged *new, const struct merged *old, struct pending *above, bool upper);

@@ -12,7 +12,7 @@ export function pauseContainers(engine: Engine, selection: Selection): Promise<O
   return forEachSelected(engine, withStatus(selection, 'running'), async ({ record }) => {
     const { status } = readContainerState(engine.store.layout.container(record.id));
     if (status !== 'running') throw new ScullError('WRONG_STATE', `container ${record.name} is not running but ${status}, it can't be paused`);
-    await freeze(engine, record, 'pause');
+    await freezeContainer(engine, record);
   });
 }
 
@@ -27,6 +27,11 @@ export function unpauseContainers(engine: Engine, selection: Selection): Promise
 /** --all is about those that it can be done to. */
 function withStatus(selection: Selection, status: string): Selection {
   return selection.all === true ? { ...selection, filters: { ...selection.filters, status: [status] } } : selection;
+}
+
+/** @throws ScullError UNSUPPORTED without a cgroup of the container's own */
+export function freezeContainer(engine: Engine, record: ContainerRecord): Promise<void> {
+  return freeze(engine, record, 'pause');
 }
 
 export function unpauseContainer(engine: Engine, record: ContainerRecord): Promise<void> {

@@ -1,7 +1,7 @@
 /** Saving images to archives and folders that other engines read. */
-import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { errnoOf, ScullError } from '../../host/errors.ts';
-import { ensurePrivateDirectory, explainWriteFailure } from '../../host/files.ts';
+import { ensurePrivateDirectory } from '../../host/files.ts';
 import { formatReference, localReference } from '../../oci/reference.ts';
 import { folderSink, tarSink, type FileSink } from '../../storage/archives/file-sink.ts';
 import { writeDockerArchive, writeDockerFolder, writeOciLayout, type SavedImage } from '../../storage/archives/write-images.ts';
@@ -10,6 +10,7 @@ import type { StoredImage } from '../../storage/image-types.ts';
 import { createStaging } from '../../storage/staging.ts';
 import type { Engine } from '../engine.ts';
 import { recordEvent } from '../events/record.ts';
+import { explainMissingFolder, toFileOrOutput } from '../output.ts';
 
 export const SAVE_FORMATS = ['docker-archive', 'oci-archive', 'oci-dir', 'docker-dir'] as const;
 export type SaveFormat = (typeof SAVE_FORMATS)[number];
@@ -84,27 +85,7 @@ function taggedNames(names: readonly (string | undefined)[]): readonly string[] 
 
 async function withOutput(output: string | undefined, folder: boolean, write: (sink: FileSink) => Promise<void>): Promise<void> {
   if (folder) return toFolder(output, write);
-  if (output === undefined) {
-    const { isatty } = await import('node:tty');
-    if (isatty(1)) throw new ScullError('USAGE', 'an archive is not written to a terminal', { hint: 'name a file with -o, or redirect the output' });
-    return write(tarSink(1, 'standard output'));
-  }
-  if (isSpecial(output)) {
-    const fd = openOutput(output, 'w');
-    return write(tarSink(fd, output)).finally(() => closeSync(fd));
-  }
-  const beside = `${output}.${process.pid}.part`;
-  const fd = openOutput(beside, 'wx');
-  try {
-    await write(tarSink(fd, output));
-    fsyncSync(fd);
-    renameSync(beside, output);
-  } catch (error) {
-    rmSync(beside, { force: true });
-    throw explainWriteFailure(error, output);
-  } finally {
-    closeSync(fd);
-  }
+  await toFileOrOutput(output, (fd) => write(tarSink(fd, output ?? 'standard output')));
 }
 
 async function toFolder(output: string | undefined, write: (sink: FileSink) => Promise<void>): Promise<void> {
@@ -124,28 +105,8 @@ function prepareFolder(path: string): boolean {
     mkdirSync(path);
     return false;
   } catch (error) {
-    if (errnoOf(error) !== 'EEXIST') throw explainMissing(error, path);
+    if (errnoOf(error) !== 'EEXIST') throw explainMissingFolder(error, path);
   }
   if (!statSync(path).isDirectory() || readdirSync(path).length > 0) throw new ScullError('INVALID', `${JSON.stringify(path)} exists and is not an empty folder`);
   return true;
-}
-
-/** Pipes and devices are written to directly; a file is replaced when the new one is complete. */
-function isSpecial(path: string): boolean {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  if (stat?.isDirectory() === true) throw new ScullError('INVALID', `${JSON.stringify(path)} is a folder`);
-  return stat !== undefined && !stat.isFile();
-}
-
-function openOutput(path: string, flags: string): number {
-  try {
-    return openSync(path, flags, 0o644);
-  } catch (error) {
-    throw explainMissing(error, path);
-  }
-}
-
-function explainMissing(error: unknown, path: string): unknown {
-  if (errnoOf(error) === 'ENOENT') return new ScullError('NOT_FOUND', `cannot write ${JSON.stringify(path)}: its folder does not exist`, { cause: error });
-  return explainWriteFailure(error, path);
 }

@@ -64,6 +64,8 @@ export function startTree(args: readonly string[], options: { readonly stdout?: 
     readOnlyExcept: [],
     ...(report ? { keepFds: [3] } : {}),
   });
+  // Without a listener Node throws away what is unread when the process ends, which may be before the caller begins to read.
+  for (const stream of [child.stdout, child.stdio[3]]) stream?.on('readable', () => undefined);
   let stderr = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr = (stderr + text).slice(-16_000)));
   const ended = new Promise<readonly string[]>((resolve, reject) => {

@@ -1,0 +1,54 @@
+/** Where an archive goes that a command writes: standard output, or a file that is there only when it is whole. */
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
+import { errnoOf, ScullError } from '../host/errors.ts';
+import { explainWriteFailure } from '../host/files.ts';
+
+/**
+ * Gives `write` a descriptor: standard output's, or that of a file which replaces `output` when all is written and flushed.
+ * Pipes and devices are written to directly.
+ * @throws ScullError USAGE for a terminal; NOT_FOUND (no such folder), PERMISSION, NO_SPACE; and what `write` throws
+ */
+export async function toFileOrOutput<T>(output: string | undefined, write: (fd: number) => Promise<T>): Promise<T> {
+  if (output === undefined) {
+    const { isatty } = await import('node:tty');
+    if (isatty(1)) throw new ScullError('USAGE', 'an archive is not written to a terminal', { hint: 'name a file with -o, or redirect the output' });
+    return write(1);
+  }
+  if (isSpecial(output)) {
+    const fd = openOutput(output, 'w');
+    return write(fd).finally(() => closeSync(fd));
+  }
+  const beside = `${output}.${process.pid}.part`;
+  const fd = openOutput(beside, 'wx');
+  try {
+    const result = await write(fd);
+    fsyncSync(fd);
+    renameSync(beside, output);
+    return result;
+  } catch (error) {
+    rmSync(beside, { force: true });
+    throw explainWriteFailure(error, output);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function isSpecial(path: string): boolean {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat?.isDirectory() === true) throw new ScullError('INVALID', `${JSON.stringify(path)} is a folder`);
+  return stat !== undefined && !stat.isFile();
+}
+
+function openOutput(path: string, flags: string): number {
+  try {
+    return openSync(path, flags, 0o644);
+  } catch (error) {
+    throw explainMissingFolder(error, path);
+  }
+}
+
+/** What keeps a file or folder of the user's from being made. */
+export function explainMissingFolder(error: unknown, path: string): unknown {
+  if (errnoOf(error) === 'ENOENT') return new ScullError('NOT_FOUND', `cannot write ${JSON.stringify(path)}: its folder does not exist`, { cause: error });
+  return explainWriteFailure(error, path);
+}
