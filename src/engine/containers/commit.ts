@@ -14,6 +14,7 @@ import type { ImageRecord } from '../../storage/image-types.ts';
 import { packLayer } from '../../storage/layers/pack.ts';
 import { createStaging, sweepStaging } from '../../storage/staging.ts';
 import type { Engine } from '../engine.ts';
+import { recordContainerEvent } from '../events/record.ts';
 import { applyChanges } from '../images/changes.ts';
 import { changedView, mountPlaces, sourceDateEpoch, wholeView } from './tree-view.ts';
 
@@ -55,7 +56,7 @@ export async function commitContainer(engine: Engine, nameOrId: string, options:
     const empty = layer.contents.entries === 0;
     const created = (epoch === undefined ? new Date() : new Date(epoch * 1000)).toISOString();
     const parent = options.squash === true ? undefined : image;
-    return await admitPacked(engine.store, staging, {
+    const made = await admitPacked(engine.store, staging, {
       parent,
       layer: empty ? undefined : layer,
       config: imageConfig(image, parent, runtime, historyEntry(record, created, empty, options), options.author),
@@ -63,6 +64,8 @@ export async function commitContainer(engine: Engine, nameOrId: string, options:
       format: options.format ?? 'oci',
       progress: engine.progress,
     });
+    recordContainerEvent(engine, record, 'commit');
+    return made;
   } catch (error) {
     await staging.remove();
     await discardLeftovers(engine.store);

@@ -2,6 +2,7 @@
 import { findContainer } from '../../runtime/container-store.ts';
 import { startTree, treeArguments } from '../../storage/layers/tree-program.ts';
 import type { Engine } from '../engine.ts';
+import { recordContainerEvent } from '../events/record.ts';
 import { toFileOrOutput } from '../output.ts';
 import { sourceDateEpoch, wholeView } from './tree-view.ts';
 
@@ -14,4 +15,5 @@ export async function exportContainer(engine: Engine, name: string, output?: str
   const record = findContainer(engine.store.layout, name);
   const args = treeArguments('pack', await wholeView(engine, record), { clampTo: sourceDateEpoch() });
   await toFileOrOutput(output, (fd) => startTree(args, { stdout: fd }).ended);
+  recordContainerEvent(engine, record, 'export');
 }
