@@ -110,6 +110,19 @@ static int number(const char *text)
 }
 
 /* False, with errno, when not everything could be written. */
+/*
+ * The errno with which what a container wrote was lost on its way to our standard output or error: a full disk, a quota, a limit
+ * on the size of files. Told in the end: attach ends with it for its status. A reader that left and a stream that was never open
+ * are nothing to tell.
+ */
+static int lost_output;
+
+static void note_lost_output(void)
+{
+	if (lost_output == 0 && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG))
+		lost_output = errno;
+}
+
 static bool write_all(int fd, const char *data, size_t length)
 {
 	while (length > 0) {
@@ -1159,9 +1172,12 @@ static int attach(int argc, char **argv)
 				break;
 			int stream = packet[0] == 3 ? 3 : 2;
 			if (show[stream] && length > 1) {
-				if (!write_all(stream - 1, packet + 1, (size_t)length - 1) && errno == EPIPE) {
-					result = EXIT_OUTPUT_CLOSED;
-					break;
+				if (!write_all(stream - 1, packet + 1, (size_t)length - 1)) {
+					if (errno == EPIPE) {
+						result = EXIT_OUTPUT_CLOSED;
+						break;
+					}
+					note_lost_output();
 				}
 			}
 			continue; /* output first: what is there is shown before more input is taken */
@@ -1190,7 +1206,7 @@ static int attach(int argc, char **argv)
 		}
 	}
 	restore_terminal();
-	return result;
+	return result == 0 ? lost_output : result;
 }
 
 /* --- exec ------------------------------------------------------------------------------------------------------- */
@@ -1257,10 +1273,18 @@ static bool runtime_complained(const struct session *session)
 	return stat(session->log, &info) == 0 && info.st_size > 0;
 }
 
+static bool write_output(int to, const char *data, size_t length)
+{
+	if (write_all(to, data, length))
+		return true;
+	note_lost_output();
+	return false;
+}
+
 static bool show_held(struct session *session)
 {
 	session->started = true;
-	return session->held_length == 0 || write_all(session->held_for, session->held, session->held_length);
+	return session->held_length == 0 || write_output(session->held_for, session->held, session->held_length);
 }
 
 /* False when nobody reads our output any more. */
@@ -1272,7 +1296,7 @@ static bool show_output(struct session *session, int to, const char *data, size_
 		session->held_for = to;
 		return look_at_process(session) != EXECUTED || runtime_complained(session) || show_held(session);
 	}
-	return (session->started || show_held(session)) && write_all(to, data, length);
+	return (session->started || show_held(session)) && write_output(to, data, length);
 }
 
 /* Copies what there is. Returns false when `from` will give nothing more, or nobody wants it. */
@@ -1287,7 +1311,7 @@ static bool copy_output(struct session *session, int from, int to, bool hold)
 			return true;
 		if (length <= 0)
 			return false;
-		if (!(hold ? show_output(session, to, data, (size_t)length) : write_all(to, data, (size_t)length)))
+		if (!(hold ? show_output(session, to, data, (size_t)length) : write_output(to, data, (size_t)length)))
 			return false;
 	}
 }
@@ -1451,6 +1475,8 @@ static int finish(struct session *session, int status)
 {
 	if (session->held_length > 0 && !session->started && !runtime_complained(session))
 		show_held(session);
+	if (lost_output != 0)
+		dprintf(complaints, "scull-helper: cannot write the command's output: %s\n", strerror(lost_output));
 	return status;
 }
 

@@ -7,6 +7,7 @@ const WORDS: Readonly<Record<string, string>> = {
   EPERM: 'operation not permitted',
   ENOSPC: 'no space left on the device',
   EDQUOT: 'the disk quota is used up',
+  EFBIG: 'the file is larger than is allowed',
   EROFS: 'the file system is read-only',
   EIO: 'the device reports an input/output error',
   ENOMEM: 'no memory left',

@@ -1,10 +1,11 @@
 /** Attaching to a container's standard streams through its monitor's socket. */
 import { startChild, type Child } from '../host/child.ts';
+import { describeErrno } from '../host/errno.ts';
 import { ScullError } from '../host/errors.ts';
 import { minimalEnvironment } from '../host/process.ts';
 import type { ContainerPaths } from '../storage/layout.ts';
 import { helperPath } from '../userns/launch.ts';
-import { portableAttachCommand, type AttachCommand } from './portable-attach.ts';
+import { LOST_OUTPUT, portableAttachCommand, type AttachCommand } from './portable-attach.ts';
 
 export interface AttachRequest {
   readonly paths: ContainerPaths;
@@ -19,7 +20,8 @@ export interface AttachRequest {
   readonly patience?: number;
 }
 
-export type AttachEnd = 'ended' | 'detached' | 'output-closed';
+/** An error: it ended, but not all of its output could be written (a full disk). */
+export type AttachEnd = 'ended' | 'detached' | 'output-closed' | ScullError;
 
 export interface Attachment {
   readonly process: Child;
@@ -48,6 +50,8 @@ export function startAttach(request: AttachRequest): Attachment {
     if (status === 0) return 'ended';
     if (status === LEFT) return 'detached';
     if (status === NO_READER || status === HUNG_UP) return 'output-closed';
+    const lost = LOST_OUTPUT[status];
+    if (lost !== undefined) return lostOutput(lost);
     throw new ScullError('TOOL_FAILED', `attaching to the container failed with status ${status}`);
   });
   const connected = new Promise<void>((resolve, reject) => {
@@ -56,6 +60,10 @@ export function startAttach(request: AttachRequest): Attachment {
   });
   for (const promise of [ended, connected]) promise.catch(() => undefined);
   return { process: child, connected, ended };
+}
+
+function lostOutput(errno: string): ScullError {
+  return new ScullError(errno === 'ENOSPC' ? 'NO_SPACE' : 'TOOL_FAILED', `cannot write the container's output: ${describeErrno({ code: errno, message: errno })}`);
 }
 
 function attachCommand(request: AttachRequest): AttachCommand {

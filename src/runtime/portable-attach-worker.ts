@@ -6,7 +6,7 @@
 import { closeSync, constants, openSync, read, write, writeSync } from 'node:fs';
 import { errnoOf } from '../host/errors.ts';
 import { writeAllSync } from '../host/files.ts';
-import { SOCKET_FD, type AttachJob } from './portable-attach.ts';
+import { LOST_OUTPUT, SOCKET_FD, type AttachJob } from './portable-attach.ts';
 import { endNow } from './portable-end.ts';
 import { stty, windowSize } from './portable-terminal.ts';
 
@@ -32,16 +32,19 @@ export async function main(args: string[]): Promise<number> {
 
 async function showOutput(job: AttachJob): Promise<number> {
   const packet = Buffer.alloc(PACKET + 1);
+  let lost = 0;
   for (;;) {
     const length = await readSome(SOCKET_FD, packet);
-    if (length <= 0) return 0;
+    if (length <= 0) return lost;
     const stream = packet[0] === 3 ? 2 : 1;
     if (!(stream === 1 ? job.stdout : job.stderr)) continue;
     try {
       writeAllSync(stream, packet.subarray(1, length));
     } catch (error) {
-      // Other failures (a full disk) are the reader's affair, and no reason to stop the container.
-      if (errnoOf(error) === 'EPIPE') return OUTPUT_CLOSED;
+      const errno = errnoOf(error);
+      if (errno === 'EPIPE') return OUTPUT_CLOSED;
+      // No reason to stop the container, but told in the end, as by the native helper.
+      lost ||= Number(Object.keys(LOST_OUTPUT).find((number) => LOST_OUTPUT[Number(number)] === errno) ?? 0);
     }
   }
 }

@@ -147,6 +147,20 @@ test('the image’s entrypoint, command, variables, user and directory hold', as
   expect(await s.ok(['run', '--rm', '--entrypoint', '', 'settings:1', 'echo', 'plain'])).toBe('plain');
 });
 
+test.each(['run', 'run -t', 'exec', 'start -a', 'logs'])('%s into a full disk is an error, not a shorter output', async (command) => {
+  const words = command.split(' ');
+  const name = `full-${words.join('')}`;
+  if (words[0] === 'exec') await s.ok(['run', '-d', '--name', name, 'busybox', 'sleep', '1000']);
+  if (words[0] === 'start') await s.ok(['create', '--name', name, 'busybox', 'echo', 'lost']);
+  if (words[0] === 'logs') await s.ok(['run', '--name', name, 'busybox', 'echo', 'lost']);
+  const rest = words[0] === 'run' ? ['--rm', '--name', name, 'busybox', 'echo', 'lost'] : words[0] === 'exec' ? [name, 'echo', 'lost'] : [name];
+  const result = spawnSync('sh', ['-c', '"$@" >/dev/full', 'sh', ...s.command, ...words, ...rest], { env: s.env, encoding: 'utf8' });
+  expect(result.status).toBe(125);
+  expect(result.stderr).toMatch(/^Error: .*cannot write.*: no space left on (the )?device\n$/i);
+  expect((await s.scull(['container', 'exists', name])).status).toBe(words[0] === 'run' ? 1 : 0);
+  await s.ok(['rm', '-f', '-i', '-t', '0', name]);
+});
+
 test('--hosts-file chooses what /etc/hosts begins from', async () => {
   const file = s.file('hosts', '192.0.2.9 from-a-file\n192.0.2.10 busybox-host\n');
   const hosts = (from: string) => s.ok(['run', '--rm', '--hosts-file', from, '--add-host', 'busybox-host:192.0.2.11', 'hosts:1', 'cat', '/etc/hosts']);

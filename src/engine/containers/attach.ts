@@ -41,8 +41,9 @@ export async function attachContainer(engine: Engine, nameOrId: string, options:
     });
     recordContainerEvent(engine, record, 'attach');
     const end = await attachment.ended;
-    if (end !== 'ended') return end === 'detached' ? 0 : OUTPUT_CLOSED;
+    if (end === 'detached' || end === 'output-closed') return end === 'detached' ? 0 : OUTPUT_CLOSED;
     await waitForEnd(engine, record.id, 10_000);
+    if (end instanceof ScullError) throw end;
     const after = readContainerState(paths);
     return after.status === 'exited' ? after.exitCode : (keptExitCode(engine.store.layout, record.id) ?? 0);
   } finally {

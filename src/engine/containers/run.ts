@@ -113,6 +113,7 @@ export async function stayUntilEnd(engine: Engine, running: Running): Promise<{ 
   await tidyUp(engine, record);
   trace('tidied up');
   if (failure !== undefined) throw failure;
+  if (left instanceof ScullError) throw left;
   return { exitCode: state.status === 'exited' ? state.exitCode : status, ended: true };
 }
 
