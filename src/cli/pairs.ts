@@ -1,4 +1,4 @@
-/** `key=value` flags, and the filters of volumes, which hold times. */
+/** `key=value` flags, and filters that hold times. */
 import type { VolumeFilters } from '../engine/volumes/list.ts';
 import { ScullError } from '../host/errors.ts';
 import { parseFilters } from './filters.ts';
@@ -17,6 +17,13 @@ export function parsePairs(pairs: readonly string[] | undefined, flag: string): 
 /** Keys are checked by the engine; `until` becomes seconds since 1970. @throws ScullError INVALID */
 export function volumeFilters(filters: readonly string[] | undefined, now: number): VolumeFilters {
   const parsed = parseFilters(filters);
+  if (parsed['until'] !== undefined) parsed['until'] = parsed['until'].map((text) => String(parseTime(text, '--filter until', { now, spans: 'past' }) / 1000));
+  return parsed;
+}
+
+/** Filters of `system prune`; `until` becomes seconds since 1970. @throws ScullError INVALID */
+export function pruneFilters(filters: readonly string[] | undefined, now: number): Record<string, string[]> {
+  const parsed = parseFilters(filters, ['until', 'label', 'label!']);
   if (parsed['until'] !== undefined) parsed['until'] = parsed['until'].map((text) => String(parseTime(text, '--filter until', { now, spans: 'past' }) / 1000));
   return parsed;
 }

@@ -5,6 +5,7 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, unlinkSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { errnoOf, ScullError } from './errors.ts';
+import { ownerTag, parseOwnerTag, type ProcessIdentity } from './identity.ts';
 
 export interface WriteOptions {
   /** Permission bits, 0600 unless given. */
@@ -16,7 +17,7 @@ export interface WriteOptions {
 /** Writes `data` to `path` so that readers see the old content or all of the new. @throws ScullError NO_SPACE */
 export function writeFileAtomic(path: string, data: string | Uint8Array, options: WriteOptions = {}): void {
   const durable = options.durable ?? true;
-  const beside = `${path}.${process.pid}.${Math.random().toString(36).slice(2, 10)}.tmp`;
+  const beside = `${path}.${ownerTag()}.tmp`;
   try {
     const fd = openSync(beside, 'wx', options.mode ?? 0o600);
     try {
@@ -35,6 +36,12 @@ export function writeFileAtomic(path: string, data: string | Uint8Array, options
     throw explainWriteFailure(error, path);
   }
   if (durable) syncDirectory(dirname(path));
+}
+
+/** The process that is (or was) writing a file of this name, to rename it when it is complete; undefined for other files. */
+export function besideOwner(name: string): ProcessIdentity | undefined {
+  const tag = /\.([0-9]+\.[0-9]+\.[0-9a-f]{32}\.[0-9a-f]{16})\.tmp$/.exec(name)?.[1];
+  return tag === undefined ? undefined : parseOwnerTag(tag);
 }
 
 /** Flushes a directory's entries, so that renames in it survive a power cut. */

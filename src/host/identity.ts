@@ -1,6 +1,6 @@
 /** Who a process is, beyond its recyclable pid: pid + start time (clock ticks since boot) + boot id. See proc(5). */
 import { readFileSync } from 'node:fs';
-import { readTextIfPresent } from './files.ts';
+import { hostname } from 'node:os';
 
 export interface ProcessIdentity {
   readonly pid: number;
@@ -19,13 +19,12 @@ export function bootId(): string {
 
 /** Start time and state letter of a process, or undefined when there is none with this pid. */
 export function processStat(pid: number): { readonly startTime: number; readonly state: string; readonly parent: number } | undefined {
-  let text: string | undefined;
+  let text: string;
   try {
-    text = readTextIfPresent(`/proc/${pid}/stat`);
+    text = readFileSync(`/proc/${pid}/stat`, 'utf8');
   } catch {
-    return undefined; // ESRCH: it ended between open and read
+    return undefined; // there is none, or it ended between open and read
   }
-  if (text === undefined) return undefined;
   // The command name may hold spaces and parentheses: fields start after the last ')'.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   return { state: fields[0] ?? '?', parent: Number(fields[1]), startTime: Number(fields[19]) };
@@ -36,10 +35,36 @@ export function identityOf(pid: number): ProcessIdentity | undefined {
   return stat === undefined ? undefined : { pid, startTime: stat.startTime, bootId: bootId() };
 }
 
+let own: ProcessIdentity | undefined;
+
 export function ownIdentity(): ProcessIdentity {
-  const identity = identityOf(process.pid);
-  if (identity === undefined) throw new Error('/proc is not mounted');
-  return identity;
+  own ??= identityOf(process.pid);
+  if (own === undefined) throw new Error('/proc is not mounted');
+  return own;
+}
+
+/** `<pid>.<start time>.<boot id>.<random>` of this process: a name that no other will use. */
+export function ownerTag(): string {
+  const { pid, startTime, bootId: boot } = ownIdentity();
+  return `${pid}.${startTime}.${boot}.${randomHex(8)}`;
+}
+
+/** The process that made a name by {@link ownerTag}; undefined for other names. */
+export function parseOwnerTag(name: string): ProcessIdentity | undefined {
+  const match = /^([0-9]{1,10})\.([0-9]{1,20})\.([0-9a-f]{32})\.[0-9a-f]{16}$/.exec(name);
+  if (match === null) return undefined;
+  return { pid: Number(match[1]), startTime: Number(match[2]), bootId: match[3] as string };
+}
+
+/** What tells this machine from others that share a home: machine-id(5), or its name where there is none. */
+export function machineId(): string {
+  let text = '';
+  try {
+    text = readFileSync('/etc/machine-id', 'utf8').trim();
+  } catch {
+    // Minimal systems have none.
+  }
+  return /^[0-9a-f]{32}$/.test(text) ? text : `name-${hostname().replace(/[^0-9a-zA-Z.-]/g, '-')}`;
 }
 
 /** True while the very process that `identity` names still lives (a zombie does not). */

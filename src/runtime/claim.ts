@@ -8,9 +8,8 @@ import { join } from 'node:path';
 import { isOthers } from '../host/directories.ts';
 import { errnoOf, ScullError } from '../host/errors.ts';
 import { ensurePrivateDirectory, readTextIfPresent, removeTree, writeFileAtomic } from '../host/files.ts';
-import { identityOf, isAlive, ownIdentity, type ProcessIdentity } from '../host/identity.ts';
+import { identityOf, isAlive, ownerTag, ownIdentity, parseOwnerTag, type ProcessIdentity } from '../host/identity.ts';
 import type { StoreLayout } from '../storage/layout.ts';
-import { ownerTag, parseOwnerTag } from '../storage/staging.ts';
 import type { CgroupPlan } from './cgroups.ts';
 import { forgetRuntime, isRuntimeAlive, readRuntimeState } from './crun.ts';
 

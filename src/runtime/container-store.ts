@@ -9,7 +9,8 @@ import { existsSync, fsyncSync, mkdirSync, openSync, closeSync, readdirSync, rea
 import { join } from 'node:path';
 import { errnoOf, ScullError } from '../host/errors.ts';
 import { ensurePrivateDirectory, explainWriteFailure, readJson, syncDirectory, writeJsonAtomic } from '../host/files.ts';
-import { isAlive, ownIdentity, randomHex, type ProcessIdentity } from '../host/identity.ts';
+import { ownerTag, ownIdentity, randomHex, type ProcessIdentity } from '../host/identity.ts';
+import { ownerMayLive, registerHost } from '../storage/hosts.ts';
 import type { StoreLayout } from '../storage/layout.ts';
 import { CONTAINER_FORMAT, type ContainerRecord } from './container-record.ts';
 
@@ -96,6 +97,7 @@ export function isName(text: string): boolean {
  */
 export function reserveName(layout: StoreLayout, name: string, id: string): void {
   const path = layout.name(name);
+  registerHost(layout);
   // The maker's identity is in the link, so that a reservation outlives its maker only if the container stands.
   const maker = ownIdentity();
   const target = `${id}@${maker.pid}.${maker.startTime}.${maker.bootId}`;
@@ -114,7 +116,7 @@ export function reserveName(layout: StoreLayout, name: string, id: string): void
     const holder = readReservation(path);
     if (holder === undefined) continue; // released meanwhile
     if (holder.id === id) return;
-    if (holdsName(layout, holder.id, name) || (holder.maker !== undefined && isAlive(holder.maker) && !existsSync(layout.container(holder.id).directory))) {
+    if (holdsName(layout, holder.id, name) || (holder.maker !== undefined && ownerMayLive(layout, holder.maker) && !existsSync(layout.container(holder.id).directory))) {
       throw new ScullError('NAME_TAKEN', `the container name ${JSON.stringify(name)} is already in use by ${holder.id}`, {
         hint: `use another name, remove that container with \`scull rm ${name}\`, or replace it with --replace`,
       });
@@ -167,14 +169,18 @@ export function releaseName(layout: StoreLayout, name: string, id: string): void
   }
 }
 
+/** Gives back every name that leads to a container which is gone, or whose record does not tell its name. */
+export function releaseNamesOf(layout: StoreLayout, id: string): void {
+  for (const name of readdirSync(layout.names)) releaseName(layout, name, id);
+}
+
 /**
  * Makes a container exist: its directory is filled in staging and appears under containers/ by one rename.
  * @param durable false for what is removed at its end anyway (--rm): no flush
  * @param fill puts further files into the directory before it exists
  */
 export function commitContainer(layout: StoreLayout, record: ContainerRecord, durable: boolean, fill?: (directory: string) => void): void {
-  const owner = ownIdentity();
-  const staging = join(layout.staging, `${owner.pid}.${owner.startTime}.${owner.bootId}.${randomHex(8)}`);
+  const staging = join(layout.staging, ownerTag());
   const paths = layout.container(record.id);
   try {
     try {

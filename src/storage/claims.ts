@@ -6,9 +6,10 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf, isScullError } from '../host/errors.ts';
 import { readJson, writeJsonAtomic } from '../host/files.ts';
-import { isAlive } from '../host/identity.ts';
+import { parseOwnerTag } from '../host/identity.ts';
 import type { Digest } from '../oci/digest.ts';
-import { parseOwnerTag, type Staging } from './staging.ts';
+import { ownerMayLive } from './hosts.ts';
+import type { Staging } from './staging.ts';
 import type { Store } from './store.ts';
 
 export interface Claims {
@@ -30,7 +31,7 @@ export function readClaims(store: Store): Claims {
   const layers: Digest[] = [];
   for (const name of stagingNames(store)) {
     const owner = parseOwnerTag(name);
-    if (owner === undefined || !isAlive(owner)) continue;
+    if (owner === undefined || !ownerMayLive(store.layout, owner)) continue;
     const claims = readOne(join(store.layout.staging, name, FILE));
     blobs.push(...(claims?.blobs ?? []));
     layers.push(...(claims?.layers ?? []));

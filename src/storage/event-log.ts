@@ -9,8 +9,8 @@
 import { closeSync, fstatSync, openSync, readlinkSync, readSync, renameSync, statSync, symlinkSync, unlinkSync, writeSync } from 'node:fs';
 import { errnoOf } from '../host/errors.ts';
 import { ensurePrivateDirectory, explainWriteFailure } from '../host/files.ts';
-import { isAlive } from '../host/identity.ts';
-import { ownerTag, parseOwnerTag } from './staging.ts';
+import { ownerTag, parseOwnerTag } from '../host/identity.ts';
+import { ownerMayLive } from './hosts.ts';
 import type { Store } from './store.ts';
 
 export type EventType = 'container' | 'image' | 'volume' | 'network' | 'secret' | 'pod' | 'system';
@@ -74,7 +74,7 @@ function rotate(store: Store): void {
   } catch (error) {
     if (errnoOf(error) !== 'EEXIST') throw error;
     const owner = parseOwnerTag(targetOf(rotator));
-    if (owner === undefined || !isAlive(owner)) removeQuietly(rotator);
+    if (owner === undefined || !ownerMayLive(store.layout, owner)) removeQuietly(rotator);
     return;
   }
   try {

@@ -94,6 +94,11 @@ export async function changeIndex(store: Store, change: IndexChange): Promise<vo
   });
 }
 
+/** Writes an index without regard for the one that is there. For a repair. @throws ScullError TIMEOUT, NO_SPACE, PERMISSION */
+export async function replaceIndex(store: Store, entries: readonly IndexEntry[]): Promise<void> {
+  await withLock(store, 'images', () => writeIndex(store, entries));
+}
+
 function writeIndex(store: Store, entries: readonly IndexEntry[]): void {
   ensurePrivateDirectory(join(store.layout.images, 'blobs', 'sha256'));
   writeJsonAtomic(indexFile(store), { schemaVersion: 2, mediaType: MEDIA_TYPES.ociIndex, manifests: entries.map(writeEntry) });

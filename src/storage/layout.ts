@@ -9,6 +9,9 @@ import { digestAlgorithm, digestHex, type Digest } from '../oci/digest.ts';
 
 export const STORE_FORMAT = 1;
 
+/** What digests of blobs may be made with: the folders of images/blobs. */
+export const BLOB_ALGORITHMS = ['sha256', 'sha512'] as const;
+
 export interface StoreLayout {
   readonly root: string;
   readonly runRoot: string;
@@ -30,6 +33,12 @@ export interface StoreLayout {
   readonly staging: string;
   readonly trash: string;
   readonly locks: string;
+  /** Which machine is in which boot, see hosts.ts. */
+  readonly hosts: string;
+  /** Space that a full disk gives back, see ballast.ts. */
+  readonly ballast: string;
+  /** What `system check --repair` took out of use. */
+  readonly quarantine: string;
   /** Bundles of containers that are being worked on or run: making one is the claim of that container. */
   readonly claims: string;
   /** crun's `--root`. */
@@ -43,6 +52,7 @@ export interface StoreLayout {
   blob(digest: Digest): string;
   /** A directory with one file: what has come of the blob, named after who fetches it. */
   partialBlob(digest: Digest): string;
+  blobFolder(algorithm: (typeof BLOB_ALGORITHMS)[number]): string;
   /** `id` is the hex of a layer's chain id. */
   layer(id: string): LayerPaths;
   container(id: string): ContainerPaths;
@@ -55,6 +65,8 @@ export interface LayerPaths {
   readonly directory: string;
   readonly diff: string;
   readonly record: string;
+  /** What was unpacked, see layers/contents.ts. */
+  readonly contents: string;
 }
 
 export interface ContainerPaths {
@@ -134,16 +146,20 @@ export function storeLayout(root: string, runRoot: string): StoreLayout {
     staging,
     trash: join(staging, 'trash'),
     locks: join(root, 'locks'),
+    hosts: join(root, 'hosts'),
+    ballast: join(root, 'ballast'),
+    quarantine: join(root, 'quarantine'),
     claims: join(runRoot, 'c'),
     runtimeRoot: join(runRoot, 'crun'),
     exits: join(runRoot, 'exits'),
     seccomp: join(runRoot, 'seccomp'),
     driverFile: join(root, 'driver.json'),
+    blobFolder: (algorithm) => join(images, 'blobs', algorithm),
     blob: (digest) => join(images, 'blobs', digestAlgorithm(digest), digestHex(digest)),
     partialBlob: (digest) => join(partial, `${digestAlgorithm(digest)}-${digestHex(digest)}`),
     layer: (id) => {
       const directory = join(layers, id);
-      return { directory, diff: join(directory, 'diff'), record: join(directory, 'layer.json') };
+      return { directory, diff: join(directory, 'diff'), record: join(directory, 'layer.json'), contents: join(directory, 'contents') };
     },
     container: (id) => containerPaths(`${containers}/${id}`, `${runRoot}/c/${id}`, `${runRoot}/crun`, id),
     volume: (name) => {

@@ -18,8 +18,9 @@ import { mkdirSync, readdirSync, rename, rmSync, rmdir, rmdirSync, stat, unlinkS
 import { join } from 'node:path';
 import { errnoOf, ScullError } from '../host/errors.ts';
 import { ensurePrivateDirectory, explainWriteFailure, readTextIfPresent } from '../host/files.ts';
-import { isAlive } from '../host/identity.ts';
-import { ownerTag, parseOwnerTag } from './staging.ts';
+import { ownerTag, parseOwnerTag } from '../host/identity.ts';
+import { ownerMayLive, registerHost } from './hosts.ts';
+import type { StoreLayout } from './layout.ts';
 import type { Store } from './store.ts';
 
 export interface LockOptions {
@@ -38,7 +39,8 @@ const NEVER = 2 ** 31 - 1;
 export async function withLock<T>(store: Store, name: string, action: () => Promise<T> | T, options: LockOptions = {}): Promise<T> {
   if (!/^[a-z0-9][a-z0-9-]{0,80}$/.test(name)) throw new Error(`not a lock name: ${name}`);
   const path = join(store.layout.locks, name);
-  const release = await acquire(path, options.timeout ?? DEFAULT_TIMEOUT);
+  registerHost(store.layout);
+  const release = await acquire(store.layout, path, options.timeout ?? DEFAULT_TIMEOUT);
   try {
     return await action();
   } finally {
@@ -46,7 +48,7 @@ export async function withLock<T>(store: Store, name: string, action: () => Prom
   }
 }
 
-async function acquire(path: string, timeout: number): Promise<() => Promise<void>> {
+async function acquire(layout: StoreLayout, path: string, timeout: number): Promise<() => Promise<void>> {
   const { lock } = (await import('proper-lockfile')).default;
   const deadline = performance.now() + timeout;
   const fs = ownedDirectories();
@@ -56,7 +58,7 @@ async function acquire(path: string, timeout: number): Promise<() => Promise<voi
     } catch (error) {
       if ((error as { code?: string }).code !== 'ELOCKED') throw explainWriteFailure(error, path);
     }
-    if (takeOverFromDead(path)) continue;
+    if (takeOverFromDead(layout, path)) continue;
     if (performance.now() > deadline) throw timedOut(path, timeout);
     await new Promise((resolve) => setTimeout(resolve, 5 + Math.random() * 15));
   }
@@ -104,10 +106,10 @@ function ownedDirectories(): Record<string, unknown> {
 }
 
 /** @returns true when there may be something to gain by trying again at once */
-function takeOverFromDead(path: string): boolean {
+function takeOverFromDead(layout: StoreLayout, path: string): boolean {
   for (const name of ownersOf(path)) {
     const owner = parseOwnerTag(name);
-    if (owner !== undefined && isAlive(owner)) return false;
+    if (owner !== undefined && ownerMayLive(layout, owner)) return false;
     try {
       unlinkSync(join(path, name));
     } catch (error) {

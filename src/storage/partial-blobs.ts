@@ -19,11 +19,12 @@ import { closeSync, mkdirSync, openSync, readdirSync, renameSync, rmdirSync, rmS
 import { join } from 'node:path';
 import { errnoOf } from '../host/errors.ts';
 import { ensurePrivateDirectory, explainWriteFailure } from '../host/files.ts';
-import { isAlive } from '../host/identity.ts';
+import { ownerTag, parseOwnerTag, type ProcessIdentity } from '../host/identity.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { hasBlob, type BlobFile } from './blobs.ts';
-import { moveToTrash, ownerTag, parseOwnerTag, type Staging } from './staging.ts';
+import { ownerMayLive } from './hosts.ts';
+import { moveToTrash, type Staging } from './staging.ts';
 import type { Store } from './store.ts';
 
 const FREE = 'free';
@@ -54,7 +55,7 @@ export async function takePartialBlob(store: Store, staging: Staging, descriptor
     if (hasBlob(store, descriptor)) return undefined;
     const [name] = namesIn(directory);
     const owner = name === undefined ? undefined : parseOwnerTag(name);
-    if (name === undefined || owner === undefined || !isAlive(owner)) {
+    if (name === undefined || owner === undefined || !ownerMayLive(store.layout, owner)) {
       const taken = name === undefined ? begin(staging, directory) : takeOver(directory, name, descriptor);
       if (taken === undefined) continue;
       // It may have been completed between our looking for it and our beginning anew.
@@ -74,6 +75,14 @@ export function partialSize(store: Store, digest: Digest): number {
   return name === undefined ? 0 : sizeOf(join(directory, name));
 }
 
+/** Everything that has come in part, and who fetches it: nobody where `owner` is undefined or has ended. */
+export function partialBlobs(store: Store): { readonly path: string; readonly owner: ProcessIdentity | undefined }[] {
+  return namesIn(store.layout.partial).flatMap((entry) => {
+    const directory = join(store.layout.partial, entry);
+    return namesIn(directory).map((name) => ({ path: join(directory, name), owner: parseOwnerTag(name) }));
+  });
+}
+
 /**
  * Renames what nobody is fetching out of sight. @returns where it is now, to be deleted
  * @throws ScullError PERMISSION
@@ -84,7 +93,7 @@ export function dropPartialBlobs(store: Store): readonly string[] {
     const directory = join(store.layout.partial, entry);
     for (const name of namesIn(directory)) {
       const owner = parseOwnerTag(name);
-      if (owner !== undefined && isAlive(owner)) continue;
+      if (owner !== undefined && ownerMayLive(store.layout, owner)) continue;
       const place = moveToTrash(store, join(directory, name));
       if (place !== undefined) dropped.push(place);
     }

@@ -12,7 +12,8 @@ import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf, ScullError } from '../host/errors.ts';
 import { ensurePrivateDirectory, explainWriteFailure } from '../host/files.ts';
-import { isAlive, ownIdentity, type ProcessIdentity } from '../host/identity.ts';
+import { ownerTag, parseOwnerTag, randomHex } from '../host/identity.ts';
+import { ownerMayLive, registerHost } from './hosts.ts';
 import type { Store } from './store.ts';
 
 export interface Staging {
@@ -33,6 +34,7 @@ export type TreeRemover = (path: string) => Promise<void>;
 export function createStaging(store: Store): Staging {
   const directory = join(store.layout.staging, ownerTag());
   try {
+    registerHost(store.layout);
     ensurePrivateDirectory(store.layout.staging);
     mkdirSync(directory, { mode: 0o700 });
   } catch (error) {
@@ -49,12 +51,12 @@ export function createStaging(store: Store): Staging {
 export async function sweepStaging(store: Store): Promise<void> {
   for (const entry of entriesOf(store.layout.staging)) {
     const owner = parseOwnerTag(entry);
-    if (owner !== undefined && !isAlive(owner)) await discard(join(store.layout.staging, entry));
+    if (owner !== undefined && !ownerMayLive(store.layout, owner)) await discard(join(store.layout.staging, entry));
   }
   // What a process left that was killed while it was asking for a lock: `<lock>.<owner>`.
   for (const entry of entriesOf(store.layout.locks)) {
     const owner = parseOwnerTag(entry.slice(entry.indexOf('.') + 1));
-    if (owner !== undefined && !isAlive(owner)) await discard(join(store.layout.locks, entry));
+    if (owner !== undefined && !ownerMayLive(store.layout, owner)) await discard(join(store.layout.locks, entry));
   }
   for (const entry of entriesOf(store.layout.trash)) await discard(join(store.layout.trash, entry));
 }
@@ -64,7 +66,7 @@ export async function sweepStaging(store: Store): Promise<void> {
  * @returns where it is now, for the one who deletes it; undefined when it was not there
  */
 export function moveToTrash(store: Store, path: string): string | undefined {
-  const trash = join(store.layout.trash, randomName());
+  const trash = join(store.layout.trash, randomHex(8));
   for (;;) {
     try {
       renameSync(path, trash);
@@ -75,19 +77,6 @@ export function moveToTrash(store: Store, path: string): string | undefined {
       ensurePrivateDirectory(store.layout.trash);
     }
   }
-}
-
-/** `<pid>.<start time>.<boot id>.<random>` of this process: a name that no other will use. */
-export function ownerTag(): string {
-  const own = ownIdentity();
-  return `${own.pid}.${own.startTime}.${own.bootId}.${randomName()}`;
-}
-
-/** The process that made a name by {@link ownerTag}; undefined for other names. */
-export function parseOwnerTag(name: string): ProcessIdentity | undefined {
-  const match = /^([0-9]{1,10})\.([0-9]{1,20})\.([0-9a-f]{32})\.[0-9a-f]{16}$/.exec(name);
-  if (match === null) return undefined;
-  return { pid: Number(match[1]), startTime: Number(match[2]), bootId: match[3] as string };
 }
 
 /** Removes a tree, in a user namespace where its files belong to subordinate ids. */
@@ -131,9 +120,4 @@ function entriesExist(directory: string): boolean {
     if (errnoOf(error) === 'ENOENT') return false;
     throw error;
   }
-}
-
-function randomName(): string {
-  const bytes = globalThis.crypto.getRandomValues(new Uint8Array(8));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -14,9 +14,10 @@ import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, renameSync, s
 import { join } from 'node:path';
 import { errnoOf, ScullError } from '../host/errors.ts';
 import { ensurePrivateDirectory, explainWriteFailure, readJson, readTextIfPresent, syncDirectory, writeFileAtomic, writeJsonAtomic } from '../host/files.ts';
-import { isAlive } from '../host/identity.ts';
+import { isAlive, ownerTag, parseOwnerTag } from '../host/identity.ts';
 import { runInUserNamespace } from '../userns/launch.ts';
-import { createStaging, moveToTrash, ownerTag, parseOwnerTag, removeOwnedTree } from './staging.ts';
+import { ownerMayLive } from './hosts.ts';
+import { createStaging, moveToTrash, removeOwnedTree } from './staging.ts';
 import type { Store } from './store.ts';
 import { parseVolumeOptions, type VolumeBacking } from './volume-options.ts';
 
@@ -204,7 +205,7 @@ export async function claimFirstUse(store: Store, name: string): Promise<'fill' 
     if (text === undefined) return 'ready';
     const owner = parseOwnerTag(text.trim());
     if (owner?.pid === process.pid && isAlive(owner)) return 'fill';
-    if (owner !== undefined && isAlive(owner)) {
+    if (owner !== undefined && ownerMayLive(store.layout, owner)) {
       if (performance.now() > deadline) throw new ScullError('TIMEOUT', `waited ${FIRST_USE_TIMEOUT / 1000} s for process ${owner.pid} to fill volume "${name}"`);
       await new Promise((resolve) => setTimeout(resolve, 10));
       continue;

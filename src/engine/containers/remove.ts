@@ -1,8 +1,9 @@
 /** rm: podman-rm(1). How one container goes is in removal.ts. */
-import { findContainerId } from '../../runtime/container-store.ts';
+import { findContainerId, releaseNamesOf } from '../../runtime/container-store.ts';
 import type { Engine } from '../engine.ts';
 import { sweepContainers } from './cleanup.ts';
 import { removeContainer, removeDirectory } from './removal.ts';
+import { killAndWait } from './stop.ts';
 import { forEachSelected, type Outcome, type Selection } from './selection.ts';
 
 export interface RemoveOptions extends Selection {
@@ -25,6 +26,8 @@ export async function removeContainers(engine: Engine, options: RemoveOptions): 
 
 async function removeDamaged(engine: Engine, outcome: Outcome): Promise<Outcome> {
   const id = findContainerId(engine.store.layout, outcome.name);
+  await killAndWait(engine, { id, name: id.slice(0, 12) }); // what its record said, its processes do not need
   await removeDirectory(engine, id);
+  releaseNamesOf(engine.store.layout, id);
   return { name: outcome.name, id };
 }

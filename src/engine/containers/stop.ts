@@ -46,7 +46,7 @@ async function endContainer(engine: Engine, record: ContainerRecord, paused: boo
 }
 
 /** SIGKILL and wait. @throws ScullError TIMEOUT when even that does not end it (a process in uninterruptible sleep) */
-export async function killAndWait(engine: Engine, record: ContainerRecord): Promise<void> {
+export async function killAndWait(engine: Engine, record: Pick<ContainerRecord, 'id' | 'name'>): Promise<void> {
   const runtime = readRuntimeState(engine.store.layout.container(record.id).runtimeState);
   if (runtime !== undefined && isRuntimeAlive(runtime)) killQuietly(runtime.pid, 'SIGKILL');
   if (await waitForEnd(engine, record.id, 30_000)) return;

@@ -11,7 +11,7 @@ import type { Engine } from '../engine.ts';
 export interface PrunedImages {
   /** Hex ids. */
   readonly deleted: readonly string[];
-  /** Bytes of the blobs deleted. */
+  /** Set free on disk; 0 unless measured. */
   readonly bytes: number;
 }
 
@@ -20,6 +20,8 @@ export interface PruneOptions {
   readonly all?: boolean;
   /** Only those for which this is true; damaged ones stay then. */
   readonly where?: ((image: StoredImage) => boolean) | undefined;
+  /** Finds out how much is set free. */
+  readonly measure?: boolean;
 }
 
 /**
@@ -42,7 +44,7 @@ export async function pruneImages(engine: Engine, options: PruneOptions = {}): P
     }
     return deleted.length === 0 ? undefined : left;
   });
-  const { bytes } = await collectGarbage(engine.store);
+  const { bytes } = await collectGarbage(engine.store, { measure: options.measure ?? false });
   return { deleted, bytes };
 }
 

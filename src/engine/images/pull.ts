@@ -2,7 +2,7 @@
 import { isScullError, ScullError } from '../../host/errors.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { hostPlatform, platformMatches, type Platform } from '../../oci/platform.ts';
-import { digestReference, formatReference, hasFileTransport, isShortName, type Reference } from '../../oci/reference.ts';
+import { digestReference, formatReference, hasFileTransport, isShortName, parseReference, type Reference } from '../../oci/reference.ts';
 import type { PullLocation } from '../../registry/locations.ts';
 import type { RegistriesConf } from '../../registry/registries-conf.ts';
 import type { RegistrySession } from '../../registry/session.ts';
@@ -68,6 +68,19 @@ export async function inRegistry<T>(engine: Engine, name: string, options: PullO
   return firstSuccess(name, await namesFor(engine, conf, name), (reference) =>
     fromLocations(engine, conf, reference, options, (session, location) => work(session, reference, location.reference)),
   );
+}
+
+/**
+ * Fetches what is missing of an image that is here, exactly as it was: by `repository@digest`. Its names stay as they are.
+ * @throws ScullError as pullImage
+ */
+export async function fetchAgain(engine: Engine, repoDigest: string, platform: Platform): Promise<void> {
+  const conf = await loadConf();
+  const reference = parseReference(repoDigest);
+  const [{ registrySource }, { admitImage }] = await Promise.all([import('../../registry/source.ts'), import('../../storage/admit.ts')]);
+  await fromLocations(engine, conf, reference, {}, async (session, location) => {
+    await admitImage(engine.store, registrySource(location.reference, { session, platform }), { names: [], progress: engine.progress });
+  });
 }
 
 async function loadConf(): Promise<RegistriesConf> {

@@ -11,6 +11,7 @@ import {
   rmdirSync, statfsSync, symlinkSync, unlinkSync, utimesSync, writeSync,
 } from 'node:fs';
 import { errnoOf, ScullError } from '../../host/errors.ts';
+import { FileSum, NO_MODE, type ContentsSink } from './contents.ts';
 import { keptXattrs } from './xattrs.ts';
 import { isMapped, unmappedOwner, type MappedIds } from './owners.ts';
 import type { TarEntry, TarSink, Timestamp } from './tar/entry.ts';
@@ -65,21 +66,27 @@ export class LayerExtractor implements TarSink {
   readonly #base: string;
   readonly #ids: MappedIds;
   readonly #limits: UnpackLimits;
+  readonly #contents: ContentsSink | undefined;
   readonly #uid = process.geteuid?.() ?? 0;
   readonly #gid = process.getegid?.() ?? 0;
   /** The regular file being written. */
   #fd = -1;
   #entry: TarEntry | undefined;
   #path = '';
+  #sum = new FileSum();
   #written = 0;
   #sinceSpaceCheck = 0;
   #remembered = 0;
 
-  /** @param directory empty, ours alone; '.' keeps paths short */
-  constructor(directory: string, ids: MappedIds, limits: UnpackLimits = DEFAULT_LIMITS) {
+  /**
+   * @param directory empty, ours alone; '.' keeps paths short
+   * @param contents is told of all that is made here, but not of what marks.ts makes
+   */
+  constructor(directory: string, ids: MappedIds, limits: UnpackLimits = DEFAULT_LIMITS, contents?: ContentsSink) {
     this.#base = directory === '.' ? '' : `${directory}/`;
     this.#ids = ids;
     this.#limits = limits;
+    this.#contents = contents;
   }
 
   begin(entry: TarEntry): void {
@@ -102,6 +109,7 @@ export class LayerExtractor implements TarSink {
 
   data(chunk: Buffer, position: number): void {
     if (this.#fd < 0) return;
+    if (this.#contents !== undefined) this.#sum.add(chunk, position);
     try {
       if ((this.#entry as TarEntry).size < 2 * HOLE) this.#write(chunk, position);
       else this.#writeAroundHoles(chunk, position);
@@ -121,6 +129,7 @@ export class LayerExtractor implements TarSink {
       if (owner.uid !== this.#uid || owner.gid !== this.#gid) fchownSync(fd, owner.uid, owner.gid);
       if (entry.mode > 0o777) fchmodSync(fd, entry.mode); // after chown, which clears these bits
       if (isExact(entry.mtime)) futimesSync(fd, entry.mtime.seconds, entry.mtime.seconds);
+      this.#contents?.file(this.#path, this.#modeOf(this.#path, entry.mode), owner, entry.size, this.#sum.end(entry.size));
     } catch (error) {
       throw explain(error, entry.name);
     } finally {
@@ -145,8 +154,10 @@ export class LayerExtractor implements TarSink {
       const { uid, gid } = this.#squash(attributes.uid, attributes.gid);
       if (uid !== this.#uid || gid !== this.#gid) chownSync(path, uid, gid);
       chmodSync(path, attributes.mode);
+      const name = node.path === '' ? '.' : node.path.slice(0, -1);
+      this.#contents?.directory(name, this.#modeOf(name, attributes.mode), { uid, gid });
       if (isExact(attributes.mtime)) utimesSync(path, attributes.mtime.seconds, attributes.mtime.seconds);
-      else this.#mark(node.path === '' ? '.' : node.path.slice(0, -1), { mtime: attributes.mtime });
+      else this.#mark(name, { mtime: attributes.mtime });
     }
   }
 
@@ -180,7 +191,7 @@ export class LayerExtractor implements TarSink {
   #make(parent: DirectoryNode, name: string, entry: TarEntry): void {
     if (name.length > 255) malformed(`a name has ${name.length} bytes`);
     const path = parent.path + name;
-    this.#remember(name.length);
+    this.#remember(path.length); // it goes into the layer's contents as a whole
     const existing = parent.children.get(name);
     if (entry.type === 'directory') {
       let node = existing;
@@ -213,6 +224,7 @@ export class LayerExtractor implements TarSink {
         const { path: from, node } = target as { path: string; node: TreeNode };
         if (node.kind === 'file' || node.kind === 'symlink') linkSync(this.fsPath(from), this.fsPath(path));
         parent.children.set(name, node);
+        this.#contents?.hardlink(path, from);
         this.counts.links++;
         break;
       }
@@ -246,6 +258,7 @@ export class LayerExtractor implements TarSink {
     // Set-id bits only once it has its owner.
     this.#fd = openSync(this.fsPath(path), CREATE, entry.mode & 0o777);
     this.#path = path;
+    this.#sum = new FileSum();
     this.#written = 0;
     this.#rememberXattrs(path, entry);
     if (!isExact(entry.mtime)) this.#mark(path, { mtime: entry.mtime });
@@ -260,6 +273,7 @@ export class LayerExtractor implements TarSink {
     if (owner.uid !== this.#uid || owner.gid !== this.#gid) lchownSync(place, owner.uid, owner.gid);
     if (isExact(entry.mtime)) lutimesSync(place, entry.mtime.seconds, entry.mtime.seconds);
     else this.#mark(path, { mtime: entry.mtime });
+    this.#contents?.symlink(path, owner, target);
     this.#rememberXattrs(path, entry);
     this.counts.links++;
   }
@@ -302,6 +316,7 @@ export class LayerExtractor implements TarSink {
       for (const [child, below] of node.children) this.#remove(node, child, below);
       rmdirSync(this.fsPath(path));
     } else if (node.kind === 'file' || node.kind === 'symlink') unlinkSync(this.fsPath(path));
+    this.#contents?.removed(path);
     this.marks.delete(path);
     parent.children.delete(name);
   }
@@ -317,6 +332,11 @@ export class LayerExtractor implements TarSink {
     if (!isMapped(this.#ids.uids, uid)) throw unmappedOwner(`the file ${quote(entry.name)}`, 'user', uid, this.#ids);
     if (!isMapped(this.#ids.gids, gid)) throw unmappedOwner(`the file ${quote(entry.name)}`, 'group', gid, this.#ids);
     return { uid, gid };
+  }
+
+  /** What the file system will say its mode is: unknown where an access list decides on the group's part, acl(5). */
+  #modeOf(path: string, mode: number): number {
+    return this.marks.get(path)?.xattrs?.has('system.posix_acl_access') === true ? NO_MODE : mode;
   }
 
   #squash(uid: number, gid: number): { uid: number; gid: number } {

@@ -2,7 +2,7 @@
  * Short names of layers, layers/l/<NAME> → ../<chain id>/diff. The kernel takes one page (4096 bytes) of mount options;
  * with these names, relative to layers/l, some 300 layers fit.
  */
-import { mkdirSync, readlinkSync, symlinkSync, unlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readlinkSync, symlinkSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf, ScullError } from '../../host/errors.ts';
 import { explainWriteFailure } from '../../host/files.ts';
@@ -64,6 +64,29 @@ export function removeLink(store: Store, chainId: Digest): void {
     const path = join(store.layout.layerLinks, shortName(hex, attempt));
     if (readLink(path) === linkTarget(hex)) unlinkSync(path);
   }
+}
+
+/** Takes away the short names of layers that are not there: whoever removed them was killed in between. */
+export function sweepLinks(store: Store): void {
+  for (const path of danglingLinks(store)) {
+    try {
+      unlinkSync(path);
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') throw error;
+    }
+  }
+}
+
+/** Paths of the short names whose layer is not there. */
+export function danglingLinks(store: Store): string[] {
+  let names: string[];
+  try {
+    names = readdirSync(store.layout.layerLinks);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return [];
+    throw error;
+  }
+  return names.map((name) => join(store.layout.layerLinks, name)).filter((path) => readLink(path) !== undefined && !existsSync(path));
 }
 
 function readLink(path: string): string | undefined {

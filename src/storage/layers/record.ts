@@ -31,6 +31,8 @@ export interface LayerRecord {
   readonly lostXattrs: readonly string[];
   /** True where only one id was mapped and all files became the caller's. */
   readonly ownersSquashed: boolean;
+  /** Digest of the file `contents` beside; undefined for layers made by an earlier version, which can't be checked file by file. */
+  readonly contents?: Digest;
   /** RFC 3339. */
   readonly unpacked: string;
 }
@@ -52,7 +54,8 @@ export function readLayerRecord(path: string): LayerRecord | undefined {
     isText(value.link) &&
     Number.isSafeInteger(value.size) &&
     Array.isArray(value.opaque) &&
-    value.opaque.every(isText);
+    value.opaque.every(isText) &&
+    (value.contents === undefined || (isText(value.contents) && isDigest(value.contents)));
   if (!sound) throw new ScullError('CORRUPT', `the record ${path} is damaged: it is not what a layer's record must be`);
   if (value.format !== LAYER_FORMAT) throw new ScullError('UNSUPPORTED', `${path} was written by a newer scull (format ${String(value.format)})`);
   return value as LayerRecord;

@@ -11,6 +11,7 @@ import { errnoOf, isScullError, ScullError, type ErrorCode } from '../../host/er
 import { explainWriteFailure, writeAllSync, writeJsonAtomic } from '../../host/files.ts';
 import { digestAlgorithm, parseDigest, type Digest } from '../../oci/digest.ts';
 import { detectCompression, inflate, MAGIC_LENGTH } from './decompress.ts';
+import { ContentsWriter } from './contents.ts';
 import { LayerExtractor, type UnpackLimits } from './extract.ts';
 import { LowerLayers } from './lower.ts';
 import { applyMarks, planMarks, planTimes } from './marks.ts';
@@ -21,7 +22,7 @@ import { directories } from './tree.ts';
 
 /** What the worker is told, as JSON in its one argument. */
 export interface UnpackJob {
-  /** Empty; gets `diff/` and `layer.json`. */
+  /** Empty; gets `diff/`, `contents` and `layer.json`. */
   readonly staging: string;
   readonly chainId: Digest;
   readonly diffId: Digest;
@@ -75,7 +76,8 @@ export async function unpackInto(job: UnpackJob, compressed: Readable, events: U
   const diff = join(job.staging, 'diff');
   mkdirSync(diff, 0o700);
   process.chdir(diff); // short paths: the store may lie deep
-  const layer = new LayerExtractor('.', mappedIds(), job.limits);
+  const contents = new ContentsWriter(join(job.staging, 'contents'));
+  const layer = new LayerExtractor('.', mappedIds(), job.limits, contents);
   const archiveSize = await extract(compressed, layer, job.diffId, events.progress);
   if (needsLower(layer)) events.lowerReady();
   const lower = new LowerLayers(job.lower);
@@ -83,6 +85,10 @@ export async function unpackInto(job: UnpackJob, compressed: Readable, events: U
   const lostXattrs = await applyMarks(diff, planned.marks);
   layer.finishDirectories((path) => lower.attributes(path));
   await applyMarks(diff, planTimes(layer, planned));
+  for (const mark of planned.marks) {
+    if (mark.kind === 'whiteout') contents.whiteout(mark.path);
+    else if (mark.kind === 'fifo') contents.fifo(mark.path, mark.attributes.mode, mark.attributes);
+  }
   const record: LayerRecord = {
     format: LAYER_FORMAT,
     chainId: job.chainId,
@@ -100,6 +106,7 @@ export async function unpackInto(job: UnpackJob, compressed: Readable, events: U
     skippedDevices: layer.skippedDevices.slice(0, 100),
     lostXattrs: lostXattrs.slice(0, 100),
     ownersSquashed: layer.squashed,
+    contents: contents.close(),
     unpacked: new Date().toISOString(),
   };
   writeJsonAtomic(join(job.staging, 'layer.json'), record, { durable: false }); // unpack.ts flushes the whole directory

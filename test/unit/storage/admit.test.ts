@@ -257,8 +257,8 @@ describe('garbage collection', () => {
     writeFileSync(container.record, JSON.stringify({ name: 'c', image: { id: kept.id, layers: [layers[0]] } }));
     const staging = createStaging(store);
     writeFileSync(staging.path('claims.json'), JSON.stringify({ blobs: [], layers: [`sha256:${layers[1]}`] }));
-    const collected = await collectGarbage(store);
-    expect(collected).toEqual({ blobs: [sha256('stray')], layers: [`sha256:${layers[2]}`], bytes: 5 });
+    const collected = await collectGarbage(store, { measure: false });
+    expect(collected).toEqual({ blobs: [sha256('stray')], layers: [`sha256:${layers[2]}`], bytes: 0 });
     expect(readdirSync(store.layout.layers).filter((name) => name.length === 64)).toEqual([layers[0], layers[1]]);
     expect(blobNames()).toEqual(hex(kept));
     expect(readdirSync(store.layout.trash)).toEqual([]);

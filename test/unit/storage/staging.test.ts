@@ -2,9 +2,9 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { bootId, ownIdentity } from '../../../src/host/identity.ts';
+import { bootId, ownerTag, ownIdentity, parseOwnerTag } from '../../../src/host/identity.ts';
 import { storeLayout } from '../../../src/storage/layout.ts';
-import { createStaging, moveToTrash, ownerTag, parseOwnerTag, sweepStaging } from '../../../src/storage/staging.ts';
+import { createStaging, moveToTrash, sweepStaging } from '../../../src/storage/staging.ts';
 import type { Store } from '../../../src/storage/store.ts';
 
 let root: string;
