@@ -13,6 +13,7 @@ import { ownerTag, ownIdentity, randomHex, type ProcessIdentity } from '../host/
 import { ownerMayLive, registerHost } from '../storage/hosts.ts';
 import type { StoreLayout } from '../storage/layout.ts';
 import { CONTAINER_FORMAT, type ContainerRecord } from './container-record.ts';
+import { recordFault } from './container-shape.ts';
 
 const ID = /^[0-9a-f]{64}$/;
 
@@ -38,10 +39,11 @@ export function readContainer(layout: StoreLayout, id: string): ContainerRecord 
     if (existsSync(layout.container(id).directory)) throw new ScullError('CORRUPT', `the record ${path} is missing`, { hint: `remove what is left with \`scull rm -f ${id.slice(0, 12)}\`` });
     return undefined;
   }
-  if (value === null || typeof value !== 'object' || value.id !== id || typeof value.name !== 'string' || value.config === undefined || value.spec === undefined) {
-    throw new ScullError('CORRUPT', `the record ${path} is damaged: it does not describe container ${id.slice(0, 12)}`, { hint: `remove what is left with \`scull rm -f ${id.slice(0, 12)}\`` });
-  }
-  if (value.format !== CONTAINER_FORMAT) throw new ScullError('UNSUPPORTED', `container ${id.slice(0, 12)} was made by a newer scull (format ${value.format})`);
+  const hint = `remove what is left with \`scull rm -f ${id.slice(0, 12)}\``;
+  if (value === null || typeof value !== 'object' || value.id !== id) throw new ScullError('CORRUPT', `the record ${path} is damaged: it does not describe container ${id.slice(0, 12)}`, { hint });
+  if (value.format !== CONTAINER_FORMAT) throw new ScullError('UNSUPPORTED', `container ${id.slice(0, 12)} was made by a newer scull (format ${String(value.format)})`);
+  const fault = recordFault(value);
+  if (fault !== undefined) throw new ScullError('CORRUPT', `the record ${path} is damaged: ${fault}`, { hint });
   return value as ContainerRecord;
 }
 

@@ -19,7 +19,7 @@ export default class SystemCheck extends ScullCommand {
   async run(): Promise<void> {
     const { flags } = await this.parse(SystemCheck);
     const { checkStore, damageError } = await import('../../engine/system/check.ts');
-    const report = await checkStore(await this.engine(), { quick: flags.quick, repair: flags.repair || flags['repair-lossy'] || flags.force });
+    const report = await checkStore(await this.engine(), { quick: flags.quick === true, repair: flags.repair === true || flags['repair-lossy'] === true || flags.force === true });
     const { presentCheck } = await import('../../cli/present/check.ts');
     this.print(presentCheck(report, { json: flags.format === 'json' }));
     const error = damageError(report);

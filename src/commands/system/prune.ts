@@ -21,7 +21,7 @@ export default class SystemPrune extends ScullCommand {
     const { flags } = await this.parse(SystemPrune);
     const filters = pruneFilters(flags.filter, Date.now());
     const whereImage = flags.filter === undefined ? undefined : pruneFilter(flags.filter, Date.now());
-    const options = { all: flags.all, volumes: flags.volumes, filters, whereImage };
+    const options = { all: flags.all === true, volumes: flags.volumes === true, filters, whereImage };
     const { pruneSystem, pruneWarnings } = await import('../../engine/system/prune.ts');
     const warnings = pruneWarnings(options);
     if (!flags.force) {

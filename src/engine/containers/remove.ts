@@ -1,5 +1,6 @@
 /** rm: podman-rm(1). How one container goes is in removal.ts. */
-import { findContainerId, releaseNamesOf } from '../../runtime/container-store.ts';
+import { isScullError } from '../../host/errors.ts';
+import { containerIds, findContainerId, readContainer, releaseNamesOf } from '../../runtime/container-store.ts';
 import type { Engine } from '../engine.ts';
 import { sweepContainers } from './cleanup.ts';
 import { removeContainer, removeDirectory } from './removal.ts';
@@ -16,12 +17,27 @@ export interface RemoveOptions extends Selection {
 
 export async function removeContainers(engine: Engine, options: RemoveOptions): Promise<Outcome[]> {
   await sweepContainers(engine);
-  const outcomes = await forEachSelected(engine, options, ({ record }) => removeContainer(engine, record, options));
+  const chosen = options.force === true && options.all === true ? { ...options, names: [...(options.names ?? []), ...damagedContainers(engine)] } : options;
+  const outcomes = await forEachSelected(engine, chosen, ({ record }) => removeContainer(engine, record, options));
   if (options.force !== true) return outcomes;
   // With --force a damaged container goes too: its directory is all there is.
   return Promise.all(
     outcomes.map(async (outcome) => (outcome.error?.code === 'CORRUPT' ? removeDamaged(engine, outcome) : outcome)),
   ).then((all) => all.filter((outcome) => outcome.error?.code !== 'NO_SUCH_CONTAINER'));
+}
+
+/** Ids of containers whose record can't be read: with --all they are meant as well. */
+function damagedContainers(engine: Engine): string[] {
+  const { layout } = engine.store;
+  return containerIds(layout).filter((id) => {
+    try {
+      readContainer(layout, id);
+      return false;
+    } catch (error) {
+      if (isScullError(error, 'CORRUPT')) return true;
+      throw error;
+    }
+  });
 }
 
 async function removeDamaged(engine: Engine, outcome: Outcome): Promise<Outcome> {

@@ -8,6 +8,7 @@ import { findVolume, volumeExists } from '../../../../src/engine/volumes/find.ts
 import { inspectVolume, listVolumes } from '../../../../src/engine/volumes/list.ts';
 import { claimFirstUses, resolveVolumeMount } from '../../../../src/engine/volumes/mount.ts';
 import { pruneVolumes, removeVolumes } from '../../../../src/engine/volumes/remove.ts';
+import { emptyRecord } from '../../../support/container-record.ts';
 import type { VolumeMount } from '../../../../src/spec/container-spec.ts';
 
 let directory: string;
@@ -26,7 +27,8 @@ function containerUsing(volume: string, name = 'web'): void {
   const id = 'ab'.repeat(32);
   const paths = engine.store.layout.container(id);
   mkdirSync(paths.directory, { recursive: true });
-  writeFileSync(paths.record, JSON.stringify({ format: 1, id, name, created: new Date().toISOString(), spec: {}, config: { mounts: [{ type: 'volume', name: volume, source: '/x', target: '/data' }] } }));
+  const mounts = [{ type: 'volume', name: volume, source: '/x', target: '/data', readOnly: false, propagation: '', options: [] }] as const;
+  writeFileSync(paths.record, JSON.stringify(emptyRecord(id, name, { mounts })));
 }
 
 describe('volume create', () => {

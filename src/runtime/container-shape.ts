@@ -1,0 +1,107 @@
+/**
+ * Whether a value read from container.json is a container's record: everything that listings and starts rely on, so that a
+ * damaged one is told by name and no command falls over it. Quick, since `ps` asks of a thousand.
+ */
+
+/** A type, a list or map of strings, a list of objects with these fields, or an object with these fields; what else it has is free. */
+type Shape = 'string' | 'number' | 'boolean' | 'object' | 'strings' | 'map' | readonly [Fields] | Fields;
+interface Fields {
+  readonly [field: string]: Shape;
+}
+
+const MODE: Fields = { mode: 'string' };
+
+const RECORD: Fields = {
+  name: 'string',
+  created: 'string',
+  spec: {
+    command: 'strings',
+    groupAdd: 'strings',
+    environment: { set: 'strings', unset: 'strings' },
+    labels: 'map',
+    annotations: 'map',
+    tty: 'boolean',
+    interactive: 'boolean',
+    mounts: [{}],
+    volumesFrom: 'strings',
+    devices: [{}],
+    capAdd: 'strings',
+    capDrop: 'strings',
+    security: { labels: 'strings', mask: 'strings', unmask: 'strings' },
+    ulimits: [{}],
+    sysctls: 'map',
+    namespaces: { user: MODE, pid: MODE, ipc: MODE, uts: MODE, cgroup: MODE },
+    network: { mode: MODE, ports: [{}], dns: 'strings', dnsSearch: 'strings', dnsOptions: 'strings' },
+    log: { driver: 'string' },
+    resources: 'object',
+    autoRemove: 'boolean',
+  },
+  config: {
+    args: 'strings',
+    entrypoint: 'strings',
+    command: 'strings',
+    env: 'strings',
+    workdir: 'string',
+    user: 'string',
+    hostname: 'string',
+    labels: 'map',
+    annotations: 'map',
+    stopSignal: 'string',
+    stopTimeout: 'number',
+    exposedPorts: 'strings',
+    networkMode: MODE,
+    ports: [{}],
+    mounts: [{ type: 'string', target: 'string', options: 'strings' }],
+  },
+};
+
+const IMAGE: Fields = { id: 'string', manifestDigest: 'string', name: 'string', layers: 'strings' };
+
+/** @returns what is wrong with it, e.g. `config.args is not a list of texts`; undefined where it is sound */
+export function recordFault(value: object): string | undefined {
+  const { image } = value as { readonly image?: unknown };
+  return faultOf(value, RECORD, '') ?? (image === undefined ? undefined : faultOf(image, IMAGE, 'image'));
+}
+
+function faultOf(value: unknown, shape: Shape, place: string): string | undefined {
+  if (typeof shape === 'string') return isOf(value, shape) ? undefined : `${place} is not ${WORDS[shape]}`;
+  if (Array.isArray(shape)) return listFault(value, shape[0] as Fields, place);
+  if (!isObject(value)) return `${place === '' ? 'it' : place} is not an object`;
+  for (const field in shape) {
+    const fault = faultOf(value[field], (shape as Fields)[field] as Shape, place === '' ? field : `${place}.${field}`);
+    if (fault !== undefined) return fault;
+  }
+  return undefined;
+}
+
+function listFault(value: unknown, fields: Fields, place: string): string | undefined {
+  if (!Array.isArray(value)) return `${place} is not a list`;
+  for (let index = 0; index < value.length; index += 1) {
+    const fault = faultOf(value[index], fields, `${place}[${index}]`);
+    if (fault !== undefined) return fault;
+  }
+  return undefined;
+}
+
+const WORDS = { string: 'a text', number: 'a number', boolean: 'true or false', object: 'an object', strings: 'a list of texts', map: 'a map of texts' } as const;
+
+function isOf(value: unknown, type: keyof typeof WORDS): boolean {
+  switch (type) {
+    case 'object':
+      return isObject(value);
+    case 'strings':
+      return Array.isArray(value) && value.every(isText);
+    case 'map':
+      return isObject(value) && Object.values(value).every(isText);
+    default:
+      return typeof value === type;
+  }
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string';
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
