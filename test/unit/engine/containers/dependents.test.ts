@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { withDependents } from '../../../../src/engine/containers/dependents.ts';
 import { openEngine, type Engine } from '../../../../src/engine/engine.ts';
-import { CONTAINER_FORMAT } from '../../../../src/runtime/container-record.ts';
 import { reserveName } from '../../../../src/runtime/container-store.ts';
 import { EMPTY_CONTAINER_SPEC, type ContainerSpec } from '../../../../src/spec/container-spec.ts';
+import { emptyRecord } from '../../../support/container-record.ts';
 
 let folder: string;
 let engine: Engine;
@@ -21,7 +21,7 @@ function container(name: string, spec: Partial<ContainerSpec> = {}): string {
   const paths = engine.store.layout.container(id);
   mkdirSync(paths.directory, { recursive: true });
   reserveName(engine.store.layout, name, id);
-  writeFileSync(paths.record, JSON.stringify({ format: CONTAINER_FORMAT, id, name, created: '2024-05-31T00:00:00.000Z', spec: { ...EMPTY_CONTAINER_SPEC, ...spec }, config: {} }));
+  writeFileSync(paths.record, JSON.stringify({ ...emptyRecord(id, name), spec: { ...EMPTY_CONTAINER_SPEC, ...spec } }));
   return id;
 }
 
