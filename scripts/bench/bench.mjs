@@ -3,6 +3,7 @@
 //   npm run bench                        everything: against Debian 13's and Debian 12's Podman
 //   npm run bench -- --quick             few repetitions, 100 stopped containers, Debian 13 only
 //   npm run bench -- --only exec         only scenarios whose name contains a word
+//   npm run bench -- --part images       only one half: containers or images
 //
 // Each Podman comes with its own Debian: a root file system made by mmdebstrap from this machine's own package source.
 // Both engines run inside it, as the same unprivileged user, with the same kernel, crun, conmon and pasta. Root is needed
@@ -12,6 +13,7 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, s
 import { availableParallelism, cpus } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { makeArchives, SIZES } from './image-archives.mjs';
 
 const top = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const cache = join(top, '.cache', 'bench');
@@ -37,6 +39,17 @@ const goals = {
   'logs of 100 MB': { executable: 0.05 },
   'memory of an idle container, no network (KiB)': { executable: 1.0 },
   'memory of an idle container, default network (KiB)': { executable: 0.2 },
+  ...Object.fromEntries(
+    SIZES.flatMap(({ name }) => [
+      [`load OCI archive, ${name}`, { executable: 0.6 }],
+      [`load docker archive, ${name}`, { executable: 0.5 }],
+      [`import, ${name}`, { executable: 0.6 }],
+      [`first run after a load, ${name}`, { executable: 0.5 }],
+      [`rmi, ${name}`, { executable: 0.6 }],
+      [`save OCI archive, ${name}`, name === 'small' ? {} : { executable: 0.05 }],
+      [`save docker archive, ${name}`, name === 'small' ? {} : { executable: 0.3 }],
+    ]),
+  ),
 };
 
 const options = readOptions(process.argv.slice(2));
@@ -62,6 +75,8 @@ function readOptions(args) {
     repetitions: Number(value('--repetitions') ?? (quick ? 7 : 21)),
     stoppedContainers: Number(value('--containers') ?? (quick ? 100 : 1000)),
     only: value('--only'),
+    parts: value('--part') === undefined ? ['measure', 'images'] : [{ containers: 'measure', images: 'images' }[value('--part')] ?? 'measure'],
+    sizes: SIZES.filter(({ name }) => value('--sizes')?.split(',').includes(name) ?? (!quick || name !== 'big')),
     podmanOnly: args.includes('--podman-only'),
     releases: value('--releases')?.split(',') ?? (quick ? ['trixie'] : ['trixie', 'bookworm']),
   };
@@ -83,18 +98,23 @@ function measureIn(release) {
     stoppedContainers: options.stoppedContainers,
     logMegabytes: 100,
     only: options.only,
+    sizes: options.sizes,
+    archives: '/opt/bench/archives',
   };
   console.error(`==> ${release}: ${plan.engines.map((engine) => engine.name).join(' / ')}`);
-  const result = spawnSync('bash', [join(top, 'scripts/bench/enter-root.sh'), root, String(uid), top, nodeBinary(), '/opt/bench/node', '/opt/bench/measure.mjs', JSON.stringify(plan)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    encoding: 'utf8',
-    maxBuffer: 1 << 28,
-  });
-  if (result.status !== 0) {
-    console.error(`Error: the bench in ${root} failed`);
-    process.exit(1);
+  const results = {};
+  for (const part of options.parts) {
+    if (part === 'images') makeArchives(join(cache, 'archives'), { debian: (path) => must('mmdebstrap', ['--quiet', '--variant=minbase', '--format=tar', 'trixie', path, `deb ${packageSource()} trixie main`]), busybox: join(root, 'opt', 'bench', 'busybox.tar') });
+    const engines = part === 'images' ? [...plan.engines, { name: 'limit', limit: true }] : plan.engines;
+    const command = ['/opt/bench/node', `/opt/bench/scull/scripts/bench/${part}.mjs`, JSON.stringify({ ...plan, engines })];
+    const result = spawnSync('bash', [join(top, 'scripts/bench/enter-root.sh'), root, String(uid), top, nodeBinary(), ...command], { stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8', maxBuffer: 1 << 28 });
+    if (result.status !== 0) {
+      console.error(`Error: the bench in ${root} failed`);
+      process.exit(1);
+    }
+    Object.assign(results, JSON.parse(result.stdout));
   }
-  return JSON.parse(result.stdout);
+  return results;
 }
 
 /** A Debian root with Podman, made once. The package source is the one this machine's apt uses. */
@@ -115,7 +135,6 @@ function makeRoot(release) {
   // Containers of an earlier bench are not part of this one.
   rmSync(join(root, 'home', 'bench'), { recursive: true, force: true });
   must('install', ['-d', '-o', String(uid), '-g', String(uid), '-m', '0700', join(root, 'home', 'bench')]);
-  copyFileSync(join(top, 'scripts/bench/measure.mjs'), join(bench, 'measure.mjs'));
   makeBusyboxArchive(root, join(bench, 'busybox.tar'));
   return root;
 }

@@ -25,6 +25,7 @@ exec unshare --mount --propagation private bash -euo pipefail -c '
   mount --bind -o ro "$checkout" "$root/opt/bench/scull"
   touch "$root/opt/bench/node"
   mount --bind -o ro "$node" "$root/opt/bench/node"
+  [[ ! -d ${root%/*}/archives ]] || { mkdir -p "$root/opt/bench/archives"; mount --bind -o ro "${root%/*}/archives" "$root/opt/bench/archives"; }
   cd "$root"
   mount --make-rprivate /
   pivot_root . mnt

@@ -1,15 +1,11 @@
 // The measuring half of the bench: runs as root inside a prepared root file system (see bench.mjs), starts every
 // measured command as an unprivileged user, and prints one JSON document: milliseconds of each engine in each scenario.
-//
-// All engines take turns within each scenario (A B C, then C B A, …), so what else the machine does hits them alike.
-// A time is that of the whole process as its caller sees it: from spawn to exit.
-import { spawn } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+// (turns.mjs tells how.)
+import { readFileSync } from 'node:fs';
+import { everyEngine, must, plan, processesOfUser, program, results, scenario, wanted } from './turns.mjs';
 
-const plan = JSON.parse(process.argv[2]);
-const { uid, engines, repetitions, stoppedContainers, logMegabytes, only } = plan;
+const { engines, repetitions, stoppedContainers, logMegabytes } = plan;
 const image = 'bench-busybox';
-const results = {};
 
 main().catch((error) => {
   console.error(error.stack ?? String(error));
@@ -86,29 +82,6 @@ async function questions(how) {
   await scenario(`inspect, ${how}`, { timed: (engine) => must(engine, ['inspect', 'one']) });
 }
 
-function wanted(name) {
-  return only === undefined || name.includes(only);
-}
-
-async function scenario(name, { before, timed, after, times = repetitions }) {
-  if (!wanted(name)) return;
-  process.stderr.write(`  ${name} `);
-  const samples = Object.fromEntries(engines.map((engine) => [engine.name, []]));
-  // One turn more than counted: the first warms caches.
-  for (let turn = 0; turn <= times; turn++) {
-    for (const engine of turn % 2 === 0 ? engines : [...engines].reverse()) {
-      if (before) await before(engine);
-      const begun = process.hrtime.bigint();
-      await timed(engine);
-      const milliseconds = Number(process.hrtime.bigint() - begun) / 1e6;
-      if (after) await after(engine);
-      if (turn > 0) samples[engine.name].push(milliseconds);
-    }
-  }
-  results[name] = samples;
-  process.stderr.write(`${engines.map((engine) => median(samples[engine.name]).toFixed(1)).join('  ')}\n`);
-}
-
 /** What a detached container costs besides its own process: monitor, network process, whatever the engine leaves. */
 async function memory(name, options) {
   if (!wanted(name)) return;
@@ -132,17 +105,6 @@ async function memory(name, options) {
   }
 }
 
-function processesOfUser() {
-  return readdirSync('/proc').filter((entry) => {
-    if (!/^\d+$/.test(entry)) return false;
-    try {
-      return new RegExp(`^Uid:\\s+${uid}\\s`, 'm').test(readFileSync(`/proc/${entry}/status`, 'utf8'));
-    } catch {
-      return false; // it ended while we looked
-    }
-  });
-}
-
 function proportionalSetSize(pid) {
   try {
     const command = readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
@@ -151,10 +113,6 @@ function proportionalSetSize(pid) {
   } catch {
     return { command: '(ended)', kilobytes: 0 };
   }
-}
-
-async function everyEngine(action) {
-  for (const engine of engines) await action(engine);
 }
 
 async function manyAtATime(engine, width, count, args) {
@@ -170,33 +128,8 @@ function remove(engine, name) {
   return must(engine, ['rm', '-f', '-t', '0', name]);
 }
 
-function must(engine, args) {
-  return program(engine.command[0], [...engine.command.slice(1), ...args], engine.env);
-}
-
-function program(file, args, env) {
-  return new Promise((resolve, reject) => {
-    const child = spawn(file, args, { uid, gid: uid, env: environment(env), cwd: '/', stdio: ['ignore', 'ignore', 'pipe'] });
-    let said = '';
-    child.stderr.on('data', (chunk) => (said += chunk));
-    child.once('error', reject);
-    // 'exit', not 'close': a monitor that keeps standard error open must not count as the command's time.
-    child.once('exit', (code, signal) => (code === 0 ? resolve() : reject(new Error(`${file} ${args.join(' ')}: exit ${code ?? signal}\n${said}`))));
-    child.once('exit', () => child.stderr.destroy());
-  });
-}
-
 /** Through a pipe, as in `logs | grep`: /dev/null would let a program cheat. */
 function piped(engine, args) {
   const quoted = [...engine.command, ...args].map((word) => `'${word}'`).join(' ');
   return program('/bin/sh', ['-c', `${quoted} | cat > /dev/null`], engine.env);
-}
-
-function environment(env) {
-  return { HOME: '/home/bench', USER: 'bench', PATH: '/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', ...env };
-}
-
-function median(numbers) {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
 }

@@ -7,6 +7,7 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { MEDIA_TYPES } from '../oci/image.ts';
 import { inflate, recognise } from './archives/inflate.ts';
+import { checkExpansion } from './layers/limits.ts';
 import type { Staging } from './staging.ts';
 
 export interface StagedBlob {
@@ -29,7 +30,7 @@ export async function stageImportedLayer(staging: Staging, from: Readable, what:
   const file = staging.path('import');
   const kept = compression === 'gzip' || compression === 'zstd';
   const blob = await hashing();
-  const tar = await hashing();
+  const tar = await hashing((size) => checkExpansion(size, blob.size()));
   const output = createWriteStream(file, { flags: 'wx', mode: 0o600, highWaterMark: 1 << 20 });
   try {
     if (kept) {
@@ -56,7 +57,8 @@ export function openStaged(blob: StagedBlob): Readable {
   return createReadStream(blob.file, { highWaterMark: 1 << 20 });
 }
 
-async function hashing(): Promise<{ readonly through: Transform; digest(): Digest; size(): number }> {
+/** @param check is told the bytes so far, and may throw */
+async function hashing(check?: (size: number) => void): Promise<{ readonly through: Transform; digest(): Digest; size(): number }> {
   const { createHash } = await import('node:crypto');
   const hash = createHash('sha256');
   let size = 0;
@@ -65,6 +67,12 @@ async function hashing(): Promise<{ readonly through: Transform; digest(): Diges
     transform(chunk: Uint8Array, _encoding, done) {
       hash.update(chunk);
       size += chunk.length;
+      try {
+        check?.(size);
+      } catch (error) {
+        done(error as Error);
+        return;
+      }
       done(null, chunk);
     },
   });

@@ -32,6 +32,15 @@ export interface UnpackLimits {
 
 export const DEFAULT_LIMITS: UnpackLimits = { unpackedSize: 256 * 1024 ** 3, entries: 4_000_000, memory: 512 * 1024 ** 2, freeSpace: 64 * 1024 ** 2 };
 
+/** The variable of the environment that replaces the limit of unpackedSize; a size such as 500g. */
+export const SIZE_VARIABLE = 'SCULL_MAX_LAYER_SIZE';
+
+export function tooLarge(limit: number): ScullError {
+  return new ScullError('INVALID', `the archive is damaged or hostile: it unpacks to more than ${limit} bytes`, {
+    hint: `if the image is to be trusted, allow more with ${SIZE_VARIABLE}=SIZE in the environment`,
+  });
+}
+
 export interface ExtractCounts {
   entries: number;
   files: number;
@@ -250,7 +259,7 @@ export class LayerExtractor implements TarSink {
 
   #openFile(path: string, entry: TarEntry): void {
     if (entry.size > this.#limits.unpackedSize - this.counts.bytes) {
-      malformed(`it unpacks to more than ${this.#limits.unpackedSize} bytes`);
+      throw tooLarge(this.#limits.unpackedSize);
     }
     this.#ownerOf(entry); // refused before it is made
     this.counts.bytes += entry.size;

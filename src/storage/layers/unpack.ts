@@ -15,7 +15,8 @@ import type { LayerRef } from '../image-types.ts';
 import { createStaging, sweepStaging, type Staging } from '../staging.ts';
 import type { Store } from '../store.ts';
 import { detectCompression, inflatingProgram, MAGIC_LENGTH } from './decompress.ts';
-import { DEFAULT_LIMITS, type UnpackLimits } from './extract.ts';
+import type { UnpackLimits } from './extract.ts';
+import { layerLimits } from './limits.ts';
 import { linkOf, shortName } from './links.ts';
 import type { LayerRecord } from './record.ts';
 import { layerExists } from './store.ts';
@@ -161,7 +162,7 @@ async function runWorker(store: Store, staging: Staging, request: UnpackRequest)
     link: shortName(digestHex(layer.chainId)),
     compressedSize: layer.descriptor.size,
     lower: request.parents.map((parent) => store.layout.layer(digestHex(parent)).diff),
-    limits: { ...DEFAULT_LIMITS, ...request.limits },
+    limits: { ...layerLimits(layer.descriptor.size), ...request.limits },
   };
   const input = await workerInput(request.compressed);
   const self = selfCommand('__worker', 'unpack', JSON.stringify(job));

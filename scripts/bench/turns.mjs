@@ -1,0 +1,100 @@
+// What the measuring halves of the bench share: starting commands as the unprivileged user, and taking turns.
+//
+// All engines take turns within each scenario (A B C, then C B A, …), so what else the machine does hits them alike.
+// A time is that of the whole process as its caller sees it: from spawn to exit.
+import { spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+
+export const plan = JSON.parse(process.argv[2]);
+export const { engines } = plan;
+const { uid, repetitions, only } = plan;
+/** Milliseconds (of memory: KiB) of each engine in each scenario. */
+export const results = {};
+
+export function wanted(name) {
+  return only === undefined || name.includes(only);
+}
+
+export async function scenario(name, { before, timed, after, times = repetitions }) {
+  if (!wanted(name)) return;
+  process.stderr.write(`  ${name} `);
+  const samples = Object.fromEntries(engines.map((engine) => [engine.name, []]));
+  // One turn more than counted: the first warms caches.
+  for (let turn = 0; turn <= times; turn++) {
+    for (const engine of turn % 2 === 0 ? engines : [...engines].reverse()) {
+      if (before) await before(engine);
+      const begun = process.hrtime.bigint();
+      await timed(engine);
+      const milliseconds = Number(process.hrtime.bigint() - begun) / 1e6;
+      if (after) await after(engine);
+      if (turn > 0) samples[engine.name].push(milliseconds);
+    }
+  }
+  results[name] = samples;
+  process.stderr.write(`${engines.map((engine) => median(samples[engine.name]).toFixed(1)).join('  ')}\n`);
+}
+
+export async function everyEngine(action) {
+  for (const engine of engines) await action(engine);
+}
+
+export function must(engine, args) {
+  return program(engine.command[0], [...engine.command.slice(1), ...args], engine.env);
+}
+
+export function program(file, args, env) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(file, args, { uid, gid: uid, env: environment(env), cwd: '/', stdio: ['ignore', 'ignore', 'pipe'] });
+    let said = '';
+    child.stderr.on('data', (chunk) => (said += chunk));
+    child.once('error', reject);
+    // 'exit', not 'close': a monitor that keeps standard error open must not count as the command's time.
+    child.once('exit', (code, signal) => (code === 0 ? resolve() : reject(new Error(`${file} ${args.join(' ')}: exit ${code ?? signal}\n${said}`))));
+    child.once('exit', () => child.stderr.destroy());
+  });
+}
+
+export function processesOfUser() {
+  return readdirSync('/proc').filter((entry) => {
+    if (!/^\d+$/.test(entry)) return false;
+    try {
+      return new RegExp(`^Uid:\\s+${uid}\\s`, 'm').test(readFileSync(`/proc/${entry}/status`, 'utf8'));
+    } catch {
+      return false; // it ended while we looked
+    }
+  });
+}
+
+/** KiB of anonymous memory of all the user's processes at their highest while `action` runs, beyond what they had before. */
+export async function peakMemory(action) {
+  const before = anonymousMemory();
+  let peak = 0;
+  const timer = setInterval(() => (peak = Math.max(peak, anonymousMemory() - before)), 10);
+  try {
+    await action();
+  } finally {
+    clearInterval(timer);
+  }
+  return peak;
+}
+
+function anonymousMemory() {
+  let total = 0;
+  for (const pid of processesOfUser()) {
+    try {
+      total += Number(/^RssAnon:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0);
+    } catch {
+      // It ended while we looked.
+    }
+  }
+  return total;
+}
+
+function environment(env) {
+  return { HOME: '/home/bench', USER: 'bench', PATH: '/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', ...env };
+}
+
+export function median(numbers) {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
+}
