@@ -26,7 +26,7 @@ import { escapeControlLines } from './escape.ts';
 import { globalFlags, type LogLevel } from './flags/global.ts';
 import { isTerminal, writeErr, writeOut } from './output.ts';
 import { resolveWords, scanWords, type Declarations, type FlagToken } from './parse.ts';
-import { lazyProgress } from './progress.ts';
+import { lazyProgress, type ProgressMode } from './progress.ts';
 
 /** Values of the global flags, from before the command's name and from after it (the latter win). */
 export interface GlobalValues {
@@ -114,14 +114,15 @@ export abstract class ScullCommand extends Command {
   /**
    * Opens the engine on the store that the global flags name. Progress is shown on standard error unless given.
    * @param options.quiet warnings only
+   * @param options.show how to show it
    */
-  protected async engine(options: { readonly progress?: Progress; readonly quiet?: boolean } = {}): Promise<Engine> {
+  protected async engine(options: { readonly progress?: Progress; readonly quiet?: boolean; readonly show?: ProgressMode | undefined } = {}): Promise<Engine> {
     const { openEngine } = await import('../engine/engine.ts');
     return openEngine({
       root: this.values.root,
       runRoot: this.values.runroot,
       storageDriver: this.values['storage-driver'],
-      progress: options.progress ?? (options.quiet === true ? this.showMessages : lazyProgress(this.showMessages)),
+      progress: options.progress ?? (options.quiet === true ? this.showMessages : lazyProgress(this.showMessages, options.show)),
     });
   }
 

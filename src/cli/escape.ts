@@ -17,6 +17,11 @@ export function escapeControlLines(text: string): string {
   return text.replace(HAZARD, show);
 }
 
+/** DEL and the C1 controls, which JSON allows as they are, written as \\u escapes: the same JSON, harmless on a terminal. */
+export function escapeJson(text: string): string {
+  return text.replace(/[\x7f-\x9f\u2028\u2029]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
 function show(character: string): string {
   const code = character.charCodeAt(0);
   if (code === 9) return '\\t';

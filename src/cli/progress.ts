@@ -1,10 +1,10 @@
 /**
- * Progress of pulling, loading and filling, for people, on standard error: a line for each layer that changes in place on
- * a terminal; elsewhere one line for each finished layer, so that logs of CI and of units stay readable. Messages are not
- * shown here, see {@link lazyProgress}.
+ * Progress of pulling, pushing, loading and filling, on standard error: a line for each layer that changes in place on a
+ * terminal, with bytes, rate and time left, then the unpacking; elsewhere one line for each finished layer, so that logs of
+ * CI and of units stay readable; for programs one JSON object a line. Messages are not shown here, see {@link lazyProgress}.
  */
 import type { Progress, ProgressEvent } from '../host/progress.ts';
-import { escapeControl } from './escape.ts';
+import { escapeControl, escapeJson } from './escape.ts';
 import { isTerminal, writeErr } from './output.ts';
 
 export interface ProgressOptions {
@@ -19,11 +19,24 @@ export interface ProgressOptions {
 /** Milliseconds between two drawings of bytes. */
 const INTERVAL = 100;
 
+/** Milliseconds over which a rate is the average. */
+const WINDOW = 3000;
+/** Milliseconds before there is anything to say about the rate. */
+const FIRST_RATE = 500;
+
+/** What --progress can be; without it `tty` on a terminal, else `plain`. */
+export const PROGRESS_MODES = ['auto', 'tty', 'plain', 'json', 'none'] as const;
+export type ProgressMode = (typeof PROGRESS_MODES)[number];
+
 interface Line {
   readonly label: string;
   total: number | undefined;
   state: string;
   finished: boolean;
+  /** Until all has come, that is what the line tells; the unpacking goes on beside it. */
+  transferring: boolean;
+  /** Bytes that were there at a time, oldest first. */
+  readonly samples: { readonly at: number; readonly bytes: number }[];
 }
 
 /** Shows events as they come, each call at once. */
@@ -52,7 +65,7 @@ export function showProgress(options: ProgressOptions): Progress {
         return;
     }
     const line = lineOf(lines, event);
-    const urgent = note(line, event);
+    const urgent = note(line, event, options.now());
     if (options.terminal) {
       if (urgent || options.now() - drawnAt >= INTERVAL) draw();
     } else if (event.kind === 'done') {
@@ -68,13 +81,13 @@ function lineOf(lines: Map<string, Line>, event: LayerEvent): Line {
   if (known !== undefined) return known;
   const what = event.kind === 'start' ? event.what : 'layer';
   const name = escapeControl(event.id.replace(/^sha256:/, '').slice(0, 12));
-  const line: Line = { label: `${what} ${name}`.padEnd(23), total: undefined, state: 'waiting', finished: false };
+  const line: Line = { label: `${what} ${name}`.padEnd(23), total: undefined, state: 'waiting', finished: false, transferring: false, samples: [] };
   lines.set(event.id, line);
   return line;
 }
 
 /** @returns true for what is worth drawing at once */
-function note(line: Line, event: LayerEvent): boolean {
+function note(line: Line, event: LayerEvent, now: number): boolean {
   if (event.kind === 'done') {
     line.state = event.result === 'exists' ? 'already here' : 'done';
     line.finished = true;
@@ -85,9 +98,36 @@ function note(line: Line, event: LayerEvent): boolean {
     line.finished = false;
     return true;
   }
-  const verb = { download: 'downloading', unpack: 'unpacking', upload: 'uploading' }[event.phase];
-  line.state = `${verb} ${size(event.done)}${line.total === undefined ? '' : ` / ${size(line.total)}`}`;
+  if (event.phase === 'unpack') {
+    if (!line.transferring) line.state = `unpacking ${amount(event.done, line.total)}`;
+    return false;
+  }
+  line.transferring = line.total === undefined || event.done < line.total;
+  const verb = event.phase === 'upload' ? 'uploading' : 'downloading';
+  line.state = `${verb} ${amount(event.done, line.total)}${pace(line, event.done, now)}`;
   return false;
+}
+
+function amount(done: number, total: number | undefined): string {
+  return `${size(done)}${total === undefined ? '' : ` / ${size(total)}`}`;
+}
+
+/** ` 5.2MB/s, 6s left`, once it can be told. What an earlier attempt had brought does not count as speed. */
+function pace(line: Line, done: number, now: number): string {
+  const { samples } = line;
+  const last = samples.at(-1);
+  if (last === undefined || now - last.at >= INTERVAL) samples.push({ at: now, bytes: done });
+  while (samples.length > 1 && now - (samples[0]?.at ?? now) > WINDOW) samples.shift();
+  const first = samples[0] ?? { at: now, bytes: done };
+  const bytesPerSecond = ((done - first.bytes) * 1000) / (now - first.at);
+  if (now - first.at < FIRST_RATE || bytesPerSecond <= 0) return '';
+  const left = line.total === undefined || !line.transferring ? '' : `, ${span((line.total - done) / bytesPerSecond)} left`;
+  return `  ${size(bytesPerSecond)}/s${left}`;
+}
+
+function span(seconds: number): string {
+  if (seconds < 100) return `${Math.max(1, Math.round(seconds))}s`;
+  return seconds < 6000 ? `${Math.round(seconds / 60)}min` : `${Math.round(seconds / 3600)}h`;
 }
 
 /** Decimal units with at most three digits, as everywhere in the output. */
@@ -101,10 +141,29 @@ function size(bytes: number): string {
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'];
 
 /**
+ * Every event as one JSON object on a line, messages too, for programs: `{"kind":"bytes","id":"sha256:…","phase":"download",
+ * "done":1048576,"total":4194304}`. Bytes of one thing are told at most ten times a second, and when they are complete.
+ */
+export function jsonProgress(write: (text: string) => void, now: () => number): Progress {
+  const toldAt = new Map<string, number>();
+  return (event) => {
+    if (event.kind === 'bytes') {
+      const key = `${event.phase} ${event.id}`;
+      const at = now();
+      if (event.done !== event.total && at - (toldAt.get(key) ?? Number.NEGATIVE_INFINITY) < INTERVAL) return;
+      toldAt.set(key, at);
+    }
+    write(escapeJson(`${JSON.stringify(event)}\n`));
+  };
+}
+
+/**
  * Shows messages by `messages`, and the rest from the first event on that is no message: a command that has no progress
  * asks for no terminal.
  */
-export function lazyProgress(messages: Progress): Progress {
+export function lazyProgress(messages: Progress, mode: ProgressMode = 'auto'): Progress {
+  if (mode === 'none') return messages;
+  if (mode === 'json') return jsonProgress(writeErr, Date.now);
   const waiting: ProgressEvent[] = [];
   let show: Progress | undefined;
   const tell: Progress = (event) => {
@@ -119,7 +178,8 @@ export function lazyProgress(messages: Progress): Progress {
     void isTerminal(2).then((terminal) => {
       // A terminal's stream is opened anew by the runtime: the descriptor that we hand on stays as it is.
       const { columns = 80, rows = 24 } = terminal ? process.stderr : {};
-      show = showProgress({ terminal, columns: columns || 80, rows: rows || 24, write: writeErr, now: Date.now });
+      const inPlace = mode === 'tty' || (mode === 'auto' && terminal);
+      show = showProgress({ terminal: inPlace, columns: columns || 80, rows: rows || 24, write: writeErr, now: Date.now });
       waiting.forEach(tell);
     });
   };

@@ -1,6 +1,8 @@
 /** Flags of every command that talks to a registry, with Podman's names. */
+import * as Flags from '@oclif/core/flags';
 import type { RegistryChoices } from '../../engine/images/registry-choices.ts';
 import { ScullError } from '../../host/errors.ts';
+import { PROGRESS_MODES } from '../progress.ts';
 import { integer, text, toggle } from './declare.ts';
 
 const REGISTRY = 'registry';
@@ -18,6 +20,12 @@ export const registryFlags = {
   creds: text(REGISTRY, 'user[:password]', 'Login for this command alone; without a password you are asked for it'),
   retry: integer(REGISTRY, 'How often a failed request is tried again (default 3)', { min: 0 }),
   'retry-delay': text(REGISTRY, 'span', 'Time before the first new try, doubled each time (default 1s)'),
+};
+
+/** --progress and --quiet, for the commands that move images. */
+export const progressFlags = {
+  progress: Flags.option({ options: PROGRESS_MODES })({ description: 'How to show progress on standard error: tty, plain (a line per layer), json (an object a line, for programs), none or auto', helpValue: 'how', exclusive: ['quiet'] }),
+  quiet: Flags.boolean({ char: 'q', description: 'No progress' }),
 };
 
 export interface RegistryFlagValues {

@@ -8,7 +8,7 @@
 import { isScullError } from '../../host/errors.ts';
 import { renderTable } from './table.ts';
 import { compileTemplate, type Template } from './template.ts';
-import { escapeJson } from './template-values.ts';
+import { escapeJson } from '../escape.ts';
 
 /**
  * True for `--format json`: one document in Podman's shape. `{{json .}}` is a template like any other: one line of JSON

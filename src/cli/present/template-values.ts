@@ -3,6 +3,7 @@
  * told here by convention: an object is a struct (an unknown field is an error) unless it was reached through a field
  * that holds a map in Docker's API (an unknown key is just no value), and a JavaScript Map is always a map.
  */
+import { escapeJson } from '../escape.ts';
 
 /** What a missing map key evaluates to; prints as Go's `<no value>`. */
 export const NO_VALUE: unique symbol = Symbol('no value');
@@ -109,11 +110,6 @@ export function typeName(value: unknown, maps: MapKnowledge): string {
 export function toJson(value: unknown, maps: MapKnowledge, indent = ''): string {
   const text = JSON.stringify(jsonValue(value, maps, 0), undefined, indent) ?? 'null';
   return escapeJson(text);
-}
-
-/** DEL and the C1 controls, which JSON allows as they are, written as \\u escapes: the same JSON, harmless on a terminal. */
-export function escapeJson(text: string): string {
-  return text.replace(/[\x7f-\x9f\u2028\u2029]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 function jsonValue(value: unknown, maps: MapKnowledge, depth: number): unknown {

@@ -3,7 +3,7 @@ import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { ScullCommand } from '../../cli/command.ts';
 import { unsupported } from '../../cli/flags/declare.ts';
-import { registryChoices, registryFlags } from '../../cli/flags/registry.ts';
+import { progressFlags, registryChoices, registryFlags } from '../../cli/flags/registry.ts';
 import type { PullOptions } from '../../engine/images/pull.ts';
 import type { StoredImage } from '../../storage/image-types.ts';
 import { hostPlatform, normalizePlatform, parsePlatform, type Platform } from '../../oci/platform.ts';
@@ -19,7 +19,7 @@ export default class ImagePull extends ScullCommand {
     os: Flags.string({ description: 'Operating system to fetch the image for', helpValue: 'name' }),
     arch: Flags.string({ description: 'Processor to fetch the image for', helpValue: 'name' }),
     variant: Flags.string({ description: 'Variant of the processor', helpValue: 'name' }),
-    quiet: Flags.boolean({ char: 'q', description: 'No progress' }),
+    ...progressFlags,
     ...registryFlags,
     'decryption-key': unsupported('decryption-key'),
     'disable-content-trust': Flags.boolean({ description: 'Accepted for Docker', hidden: true }),
@@ -34,7 +34,7 @@ export default class ImagePull extends ScullCommand {
     const { flags, argv } = await this.parse(ImagePull);
     if (flags['all-tags'] && flags.policy !== 'always') this.usage('--all-tags and --policy cannot be used together');
     const options: PullOptions = { ...(await registryChoices(flags)), platform: wantedPlatform(flags) };
-    const engine = await this.engine({ quiet: flags.quiet });
+    const engine = await this.engine({ quiet: flags.quiet, show: flags.progress });
     const pull = async (name: string): Promise<readonly StoredImage[]> => {
       if (flags.policy !== 'always') return [await (await import('../../engine/images/ensure.ts')).ensureImage(engine, name, { ...options, pull: flags.policy })];
       const { pullAllTags, pullAny } = await import('../../engine/images/pull.ts');

@@ -3,7 +3,7 @@ import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { ScullCommand } from '../../cli/command.ts';
 import { unsupported, unsupportedToggle } from '../../cli/flags/declare.ts';
-import { registryChoices, registryFlags } from '../../cli/flags/registry.ts';
+import { progressFlags, registryChoices, registryFlags } from '../../cli/flags/registry.ts';
 import { digestReference, parseReference } from '../../oci/reference.ts';
 
 export default class ImagePush extends ScullCommand {
@@ -15,7 +15,7 @@ export default class ImagePush extends ScullCommand {
   };
   static override flags = {
     digestfile: Flags.string({ description: 'Write the digest to this file', helpValue: 'file' }),
-    quiet: Flags.boolean({ char: 'q', description: 'No progress' }),
+    ...progressFlags,
     ...registryFlags,
     'all-tags': unsupportedToggle('all-tags', false, { char: 'a' }),
     'compression-format': unsupported('compression-format'),
@@ -42,7 +42,7 @@ export default class ImagePush extends ScullCommand {
     const { args, flags } = await this.parse(ImagePush);
     const choices = await registryChoices(flags);
     const { pushImage } = await import('../../engine/images/push.ts');
-    const { reference, digest } = await pushImage(await this.engine({ quiet: flags.quiet }), args.image, { ...choices, destination: args.destination });
+    const { reference, digest } = await pushImage(await this.engine({ quiet: flags.quiet, show: flags.progress }), args.image, { ...choices, destination: args.destination });
     if (flags.digestfile !== undefined) (await import('../../cli/user-file.ts')).writeUserFile(flags.digestfile, digest, '--digestfile');
     this.printLine(digestReference(parseReference(reference), digest));
   }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { showProgress } from '../../../src/cli/progress.ts';
+import { jsonProgress, showProgress } from '../../../src/cli/progress.ts';
 import type { ProgressEvent } from '../../../src/host/progress.ts';
 
 const id = `sha256:${'a1b2c3'.repeat(10)}abcd`;
@@ -48,6 +48,31 @@ describe('on a terminal', () => {
     expect(watched.screen).toEqual(['layer a1b2c3a1b2c3     unpacking 3MB / 4MB']);
     watched.show({ kind: 'done', id, result: 'ok' });
     expect(watched.screen).toEqual(['layer a1b2c3a1b2c3     done']);
+  });
+
+  test('the rate is that of the last seconds, and the time left follows from it', () => {
+    const watched = watch(true);
+    watched.show({ kind: 'start', id, what: 'layer', total: 50_000_000 });
+    // What an earlier attempt has brought is no speed.
+    watched.show({ kind: 'bytes', id, phase: 'download', done: 10_000_000, total: 50_000_000 });
+    for (let done = 11_000_000; done <= 20_000_000; done += 1_000_000) {
+      watched.wait(100);
+      watched.show({ kind: 'bytes', id, phase: 'download', done });
+    }
+    expect(watched.screen[0]).toMatch(/^layer a1b2c3a1b2c3     downloading 20MB \/ 50MB  9\.\d+MB\/s, 3s left$/);
+    watched.wait(60_000);
+    watched.show({ kind: 'bytes', id, phase: 'download', done: 20_000_001 });
+    expect(watched.screen[0]).not.toContain('left');
+  });
+
+  test('the unpacking that goes on beside the download is told when all has come', () => {
+    const watched = watch(true);
+    watched.show({ kind: 'start', id, what: 'layer', total: 4_000_000 });
+    watched.wait(200);
+    watched.show({ kind: 'bytes', id, phase: 'download', done: 2_000_000 });
+    watched.wait(200);
+    watched.show({ kind: 'bytes', id, phase: 'unpack', done: 1_000_000 });
+    expect(watched.screen).toEqual(['layer a1b2c3a1b2c3     downloading 2MB / 4MB']);
   });
 
   test('bytes are not drawn more often than ten times a second', () => {
@@ -99,4 +124,18 @@ test('what a registry sends does not steer the terminal', () => {
   const watched = watch(false);
   watched.show({ kind: 'resolved', name: 'x\u001b[2J', reference: 'y\u0007' });
   expect(watched.text).toBe('Using y\\x07 for x\\x1b[2J\n');
+});
+
+test('for programs each event is an object on a line of its own, bytes not more often than ten times a second', () => {
+  let written = '';
+  let clock = 0;
+  const tell = jsonProgress((text) => void (written += text), () => (clock += 10));
+  tell({ kind: 'start', id, what: 'layer', total: 50 });
+  for (let done = 1; done <= 50; done += 1) tell({ kind: 'bytes', id, phase: 'download', done, total: 50 });
+  tell({ kind: 'message', level: 'warning', text: 'x\u001b[2J\u009b' });
+  tell({ kind: 'done', id, result: 'ok' });
+  const lines = written.trimEnd().split('\n').map((line) => JSON.parse(line) as ProgressEvent);
+  expect(lines.filter((event) => event.kind === 'bytes').map((event) => event.done)).toEqual([1, 11, 21, 31, 41, 50]);
+  expect(lines.at(-1)).toEqual({ kind: 'done', id, result: 'ok' });
+  expect(written).not.toMatch(/[\u001b\u009b]/);
 });
