@@ -89,7 +89,7 @@ function lineOf(lines: Map<string, Line>, event: LayerEvent): Line {
 /** @returns true for what is worth drawing at once */
 function note(line: Line, event: LayerEvent, now: number): boolean {
   if (event.kind === 'done') {
-    line.state = event.result === 'exists' ? 'already here' : 'done';
+    line.state = { ok: 'done', exists: 'already here', compressed: 'compressed' }[event.result];
     line.finished = true;
     return true;
   }
@@ -103,7 +103,7 @@ function note(line: Line, event: LayerEvent, now: number): boolean {
     return false;
   }
   line.transferring = line.total === undefined || event.done < line.total;
-  const verb = event.phase === 'upload' ? 'uploading' : 'downloading';
+  const verb = { download: 'downloading', upload: 'uploading', compress: 'compressing' }[event.phase];
   line.state = `${verb} ${amount(event.done, line.total)}${pace(line, event.done, now)}`;
   return false;
 }

@@ -5,8 +5,8 @@ export type ProgressEvent =
   | { readonly kind: 'resolved'; readonly name: string; readonly reference: string }
   /** Work on one thing (a layer, a config) begins; `id` names it in later events. */
   | { readonly kind: 'start'; readonly id: string; readonly what: 'layer' | 'config' | 'manifest' | 'volume'; readonly total?: number }
-  | { readonly kind: 'bytes'; readonly id: string; readonly phase: 'download' | 'unpack' | 'upload'; readonly done: number; readonly total?: number }
-  | { readonly kind: 'done'; readonly id: string; readonly result: 'ok' | 'exists' }
+  | { readonly kind: 'bytes'; readonly id: string; readonly phase: 'download' | 'unpack' | 'compress' | 'upload'; readonly done: number; readonly total?: number }
+  | { readonly kind: 'done'; readonly id: string; readonly result: 'ok' | 'exists' | 'compressed' }
   /** Something the user should read. */
   | { readonly kind: 'message'; readonly level: 'info' | 'warning'; readonly text: string };
 

@@ -121,8 +121,10 @@ export function digestReference(reference: Reference, digest: Digest): string {
 }
 
 /** Where a name with a transport points. Paths are as written, not resolved. */
-export type SourceLocation =
-  | { readonly transport: 'docker'; readonly reference: Reference }
+export type SourceLocation = { readonly transport: 'docker'; readonly reference: Reference } | FileLocation;
+
+/** A file or folder. */
+export type FileLocation =
   /** An archive of `docker save`; `name` (a reference) or `index` chooses among several images. */
   | { readonly transport: 'docker-archive'; readonly path: string; readonly name?: string; readonly index?: number }
   /** An OCI image layout, as a folder or packed; `name` is the annotation org.opencontainers.image.ref.name. */

@@ -143,11 +143,6 @@ describe('push', () => {
   test.each<[string[], RegExp]>([
     [['push', 'nosuch'], /nosuch/],
     [['push', 'localhost/made-here'], /does not say where to push to/],
-    [['push', '--format', 'v2s2', 'busybox'], /--format is not supported by this version/],
-    [['push', '--compression-format', 'zstd', 'busybox'], /--compression-format is not supported/],
-    [['push', '--compression-level=3', 'busybox'], /--compression-level is not supported/],
-    [['push', '--force-compression', 'busybox'], /--force-compression is not supported/],
-    [['push', 'busybox', 'oci-archive:x.tar'], /not in a registry/],
   ])('%j is refused', async (args, message) => {
     await s.ok(['tag', 'busybox', 'localhost/made-here']);
     await s.fails(args, 125, message);

@@ -7,10 +7,12 @@ import { progressFlags, registryChoices, registryFlags } from '../../cli/flags/r
 import type { PullOptions } from '../../engine/images/pull.ts';
 import type { StoredImage } from '../../storage/image-types.ts';
 import { hostPlatform, normalizePlatform, parsePlatform, type Platform } from '../../oci/platform.ts';
+import { hasFileTransport } from '../../oci/reference.ts';
 
 export default class ImagePull extends ScullCommand {
   static override summary = 'Fetch images from a registry';
-  static override description = 'Prints their ids. Only what is not here already is fetched.';
+  static override description =
+    'Prints their ids. Only what is not here already is fetched, and what an interrupted pull had begun is continued. Besides registries, images come from docker-archive:PATH[:NAME], oci-archive:PATH[:NAME], oci:PATH[:NAME] and dir:PATH.';
   static override args = { image: Args.string({ required: true, description: 'Name, with tag or digest', multiple: true }) };
   static override flags = {
     'all-tags': Flags.boolean({ char: 'a', description: 'Every tag of the repository' }),
@@ -27,6 +29,7 @@ export default class ImagePull extends ScullCommand {
   static override examples = [
     'scull pull debian:12',
     { description: 'For another processor', command: 'scull pull --platform linux/arm64 debian:12' },
+    { description: 'From an archive', command: 'scull pull oci-archive:app.tar' },
     { description: 'From a registry of your own without TLS', command: 'scull pull --tls-verify=false registry.lan:5000/app' },
   ];
 
@@ -36,9 +39,9 @@ export default class ImagePull extends ScullCommand {
     const options: PullOptions = { ...(await registryChoices(flags)), platform: wantedPlatform(flags) };
     const engine = await this.engine({ quiet: flags.quiet, show: flags.progress });
     const pull = async (name: string): Promise<readonly StoredImage[]> => {
-      if (flags.policy !== 'always') return [await (await import('../../engine/images/ensure.ts')).ensureImage(engine, name, { ...options, pull: flags.policy })];
+      if (flags.policy !== 'always' && !hasFileTransport(name)) return [await (await import('../../engine/images/ensure.ts')).ensureImage(engine, name, { ...options, pull: flags.policy })];
       const { pullAllTags, pullAny } = await import('../../engine/images/pull.ts');
-      return flags['all-tags'] ? pullAllTags(engine, name, options) : [await pullAny(engine, name, options)];
+      return flags['all-tags'] ? pullAllTags(engine, name, options) : pullAny(engine, name, options);
     };
     return this.forEachName(argv as string[], async (name) => {
       for (const image of await pull(name)) this.printLine(image.id.replace(/^sha256:/, ''));

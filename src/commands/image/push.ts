@@ -8,20 +8,21 @@ import { digestReference, parseReference } from '../../oci/reference.ts';
 
 export default class ImagePush extends ScullCommand {
   static override summary = 'Send an image to a registry';
-  static override description = 'Prints REPOSITORY@DIGEST, the name by which the registry has exactly this image. Layers go as they are, and only those the registry lacks.';
+  static override description =
+    'Prints REPOSITORY@DIGEST, the name by which the registry has exactly this image. Layers go as they are, and only those the registry lacks. The destination may also be docker-archive:PATH[:NAME], oci-archive:PATH[:NAME], oci:PATH[:NAME] or dir:PATH.';
   static override args = {
     image: Args.string({ required: true, description: 'Name or id' }),
     destination: Args.string({ description: "Name to push to, with registry and tag (default the image's own)" }),
   };
   static override flags = {
+    format: Flags.option({ options: ['oci', 'v2s2'] as const })({ char: 'f', description: "Kind of the manifest: oci or v2s2 (Docker's); default as it is here", helpValue: 'kind' }),
+    'compression-format': Flags.option({ options: ['gzip', 'zstd'] as const })({ description: 'Compression of the layers, gzip or zstd (default as they are here, and gzip for those that are not compressed)', helpValue: 'name' }),
+    'compression-level': Flags.integer({ description: 'Level for layers that are compressed on the way: gzip 1 to 9, zstd 1 to 22', helpValue: 'n', min: 1, max: 22 }),
+    'force-compression': Flags.boolean({ description: 'Compress anew also layers that have another compression (default true with --compression-format)' }),
     digestfile: Flags.string({ description: 'Write the digest to this file', helpValue: 'file' }),
     ...progressFlags,
     ...registryFlags,
     'all-tags': unsupportedToggle('all-tags', false, { char: 'a' }),
-    'compression-format': unsupported('compression-format'),
-    'compression-level': unsupported('compression-level'),
-    'force-compression': unsupportedToggle('force-compression'),
-    format: unsupported('format', [], { char: 'f' }),
     'encrypt-layer': unsupported('encrypt-layer'),
     'encryption-key': unsupported('encryption-key'),
     platform: unsupported('platform'),
@@ -35,6 +36,7 @@ export default class ImagePush extends ScullCommand {
   static override examples = [
     { description: 'Under its own name', command: 'scull push quay.io/team/app:1.2' },
     { description: 'Under another one', command: 'scull push app registry.lan:5000/app:latest' },
+    { description: 'With layers that are smaller and unpack faster', command: 'scull push --compression-format zstd app quay.io/team/app' },
     { description: 'Remember exactly what was pushed', command: 'scull push --digestfile app.digest app quay.io/team/app' },
   ];
 
@@ -42,8 +44,15 @@ export default class ImagePush extends ScullCommand {
     const { args, flags } = await this.parse(ImagePush);
     const choices = await registryChoices(flags);
     const { pushImage } = await import('../../engine/images/push.ts');
-    const { reference, digest } = await pushImage(await this.engine({ quiet: flags.quiet, show: flags.progress }), args.image, { ...choices, destination: args.destination });
+    const { reference, digest } = await pushImage(await this.engine({ quiet: flags.quiet, show: flags.progress }), args.image, {
+      ...choices,
+      destination: args.destination,
+      format: flags.format,
+      compression: flags['compression-format'],
+      compressionLevel: flags['compression-level'],
+      forceCompression: flags['force-compression'],
+    });
     if (flags.digestfile !== undefined) (await import('../../cli/user-file.ts')).writeUserFile(flags.digestfile, digest, '--digestfile');
-    this.printLine(digestReference(parseReference(reference), digest));
+    this.printLine(reference === undefined ? digest : digestReference(parseReference(reference), digest));
   }
 }

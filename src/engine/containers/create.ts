@@ -16,6 +16,7 @@ import { readZone } from '../../runtime/timezone.ts';
 import type { ImageRecord } from '../../storage/image-types.ts';
 import type { ContainerSpec } from '../../spec/container-spec.ts';
 import { digestHex } from '../../oci/digest.ts';
+import { hasFileTransport } from '../../oci/reference.ts';
 import type { Engine } from '../engine.ts';
 import { recordContainerEvent } from '../events/record.ts';
 import { ensureImage } from '../images/ensure.ts';
@@ -169,8 +170,9 @@ function makeRecord(spec: ContainerSpec, image: ImageRecord | undefined, config:
   };
 }
 
-/** The full name that what was typed resolved to; an id stays an id. */
+/** The full name that what was typed resolved to, or that the image has in its file; an id stays an id. */
 function shownName(image: ImageRecord, typed: string): string {
+  if (hasFileTransport(typed)) return image.names[0] ?? image.id;
   const plain = typed.replace(/@.*$/, '');
   const fits = (name: string): boolean => name === plain || name === `${plain}:latest` || name.endsWith(`/${plain}`) || name.endsWith(`/${plain}:latest`);
   return image.names.find(fits) ?? (/^(?:sha256:)?[0-9a-f]{4,64}$/.test(plain) ? (image.names[0] ?? image.id) : typed);

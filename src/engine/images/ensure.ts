@@ -1,7 +1,7 @@
 /** Having the image that a container is to be made of: what `--pull` of run, create and build means (podman-run(1)). */
 import { isScullError, ScullError } from '../../host/errors.ts';
 import { formatPlatform, hostPlatform, platformMatches, type Platform } from '../../oci/platform.ts';
-import { LOCAL_REGISTRY } from '../../oci/reference.ts';
+import { hasFileTransport, LOCAL_REGISTRY } from '../../oci/reference.ts';
 import type { PullPolicy } from '../../spec/container-spec.ts';
 import { lookUpImage, noSuchImage, type FoundImage } from '../../storage/image-lookup.ts';
 import type { ImageRecord } from '../../storage/image-types.ts';
@@ -24,11 +24,14 @@ export interface EnsureOptions extends RegistryChoices {
  * - `newer`: fetched if the registry's is another; a failure is a warning as long as there is one here
  * - `never`: the one here
  *
+ * What a file holds (`oci-archive:PATH` and so on) is taken from there under every policy: nobody asks a registry.
+ *
  * An image for another platform than this machine's (or than the one asked for) is handed out with a warning: with
  * emulation it may run.
  * @throws ScullError NO_SUCH_IMAGE, AMBIGUOUS, INVALID, CORRUPT, and what {@link pullImage} throws
  */
 export async function ensureImage(engine: Engine, name: string, options: EnsureOptions): Promise<ImageRecord> {
+  if (hasFileTransport(name)) return (await import('./pull.ts')).pullImage(engine, name, options);
   const local = findLocal(engine, name, options);
   const fits = local !== undefined && (options.platform === undefined || platformMatches(local.image.config, options.platform));
   if (local !== undefined && fits && usesLocal(local, options.pull)) return checkPlatform(engine, await unpacked(engine, local, options), options.platform);

@@ -8,6 +8,7 @@ import { admitAny } from '../../storage/admit.ts';
 import { discardLeftovers } from '../../storage/garbage.ts';
 import type { ArchivedImage } from '../../storage/archives/archived-image.ts';
 import { openImages } from '../../storage/archives/read-images.ts';
+import type { StoredImage } from '../../storage/image-types.ts';
 import { createStaging, sweepStaging } from '../../storage/staging.ts';
 import type { Engine } from '../engine.ts';
 import { recordEvent } from '../events/record.ts';
@@ -25,13 +26,24 @@ export interface LoadOptions {
  * @throws ScullError INVALID when it is no image archive or damaged; NOT_FOUND; NO_SPACE
  */
 export async function loadImages(engine: Engine, input: string | Readable, options: LoadOptions = {}): Promise<string[]> {
+  return withImages(engine, input, options.platform, async (images) => {
+    const loaded: string[] = [];
+    for (const image of images) {
+      const { record, names } = await admitArchived(engine, image);
+      for (const name of names.length > 0 ? names : ['']) recordEvent(engine, { type: 'image', status: 'loadFromArchive', id: record.id, name });
+      loaded.push(...(names.length > 0 ? names : [record.id]));
+    }
+    return loaded;
+  });
+}
+
+/** Does `work` with the images of an archive or folder; what it leaves behind when it fails is removed. @throws ScullError as {@link loadImages} */
+export async function withImages<T>(engine: Engine, input: string | Readable, platform: Platform | undefined, work: (images: readonly ArchivedImage[]) => Promise<T>): Promise<T> {
   ensurePrivateDirectory(engine.store.layout.root);
   await sweepStaging(engine.store);
   const staging = createStaging(engine.store);
   try {
-    const loaded: string[] = [];
-    for (const image of await openImages(input, staging, options.platform)) loaded.push(...(await loadOne(engine, image)));
-    return loaded;
+    return await work(await openImages(input, staging, platform));
   } catch (error) {
     await staging.remove();
     await discardLeftovers(engine.store);
@@ -41,11 +53,11 @@ export async function loadImages(engine: Engine, input: string | Readable, optio
   }
 }
 
-async function loadOne(engine: Engine, image: ArchivedImage): Promise<readonly string[]> {
-  const names = [...new Set(image.names.flatMap((name) => fullName(engine, image, name)))];
+/** Takes one image or artifact of an archive in. @param written instead of the names it carries there */
+export async function admitArchived(engine: Engine, image: ArchivedImage, written: readonly string[] = image.names): Promise<{ readonly record: StoredImage; readonly names: readonly string[] }> {
+  const names = [...new Set(written.flatMap((name) => fullName(engine, image, name)))];
   const record = await admitAny(engine.store, image.source, { names, progress: engine.progress, announceMoved: true, anyManifest: image.madeUpManifest });
-  for (const name of names.length > 0 ? names : ['']) recordEvent(engine, { type: 'image', status: 'loadFromArchive', id: record.id, name });
-  return names.length > 0 ? names : [record.id];
+  return { record, names };
 }
 
 /** A name that makes no sense costs only the name. */

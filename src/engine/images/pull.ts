@@ -21,16 +21,22 @@ export interface PullOptions extends RegistryChoices {
  * Fetches the image that `name` stands for now, also where the name is known already, and gives it that name. Nothing is
  * fetched that is already there. A name with a digest gives no name, the image is then known by `repository@digest`.
  *
- * registries.conf may give a short name several meanings, and a name several places; they are tried in order.
+ * registries.conf may give a short name several meanings, and a name several places; they are tried in order. A name
+ * with the transport of a file (`oci-archive:` and so on) is taken from there, see {@link pullFile}.
  * @throws ScullError INVALID for a malformed name; NO_SUCH_IMAGE, UNAUTHORIZED, REGISTRY, NETWORK; NO_SPACE; UNSUPPORTED
  */
 export async function pullImage(engine: Engine, name: string, options: PullOptions = {}): Promise<ImageRecord> {
-  return inRegistry(engine, name, options, (session, reference, there) => pullWith(engine, session, reference, there, options.platform));
+  if (!hasFileTransport(name)) return inRegistry(engine, name, options, (session, reference, there) => pullWith(engine, session, reference, there, options.platform));
+  const { pullFile } = await import('./pull-file.ts');
+  const [image] = await pullFile(engine, name, { platform: options.platform, single: true });
+  if (image?.kind === 'image') return image as ImageRecord;
+  throw new ScullError('UNSUPPORTED', `${JSON.stringify(name)} is not an image but an artifact`);
 }
 
-/** Like {@link pullImage}, and takes artifacts too, which are stored as they are. */
-export async function pullAny(engine: Engine, name: string, options: PullOptions = {}): Promise<StoredImage> {
-  return inRegistry(engine, name, options, (session, reference, there) => pullStored(engine, session, reference, there, options.platform, true));
+/** Like {@link pullImage}, and takes artifacts too, which are stored as they are; an archive may hold several images, which are all taken. */
+export async function pullAny(engine: Engine, name: string, options: PullOptions = {}): Promise<readonly StoredImage[]> {
+  if (hasFileTransport(name)) return (await import('./pull-file.ts')).pullFile(engine, name, { platform: options.platform });
+  return [await inRegistry(engine, name, options, (session, reference, there) => pullStored(engine, session, reference, there, options.platform, true))];
 }
 
 /**
@@ -38,6 +44,7 @@ export async function pullAny(engine: Engine, name: string, options: PullOptions
  * over with a warning. @throws ScullError as pullImage; USAGE when `name` has a tag or digest
  */
 export async function pullAllTags(engine: Engine, name: string, options: PullOptions = {}): Promise<readonly ImageRecord[]> {
+  if (hasFileTransport(name)) throw new ScullError('USAGE', `--all-tags is for repositories of a registry, and ${JSON.stringify(name)} is a file`, { hint: 'leave it out: all images of an archive are taken' });
   if (/:[^/]*$|@/.test(withoutTransport(name))) throw new ScullError('USAGE', `${JSON.stringify(name)} names one image; with --all-tags give the repository alone`);
   const conf = await loadConf();
   const { listTags } = await import('../../registry/tags.ts');
@@ -90,9 +97,7 @@ async function loadConf(): Promise<RegistriesConf> {
 
 /** The references meant by what was typed. */
 async function namesFor(engine: Engine, conf: RegistriesConf, name: string): Promise<readonly Reference[]> {
-  if (hasFileTransport(name)) {
-    throw new ScullError('UNSUPPORTED', `${JSON.stringify(name)} is not in a registry, so it can't be pulled`, { hint: 'take archives and image folders in with `scull load -i PATH`' });
-  }
+  if (hasFileTransport(name)) throw new ScullError('UNSUPPORTED', `${JSON.stringify(name)} is not in a registry`, { hint: 'take it in with `scull pull` or `scull load` first' });
   const { resolveName } = await import('../../registry/locations.ts');
   const plain = withoutTransport(name);
   const references = resolveName(conf, plain);

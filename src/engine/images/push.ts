@@ -1,19 +1,25 @@
-/** `push`: from the store to a registry. Blobs go as they are: nothing is compressed again. */
+/**
+ * `push`: from the store to a registry, or to a file. Blobs go as they are, unless another form is asked for; what is not
+ * compressed in the store (it came from an archive of Docker) is compressed on the way.
+ */
 import { ScullError } from '../../host/errors.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { digestReference, formatReference, hasFileTransport, LOCAL_REGISTRY, parseReference, type Reference } from '../../oci/reference.ts';
-import type { StoredImage } from '../../storage/image-types.ts';
+import { wantsForm, type ConvertedImage, type PushForm } from '../../storage/convert-image.ts';
+import type { ImageRecord, StoredImage } from '../../storage/image-types.ts';
+import { createStaging, type Staging } from '../../storage/staging.ts';
 import type { Engine } from '../engine.ts';
 import { recordEvent } from '../events/record.ts';
 import { registryOptions, type RegistryChoices } from './registry-choices.ts';
 
-export interface PushOptions extends RegistryChoices {
-  /** Name to push to; the image's own unless given. May begin with docker://. */
+export interface PushOptions extends RegistryChoices, PushForm {
+  /** Name to push to; the image's own unless given. May begin with a transport. */
   readonly destination?: string | undefined;
 }
 
 export interface Pushed {
-  readonly reference: string;
+  /** Undefined for a file. */
+  readonly reference?: string;
   readonly digest: Digest;
 }
 
@@ -26,45 +32,48 @@ export async function pushImage(engine: Engine, nameOrId: string, options: PushO
   const { lookUpStored } = await import('../../storage/image-lookup.ts');
   const found = lookUpStored(engine.store, nameOrId);
   const { image } = found;
-  const { manifest } = image;
-  if (manifest === undefined) return (await import('../manifests/push.ts')).pushManifest(engine, nameOrId, options);
+  if (options.destination !== undefined && hasFileTransport(options.destination)) {
+    if (wantsForm(options)) throw new ScullError('UNSUPPORTED', 'format and compression can be chosen for registries only', { hint: 'push to a registry, or leave these flags out' });
+    const digest = await (await import('./push-file.ts')).pushFile(engine, nameOrId, options.destination);
+    recordEvent(engine, { type: 'image', status: 'push', id: image.id, name: options.destination });
+    return { digest };
+  }
+  if (image.manifest === undefined) return (await import('../manifests/push.ts')).pushManifest(engine, nameOrId, options);
   const reference = destinationOf(nameOrId, found.name, options.destination);
-  const [{ loadRegistriesConf }, { isBlocked, isInsecure }, { openRegistry }, { pushImageTo }, { openBlob, readDocument }] = await Promise.all([
+  const [{ loadRegistriesConf }, { isBlocked, isInsecure }, { openRegistry }, { pushImageTo }] = await Promise.all([
     import('../../registry/registries-conf.ts'),
     import('../../registry/locations.ts'),
     import('../../registry/session.ts'),
     import('../../registry/push.ts'),
-    import('../../storage/blobs.ts'),
   ]);
   const conf = loadRegistriesConf();
   if (isBlocked(conf, reference)) throw new ScullError('REGISTRY', `cannot push ${formatReference(reference)}: registries.conf blocks it`);
   const session = openRegistry(reference.registry, registryOptions(reference, options, isInsecure(conf, reference), engine.progress));
+  const staging = createStaging(engine.store);
   try {
-    const digest = await pushImageTo(
-      session,
-      reference,
-      {
-        bytes: readDocument(engine.store, image.manifestDigest),
-        mediaType: image.manifestMediaType,
-        digest: image.manifestDigest,
-        manifest,
-        blob: (descriptor, offset) => openBlob(engine.store, descriptor.digest, offset),
-      },
-      { mountFrom: otherRepositories(image, reference), progress: engine.progress },
-    );
+    const digest = await pushImageTo(session, reference, await pushedForm(engine, staging, image, options), { mountFrom: otherRepositories(image, reference), progress: engine.progress });
     await rememberDigest(engine, image, digestReference(reference, digest));
     recordEvent(engine, { type: 'image', status: 'push', id: image.id, name: formatReference(reference) });
     return { reference: formatReference(reference), digest };
   } finally {
     session.close();
+    await staging.remove();
   }
+}
+
+async function pushedForm(engine: Engine, staging: Staging, image: StoredImage, form: PushForm): Promise<ConvertedImage> {
+  const { convertImage, unconverted } = await import('../../storage/convert-image.ts');
+  if (image.kind === 'image') return convertImage(engine.store, staging, image as ImageRecord, form, engine.progress);
+  // Nobody knows what the files of an artifact are.
+  if (wantsForm(form)) throw new ScullError('UNSUPPORTED', 'an artifact is pushed as it is: format and compression are for images');
+  return unconverted(engine.store, image);
 }
 
 /** Where an image or a list is to be pushed. @throws ScullError INVALID, UNSUPPORTED */
 export function destinationOf(nameOrId: string, found: string | undefined, destination: string | undefined): Reference {
   const text = destination ?? found;
   if (text === undefined) throw new ScullError('INVALID', `${JSON.stringify(nameOrId)} is an image id, which does not say where to push to`, { hint: 'give a destination: `scull push IMAGE REGISTRY/REPOSITORY:TAG`' });
-  if (hasFileTransport(text)) throw new ScullError('UNSUPPORTED', `${JSON.stringify(text)} is not in a registry, so it can't be pushed to`, { hint: 'write archives and image folders with `scull save -o PATH`' });
+  if (hasFileTransport(text)) throw new ScullError('UNSUPPORTED', `${JSON.stringify(text)} is not in a registry, so a list can't be pushed to it`, { hint: 'push single images there' });
   const reference = parseReference(text.replace(/^docker:\/\//, ''));
   if (reference.registry === LOCAL_REGISTRY && destination === undefined) {
     throw new ScullError('INVALID', `${formatReference(reference)} was made here, and its name does not say where to push to`, {

@@ -34,7 +34,11 @@ export async function saveImages(engine: Engine, names: readonly string[], optio
   const format = options.format ?? 'docker-archive';
   if (!SAVE_FORMATS.includes(format)) throw new ScullError('USAGE', `unknown format ${JSON.stringify(format)}`, { hint: `use one of ${SAVE_FORMATS.join(', ')}` });
   if (options.compress === true && format !== 'docker-dir') throw new ScullError('USAGE', '--compress goes only with --format docker-dir');
-  const images = options.multiple === true ? imagesOf(engine, names) : oneImage(engine, names);
+  await writeImages(engine, options.multiple === true ? imagesOf(engine, names) : oneImage(engine, names), format, options);
+}
+
+/** Writes images under the names given with each. @throws ScullError as {@link saveImages} */
+export async function writeImages(engine: Engine, images: readonly SavedImage[], format: SaveFormat, options: Omit<SaveOptions, 'format' | 'multiple'>): Promise<void> {
   const [first] = images;
   if (first === undefined) throw new ScullError('USAGE', 'which image shall be saved?');
   if (format === 'docker-dir' && images.length > 1) throw new ScullError('USAGE', 'a folder of the format docker-dir holds one image only');
@@ -62,7 +66,7 @@ function oneImage(engine: Engine, names: readonly string[]): readonly SavedImage
 }
 
 /** Of a list, the image for this machine. */
-function savedImage(engine: Engine, name: string): { readonly image: StoredImage; readonly name?: string } {
+export function savedImage(engine: Engine, name: string): { readonly image: StoredImage; readonly name?: string } {
   const stored = lookUpStored(engine.store, name);
   return stored.image.kind === 'list' ? lookUpImage(engine.store, name) : stored;
 }

@@ -44,7 +44,7 @@ interface Push {
  * Sends a list of the store to a registry: first the images in it, each by its digest, then the list under the tag.
  * @throws ScullError NO_SUCH_IMAGE, INVALID; UNSUPPORTED for a format that can't hold it; UNAUTHORIZED, REGISTRY, NETWORK
  */
-export async function pushManifest(engine: Engine, nameOrId: string, options: PushManifestOptions = {}): Promise<Pushed> {
+export async function pushManifest(engine: Engine, nameOrId: string, options: PushManifestOptions = {}): Promise<Required<Pushed>> {
   const list = lookUpList(engine.store, nameOrId);
   const reference = destinationOf(nameOrId, list.name, options.destination);
   const conf = loadRegistriesConf();

@@ -78,7 +78,7 @@ export async function writeOciLayout(writer: Writer, images: readonly SavedImage
 }
 
 /** Configuration and layers, or the files of an artifact. */
-function blobsOf({ manifest }: StoredImage): readonly Descriptor[] {
+export function blobsOf({ manifest }: StoredImage): readonly Descriptor[] {
   return manifest === undefined ? [] : [manifest.config, ...manifest.layers];
 }
 
@@ -117,12 +117,12 @@ function blobName(digest: Digest): string {
 }
 
 /** Descriptors in documents we make: what they describe, without what others noted on them. */
-function bare(descriptor: Descriptor): Descriptor {
+export function bare(descriptor: Descriptor): Descriptor {
   return { mediaType: descriptor.mediaType, digest: descriptor.digest, size: descriptor.size };
 }
 
-/** The manifest as it is, or for one of Docker's schema 2 its twin. */
-function ociManifest(store: Store, image: StoredImage): Uint8Array {
+/** The manifest as it is, or for one of Docker's schema 2 its OCI twin. */
+export function ociManifest(store: Store, image: StoredImage): Uint8Array {
   if (image.manifestMediaType === MEDIA_TYPES.ociManifest || image.manifest === undefined) return readDocument(store, image.manifestDigest);
   const manifest: Manifest & { mediaType: string } = {
     schemaVersion: 2,
@@ -154,7 +154,7 @@ async function addInflated({ store, staging, sink }: Writer, layer: LayerRef): P
   await sink.addStream(layerName(layer), statSync(file).size, createReadStream(file, { highWaterMark: 1 << 20 }));
 }
 
-async function inflated(store: Store, layer: LayerRef): Promise<Readable> {
+export async function inflated(store: Store, layer: LayerRef): Promise<Readable> {
   const hash = createHash(digestAlgorithm(layer.diffId));
   const check = new Transform({
     transform(chunk: Uint8Array, _encoding, done) {
@@ -172,7 +172,7 @@ async function inflated(store: Store, layer: LayerRef): Promise<Readable> {
   return output;
 }
 
-async function blobCompression(store: Store, digest: Digest): Promise<Compression> {
+export async function blobCompression(store: Store, digest: Digest): Promise<Compression> {
   openBlob(store, digest).destroy(); // a clear error where it is missing
   const handle = await open(store.layout.blob(digest), 'r');
   try {

@@ -122,8 +122,9 @@ describe('pulling', () => {
     expect(warnings()).toEqual([]);
   });
 
-  test('from a file is left to load', async () => {
-    expect(await failure(pullImage(engine, 'oci-archive:/x.tar'))).toMatchObject({ code: 'UNSUPPORTED', hint: expect.stringContaining('scull load') });
+  test('from a file asks no registry', async () => {
+    expect(await failure(pullImage(engine, 'oci-archive:/x.tar'))).toMatchObject({ code: 'NOT_FOUND' });
+    expect(registry.requests).toEqual([]);
   });
 
   test('a malformed name asks nobody', async () => {
