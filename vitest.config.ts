@@ -1,9 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
 /**
- * Three projects over two kinds of tests. `unit` needs nothing but Node and runs anywhere in seconds. The e2e suites start
+ * Four projects over three kinds of tests. `unit` needs nothing but Node and runs anywhere in seconds. The e2e suites start
  * real containers as an unprivileged user, once with the single-file executable and once with the npm package on Node:
- * same files, other product. `npm test` brings about what they need (scripts/test.mjs).
+ * same files, other product. `vm` has a Debian with systemd in a virtual machine. `npm test` brings about what they need (scripts/test.mjs).
  */
 const endToEnd = {
   include: ['test/e2e/**/*.test.ts'],
@@ -30,6 +30,16 @@ export default defineConfig({
       },
       { test: { ...endToEnd, name: 'e2e', env: { SCULL_TEST_PRODUCT: 'executable' }, sequence: { groupOrder: 1 } } },
       { test: { ...endToEnd, name: 'e2e-node', exclude: ['test/e2e/executable.test.ts'], env: { SCULL_TEST_PRODUCT: 'node' }, sequence: { groupOrder: 2 } } },
+      {
+        test: {
+          name: 'vm',
+          include: ['test/vm/**/*.test.ts'],
+          globalSetup: ['test/support/global-setup.ts'],
+          testTimeout: 20_000,
+          hookTimeout: 1_200_000,
+          sequence: { groupOrder: 3 },
+        },
+      },
     ],
   },
 });

@@ -26,10 +26,11 @@ export function debianRoot(): DebianRoot {
   return { archive, release };
 }
 
-function packageSource(): { source: string; release: string } {
+/** What apt on this machine takes packages from. @param release another one than the machine's own */
+export function packageSource(release?: string): { source: string; release: string } {
   const targets = execFileSync('apt-get', ['indextargets', '--format', '$(LABEL) $(REPO_URI) $(CODENAME) $(COMPONENT)'], { encoding: 'utf8' });
   const match = /^(?:Debian|Ubuntu) (\S+) (\w+) main$/m.exec(targets);
   if (match === null) throw new Error('apt knows no package source of Debian or Ubuntu: run apt-get update');
-  const [, uri, release] = match as unknown as [string, string, string];
-  return { source: `deb ${uri} ${release} main`, release };
+  const [, uri, own] = match as unknown as [string, string, string];
+  return { source: `deb ${uri} ${release ?? own} main`, release: release ?? own };
 }

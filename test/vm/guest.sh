@@ -1,0 +1,53 @@
+# Sourced by the scripts that run in the virtual machine, as root. Each `check 'sentence' command…` says whether the command
+# succeeded; test/vm/systemd.test.ts makes a test of every one.
+
+as_user() {
+  runuser -u user -- env -i HOME=/home/user USER=user LOGNAME=user SHELL=/bin/bash LANG=C.UTF-8 PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin \
+    XDG_RUNTIME_DIR=/run/user/1000 DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/1000/bus "$@"
+}
+scull() { as_user scull "$@"; }
+userctl() { as_user systemctl --user "$@"; }
+
+check() {
+  local sentence=$1 said
+  shift
+  if said=$("$@" 2>&1); then echo "@@ ok: $sentence"; else printf '@@ failed: %s\n%s\n@@ end\n' "$sentence" "$said"; fi
+}
+
+# prints TEXT: succeeds if the rest, a command, prints TEXT somewhere.
+prints() {
+  local text=$1 said
+  shift
+  said=$("$@" 2>&1)
+  case $said in *"$text"*) ;; *) printf 'no "%s" in what `%s` printed:\n%s\n' "$text" "$*" "$said"; return 1 ;; esac
+}
+
+# ends_with STATUS: succeeds if the rest, a command, ends with that exit status.
+ends_with() {
+  local expected=$1 status=0 said
+  shift
+  said=$("$@" 2>&1) || status=$?
+  [ "$status" = "$expected" ] || { printf '%s ended with %s:\n%s\n' "$*" "$status" "$said"; return 1; }
+}
+
+# soon: succeeds as soon as the rest, a command, does, within two minutes (which are three seconds outside).
+soon() {
+  local end=$(($(cut -d. -f1 /proc/uptime) + 120))
+  until "$@" > /tmp/soon 2>&1; do
+    [ "$(cut -d. -f1 /proc/uptime)" -lt $end ] || { echo "never: $*"; cat /tmp/soon; return 1; }
+    sleep 0.5
+  done
+}
+
+cd /home/user || exit 1
+install -m 0755 /job/scull /job/scull-helper /job/scull-layer /job/scull-net /usr/local/bin/
+[ -e /var/lib/systemd/linger/user ] || loginctl enable-linger user
+soon userctl is-system-running --quiet || echo "the user manager does not come up: $(userctl --failed)"
+
+# An image of the machine's own parts.
+if ! scull image exists busybox; then
+  mkdir -p /tmp/image/bin /tmp/image/tmp
+  cp /bin/busybox /tmp/image/bin/
+  for applet in $(/bin/busybox --list | grep -vx busybox); do ln -sf busybox /tmp/image/bin/"$applet"; done
+  tar -C /tmp/image -c . | scull import -q - busybox > /dev/null
+fi
