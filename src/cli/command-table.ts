@@ -82,6 +82,13 @@ export const COMMANDS: Readonly<Record<string, Loader>> = {
   'system prune': () => import('../commands/system/prune.ts'),
   'system renumber': () => import('../commands/system/renumber.ts'),
   'system reset': () => import('../commands/system/reset.ts'),
+  'unit check': () => import('../commands/unit/check.ts'),
+  'unit diff': () => import('../commands/unit/diff.ts'),
+  'unit generator': () => import('../commands/unit/generator.ts'),
+  'unit install': () => import('../commands/unit/install.ts'),
+  'unit ls': () => import('../commands/unit/ls.ts'),
+  'unit print': () => import('../commands/unit/print.ts'),
+  'unit rm': () => import('../commands/unit/rm.ts'),
   unshare: () => import('../commands/unshare.ts'),
   version: () => import('../commands/version.ts'),
   'volume create': () => import('../commands/volume/create.ts'),
@@ -132,6 +139,9 @@ export const ALIASES: Readonly<Record<string, string>> = {
 
   'secret list': 'secret ls',
   'secret remove': 'secret rm',
+
+  'unit list': 'unit ls',
+  'unit remove': 'unit rm',
 
   'volume list': 'volume ls',
   'volume remove': 'volume rm',

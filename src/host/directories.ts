@@ -43,3 +43,8 @@ function ownerOf(path: string): number | undefined {
     return undefined;
   }
 }
+
+/** $XDG_CONFIG_HOME, ~/.config. */
+export function configDirectory(): string {
+  return absolute(process.env['XDG_CONFIG_HOME']) ?? join(homedir(), '.config');
+}
