@@ -5,7 +5,7 @@
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { packageSource } from './debian.ts';
@@ -90,8 +90,8 @@ export function makeVirtualMachine(timeout = 420_000): VirtualMachine {
     async run(script) {
       const job = join(directory, 'job.tar');
       writeFileSync(join(directory, 'run.sh'), script);
-      const helpers = ['scull-helper', 'scull-layer', 'scull-net'];
-      execFileSync('tar', ['-cf', job, '-C', join(top, 'dist'), 'scull', ...helpers, '-C', join(top, 'test', 'vm'), 'guest.sh', '-C', directory, 'run.sh']);
+      const programs = readdirSync(join(top, 'dist')).filter((name) => /^scull(-[a-z]+)?$/.test(name));
+      execFileSync('tar', ['-cf', job, '-C', join(top, 'dist'), ...programs, '-C', join(top, 'test', 'vm'), 'guest.sh', '-C', directory, 'run.sh']);
       return boot(image, disk, job, timeout);
     },
     dispose: () => rmSync(directory, { recursive: true, force: true }),

@@ -40,7 +40,7 @@ soon() {
 }
 
 cd /home/user || exit 1
-install -m 0755 /job/scull /job/scull-helper /job/scull-layer /job/scull-net /usr/local/bin/
+install -m 0755 /job/scull /job/scull-* /usr/local/bin/
 [ -e /var/lib/systemd/linger/user ] || loginctl enable-linger user
 soon userctl is-system-running --quiet || echo "the user manager does not come up: $(userctl --failed)"
 
