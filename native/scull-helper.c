@@ -6,6 +6,7 @@
  *   keep    start a daemonising program (pasta) and end it exactly when a watched process ends
  *   attach  connect a terminal or pipes to the monitor's attach socket (SOCK_SEQPACKET, conmon's protocol)
  *   exec    run crun exec and stand between its process and the caller's streams
+ *   notify  tell the service manager something (sd_notify(3)), a datagram, which JavaScript has no sockets for
  *
  * Theory of operation of launch. Three processes take part:
  *
@@ -34,6 +35,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -1725,6 +1727,51 @@ static int exec_in_container(int argc, char **argv)
 	return status;
 }
 
+/*
+ * notify SOCKET MESSAGE: sends the message and, behind it, a barrier. The manager closes the barrier's pipe when it has read
+ * everything before it: only then may we end, since it finds the unit of a message by the process that sent it.
+ */
+static int notify(int argc, char **argv)
+{
+	if (argc != 2)
+		usage("notify SOCKET MESSAGE");
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	size_t length = strlen(argv[0]);
+	if (length == 0 || length >= sizeof address.sun_path)
+		usage("notify: the socket's name is too long");
+	memcpy(address.sun_path, argv[0], length);
+	socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + (argv[0][0] == '@' ? 0 : 1));
+	if (argv[0][0] == '@')
+		address.sun_path[0] = '\0';
+	int manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (manager < 0 || connect(manager, (struct sockaddr *)&address, size) < 0)
+		die("cannot reach the service manager at %s", argv[0]);
+	if (send(manager, argv[1], strlen(argv[1]), MSG_NOSIGNAL) < 0)
+		die("cannot tell the service manager");
+	int barrier[2];
+	if (pipe2(barrier, O_CLOEXEC) < 0)
+		die("cannot make a pipe");
+	char word[] = "BARRIER=1";
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = {0};
+	struct iovec data = {.iov_base = word, .iov_len = sizeof word - 1};
+	struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+	header->cmsg_level = SOL_SOCKET;
+	header->cmsg_type = SCM_RIGHTS;
+	header->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(header), &barrier[1], sizeof(int));
+	if (sendmsg(manager, &message, MSG_NOSIGNAL) < 0)
+		return 0; /* whoever listens there knows no barriers */
+	close(barrier[1]);
+	struct pollfd closed = {.fd = barrier[0]};
+	while (poll(&closed, 1, 5000) < 0 && errno == EINTR)
+		;
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc >= 2 && strcmp(argv[1], "launch") == 0)
@@ -1735,5 +1782,7 @@ int main(int argc, char **argv)
 		return attach(argc - 2, argv + 2);
 	if (argc >= 2 && strcmp(argv[1], "exec") == 0)
 		return exec_in_container(argc - 2, argv + 2);
-	usage("scull-helper launch|keep|attach|exec …");
+	if (argc >= 2 && strcmp(argv[1], "notify") == 0)
+		return notify(argc - 2, argv + 2);
+	usage("scull-helper launch|keep|attach|exec|notify …");
 }

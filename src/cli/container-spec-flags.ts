@@ -1,12 +1,12 @@
 /** From the flags of `run` and `create` to the wish: each value goes through its parser in src/spec, nothing is looked up. */
 import { resolve } from 'node:path';
-import { callerEnvironment } from '../host/environment.ts';
+import { callerEnvironment, environmentVariable } from '../host/environment.ts';
 import { ScullError } from '../host/errors.ts';
 import { readTextIfPresent } from '../host/files.ts';
 import { parsePlatform, type Platform } from '../oci/platform.ts';
 import { parseCapabilities } from '../spec/capability.ts';
 import { parseEntrypoint, parseUmask } from '../spec/command.ts';
-import { EMPTY_CONTAINER_SPEC, type ContainerSpec, type EnvironmentSpec, type MountRequest, type NetworkMode, type NetworkSpec, type PullPolicy, type ResourceSpec } from '../spec/container-spec.ts';
+import { EMPTY_CONTAINER_SPEC, type ContainerSpec, type EnvironmentSpec, type MountRequest, type NetworkMode, type NetworkSpec, type PullPolicy, type ResourceSpec, type SdNotify } from '../spec/container-spec.ts';
 import { parseDevice } from '../spec/device.ts';
 import { parseEnvironment, parseEnvironmentFile, parseEnvironmentMerge } from '../spec/environment.ts';
 import { parseHostname } from '../spec/hostname.ts';
@@ -60,7 +60,7 @@ export async function containerSpec(flags: ContainerFlags, words: readonly strin
       unset: flags.unsetenv ?? [],
       unsetAll: flags['unsetenv-all'] ?? false,
     } satisfies EnvironmentSpec,
-    labels: labels(flags['label-file'], flags.label, '--label'),
+    labels: { ...unitLabel(), ...labels(flags['label-file'], flags.label, '--label') },
     annotations: labels(undefined, flags.annotation, '--annotation'),
     hostname: flags.hostname === undefined ? undefined : parseHostname(flags.hostname),
     tty: flags.tty ?? false,
@@ -100,6 +100,7 @@ export async function containerSpec(flags: ContainerFlags, words: readonly strin
     timezone: flags.tz,
     httpProxy: flags['http-proxy'] ?? true,
     secrets: flags.secret?.map(parseSecret),
+    sdNotify: sdNotify(flags.sdnotify),
     cidFile: flags.cidfile === undefined ? undefined : resolve(cwd, flags.cidfile),
     pidFile: flags.pidfile === undefined ? undefined : resolve(cwd, flags.pidfile),
   });
@@ -139,6 +140,20 @@ async function expanded(mount: MountRequest | GlobMount): Promise<readonly Mount
   if (mount.type !== 'glob') return [mount];
   const { pathsOf } = await import('../host/glob.ts');
   return bindsOfGlob(mount, pathsOf(mount.pattern));
+}
+
+/** Units made by Quadlet say which they are; auto-update restarts that one. */
+const UNIT_LABEL = 'PODMAN_SYSTEMD_UNIT';
+
+function unitLabel(): Record<string, string> {
+  const unit = environmentVariable(UNIT_LABEL);
+  return unit === undefined ? {} : { [UNIT_LABEL]: unit };
+}
+
+function sdNotify(text: string | undefined): SdNotify | undefined {
+  if (text === undefined || text === 'container' || text === 'conmon' || text === 'ignore') return text;
+  if (text === 'healthy') throw new ScullError('UNSUPPORTED', '--sdnotify healthy is not supported by this version of scull', { hint: 'use --sdnotify container or conmon' });
+  throw new ScullError('INVALID', `invalid --sdnotify ${JSON.stringify(text)}: it is one of container, conmon, healthy, ignore`);
 }
 
 function imageVolume(text: string | undefined): ContainerSpec['imageVolume'] {

@@ -8,6 +8,8 @@
  *   2  what the helper, or conmon before it detaches, has to say
  *   3  first a line "n" from the helper: the namespaces stand; then conmon's sync pipe: {"data": PID} once crun has created
  *      the container, {"data": -1, "message": …} if it could not
+ *
+ * Sockets that a service manager hands on to the container (sd_listen_fds(3)) must be 3 and up; then the pipe comes behind them.
  */
 import { startChild, type Child } from '../host/child.ts';
 import { isScullError, ScullError } from '../host/errors.ts';
@@ -38,6 +40,8 @@ export interface MonitorRequest {
   readonly timeout?: number;
   /** Absolute path of crun. */
   readonly runtimePath: string;
+  /** Of a service manager: what the container sends to its own socket, in the bundle, is passed on to this one. */
+  readonly notifySocket?: string;
 }
 
 export interface Monitor {
@@ -65,6 +69,7 @@ export function monitorArguments(request: MonitorRequest): string[] {
   if (request.stdin) args.push('-i');
   if (!request.stdinOnce) args.push('--leave-stdin-open');
   if (request.timeout !== undefined && request.timeout > 0) args.push('-T', String(request.timeout));
+  if (request.notifySocket !== undefined) args.push('--sdnotify-socket', request.notifySocket);
   return args;
 }
 
@@ -93,6 +98,8 @@ export interface NamespaceRequest {
   readonly network: boolean;
   /** With log driver passthrough the container has our own standard streams. */
   readonly passthrough: boolean;
+  /** How many of our descriptors from 3 on are the container's. */
+  readonly passedSockets: number;
 }
 
 /** A monitor whose namespaces are being made while the rest is still being worked out. */
@@ -109,18 +116,19 @@ export interface PendingMonitor {
 export function beginMonitor(request: NamespaceRequest): PendingMonitor {
   const { network } = request;
   if (helperPath() === undefined) {
-    const proceed = (rest: MonitorRequest): Monitor => watchMonitor(spawnMonitor(request, { steps: rest.steps, program: monitorArguments(rest) }), request.passthrough, () => rest.command);
+    const proceed = (rest: MonitorRequest): Monitor => watchMonitor(spawnMonitor(request, { steps: rest.steps, program: monitorArguments(rest) }), request, () => rest.command);
     return { pid: undefined, network, proceed, abandon: async () => undefined };
   }
-  const child = spawnMonitor(request, { restFrom: 4, program: [] });
+  const restFd = syncFd(request) + 1;
+  const child = spawnMonitor(request, { restFrom: restFd, program: [] });
   let command: string | undefined;
-  const monitor = watchMonitor(child, request.passthrough, () => command);
+  const monitor = watchMonitor(child, request, () => command);
   return {
     pid: child.pid,
     network,
     proceed: (rest) => {
       command = rest.command;
-      child.write(4, restOfLaunch(rest.steps, monitorArguments(rest)));
+      child.write(restFd, restOfLaunch(rest.steps, monitorArguments(rest)));
       return monitor;
     },
     abandon: async () => {
@@ -130,21 +138,27 @@ export function beginMonitor(request: NamespaceRequest): PendingMonitor {
   };
 }
 
+function syncFd(request: NamespaceRequest): number {
+  return 3 + request.passedSockets;
+}
+
 function spawnMonitor(request: NamespaceRequest, rest: Pick<LaunchRequest, 'steps' | 'program' | 'restFrom'>): Child {
+  const passed = Array.from({ length: request.passedSockets }, (_, index) => 3 + index);
   const command = launchCommand({
     maps: request.maps,
     keepGroups: request.keepGroups,
     ...(request.joinUser === undefined ? {} : { joinUser: request.joinUser }),
     network: request.network,
     cgroup: request.cgroup.mountOwn,
-    readyFd: 3,
-    keepFds: [3],
+    readyFd: syncFd(request),
+    keepFds: [...passed, syncFd(request)],
     ...rest,
   });
   const streams = request.passthrough ? (['inherit', 'inherit', 'inherit'] as const) : (['ignore', 'ignore', 'pipe'] as const);
   return startChild(command.file, command.args, {
-    stdio: rest.restFrom === undefined ? [...streams, 'pipe'] : [...streams, 'pipe', 'pipe'],
-    env: launchEnvironment({ _OCI_SYNCPIPE: '3', TMPDIR: consoleDirectory(request.layout) }),
+    stdio: rest.restFrom === undefined ? [...streams, ...passed, 'pipe'] : [...streams, ...passed, 'pipe', 'pipe'],
+    // crun hands on as many descriptors as LISTEN_FDS says.
+    env: launchEnvironment({ _OCI_SYNCPIPE: String(syncFd(request)), TMPDIR: consoleDirectory(request.layout), ...(passed.length === 0 ? {} : { LISTEN_FDS: String(passed.length) }) }),
     detached: true,
   });
 }
@@ -155,9 +169,9 @@ function consoleDirectory(layout: StoreLayout): string {
 }
 
 /** @param command what the container is to execute, asked for when that fails */
-function watchMonitor(child: Child, passthrough: boolean, command: () => string | undefined): Monitor {
+function watchMonitor(child: Child, request: NamespaceRequest, command: () => string | undefined): Monitor {
   let stderr = '';
-  const said = passthrough
+  const said = request.passthrough
     ? Promise.resolve()
     : child.read(2, (chunk) => {
         if (stderr.length < 65536) stderr += Buffer.from(chunk).toString();
@@ -168,7 +182,7 @@ function watchMonitor(child: Child, passthrough: boolean, command: () => string 
     await said;
     throw launchFailure(status, stderr) ?? earlyEnd(status, stderr);
   };
-  const report = readReport(child, command);
+  const report = readReport(child, syncFd(request), command);
   const namespaces = report.namespaces.catch(failure);
   const created = report.created.catch((cause: unknown) => {
     if (isScullError(cause)) throw cause;
@@ -201,7 +215,7 @@ function deferred<T>(): Deferred<T> {
 }
 
 /** Line by line: "n" from the helper, then conmon's `write_or_close_sync_fd`, one JSON object a line. */
-function readReport(child: Child, command: () => string | undefined): { namespaces: Promise<void>; created: Promise<number> } {
+function readReport(child: Child, fd: number, command: () => string | undefined): { namespaces: Promise<void>; created: Promise<number> } {
   const namespaces = deferred<void>();
   const created = deferred<number>();
   let text = '';
@@ -210,7 +224,7 @@ function readReport(child: Child, command: () => string | undefined): { namespac
     else settleCreated(line, created, command());
   };
   void child
-    .read(3, (chunk) => {
+    .read(fd, (chunk) => {
       text += Buffer.from(chunk).toString();
       for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n')) {
         takeLine(text.slice(0, end));

@@ -69,9 +69,19 @@ export interface ContainerSpec {
   /** Pass the host's proxy variables on, as podman does unless --http-proxy=false. */
   readonly httpProxy: boolean;
   readonly secrets?: readonly SecretRequest[];
+  /** What becomes of NOTIFY_SOCKET, podman-run(1); `container` where nothing was asked. */
+  readonly sdNotify?: SdNotify;
   readonly cidFile?: string;
   readonly pidFile?: string;
 }
+
+/**
+ * - `container`: the container's program says when it is ready
+ * - `conmon`: it is ready once it runs
+ * - `healthy`: it is ready once its health check succeeds
+ * - `ignore`: the service manager is told nothing
+ */
+export type SdNotify = 'container' | 'conmon' | 'healthy' | 'ignore';
 
 export interface EnvironmentSpec {
   /** In order: `K=V` sets, `K` alone was resolved from the caller by the command line (dropped where unset there). */

@@ -107,6 +107,8 @@ export interface ContainerPaths {
   readonly monitorFile: string;
   readonly networkState: string;
   readonly attachSocket: string;
+  /** Where conmon makes notify.sock, which the container's program tells that it is ready (sd_notify(3)). */
+  readonly notifyDirectory: string;
   /** conmon's control FIFO: window size, log rotation. */
   readonly controlFifo: string;
   /** Mount points for mounts whose source is made in our own mount namespace. */
@@ -205,6 +207,7 @@ function containerPaths(directory: string, bundle: string, runtimeRoot: string, 
     monitorFile: `${bundle}/monitor.json`,
     networkState: `${bundle}/network.json`,
     attachSocket: `${bundle}/attach`,
+    notifyDirectory: `${bundle}/notify`,
     controlFifo: `${bundle}/ctl`,
     mountPoints: `${bundle}/mounts`,
     shm: `${bundle}/shm`,

@@ -33,6 +33,8 @@ export const containerFlags = {
   timeout: integer(PROCESS, 'Seconds the container may run before it is killed; 0 is no limit', { min: 0 }),
   rm: toggle(PROCESS, 'Remove the container, and its anonymous volumes, when it ends'),
 
+  sdnotify: text(PROCESS, 'mode', 'Who tells systemd that the container is ready: container (default), conmon, healthy, or ignore'),
+
   name: text(IDENTITY, 'name', 'Name of the container; one is made up otherwise'),
   replace: toggle(IDENTITY, 'Remove a container that has the name already'),
   label: list(IDENTITY, 'key=value', 'Set a label', { char: 'l' }),
@@ -170,7 +172,6 @@ function laterContainerFlags() {
     requires: unsupported('requires'),
     restart: unsupported('restart', ['no', '']),
     runtime: unsupported('runtime', ['crun']),
-    sdnotify: unsupported('sdnotify', ['ignore']),
     'seccomp-policy': unsupported('seccomp-policy', ['default']),
     'shm-size-systemd': unsupported('shm-size-systemd'),
     'storage-opt': unsupported('storage-opt'),

@@ -11,6 +11,7 @@
  */
 import { closeSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { isScullError, ScullError } from '../../host/errors.ts';
+import { passedSockets } from '../../host/service-manager.ts';
 import { requireTool } from '../../host/tools.ts';
 import { trace } from '../../host/trace.ts';
 import { startAttach, type Attachment } from '../../runtime/attach.ts';
@@ -27,6 +28,7 @@ import { defaultIdMaps } from '../../userns/id-maps.ts';
 import type { Engine } from '../engine.ts';
 import { recordContainerEvent, recordEnd } from '../events/record.ts';
 import { prepareContainer, writeBundle, type Preparation } from './prepare.ts';
+import { proxiedSocket, tellStarted } from './service-manager.ts';
 import { sharedNamespaces } from './shared-namespaces.ts';
 
 export interface AttachStreams {
@@ -129,12 +131,14 @@ function namespacesOf(engine: Engine, spec: ContainerSpec, joinUser: number | un
     // A network namespace must belong to the innermost user namespace; where crun makes that one, it makes both.
     network: ownNetwork && spec.namespaces.user.mode === 'host' && joinUser === undefined,
     passthrough: spec.log.driver === 'passthrough',
+    passedSockets: passedSockets().count,
   };
 }
 
 function launchMonitor(engine: Engine, record: ContainerRecord, preparation: Preparation, pending: PendingMonitor, cgroup: CgroupPlan, attachesInput: boolean): Monitor {
   const { spec } = record;
   const { layout } = engine.store;
+  const notifySocket = proxiedSocket(spec);
   const monitor = pending.proceed({
     id: record.id,
     name: record.name,
@@ -149,6 +153,7 @@ function launchMonitor(engine: Engine, record: ContainerRecord, preparation: Pre
     log: spec.log,
     ...(spec.timeout === undefined ? {} : { timeout: spec.timeout }),
     runtimePath: requireTool('crun', 'starting a container').path,
+    ...(notifySocket === undefined ? {} : { notifySocket }),
   });
   if (pending.pid === undefined) recordMonitor(layout, record.id, monitor.pid);
   return monitor;
@@ -178,6 +183,7 @@ async function bringUp(engine: Engine, record: ContainerRecord, monitor: Monitor
     await Promise.race([crunStart(engine.store.layout, cgroup, record.id), aborted.promise]);
     trace('started');
     closeSync(openSync(paths.startedFile, 'w', 0o600));
+    await tellStarted(record.spec, monitor.pid);
     recordContainerEvent(engine, record, 'start', { time });
     if (options.attach !== undefined) recordContainerEvent(engine, record, 'attach', { time });
     return { record, monitor, attachment, pid };

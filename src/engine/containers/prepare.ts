@@ -24,6 +24,7 @@ import { generatedFiles } from './generated-files.ts';
 import { imageUsers } from './image-users.ts';
 import { idsOutside, mountSteps, type Steps } from './mount-steps.ts';
 import { nestedNamespace } from './nested-namespace.ts';
+import { handedOn } from './service-manager.ts';
 import type { SharedNamespaces } from './shared-namespaces.ts';
 
 export interface Preparation {
@@ -51,6 +52,7 @@ export async function prepareContainer(engine: Engine, record: ContainerRecord, 
   const host = readHostFacts(maps, cgroup, spec.privileged);
   const files = generatedFiles(record, paths, { network, shared, users });
   const secrets = record.config.secrets === undefined ? undefined : (await import('../secrets/containers.ts')).startSecrets(record, paths, (uid, gid) => idsOutside(userNamespace, uid, gid));
+  const service = handedOn(spec, paths);
   const { steps, mounts } = await mountSteps(engine, record, { cgroup, users, userNamespace });
   const input: RuntimeSpecInput = {
     spec,
@@ -58,7 +60,8 @@ export async function prepareContainer(engine: Engine, record: ContainerRecord, 
     rootfs: steps.root,
     user: users.user,
     mounts,
-    files: [...files, ...(secrets?.files ?? [])],
+    files: [...files, ...(secrets?.files ?? []), ...service.files],
+    serviceEnvironment: service.environment,
     ...(secrets === undefined ? {} : { secretEnvironment: secrets.environment }),
     network: networkFact(network, given.network),
     ...(userNamespace === undefined ? {} : { userNamespace }),

@@ -13,6 +13,7 @@ import type { Engine } from '../engine.ts';
 import type { RegistryChoices } from '../images/registry-choices.ts';
 import { createContainer } from './create.ts';
 import { removeClaimed, removeContainer } from './removal.ts';
+import { keepPatient } from './service-manager.ts';
 import { forwardSignals } from './signals.ts';
 import { waitForEnd } from './stop.ts';
 import { beginEarly, startContainer, type AttachStreams, type Running } from './launch.ts';
@@ -42,9 +43,10 @@ export async function runContainer(engine: Engine, spec: ContainerSpec, options:
   const streams = options.detach === true ? undefined : attachStreams(spec, options.attach, options.detachKeys);
   const interruption = new AbortController();
   const signals = options.detach === true ? undefined : forwardSignals(interruption, options.sigProxy ?? true);
+  const patience = keepPatient(spec, engine.progress);
   try {
     trace('engine entered');
-    const { record, pending } = await createBeside(engine, spec, options, interruption.signal);
+    const { record, pending } = await createBeside({ ...engine, progress: patience.progress }, spec, options, interruption.signal);
     trace('container recorded');
     const running = await startNew(engine, record, pending, streams, { abort: interruption.signal, onStart: (pid) => signals?.to(pid) });
     if (streams === undefined) return { id: record.id, exitCode: undefined };
@@ -52,6 +54,7 @@ export async function runContainer(engine: Engine, spec: ContainerSpec, options:
     if (options.removeImage === true && ended) await removeImageOf(engine, record);
     return { id: record.id, exitCode };
   } finally {
+    patience.stop();
     signals?.dispose();
   }
 }

@@ -75,7 +75,7 @@ function withProcess(spec: RuntimeSpec, input: RuntimeSpecInput): RuntimeSpec {
     ...spec,
     process: buildProcessSpec({
       args: wish.init ? [INIT_PATH, '--', ...config.args] : config.args,
-      env: processEnvironment([...config.env, ...(input.secretEnvironment ?? [])], { hostname: config.hostname, home: input.user.home, tty: wish.tty }),
+      env: processEnvironment([...config.env, ...(input.secretEnvironment ?? []), ...(input.serviceEnvironment ?? [])], { hostname: config.hostname, home: input.user.home, tty: wish.tty }),
       cwd: config.workdir,
       user: input.user,
       keepGroups: keepsGroups(input),

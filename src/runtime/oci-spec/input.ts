@@ -20,6 +20,8 @@ export interface RuntimeSpecInput {
   readonly files: readonly GeneratedFile[];
   /** `K=V` of secrets: in no record. */
   readonly secretEnvironment?: readonly string[];
+  /** `K=V` by which a service manager's protocols reach the container's program. */
+  readonly serviceEnvironment?: readonly string[];
   readonly network: NetworkFact;
   /** Undefined: the container runs in the user namespace that we made, as by default. */
   readonly userNamespace?: UserNamespaceFact;
