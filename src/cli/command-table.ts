@@ -44,6 +44,7 @@ export const COMMANDS: Readonly<Record<string, Loader>> = {
   diff: () => import('../commands/diff.ts'),
   doctor: () => import('../commands/doctor.ts'),
   events: () => import('../commands/events.ts'),
+  'image build': () => import('../commands/image/build.ts'),
   'image diff': () => import('../commands/image/diff.ts'),
   'image exists': () => import('../commands/image/exists.ts'),
   'image history': () => import('../commands/image/history.ts'),
@@ -124,6 +125,9 @@ export const ALIASES: Readonly<Record<string, string>> = {
   'container ps': 'container ls',
   'container remove': 'container rm',
 
+  build: 'image build',
+  'builder build': 'image build',
+  'buildx build': 'image build',
   history: 'image history',
   images: 'image ls',
   import: 'image import',

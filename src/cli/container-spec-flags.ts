@@ -95,7 +95,7 @@ export async function containerSpec(flags: ContainerFlags, words: readonly strin
     resources: resources(flags),
     oomScoreAdj: flags['oom-score-adj'],
     platform: platform(flags),
-    pull: pullPolicy(flags.pull),
+    pull: parsePullPolicy(flags.pull),
     autoRemove: flags.rm ?? false,
     timezone: flags.tz,
     httpProxy: flags['http-proxy'] ?? true,
@@ -281,7 +281,8 @@ function platform(flags: ContainerFlags): Platform | undefined {
   return parsePlatform([os ?? 'linux', arch, ...(variant === undefined ? [] : [variant])].join('/'));
 }
 
-function pullPolicy(text: string | undefined): PullPolicy {
+/** Podman's words, and Docker's. @throws ScullError INVALID */
+export function parsePullPolicy(text: string | undefined): PullPolicy {
   switch (text) {
     case undefined:
     case 'missing':

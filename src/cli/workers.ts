@@ -12,6 +12,7 @@ export interface Worker {
 /** Name → module. Add yours; keep sorted. */
 export const WORKERS: Readonly<Record<string, () => Promise<Worker>>> = {
   attach: () => import('../runtime/portable-attach-worker.ts'),
+  'build-files': () => import('../build/files/copy-worker.ts'),
   'check-layers': () => import('../storage/layers/check-worker.ts'),
   exec: () => import('../runtime/portable-exec-worker.ts'),
   unpack: () => import('../storage/layers/unpack-worker.ts'),

@@ -20,6 +20,7 @@ const PACKAGES = {
   setfattr: { apt: 'attr', dnf: 'attr', apk: 'attr', pacman: 'attr', zypper: 'attr' },
   getsubids: { apt: 'uidmap', dnf: 'shadow-utils', apk: 'shadow-subids', pacman: 'shadow', zypper: 'shadow' },
   tar: {},
+  git: {},
 } as const;
 
 export type ToolName = keyof typeof PACKAGES;

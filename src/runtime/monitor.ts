@@ -53,6 +53,8 @@ export interface Monitor {
   readonly created: Promise<number>;
   /** Exit status of the container, once the monitor has ended too. */
   readonly ended: Promise<number>;
+  /** All that was to be captured has been handed out. */
+  readonly captured: Promise<void>;
 }
 
 export function monitorArguments(request: MonitorRequest): string[] {
@@ -100,7 +102,12 @@ export interface NamespaceRequest {
   readonly passthrough: boolean;
   /** How many of our descriptors from 3 on are the container's. */
   readonly passedSockets: number;
+  /** With passthrough, pipes of ours instead, whose content goes here. */
+  readonly capture?: Capture | undefined;
 }
+
+/** Gets what a container writes, as it comes. */
+export type Capture = (stream: 'stdout' | 'stderr', chunk: Uint8Array) => void;
 
 /** A monitor whose namespaces are being made while the rest is still being worked out. */
 export interface PendingMonitor {
@@ -154,7 +161,7 @@ function spawnMonitor(request: NamespaceRequest, rest: Pick<LaunchRequest, 'step
     keepFds: [...passed, syncFd(request)],
     ...rest,
   });
-  const streams = request.passthrough ? (['inherit', 'inherit', 'inherit'] as const) : (['ignore', 'ignore', 'pipe'] as const);
+  const streams = request.capture !== undefined ? (['ignore', 'pipe', 'pipe'] as const) : request.passthrough ? (['inherit', 'inherit', 'inherit'] as const) : (['ignore', 'ignore', 'pipe'] as const);
   return startChild(command.file, command.args, {
     stdio: rest.restFrom === undefined ? [...streams, ...passed, 'pipe'] : [...streams, ...passed, 'pipe', 'pipe'],
     // crun hands on as many descriptors as LISTEN_FDS says.
@@ -170,12 +177,16 @@ function consoleDirectory(layout: StoreLayout): string {
 
 /** @param command what the container is to execute, asked for when that fails */
 function watchMonitor(child: Child, request: NamespaceRequest, command: () => string | undefined): Monitor {
+  const { passthrough, capture } = request;
   let stderr = '';
-  const said = request.passthrough
-    ? Promise.resolve()
-    : child.read(2, (chunk) => {
-        if (stderr.length < 65536) stderr += Buffer.from(chunk).toString();
-      });
+  const written = capture === undefined ? Promise.resolve() : child.read(1, (chunk) => capture('stdout', chunk));
+  const said =
+    passthrough && capture === undefined
+      ? Promise.resolve()
+      : child.read(2, (chunk) => {
+          if (stderr.length < 65536) stderr += Buffer.from(chunk).toString();
+          capture?.('stderr', chunk);
+        });
   // A pipe that closes without the awaited word: the helper or conmon itself failed, and said why on stderr.
   const failure = async (): Promise<never> => {
     const status = await child.ended;
@@ -190,7 +201,7 @@ function watchMonitor(child: Child, request: NamespaceRequest, command: () => st
   });
   // Whoever waits for one of these hears of the failure there; nobody may be waiting for the others.
   for (const promise of [child.ended, namespaces, created]) promise.catch(() => undefined);
-  return { pid: child.pid, process: child, namespaces, created, ended: child.ended };
+  return { pid: child.pid, process: child, namespaces, created, ended: child.ended, captured: Promise.all([written, said]).then(() => undefined) };
 }
 
 function earlyEnd(status: number, stderr: string): ScullError {

@@ -85,10 +85,13 @@ function layerType(mediaType: string, docker: boolean): string {
   return zipped ? MEDIA_TYPES.ociLayerGzip : MEDIA_TYPES.ociLayer;
 }
 
-/** Makes a layer of the store out of the directory it was packed from, by renames. */
-async function takeOverLayer(store: Store, staging: Staging, layer: PackedLayer, upper: string, chainId: Digest, parent: Digest | null): Promise<void> {
+/**
+ * Makes a layer of the store out of the directory it was packed from, by renames. The layers below must be claimed, and
+ * this one too. @throws ScullError NO_SPACE, PERMISSION
+ */
+export async function takeOverLayer(store: Store, staging: Staging, layer: PackedLayer, upper: string, chainId: Digest, parent: Digest | null): Promise<void> {
   if (layerExists(store, chainId)) return;
-  const place = staging.path('taken-over');
+  const place = staging.path(`taken-over-${digestHex(chainId)}`);
   const record: LayerRecord = {
     format: LAYER_FORMAT,
     chainId,

@@ -47,6 +47,10 @@ export interface StoreLayout {
   readonly exits: string;
   /** Compiled seccomp filters. */
   readonly seccomp: string;
+  /** What steps of builds came to, a file each. */
+  readonly buildCache: string;
+  /** Directories of `RUN --mount=type=cache`. */
+  readonly buildMounts: string;
   /** Which storage driver works here, found out by trying. */
   readonly driverFile: string;
   blob(digest: Digest): string;
@@ -155,6 +159,8 @@ export function storeLayout(root: string, runRoot: string): StoreLayout {
     runtimeRoot: join(runRoot, 'crun'),
     exits: join(runRoot, 'exits'),
     seccomp: join(runRoot, 'seccomp'),
+    buildCache: join(root, 'build', 'cache'),
+    buildMounts: join(root, 'build', 'mounts'),
     driverFile: join(root, 'driver.json'),
     blobFolder: (algorithm) => join(images, 'blobs', algorithm),
     blob: (digest) => join(images, 'blobs', digestAlgorithm(digest), digestHex(digest)),

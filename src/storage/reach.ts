@@ -1,6 +1,6 @@
 /**
- * What is reached from what: blobs and layers that an entry of the index leads to, that containers stand on, or that another
- * process is just admitting (claims.ts). All else of images/blobs and layers/ is garbage.
+ * What is reached from what: blobs and layers that an entry of the index leads to, that containers stand on, that steps of
+ * builds came to (build-cache.ts), or that another process is just admitting (claims.ts). All else of images/blobs and layers/ is garbage.
  */
 import { readdirSync } from 'node:fs';
 import { errnoOf, isScullError } from '../host/errors.ts';
@@ -9,6 +9,7 @@ import { decodeImageConfig, decodeManifestOrIndex } from '../oci/decode.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { isDigest, type Digest } from '../oci/digest.ts';
 import { readDocument } from './blobs.ts';
+import { cachedContent } from './build-cache.ts';
 import { readClaims } from './claims.ts';
 import { readContainerImages } from './container-images.ts';
 import { readIndex } from './index-file.ts';
@@ -37,8 +38,9 @@ export function reachOf(store: Store, descriptor: Descriptor): Reach {
 /** @throws ScullError CORRUPT when the index is damaged */
 export function findNeeded(store: Store): Needed {
   const claims = readClaims(store);
-  const blobs = new Set<Digest>(claims.blobs);
-  const layers = new Set<Digest>(claims.layers);
+  const cached = cachedContent(store);
+  const blobs = new Set<Digest>([...claims.blobs, ...cached.blobs]);
+  const layers = new Set<Digest>([...claims.layers, ...cached.layers]);
   for (const entry of readIndex(store)) mark(store, entry.descriptor, blobs, layers, 0);
   const { containers, unreadable } = readContainerImages(store);
   for (const hex of containers.flatMap((container) => container.layers)) {

@@ -21,7 +21,7 @@ import type { ContainerRecord } from '../../runtime/container-record.ts';
 import { crunStart, isRuntimeAlive, readRuntimeState } from '../../runtime/crun.ts';
 import { killProcessesNaming } from '../../runtime/strays.ts';
 import { keepCompiledSeccomp } from '../../runtime/seccomp-cache.ts';
-import { beginMonitor, type Monitor, type NamespaceRequest, type PendingMonitor } from '../../runtime/monitor.ts';
+import { beginMonitor, type Capture, type Monitor, type NamespaceRequest, type PendingMonitor } from '../../runtime/monitor.ts';
 import { startKeeper } from '../../runtime/keeper.ts';
 import type { ContainerSpec } from '../../spec/container-spec.ts';
 import { defaultIdMaps } from '../../userns/id-maps.ts';
@@ -41,6 +41,10 @@ export interface AttachStreams {
 export interface StartOptions {
   /** Connect our own standard streams. */
   readonly attach?: AttachStreams;
+  /** Gets the output of a container with the log driver passthrough, for a caller that stays until the end. */
+  readonly capture?: Capture;
+  /** `K=V` that the container's process gets and no record keeps. */
+  readonly secretEnvironment?: readonly string[];
   /** Aborts a start that is under way; what was made is taken back. */
   readonly abort?: AbortSignal;
   /** Called with the pid of the first process when its command is about to be executed: a signal is the container's from now on. */
@@ -77,9 +81,9 @@ export async function startContainer(engine: Engine, record: ContainerRecord, op
   try {
     forgetLastRun(engine, record);
     const shared = sharedNamespaces(engine, record);
-    pending ??= beginMonitor(namespacesOf(engine, record.spec, shared.joinUser));
+    pending ??= beginMonitor(namespacesOf(engine, record.spec, shared.joinUser, options.capture));
     if (pending.pid !== undefined) recordMonitor(layout, record.id, pending.pid);
-    const preparation = await prepareContainer(engine, record, cgroup, { attached: options.attach !== undefined, network: pending.network, shared });
+    const preparation = await prepareContainer(engine, record, cgroup, { attached: options.attach !== undefined, network: pending.network, shared, secretEnvironment: options.secretEnvironment ?? [] });
     trace('prepared');
     options.abort?.throwIfAborted();
     writeBundle(layout.container(record.id), preparation);
@@ -114,13 +118,13 @@ function noteFailure(engine: Engine, record: ContainerRecord, message: string): 
  * Begins a container's namespaces before the container exists, where its wish alone says which they are.
  * @returns undefined where another container has to be looked at first
  */
-export function beginEarly(engine: Engine, spec: ContainerSpec): PendingMonitor | undefined {
+export function beginEarly(engine: Engine, spec: ContainerSpec, capture?: Capture): PendingMonitor | undefined {
   const { user, pid, ipc, uts, cgroup } = spec.namespaces;
   if ([user, pid, ipc, uts, cgroup, spec.network.mode].some((wish) => wish.mode === 'container')) return undefined;
-  return beginMonitor(namespacesOf(engine, spec, undefined));
+  return beginMonitor(namespacesOf(engine, spec, undefined, capture));
 }
 
-function namespacesOf(engine: Engine, spec: ContainerSpec, joinUser: number | undefined): NamespaceRequest {
+function namespacesOf(engine: Engine, spec: ContainerSpec, joinUser: number | undefined, capture: Capture | undefined): NamespaceRequest {
   const ownNetwork = ['default', 'pasta', 'none'].includes(spec.network.mode.mode);
   return {
     layout: engine.store.layout,
@@ -131,7 +135,8 @@ function namespacesOf(engine: Engine, spec: ContainerSpec, joinUser: number | un
     // A network namespace must belong to the innermost user namespace; where crun makes that one, it makes both.
     network: ownNetwork && spec.namespaces.user.mode === 'host' && joinUser === undefined,
     passthrough: spec.log.driver === 'passthrough',
-    passedSockets: passedSockets().count,
+    passedSockets: capture === undefined ? passedSockets().count : 0,
+    capture,
   };
 }
 
@@ -175,7 +180,7 @@ async function bringUp(engine: Engine, record: ContainerRecord, monitor: Monitor
     if (preparation.compiledSeccomp !== undefined && preparation.runtimeSpec.linux.seccomp !== undefined) keepCompiledSeccomp(preparation.compiledSeccomp, paths.runtimeState);
     preparation.firstUses.done();
     volumesFilled = true;
-    startKeeper(engine.store.layout, record, monitor.pid, options.attach !== undefined);
+    startKeeper(engine.store.layout, record, monitor.pid, options.attach !== undefined || options.capture !== undefined);
     options.abort?.throwIfAborted();
     options.onStart?.(pid);
     // Not after its end, should that be quick.

@@ -39,7 +39,7 @@ export interface Preparation {
 }
 
 /** @param given attached: our own terminal is going to be the container's; network: the launcher makes the network namespace; shared: what `container:X` means */
-export async function prepareContainer(engine: Engine, record: ContainerRecord, cgroup: CgroupPlan, given: { readonly attached: boolean; readonly network: boolean; readonly shared: SharedNamespaces }): Promise<Preparation> {
+export async function prepareContainer(engine: Engine, record: ContainerRecord, cgroup: CgroupPlan, given: { readonly attached: boolean; readonly network: boolean; readonly shared: SharedNamespaces; readonly secretEnvironment?: readonly string[] }): Promise<Preparation> {
   const { spec, config } = record;
   const paths = engine.store.layout.container(record.id);
   const maps = defaultIdMaps();
@@ -62,7 +62,7 @@ export async function prepareContainer(engine: Engine, record: ContainerRecord, 
     mounts,
     files: [...files, ...(secrets?.files ?? []), ...service.files],
     serviceEnvironment: service.environment,
-    ...(secrets === undefined ? {} : { secretEnvironment: secrets.environment }),
+    secretEnvironment: [...(secrets?.environment ?? []), ...(given.secretEnvironment ?? [])],
     network: networkFact(network, given.network),
     ...(userNamespace === undefined ? {} : { userNamespace }),
     sharedNamespaces: shared.paths,

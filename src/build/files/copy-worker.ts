@@ -1,0 +1,138 @@
+/**
+ * A step that changes files without running a program of the image: COPY, ADD, WORKDIR. A process of its own, root of a
+ * user + mount namespace in which the stage's file system is mounted, can be written, and nothing else can.
+ *
+ * It is told its job in a file, and says what comes of it on standard output, a JSON object a line. For sources that only it
+ * can see (another stage's files) it first tells their digest, and goes on when a byte comes on descriptor 3.
+ */
+import { createReadStream, mkdirSync, readFileSync, readSync } from 'node:fs';
+import { isScullError, errnoOf, type ErrorCode } from '../../host/errors.ts';
+import { explainWriteFailure, writeAllSync } from '../../host/files.ts';
+import { DEFAULT_LIMITS, LayerExtractor } from '../../storage/layers/extract.ts';
+import { LowerLayers } from '../../storage/layers/lower.ts';
+import { applyMarks, planMarks, planTimes } from '../../storage/layers/marks.ts';
+import { mappedIds } from '../../storage/layers/owners.ts';
+import { TarReader } from '../../storage/layers/tar/reader.ts';
+import type { Tree } from './confined.ts';
+import { contentDigest } from './content-digest.ts';
+import { ignoreRules, NOTHING_IGNORED } from './ignore.ts';
+import { makeDirectory, placeFiles } from './place.ts';
+import { select, TAKE_ALL, type Selection } from './selection.ts';
+
+export interface FileJob {
+  /** Where the stage's file system is mounted. */
+  readonly root: string;
+  readonly singleId?: boolean;
+  /** Seconds since 1970. */
+  readonly time?: number | undefined;
+  /** WORKDIR. */
+  readonly directory?: { readonly path: string; readonly uid: number; readonly gid: number };
+  readonly copy?: CopyJob;
+}
+
+export interface CopyJob {
+  readonly target: string;
+  readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
+  readonly chmod?: string | undefined;
+  /** Looked up already. */
+  readonly selections?: readonly Selection[];
+  /** To be looked up here, in a mounted tree. */
+  readonly from?: { readonly tree: Tree; readonly sources: readonly string[]; readonly parents: boolean; readonly exclude: readonly string[] };
+  /** Uncompressed or compressed tars, each with an empty directory to unpack it in. */
+  readonly archives?: readonly { readonly file: string; readonly scratch: string; readonly inflated: boolean }[];
+}
+
+export type FileMessage =
+  | { readonly kind: 'digest'; readonly digest: string }
+  | { readonly kind: 'done' }
+  | { readonly kind: 'error'; readonly code: ErrorCode; readonly message: string; readonly hint?: string | undefined; readonly detail?: string | undefined }
+  /** Not the user's fault. */
+  | { readonly kind: 'bug'; readonly stack: string };
+
+/** @returns 0, or 1 after an error message */
+export async function main(args: string[]): Promise<number> {
+  process.umask(0);
+  const job = JSON.parse(readFileSync(args[0] ?? '', 'utf8')) as FileJob;
+  try {
+    await work(job);
+    say({ kind: 'done' });
+    return 0;
+  } catch (failure) {
+    const error = explainWriteFailure(failure, 'the layer');
+    if (isScullError(error)) say({ kind: 'error', code: error.code, message: error.message, hint: error.hint, detail: error.detail });
+    else if (errnoOf(error) !== undefined) say({ kind: 'error', code: 'TOOL_FAILED', message: (error as Error).message });
+    else say({ kind: 'bug', stack: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+    return 1;
+  }
+}
+
+async function work(job: FileJob): Promise<void> {
+  const singleId = job.singleId ?? mappedIds().single;
+  if (job.directory !== undefined) makeDirectory(job.root, job.directory.path, job.directory, { time: job.time, singleId });
+  const { copy } = job;
+  if (copy === undefined) return;
+  const selections = [...(copy.selections ?? []), ...(await lookUp(copy))];
+  if (copy.from !== undefined) {
+    const owner = copy.owner === undefined ? 'keep' : `${copy.owner.uid}:${copy.owner.gid}`;
+    say({ kind: 'digest', digest: contentDigest(selections.flatMap((selection) => selection.files), { owner, chmod: copy.chmod }) });
+    waitForGo();
+  }
+  const place = (chosen: readonly Selection[], more: { readonly target?: string; readonly keepLinks: boolean; readonly owned: boolean }): void =>
+    placeFiles(job.root, chosen, {
+      target: more.target ?? copy.target,
+      owner: copy.owner ?? (more.owned ? undefined : { uid: 0, gid: 0 }),
+      parentOwner: copy.owner ?? { uid: 0, gid: 0 },
+      chmod: copy.chmod,
+      time: copy.from === undefined ? job.time : undefined,
+      keepLinks: more.keepLinks,
+      singleId,
+    });
+  if (selections.length > 0) place(selections, { keepLinks: copy.from !== undefined, owned: copy.from !== undefined });
+  for (const archive of copy.archives ?? []) {
+    await unpackArchive(archive.file, archive.scratch);
+    const unpacked = select({ root: archive.scratch, escapes: 'stay' }, '/', TAKE_ALL);
+    place(unpacked, { target: copy.target.endsWith('/') ? copy.target : `${copy.target}/`, keepLinks: true, owned: true });
+  }
+}
+
+async function lookUp(copy: CopyJob): Promise<Selection[]> {
+  if (copy.from === undefined) return [];
+  const { tree, sources, parents, exclude } = copy.from;
+  const rules = exclude.length === 0 ? NOTHING_IGNORED : await ignoreRules(exclude.join('\n'));
+  return sources.flatMap((source) => select(tree, source, { parents, exclude: rules, ignore: NOTHING_IGNORED }));
+}
+
+/** With all the suspicion that a layer gets; `.wh.` names mean nothing here, and are refused. */
+async function unpackArchive(file: string, scratch: string): Promise<void> {
+  mkdirSync(scratch, { recursive: true, mode: 0o700 });
+  const layer = new LayerExtractor(scratch, mappedIds(), DEFAULT_LIMITS);
+  const reader = new TarReader(layer);
+  try {
+    for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>) reader.feed(chunk);
+    reader.finish();
+  } finally {
+    layer.abort();
+  }
+  const lower = new LowerLayers([]);
+  const planned = planMarks(layer, lower);
+  await applyMarks(scratch, planned.marks);
+  layer.finishDirectories(() => ({ mode: 0o755, uid: 0, gid: 0, mtime: { seconds: 0, nanoseconds: 0 } }));
+  await applyMarks(scratch, planTimes(layer, planned));
+}
+
+function waitForGo(): void {
+  const answer = Buffer.alloc(1);
+  for (;;) {
+    try {
+      if (readSync(3, answer, 0, 1, null) === 1) return;
+      process.exit(0); // the same files were copied before: nothing is to be done
+    } catch (error) {
+      if (errnoOf(error) !== 'EAGAIN') throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
+    }
+  }
+}
+
+function say(message: FileMessage): void {
+  writeAllSync(1, `${JSON.stringify(message)}\n`);
+}

@@ -1,0 +1,171 @@
+/**
+ * Putting selected files into a root file system that is mounted. Links of the image are followed inside it only, files
+ * are made new and never written through; directories that are there are merged with.
+ */
+import { chmodSync, constants, copyFileSync, lchownSync, linkSync, lutimesSync, mkdirSync, readlinkSync, rmSync, symlinkSync, unlinkSync, utimesSync } from 'node:fs';
+import { posix } from 'node:path';
+import { ScullError } from '../../host/errors.ts';
+import { diskPath, follow, lstatIfThere, type Tree } from './confined.ts';
+import { changedMode } from './modes.ts';
+import type { SelectedFile, Selection } from './selection.ts';
+
+export interface PlaceOptions {
+  /** Absolute; a slash at the end says that it must be a directory. */
+  readonly target: string;
+  /** Undefined keeps the files' own. */
+  readonly owner: { readonly uid: number; readonly gid: number } | undefined;
+  /** Of directories made on the way. */
+  readonly parentOwner: { readonly uid: number; readonly gid: number };
+  readonly chmod?: string | undefined;
+  /** Seconds since 1970: the time of everything. */
+  readonly time?: number | undefined;
+  /** Names of one file stay names of one file. */
+  readonly keepLinks: boolean;
+  /** Only one id is mapped: everything is root's. */
+  readonly singleId: boolean;
+}
+
+/** @throws ScullError INVALID where a file would take a directory's place, or the other way round */
+export function placeFiles(root: string, selections: readonly Selection[], options: PlaceOptions): void {
+  const tree: Tree = { root, escapes: 'stay' };
+  const placing = new Placing(tree, options);
+  for (const selection of selections) placing.place(selection, selections.length > 1);
+  placing.finish();
+}
+
+/** Makes a directory and those above it, where they are missing. @returns false when all was there */
+export function makeDirectory(root: string, path: string, owner: { readonly uid: number; readonly gid: number }, options: Pick<PlaceOptions, 'time' | 'singleId'>): boolean {
+  const placing = new Placing({ root, escapes: 'stay' }, { ...options, target: path, owner, parentOwner: owner, keepLinks: false });
+  const made = placing.directory(path);
+  placing.finish();
+  return made;
+}
+
+class Placing {
+  readonly #tree: Tree;
+  readonly #options: PlaceOptions;
+  readonly #linked = new Map<string, string>();
+  /** Times of directories are set last: making files in them changes them. */
+  readonly #times: { readonly path: string; readonly seconds: number }[] = [];
+  /** Directories whose place is known: path from the root as asked for → on disk. */
+  readonly #known = new Map<string, string>();
+
+  constructor(tree: Tree, options: PlaceOptions) {
+    this.#tree = tree;
+    this.#options = options;
+  }
+
+  place(selection: Selection, several: boolean): void {
+    const { target } = this.#options;
+    const into = target.endsWith('/') || several || selection.isDirectory || selection.files.length > 1 || follow(this.#tree, target, 'follow').stat?.isDirectory() === true;
+    if (!into) {
+      const [file] = selection.files;
+      if (file === undefined) return;
+      const directory = this.#directoryAt(posix.dirname(target));
+      this.#put({ ...file, to: '' }, `${directory === '/' ? '' : directory}/${posix.basename(target)}`, false);
+      return;
+    }
+    const base = target.length > 1 ? target.replace(/\/$/, '') : target;
+    for (const file of selection.files) {
+      if (file.to === '') {
+        // The target itself: it takes over what the source's directory is like only if it was not there.
+        const { stat } = follow(this.#tree, base, 'follow');
+        if (stat === undefined) {
+          const parent = this.#directoryAt(posix.dirname(base));
+          this.#put(file, `${parent === '/' ? '' : parent}/${posix.basename(base)}`, false);
+        } else if (!stat.isDirectory()) throw new ScullError('INVALID', `cannot copy a directory onto ${JSON.stringify(base)}, which is a file`);
+        continue;
+      }
+      const place = `${base === '/' ? '' : base}/${file.to}`;
+      const directory = this.#directoryAt(posix.dirname(place));
+      this.#put(file, `${directory === '/' ? '' : directory}/${posix.basename(place)}`, true);
+    }
+    if (selection.files.length === 0) this.#directoryAt(base);
+  }
+
+  directory(path: string): boolean {
+    const before = follow(this.#tree, path, 'follow').stat;
+    if (before?.isDirectory() === true) return false;
+    this.#directoryAt(path);
+    return true;
+  }
+
+  finish(): void {
+    for (const { path, seconds } of this.#times.reverse()) utimesSync(path, seconds, seconds);
+  }
+
+  /** The directory of that path, made where it is missing. @returns its real path from the root, '/' for the root */
+  #directoryAt(path: string): string {
+    const known = this.#known.get(path);
+    if (known !== undefined) return known;
+    const found = follow(this.#tree, path, 'follow');
+    if (found.stat === undefined) {
+      const parent = this.#directoryAt(posix.dirname(`/${found.path}`));
+      if (lstatIfThere(diskPath(this.#tree, found.path)) === undefined) {
+        const real = `${parent === '/' ? '' : parent}/${posix.basename(found.path)}`;
+        const disk = this.#tree.root + real;
+        mkdirSync(disk, 0o755);
+        this.#chown(disk, this.#options.parentOwner);
+        chmodSync(disk, 0o755);
+        if (this.#options.time !== undefined) this.#times.push({ path: disk, seconds: this.#options.time });
+        this.#known.set(path, real);
+        return real;
+      }
+    } else if (!found.stat.isDirectory()) throw new ScullError('INVALID', `${JSON.stringify(path)} is needed as a directory, but is a file`);
+    const real = `/${found.path}`;
+    this.#known.set(path, real);
+    return real;
+  }
+
+  /** @param place real path of its directory, and its name; @param merges a directory that is there gets the source's attributes */
+  #put(file: SelectedFile, place: string, merges: boolean): void {
+    const disk = this.#tree.root + place;
+    const there = lstatIfThere(disk);
+    if (file.kind === 'directory') {
+      const followed = there?.isSymbolicLink() === true ? follow(this.#tree, place, 'follow') : undefined;
+      if (followed?.stat?.isDirectory() === true) return; // a link of the image to a directory: its own attributes stay
+      if (there === undefined) mkdirSync(disk, 0o700);
+      else if (!there.isDirectory()) throw new ScullError('INVALID', `cannot copy a directory onto ${JSON.stringify(place)}, which is a file`);
+      if (there === undefined || merges) this.#attributes(file, disk);
+      return;
+    }
+    if (there !== undefined) {
+      if (there.isDirectory()) throw new ScullError('INVALID', `cannot copy a file onto ${JSON.stringify(place)}, which is a directory`, { hint: 'to copy it into the directory, end the target with a slash' });
+      unlinkSync(disk);
+    }
+    const first = this.#options.keepLinks && file.identity !== undefined ? this.#linked.get(file.identity) : undefined;
+    if (first !== undefined) {
+      linkSync(first, disk);
+      return;
+    }
+    if (file.kind === 'symlink') symlinkSync(file.link ?? readlinkSync(file.from), disk);
+    else if (file.kind === 'fifo') throw new ScullError('UNSUPPORTED', `${JSON.stringify(file.from)} is a FIFO, which is not copied`, { hint: 'leave it out with --exclude or a line in .containerignore' });
+    else copyFileSync(file.from, disk, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
+    this.#attributes(file, disk);
+    if (this.#options.keepLinks && file.identity !== undefined) this.#linked.set(file.identity, disk);
+  }
+
+  #attributes(file: SelectedFile, disk: string): void {
+    const { owner, chmod, time } = this.#options;
+    this.#chown(disk, owner ?? file);
+    const seconds = time ?? file.mtimeMs / 1000;
+    if (file.kind === 'symlink') {
+      lutimesSync(disk, seconds, seconds);
+      return;
+    }
+    chmodSync(disk, chmod === undefined ? file.mode : changedMode(file.mode, chmod, file.kind === 'directory'));
+    if (file.kind === 'directory') this.#times.push({ path: disk, seconds });
+    else utimesSync(disk, seconds, seconds);
+  }
+
+  #chown(disk: string, { uid, gid }: { readonly uid: number; readonly gid: number }): void {
+    if (this.#options.singleId || (uid === 0 && gid === 0)) return; // made by root, in this namespace
+    try {
+      lchownSync(disk, uid, gid);
+    } catch (cause) {
+      if ((cause as { code?: string }).code !== 'EINVAL') throw cause;
+      rmSync(disk, { recursive: true, force: true });
+      throw new ScullError('INVALID', `user ${uid} or group ${gid} is not among your ids for containers`, { hint: 'run `scull doctor`, or choose a smaller number for --chown', cause });
+    }
+  }
+}

@@ -1,0 +1,193 @@
+/** From the flags of `build` to what is asked of the engine: each value goes through its parser, nothing is looked up. */
+import { resolve } from 'node:path';
+import type { Interfaces } from '@oclif/core';
+import type { BuildOptions, SecretSource } from '../engine/builds/options.ts';
+import { callerEnvironment, environmentVariable } from '../host/environment.ts';
+import { ScullError } from '../host/errors.ts';
+import { parsePlatform } from '../oci/platform.ts';
+import { parseEnvironment } from '../spec/environment.ts';
+import { parseLabel } from '../spec/label.ts';
+import { containerSpec, parsePullPolicy } from './container-spec-flags.ts';
+import type { buildFlags } from './flags/build.ts';
+import type { FlagToken } from './parse.ts';
+import { parseDuration } from './time.ts';
+import { readUserFile } from './user-file.ts';
+
+export type BuildFlags = Partial<Interfaces.InferredFlags<typeof buildFlags>>;
+
+type FromFlags = Omit<BuildOptions, 'context' | 'input' | 'registry' | 'abort' | 'onEvent'>;
+
+/** @throws ScullError USAGE, INVALID, NOT_FOUND naming the option */
+export async function buildOptions(flags: BuildFlags, tokens: readonly FlagToken[]): Promise<FromFlags> {
+  const caller = callerEnvironment();
+  const spec = await containerSpec(
+    {
+      network: flags.network,
+      'add-host': flags['add-host'],
+      dns: flags.dns,
+      'dns-option': flags['dns-option'],
+      'dns-search': flags['dns-search'],
+      'cap-add': flags['cap-add'],
+      'cap-drop': flags['cap-drop'],
+      'security-opt': flags['security-opt'],
+      device: flags.device,
+      ulimit: flags.ulimit,
+      'shm-size': flags['shm-size'],
+      memory: flags.memory,
+      'memory-swap': flags['memory-swap'],
+      'cpu-period': flags['cpu-period'],
+      'cpu-quota': flags['cpu-quota'],
+      'cpu-shares': flags['cpu-shares'],
+      'cpuset-cpus': flags['cpuset-cpus'],
+      'cpuset-mems': flags['cpuset-mems'],
+      'cgroup-parent': flags['cgroup-parent'],
+    },
+    ['build'],
+    tokens.filter((token) => token.name === 'volume'),
+  );
+  const args = buildArgs(flags, caller);
+  if (flags.squash === true && flags['squash-all'] === true) throw new ScullError('USAGE', '--squash and --squash-all cannot be used together');
+  return {
+    file: flags.file,
+    ignoreFile: flags.ignorefile,
+    tags: flags.tag ?? [],
+    target: flags.target,
+    from: flags.from,
+    args,
+    platform: flags.platform === undefined ? undefined : onePlatform(flags.platform),
+    labels: Object.fromEntries((flags.label ?? []).map((text) => parseLabel(text, '--label'))),
+    annotations: Object.fromEntries((flags.annotation ?? []).map((text) => parseLabel(text, '--annotation'))),
+    env: (flags.env ?? []).flatMap((text) => parseEnvironment(text, caller)),
+    unsetEnv: flags.unsetenv ?? [],
+    unsetLabels: flags.unsetlabel ?? [],
+    pull: parsePullPolicy(flags.pull === 'true' ? 'always' : flags.pull),
+    noCache: flags['no-cache'] ?? false,
+    noCacheFilter: (flags['no-cache-filter'] ?? []).flatMap((names) => names.split(',')),
+    cacheTtl: flags['cache-ttl'] === undefined ? undefined : span(flags['cache-ttl']),
+    cacheFrom: (flags['cache-from'] ?? []).map((text) => cacheDirectory(text, '--cache-from', 'src')),
+    cacheTo: (flags['cache-to'] ?? []).map((text) => cacheDirectory(text, '--cache-to', 'dest')),
+    jobs: flags.jobs,
+    layers: flags.layers ?? true,
+    squash: flags['squash-all'] === true ? 'all' : flags.squash === true ? 'new' : 'no',
+    format: imageFormat(flags.format),
+    timestamp: seconds(flags.timestamp ?? args.get('SOURCE_DATE_EPOCH') ?? environmentVariable('SOURCE_DATE_EPOCH')),
+    namedContexts: new Map((flags['build-context'] ?? []).map((text) => pair(text, '--build-context'))),
+    secrets: new Map((flags.secret ?? []).map(secret)),
+    ssh: new Map((flags.ssh ?? []).map(agent)),
+    allowInsecure: allowed(flags.allow ?? []),
+    run: {
+      network: spec.network,
+      ulimits: spec.ulimits,
+      resources: spec.resources,
+      security: spec.security,
+      capAdd: spec.capAdd,
+      capDrop: spec.capDrop,
+      mounts: spec.mounts,
+      devices: spec.devices,
+      ...(spec.shmSize === undefined ? {} : { shmSize: spec.shmSize }),
+    },
+  };
+}
+
+/** Those of files first; then the caller's proxies, unless others were given. */
+function buildArgs(flags: BuildFlags, caller: Readonly<Record<string, string>>): Map<string, string> {
+  const args = new Map<string, string>();
+  if (flags['http-proxy'] !== false) {
+    for (const name of ['HTTP_PROXY', 'HTTPS_PROXY', 'FTP_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'ftp_proxy', 'no_proxy']) {
+      const value = caller[name];
+      if (value !== undefined && value !== '') args.set(name, value);
+    }
+  }
+  const add = (entry: string, problem: string): void => {
+    const equals = entry.indexOf('=');
+    const name = equals < 0 ? entry : entry.slice(0, equals);
+    if (name === '') throw new ScullError('INVALID', `${problem}: the name is empty, expected name=value`);
+    const value = equals < 0 ? caller[name] : entry.slice(equals + 1);
+    if (value !== undefined) args.set(name, value);
+  };
+  for (const path of flags['build-arg-file'] ?? []) {
+    for (const [index, line] of readUserFile(path, '--build-arg-file').split('\n').entries()) {
+      const text = line.trim();
+      if (text !== '' && !text.startsWith('#')) add(text, `invalid line ${index + 1} of ${path}`);
+    }
+  }
+  for (const entry of flags['build-arg'] ?? []) add(entry, `invalid --build-arg ${JSON.stringify(entry)}`);
+  return args;
+}
+
+function onePlatform(text: string): BuildOptions['platform'] {
+  if (text.includes(',')) throw new ScullError('UNSUPPORTED', 'building for several platforms at once is not supported by this version of scull', { hint: 'build for one after the other, and put the images together with `scull manifest`' });
+  return parsePlatform(text);
+}
+
+function imageFormat(text: string | undefined): 'oci' | 'docker' {
+  if (text === undefined || text === 'oci') return 'oci';
+  if (text === 'docker') return 'docker';
+  throw new ScullError('INVALID', `invalid --format ${JSON.stringify(text)}: it is oci or docker`);
+}
+
+function seconds(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^\d{1,11}$/.test(text)) return Number(text);
+  throw new ScullError('INVALID', `invalid time ${JSON.stringify(text)} for --timestamp or SOURCE_DATE_EPOCH: it is a number of seconds since 1970`);
+}
+
+function span(text: string): number {
+  const milliseconds = parseDuration(text);
+  if (milliseconds === undefined || milliseconds < 0) throw new ScullError('INVALID', `invalid --cache-ttl ${JSON.stringify(text)}: it is a span such as 24h`);
+  return milliseconds;
+}
+
+function pair(text: string, option: string): [string, string] {
+  const equals = text.indexOf('=');
+  if (equals <= 0) throw new ScullError('INVALID', `invalid ${option} ${JSON.stringify(text)}: it is NAME=VALUE`);
+  return [text.slice(0, equals), text.slice(equals + 1)];
+}
+
+/** `id=a,src=b`, `a` alone. @throws ScullError INVALID for a key that does not exist */
+function keyed(text: string, option: string, keys: readonly string[]): Map<string, string> {
+  const values = new Map<string, string>();
+  for (const part of text.split(',')) {
+    const [key, value] = pair(part, option);
+    if (!keys.includes(key)) throw new ScullError('INVALID', `invalid ${option} ${JSON.stringify(text)}: there is no ${JSON.stringify(key)}, only ${keys.join(', ')}`);
+    values.set(key, value);
+  }
+  return values;
+}
+
+function secret(text: string): [string, SecretSource] {
+  const values = keyed(text, '--secret', ['id', 'src', 'source', 'env', 'type']);
+  const id = values.get('id');
+  if (id === undefined || id === '') throw new ScullError('INVALID', `invalid --secret ${JSON.stringify(text)}: it has no id`, { hint: 'for example --secret id=token,src=token.txt' });
+  const path = values.get('src') ?? values.get('source');
+  const variable = values.get('env') ?? (values.get('type') === 'env' ? (path ?? id) : undefined);
+  if (variable !== undefined) return [id, { kind: 'env', variable }];
+  // Docker: without a source, the variable of that name, and failing that the file.
+  if (path === undefined) return [id, environmentVariable(id) === undefined ? { kind: 'file', path: resolve(id) } : { kind: 'env', variable: id }];
+  return [id, { kind: 'file', path: resolve(path) }];
+}
+
+function agent(text: string): [string, readonly string[]] {
+  const [id, paths] = text.includes('=') ? pair(text, '--ssh') : [text, undefined];
+  return [id, (paths ?? '').split(',').filter((path) => path !== '').map((path) => resolve(path))];
+}
+
+function allowed(rights: readonly string[]): boolean {
+  for (const right of rights.flatMap((text) => text.split(','))) {
+    if (right !== 'security.insecure' && right !== 'network.host') throw new ScullError('INVALID', `invalid --allow ${JSON.stringify(right)}: it is security.insecure or network.host`);
+  }
+  return rights.some((text) => text.split(',').includes('security.insecure'));
+}
+
+function cacheDirectory(text: string, option: string, key: 'src' | 'dest'): string {
+  if (!text.includes('=')) {
+    if (/^(?:\.{0,2}\/|~)/.test(text)) return resolve(text);
+    throw new ScullError('UNSUPPORTED', `${option} ${JSON.stringify(text)}: a registry is not supported by this version of scull`, { hint: `name a directory: ${option} type=local,${key}=DIRECTORY` });
+  }
+  const values = keyed(text, option, ['type', key, 'mode', 'ref']);
+  const type = values.get('type');
+  if (type !== 'local') throw new ScullError('UNSUPPORTED', `${option} of type ${JSON.stringify(type ?? 'registry')} is not supported by this version of scull`, { hint: `name a directory: ${option} type=local,${key}=DIRECTORY` });
+  const path = values.get(key);
+  if (path === undefined || path === '') throw new ScullError('INVALID', `invalid ${option} ${JSON.stringify(text)}: it has no ${key}`);
+  return resolve(path);
+}

@@ -1,0 +1,86 @@
+/** Starting the worker that changes a stage's files (src/build/files/copy-worker.ts) in a namespace with those mounted. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import type { Readable, Writable } from 'node:stream';
+import type { FileJob, FileMessage } from '../../build/files/copy-worker.ts';
+import { ScullError } from '../../host/errors.ts';
+import { exitStatus, explainSpawnFailure, start } from '../../host/process.ts';
+import { selfCommand } from '../../host/self.ts';
+import { mountPlan } from '../../storage/drivers/plan.ts';
+import type { LayerRef } from '../../storage/image-types.ts';
+import { launchCommand, launchFailure, type LaunchStep } from '../../userns/launch.ts';
+import type { BuildSession } from './session.ts';
+
+export interface FileWork {
+  /** The stage's. */
+  readonly layers: readonly LayerRef[];
+  /** A file system to read from, mounted where {@link FileStep.source} says. */
+  readonly source?: readonly LayerRef[];
+  /** What the worker shall do, given where things are mounted. */
+  readonly job: (places: { readonly root: string; readonly source: string; readonly scratch: (index: number) => string }) => FileJob;
+  /** Hears the digest of files only the worker can see. @returns false to stop: nothing needs to be done */
+  readonly onDigest?: (digest: string) => boolean;
+}
+
+/** @returns the upper directory with the changes; undefined where `onDigest` said that there is nothing to do */
+export async function runFileWork(session: BuildSession, work: FileWork): Promise<string | undefined> {
+  const place = session.place('files');
+  const paths = { upper: `${place}/upper`, work: `${place}/work`, root: `${place}/root`, source: `${place}/source`, scratch: `${place}/scratch`, job: `${place}/job.json` };
+  mkdirSync(place, { mode: 0o700 });
+  for (const directory of [paths.work, paths.root, paths.source, paths.scratch]) mkdirSync(directory, { mode: 0o700 });
+  mkdirSync(paths.upper, { mode: 0o755 });
+  const steps = await mounts(session, work, paths);
+  const scratch = (index: number): string => `${paths.scratch}/${index}`;
+  writeFileSync(paths.job, JSON.stringify(work.job({ root: paths.root, source: paths.source, scratch })), { mode: 0o600 });
+  const self = selfCommand('__worker', 'build-files', paths.job);
+  const command = launchCommand({ program: [self.file, ...self.args], steps, writable: [paths.root, paths.scratch], keepFds: [3] });
+  const child = start(command.file, command.args, { stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
+  const go = child.stdio[3] as Writable;
+  go.on('error', () => undefined); // it ended early and has said why
+  const stop = (): void => void child.kill('SIGKILL');
+  session.abort.signal.addEventListener('abort', stop, { once: true });
+  try {
+    return await new Promise<string | undefined>((resolve, reject) => {
+      let outcome: 'done' | 'needless' | Error | undefined;
+      let stderr = '';
+      child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr = (stderr + text).slice(-16_000)));
+      onLines(child.stdout as Readable, (line) => {
+        const message = JSON.parse(line) as FileMessage;
+        if (message.kind === 'digest') {
+          if (work.onDigest?.(message.digest) === false) {
+            outcome = 'needless';
+            go.end();
+          } else go.end('g');
+        } else if (message.kind === 'done') outcome = 'done';
+        else if (message.kind === 'error') outcome = new ScullError(message.code, message.message, { ...(message.hint === undefined ? {} : { hint: message.hint }), ...(message.detail === undefined ? {} : { detail: message.detail }) });
+        else outcome = new Error(`a step of the build failed: ${message.stack}`);
+      });
+      child.once('error', (error) => reject(explainSpawnFailure(command.file, error)));
+      child.once('close', (code, signal) => {
+        const status = exitStatus(code, signal);
+        if (session.abort.signal.aborted) reject(session.abort.signal.reason);
+        else if (outcome === 'done') resolve(paths.upper);
+        else if (outcome === 'needless') resolve(undefined);
+        else reject(outcome ?? launchFailure(status, stderr) ?? new ScullError('TOOL_FAILED', `the worker of a build ended with status ${status}`, { detail: stderr.trim() }));
+      });
+    });
+  } finally {
+    session.abort.signal.removeEventListener('abort', stop);
+  }
+}
+
+async function mounts(session: BuildSession, work: FileWork, paths: { readonly upper: string; readonly work: string; readonly root: string; readonly source: string }): Promise<LaunchStep[]> {
+  const { store } = session.engine;
+  const source = work.source === undefined || work.source.length === 0 ? [] : await mountPlan(store, { lowers: work.source.map((layer) => layer.chainId), target: paths.source });
+  if (work.layers.length === 0) return [...source, { kind: 'bind', source: paths.upper, target: paths.root }];
+  const root = await mountPlan(store, { lowers: work.layers.map((layer) => layer.chainId), upper: paths.upper, work: paths.work, target: paths.root });
+  return [...source, ...root];
+}
+
+function onLines(stream: Readable, take: (line: string) => void): void {
+  let pending = '';
+  stream.setEncoding('utf8').on('data', (text: string) => {
+    const lines = (pending + text).split('\n');
+    pending = lines.pop() ?? '';
+    for (const line of lines) if (line !== '') take(line);
+  });
+}

@@ -1,0 +1,80 @@
+/** From a directory with changes to a layer of the store. */
+import { existsSync, lstatSync, readdirSync, rmdirSync, unlinkSync, type Stats } from 'node:fs';
+import { errnoOf } from '../../host/errors.ts';
+import { chainIds } from '../../oci/chain-id.ts';
+import type { Digest } from '../../oci/digest.ts';
+import { takeOverLayer } from '../../storage/admit-packed.ts';
+import { adoptBlob, hasBlob } from '../../storage/blobs.ts';
+import { resolveDriver } from '../../storage/drivers/resolve.ts';
+import { unpackStored } from '../../storage/fetch-layers.ts';
+import type { LayerRef } from '../../storage/image-types.ts';
+import { LowerLayers } from '../../storage/layers/lower.ts';
+import { packLayer } from '../../storage/layers/pack.ts';
+import { layerPaths } from '../../storage/layers/store.ts';
+import type { TreeView } from '../../storage/layers/tree-program.ts';
+import type { BuildSession } from './session.ts';
+
+/** Diff directories of layers, highest first. */
+export function layerDirectories(session: BuildSession, layers: readonly LayerRef[]): string[] {
+  return layers.map((layer) => layerPaths(session.engine.store, layer.chainId).diff).reverse();
+}
+
+/** Layers on top of which one more goes: the id of the stack. */
+export function topOf(layers: readonly LayerRef[]): Digest | 'scratch' {
+  return layers.at(-1)?.chainId ?? 'scratch';
+}
+
+/**
+ * Packs what an upper directory holds, and makes it a layer by renaming it.
+ * @param leaveOut paths that were made for mounts, without leading slash: left out where they are empty
+ * @returns undefined where nothing was changed
+ */
+export async function commitLayer(session: BuildSession, parents: readonly LayerRef[], upper: string, leaveOut: readonly string[]): Promise<LayerRef | undefined> {
+  const { engine, staging, options } = session;
+  const { store } = engine;
+  const copied = existsSync(`${upper}.copied`);
+  const driver = await resolveDriver(store);
+  const below = layerDirectories(session, parents);
+  const view: TreeView = copied ? { kind: 'compare', layers: [upper], below } : { kind: 'upper', upper, below, dotMarks: driver === 'fuse-overlayfs' };
+  const packed = await packLayer(staging, { view, leaveOut, clampTo: options.timestamp, compression: 'gzip', progress: engine.progress });
+  if (packed.contents.entries === 0) return undefined;
+  if (driver === 'overlay') removePlaceholders(upper, below, leaveOut, packed.contents.opaque);
+  const chain = chainIds([...parents.map((layer) => layer.diffId), packed.diffId]);
+  const layer: LayerRef = { descriptor: packed.descriptor, diffId: packed.diffId, chainId: chain.at(-1) as Digest };
+  session.claim([layer]);
+  await session.alone(async () => {
+    if (!hasBlob(store, layer.descriptor)) adoptBlob(store, staging, packed.file, layer.descriptor.digest);
+    // A directory that fuse-overlayfs or a copy has made looks different from what native overlay would read.
+    if (driver === 'overlay') await takeOverLayer(store, staging, packed, upper, layer.chainId, chain.at(-2) ?? null);
+    else await unpackStored(store, [...parents, layer], layer, engine.progress);
+  });
+  return layer;
+}
+
+/**
+ * What the runtime made to mount on is gone from the directory too, with the directories that were copied up for it, so that
+ * disk and archive agree.
+ * @param opaque directories that hide what is below them: their being there means something
+ */
+function removePlaceholders(upper: string, below: readonly string[], paths: readonly string[], opaque: readonly string[]): void {
+  if (paths.length === 0) return;
+  const lower = new LowerLayers([...below].reverse());
+  for (const path of [...paths].sort((a, b) => b.length - a.length)) {
+    const place = `${upper}/${path}`;
+    try {
+      const stat = lstatSync(place);
+      if (stat.isDirectory()) {
+        if (readdirSync(place).length > 0 || opaque.includes(path)) continue;
+        if (lower.has(path) && !sameDirectory(stat, lower.attributes(`${path}/`))) continue;
+        rmdirSync(place);
+      } else if (stat.isFile() && stat.size === 0 && !lower.has(path)) unlinkSync(place);
+    } catch (error) {
+      // Not there, or in a directory of another user's: nothing was mounted there by us.
+      if (!['ENOENT', 'ENOTDIR', 'EACCES'].includes(errnoOf(error) ?? '')) throw error;
+    }
+  }
+}
+
+function sameDirectory(stat: Stats, other: { readonly mode: number; readonly uid: number; readonly gid: number }): boolean {
+  return (stat.mode & 0o7777) === other.mode && stat.uid === other.uid && stat.gid === other.gid;
+}

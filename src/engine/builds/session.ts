@@ -1,0 +1,124 @@
+/** What all steps of one build share: the store's staging, claims, the number of steps at once, and whom to tell. */
+import { availableParallelism } from 'node:os';
+import { ScullError } from '../../host/errors.ts';
+import type { Containerfile } from '../../build/containerfile/file.ts';
+import type { StagePlan } from '../../build/plan/stages.ts';
+import type { BuildScope } from '../../build/plan/step.ts';
+import type { Digest } from '../../oci/digest.ts';
+import type { LayerRef } from '../../storage/image-types.ts';
+import { writeClaims } from '../../storage/claims.ts';
+import type { Staging } from '../../storage/staging.ts';
+import type { Engine } from '../engine.ts';
+import type { BuildContext } from './context.ts';
+import type { BuildOptions, StepLabel } from './options.ts';
+
+export class BuildSession {
+  readonly engine: Engine;
+  readonly options: BuildOptions;
+  readonly staging: Staging;
+  readonly file: Containerfile;
+  readonly plan: StagePlan;
+  readonly scope: BuildScope;
+  readonly context: BuildContext;
+  /** Aborts all that is under way: the user's wish, or the first failure. */
+  readonly abort = new AbortController();
+  readonly gate: Gate;
+  readonly #blobs = new Set<Digest>();
+  readonly #layers = new Set<Digest>();
+  readonly #underWay = new Map<string, Promise<unknown>>();
+  #turn: Promise<void> = Promise.resolve();
+  #steps = 0;
+  #places = 0;
+
+  constructor(given: { readonly engine: Engine; readonly options: BuildOptions; readonly staging: Staging; readonly file: Containerfile; readonly plan: StagePlan; readonly scope: BuildScope; readonly context: BuildContext }) {
+    this.engine = given.engine;
+    this.options = given.options;
+    this.staging = given.staging;
+    this.file = given.file;
+    this.plan = given.plan;
+    this.scope = given.scope;
+    this.context = given.context;
+    this.gate = new Gate(given.options.jobs === undefined || given.options.jobs === 0 ? availableParallelism() : given.options.jobs);
+    const { abort } = given.options;
+    if (abort.aborted) this.abort.abort(abort.reason);
+    else abort.addEventListener('abort', () => this.abort.abort(abort.reason), { once: true });
+  }
+
+  /** From now on a garbage collection spares them. */
+  claim(layers: readonly LayerRef[]): void {
+    const before = this.#layers.size;
+    for (const layer of layers) {
+      this.#blobs.add(layer.descriptor.digest);
+      this.#layers.add(layer.chainId);
+    }
+    if (this.#layers.size > before) writeClaims(this.staging, { blobs: [...this.#blobs], layers: [...this.#layers] });
+  }
+
+  label(stage: string, number: string, title: string): StepLabel {
+    return { id: ++this.#steps, stage, number, title };
+  }
+
+  /** A path of its own in the staging directory. */
+  place(name: string): string {
+    return this.staging.path(`${name}-${++this.#places}`);
+  }
+
+  /** One at a time: what would be in its own way when done twice at once, and is soon over. */
+  async alone<T>(work: () => Promise<T>): Promise<T> {
+    const before = this.#turn;
+    let finished: () => void = () => undefined;
+    this.#turn = new Promise<void>((resolve) => (finished = resolve));
+    await before;
+    try {
+      return await work();
+    } finally {
+      finished();
+    }
+  }
+
+  /** The same step of two stages is done once. */
+  once<T>(key: string, work: () => Promise<T>): Promise<T> {
+    const known = this.#underWay.get(key) as Promise<T> | undefined;
+    if (known !== undefined) return known;
+    const promise = work();
+    this.#underWay.set(key, promise);
+    return promise;
+  }
+
+  checkAborted(): void {
+    const { aborted, reason } = this.abort.signal;
+    if (aborted) throw reason instanceof Error ? reason : new ScullError('INTERRUPTED', 'interrupted');
+  }
+
+  /** The time of what is made now, RFC 3339. */
+  now(): string {
+    const { timestamp } = this.options;
+    return (timestamp === undefined ? new Date() : new Date(timestamp * 1000)).toISOString();
+  }
+
+  warn(text: string): void {
+    this.options.onEvent({ kind: 'warning', text });
+  }
+}
+
+/** Lets so many through at a time, in the order of coming. */
+export class Gate {
+  #free: number;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(size: number) {
+    this.#free = size;
+  }
+
+  async pass<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#free > 0) this.#free--;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    try {
+      return await work();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#free++;
+      else next();
+    }
+  }
+}

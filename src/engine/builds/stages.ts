@@ -1,0 +1,391 @@
+/** Stages are built here: each one step after the other, all that are needed at the same time. */
+import { cacheKey, type KeyPart } from '../../build/cache-key.ts';
+import { parseTrigger, type StepInstruction } from '../../build/containerfile/instructions.ts';
+import { mistake, mistakeAt } from '../../build/containerfile/source.ts';
+import type { Statement } from '../../build/containerfile/statements.ts';
+import { inheritedConfig, withEnvironment } from '../../build/plan/config.ts';
+import { cycle, type PlannedStage } from '../../build/plan/stages.ts';
+import { evaluate, type CopyStep, type RunStep, type StageState, type Step } from '../../build/plan/step.ts';
+import { isScullError, ScullError } from '../../host/errors.ts';
+import type { HistoryEntry, ImageConfig } from '../../oci/image.ts';
+import { formatPlatform, type Platform } from '../../oci/platform.ts';
+import { readRootfsFile } from '../../runtime/rootfs-file.ts';
+import { resolveUser } from '../../runtime/user.ts';
+import { CACHE_FORMAT, findCached, touchCached, writeCached, type CacheRecord } from '../../storage/build-cache.ts';
+import type { LayerRef } from '../../storage/image-types.ts';
+import { ensureImage } from '../images/ensure.ts';
+import { runFileWork } from './file-step.ts';
+import { commitLayer, layerDirectories, topOf } from './layer.ts';
+import type { StepLabel } from './options.ts';
+import { openRunMounts, readyRunMounts } from './run-mounts.ts';
+import { runCommandStep } from './run-step.ts';
+import type { BuildSession } from './session.ts';
+import { gather, openNamed, openOrigin, type Origin } from './sources.ts';
+
+/** A stage as far as it is built. */
+export interface StageResult {
+  readonly layers: readonly LayerRef[];
+  /** How many of the layers, and of the history, are the base's. */
+  readonly baseLayers: number;
+  readonly state: StageState;
+  readonly history: readonly HistoryEntry[];
+  /** RFC 3339: of the last step. */
+  readonly created: string;
+  readonly platform: Platform;
+  /** What the base says beyond what is written in the file: os.version and the like. */
+  readonly base: ImageConfig | undefined;
+  /** Decides, with the next steps, the times in their history. */
+  readonly key: string;
+}
+
+export class Stages {
+  readonly #session: BuildSession;
+  readonly #results = new Map<number, Promise<StageResult>>();
+  readonly #waits = new Map<number, Set<number>>();
+
+  constructor(session: BuildSession) {
+    this.#session = session;
+  }
+
+  /** Builds the target, and beside it everything it will need. @throws ScullError of the first step that fails */
+  async buildTarget(): Promise<StageResult> {
+    const { plan } = this.#session;
+    const all = plan.order.map((index) => this.#result(index));
+    const outcomes = await Promise.allSettled(all);
+    const first = this.#session.abort.signal.reason as unknown;
+    if (outcomes.some((outcome) => outcome.status === 'rejected')) throw first ?? (outcomes.find((outcome) => outcome.status === 'rejected') as PromiseRejectedResult).reason;
+    return this.#result(plan.target.stage.index);
+  }
+
+  #result(index: number): Promise<StageResult> {
+    const known = this.#results.get(index);
+    if (known !== undefined) return known;
+    const result = this.#build(index).catch((error: unknown) => {
+      this.#session.abort.abort(error); // nothing else needs to go on; the first reason stays
+      throw error;
+    });
+    result.catch(() => undefined); // told where it is awaited
+    this.#results.set(index, result);
+    return result;
+  }
+
+  /** Another stage's, for one that is being built. Names may come out of variables, so that a circle shows only now. */
+  async #other(own: number, index: number): Promise<StageResult> {
+    const path = this.#way(index, own);
+    if (path !== undefined) throw cycle(this.#session.file, this.#session.plan.stages, [...path, index]);
+    const waits = this.#waits.get(own) ?? new Set();
+    this.#waits.set(own, waits.add(index));
+    return this.#result(index);
+  }
+
+  /** Stages from one to another, each waiting for the next. */
+  #way(from: number, to: number): number[] | undefined {
+    if (from === to) return [from];
+    for (const next of this.#waits.get(from) ?? []) {
+      const rest = this.#way(next, to);
+      if (rest !== undefined) return [from, ...rest];
+    }
+    return undefined;
+  }
+
+  async #build(index: number): Promise<StageResult> {
+    const session = this.#session;
+    const planned = session.plan.stages[index] as PlannedStage;
+    let result = await this.#base(planned);
+    const triggers = await this.#triggers(planned);
+    const instructions = [...triggers, ...planned.stage.steps];
+    const builder = new StageBuilder(session, planned, instructions, (other) => this.#other(index, other));
+    for (const instruction of instructions) {
+      session.checkAborted();
+      result = await builder.step(result, instruction);
+    }
+    return result;
+  }
+
+  /** ONBUILD of the base. */
+  async #triggers(planned: PlannedStage): Promise<StepInstruction[]> {
+    const { base } = planned;
+    const config = base.kind === 'stage' ? (await this.#other(planned.stage.index, base.index)).state.config : base.kind === 'image' ? (await this.#image(planned)).config?.config : undefined;
+    return (config?.OnBuild ?? []).map((trigger) => parseTrigger(trigger, base.kind === 'image' ? base.name : planned.stage.from.image));
+  }
+
+  readonly #images = new Map<string, Promise<{ readonly layers: readonly LayerRef[]; readonly config: ImageConfig | undefined }>>();
+
+  async #base(planned: PlannedStage): Promise<StageResult> {
+    const session = this.#session;
+    const { base, platform } = planned;
+    const state: StageState = { config: {}, args: new Map(), ownCommand: false };
+    if (base.kind === 'scratch') return { layers: [], baseLayers: 0, state, history: [], created: session.now(), platform, base: undefined, key: cacheKey('scratch', formatPlatform(platform)) };
+    if (base.kind === 'stage') {
+      const other = await this.#other(planned.stage.index, base.index);
+      return { ...other, state: { ...state, config: inheritedConfig(other.state.config), ...(other.state.author === undefined ? {} : { author: other.state.author }) } };
+    }
+    const image = await this.#image(planned);
+    return {
+      layers: image.layers,
+      baseLayers: image.layers.length,
+      state: { ...state, config: inheritedConfig(image.config?.config), ...(image.config?.author === undefined ? {} : { author: image.config.author }) },
+      history: image.config?.history ?? [],
+      created: image.config?.created ?? '1970-01-01T00:00:00Z',
+      platform: image.config === undefined ? platform : { os: image.config.os, architecture: image.config.architecture, ...(image.config.variant === undefined ? {} : { variant: image.config.variant }) },
+      base: image.config,
+      key: cacheKey('image', [topOf(image.layers), JSON.stringify(image.config ?? null)]),
+    };
+  }
+
+  /** The image of a FROM; one that several stages name is fetched once. */
+  #image(planned: PlannedStage): Promise<{ readonly layers: readonly LayerRef[]; readonly config: ImageConfig | undefined }> {
+    const session = this.#session;
+    const { base, platform } = planned;
+    if (base.kind !== 'image') throw new Error('not a stage of an image');
+    const key = `${base.name} ${formatPlatform(platform)}`;
+    const known = this.#images.get(key);
+    if (known !== undefined) return known;
+    const label = session.label(planned.name ?? `stage-${planned.stage.index}`, '', `FROM ${base.name}`);
+    const { statement } = planned.stage.from;
+    const work = reported(session, label, statement, async () => {
+      const named = session.options.namedContexts.get(base.name) ?? session.options.namedContexts.get(base.name.replace(/:latest$/, ''));
+      if (named !== undefined) {
+        const origin = await openNamed(session, base.name, named, platform);
+        if (origin.kind === 'context') throw new ScullError('UNSUPPORTED', `FROM a build context that is a directory (${base.name}) is not supported`, { hint: 'use FROM scratch and COPY --from' });
+      }
+      const name = named === undefined ? base.name : named.replace(/^(?:docker-image|container-image|docker):\/\//, '');
+      const image = await ensureImage(session.engine, name, { ...session.options.registry, pull: session.options.pull, platform });
+      session.claim(image.layers);
+      return { value: { layers: image.layers, config: image.config as ImageConfig | undefined }, result: 'ok' as const };
+    });
+    this.#images.set(key, work);
+    return work;
+  }
+}
+
+/** Tells of a step's beginning and end, and gives its errors their place in the file. */
+async function reported<T>(session: BuildSession, step: StepLabel, statement: Statement, work: () => Promise<{ readonly value: T; readonly result: 'cached' | 'ok' }>): Promise<T> {
+  const { onEvent } = session.options;
+  onEvent({ kind: 'start', step });
+  try {
+    const { value, result } = await work();
+    onEvent({ kind: 'done', step, result });
+    return value;
+  } catch (error) {
+    const explained = mistakeAt(statement.source, statement.at, error);
+    onEvent({ kind: 'failed', step, message: isScullError(explained) ? explained.message : String(explained) });
+    throw explained;
+  }
+}
+
+/** One stage's steps. */
+class StageBuilder {
+  readonly #session: BuildSession;
+  readonly #name: string;
+  readonly #total: number;
+  readonly #cached: boolean;
+  readonly #other: (index: number) => Promise<StageResult>;
+  #number = 0;
+
+  constructor(session: BuildSession, planned: PlannedStage, instructions: readonly StepInstruction[], other: (index: number) => Promise<StageResult>) {
+    const { options } = session;
+    this.#session = session;
+    this.#name = planned.name ?? `stage-${planned.stage.index}`;
+    this.#total = instructions.filter((instruction) => ['RUN', 'COPY', 'ADD', 'WORKDIR'].includes(instruction.kind)).length;
+    this.#cached = options.layers && !options.noCache && !options.noCacheFilter.some((name) => name.toLowerCase() === planned.name || name === String(planned.stage.index));
+    this.#other = other;
+  }
+
+  async step(before: StageResult, instruction: StepInstruction): Promise<StageResult> {
+    const session = this.#session;
+    const step = evaluate(instruction, before.state, session.scope);
+    const { work } = step;
+    if (work.kind === 'config') return this.#configStep(before, step);
+    const label = session.label(this.#name, `${++this.#number}/${this.#total}`, step.title);
+    return reported(session, label, step.statement, async () => {
+      switch (work.kind) {
+        case 'workdir':
+          return this.#workdirStep(before, step, work.path);
+        case 'run':
+          return this.#runStep(before, step, work, label);
+        case 'copy':
+          return this.#copyStep(before, step, work);
+      }
+    });
+  }
+
+  /** Nothing happens but that the time is noted, so that building again makes the same image. */
+  #configStep(before: StageResult, step: Step): StageResult {
+    const session = this.#session;
+    const key = this.#keyOf('config', before, [before.key, step.createdBy]);
+    const found = this.#find(key);
+    const created = found?.created ?? session.now();
+    if (found === undefined) this.#remember({ format: CACHE_FORMAT, key, created, step: step.createdBy });
+    return { ...before, state: step.state, created, key, history: [...before.history, { created, created_by: step.createdBy, empty_layer: true }] };
+  }
+
+  async #workdirStep(before: StageResult, step: Step, path: string): Promise<Done> {
+    const owner = this.#userOf(before);
+    const key = this.#keyOf('workdir', before, [path, owner.uid, owner.gid]);
+    return this.#layerStep(before, step, key, async () => {
+      const upper = await runFileWork(this.#session, { layers: before.layers, job: ({ root }) => ({ root, time: this.#session.options.timestamp, directory: { path, ...owner } }) });
+      return upper === undefined ? undefined : commitLayer(this.#session, before.layers, upper, []);
+    });
+  }
+
+  #userOf(stage: StageResult): { readonly uid: number; readonly gid: number } {
+    const { User: user } = stage.state.config;
+    return user === undefined || user === '' ? { uid: 0, gid: 0 } : this.#resolveUser(stage, user);
+  }
+
+  #resolveUser(stage: StageResult, user: string): { readonly uid: number; readonly gid: number } {
+    const directories = layerDirectories(this.#session, stage.layers);
+    const read = (path: string): string => readRootfsFile(directories, path) ?? '';
+    const { uid, gid } = resolveUser(user, read('/etc/passwd'), read('/etc/group'));
+    return { uid, gid };
+  }
+
+  async #runStep(before: StageResult, step: Step, work: RunStep, label: StepLabel): Promise<Done> {
+    const session = this.#session;
+    const opened = await openRunMounts(session, work, before.platform, async (index) => (await this.#other(index)).layers);
+    const { run } = session.options;
+    const key = this.#keyOf('run', before, [
+      work.words,
+      work.env,
+      before.state.config.User,
+      before.state.config.WorkingDir,
+      work.network,
+      work.security,
+      work.script?.content,
+      opened.key,
+      run.network.mode as unknown as KeyPart,
+      run.mounts as unknown as KeyPart,
+      formatPlatform(before.platform),
+    ]);
+    return this.#layerStep(before, step, key, async () => {
+      const ready = await readyRunMounts(session, work, opened);
+      try {
+        return await runCommandStep(session, { step: work, label, layers: before.layers, config: this.imageConfig(before), mounts: ready.mounts, secretEnvironment: ready.environment });
+      } finally {
+        ready.release();
+      }
+    });
+  }
+
+  /** What a container of the stage so far is made of. */
+  imageConfig(stage: StageResult): ImageConfig {
+    const { Entrypoint: _entrypoint, Cmd: _cmd, Volumes: _volumes, Healthcheck: _check, StopSignal: _signal, ...config } = stage.state.config;
+    return { ...stage.platform, config: { ...config, Env: withEnvironment(config.Env ?? [], []) }, rootfs: { type: 'layers', diff_ids: [] } };
+  }
+
+  async #copyStep(before: StageResult, step: Step, work: CopyStep): Promise<Done> {
+    const session = this.#session;
+    const { statement } = step;
+    const owner = work.chown === undefined ? undefined : this.#chownOf(before, work.chown, statement);
+    const origin = await openOrigin(session, work.from, before.platform, async (index) => (await this.#other(index)).layers);
+    const how: KeyPart = [work.target, owner ?? null, work.chmod, work.parents, work.add ? 'add' : 'copy'];
+    if (origin.kind === 'context') {
+      const gathered = await gather(session, work, statement, origin.tree, owner === undefined ? '0:0' : `${owner.uid}:${owner.gid}`);
+      const key = this.#keyOf('copy', before, [how, gathered.digest]);
+      return this.#layerStep(before, step, key, async () => {
+        const upper = await runFileWork(session, {
+          layers: before.layers,
+          job: ({ root, scratch }) => ({
+            root,
+            time: session.options.timestamp,
+            copy: { target: work.target, owner, chmod: work.chmod, selections: gathered.selections, archives: gathered.archives.map((file, index) => ({ file, scratch: scratch(index), inflated: true })) },
+          }),
+        });
+        return upper === undefined ? undefined : commitLayer(session, before.layers, upper, []);
+      });
+    }
+    return this.#copyFromLayers(before, step, work, origin, how, owner);
+  }
+
+  /** Where the other stage is the same as before, nothing is looked at; else the files that are copied decide. */
+  async #copyFromLayers(before: StageResult, step: Step, work: CopyStep, origin: Origin & { kind: 'layers' }, how: KeyPart, owner: { readonly uid: number; readonly gid: number } | undefined): Promise<Done> {
+    const session = this.#session;
+    const sources = work.sources.flatMap((source) => ('path' in source ? [source.path] : []));
+    if (sources.length !== work.sources.length) throw mistake(step.statement.source, step.statement.at, 'a here-document and --from do not go together');
+    const key = this.#keyOf('copy-from', before, [how, topOf(origin.layers), sources, work.exclude]);
+    return this.#layerStep(before, step, key, async () => {
+      let content = '';
+      let found: CacheRecord | undefined;
+      const upper = await runFileWork(session, {
+        layers: before.layers,
+        source: origin.layers,
+        job: ({ root, source }) => ({ root, copy: { target: work.target, owner, chmod: work.chmod, from: { tree: { root: source, escapes: 'stay' }, sources, parents: work.parents, exclude: work.exclude } } }),
+        onDigest: (digest) => {
+          content = this.#keyOf('copy-content', before, [how, digest]);
+          found = this.#find(content);
+          return found === undefined;
+        },
+      });
+      if (upper === undefined) return found?.layer;
+      const layer = await commitLayer(session, before.layers, upper, []);
+      this.#remember({ format: CACHE_FORMAT, key: content, created: session.now(), step: step.createdBy, ...(layer === undefined ? {} : { layer }) });
+      return layer;
+    });
+  }
+
+  /** A number alone is user and group, as Docker has it; names are looked up in the stage. */
+  #chownOf(stage: StageResult, chown: string, statement: Statement): { readonly uid: number; readonly gid: number } {
+    const plain = /^(\d{1,10})(?::(\d{1,10}))?$/.exec(chown);
+    if (plain !== null) return { uid: Number(plain[1]), gid: Number(plain[2] ?? plain[1]) };
+    try {
+      return this.#resolveUser(stage, chown);
+    } catch (error) {
+      throw mistakeAt(statement.source, statement.positionOf(0), error);
+    }
+  }
+
+  #keyOf(kind: string, before: StageResult, parts: KeyPart): string {
+    return cacheKey(kind, [topOf(before.layers), this.#session.options.timestamp ?? null, parts]);
+  }
+
+  #find(key: string): CacheRecord | undefined {
+    if (!this.#cached) return undefined;
+    const { cacheTtl } = this.#session.options;
+    const { store } = this.#session.engine;
+    const newerThan = cacheTtl === undefined ? 0 : Date.now() - cacheTtl;
+    const found = findCached(store, key, newerThan);
+    if (found?.layer === undefined) return found;
+    // Claimed first, looked at again: a garbage collection may be going on.
+    this.#session.claim([found.layer]);
+    return findCached(store, key, newerThan);
+  }
+
+  #remember(record: CacheRecord): void {
+    if (this.#session.options.layers) writeCached(this.#session.engine.store, record);
+  }
+
+  async #layerStep(before: StageResult, step: Step, key: string, execute: () => Promise<LayerRef | undefined>): Promise<Done> {
+    const session = this.#session;
+    const { record, cached } = await session.once(key, async () => {
+      const found = this.#find(key);
+      if (found !== undefined) {
+        touchCached(session.engine.store, key);
+        return { record: found, cached: true };
+      }
+      const layer = await session.gate.pass(async () => {
+        session.checkAborted();
+        return execute();
+      });
+      const made: CacheRecord = { format: CACHE_FORMAT, key, created: session.now(), step: step.createdBy, ...(layer === undefined ? {} : { layer }) };
+      this.#remember(made);
+      return { record: made, cached: false };
+    });
+    const { layer, created } = record;
+    const entry: HistoryEntry = { created, created_by: step.createdBy, ...(layer === undefined ? { empty_layer: true } : {}) };
+    const value: StageResult = {
+      ...before,
+      state: step.state,
+      created,
+      layers: layer === undefined ? before.layers : [...before.layers, layer],
+      history: [...before.history, entry],
+      key: cacheKey('after', [before.key, key]),
+    };
+    return { value, result: cached ? 'cached' : 'ok' };
+  }
+}
+
+interface Done {
+  readonly value: StageResult;
+  readonly result: 'cached' | 'ok';
+}
