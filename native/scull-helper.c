@@ -3,7 +3,8 @@
  * decides nothing: every path, map and argument list comes from scull on the command line.
  *
  *   launch  make the namespaces of a container (or of a worker), write its id maps, mount its root, become PROGRAM
- *   keep    start a daemonising program (pasta) and end it exactly when a watched process ends
+ *   keep    start a daemonising program (pasta) and end it exactly when a watched process ends; start a program now and then
+ *           while that lives (health checks), another one when it has ended
  *   attach  connect a terminal or pipes to the monitor's attach socket (SOCK_SEQPACKET, conmon's protocol)
  *   exec    run crun exec and stand between its process and the caller's streams
  *   notify  tell the service manager something (sd_notify(3)), a datagram, which JavaScript has no sockets for
@@ -697,7 +698,8 @@ struct keeper {
 	const char *subject;	 /* THEN runs only while this path exists */
 	int unless;		 /* process that does THEN's work itself, or -1 */
 	long long unless_start;
-	char **then, **program;
+	long long pause;	 /* milliseconds until CHECK is started, -1 for never */
+	char **check, **then, **program;
 };
 
 /*
@@ -794,6 +796,87 @@ static void wait_for_process(int pid, long long start)
 	close(process);
 }
 
+/* Waits, milliseconds or (-1) for ever. True when one of the descriptors can be read; `second` may be -1. */
+static bool wait_until(int first, int second, long long milliseconds)
+{
+	struct pollfd events[2] = {{.fd = first, .events = POLLIN}, {.fd = second, .events = POLLIN}};
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	long long end = now.tv_sec * 1000LL + now.tv_nsec / 1000000 + milliseconds;
+	while (true) {
+		long long left = -1;
+		if (milliseconds >= 0) {
+			clock_gettime(CLOCK_MONOTONIC, &now);
+			left = end - (now.tv_sec * 1000LL + now.tv_nsec / 1000000);
+			if (left < 0)
+				left = 0;
+		}
+		int ready = poll(events, 2, left > 0x7fffffff ? 0x7fffffff : (int)left);
+		if (ready > 0)
+			return true;
+		if (ready == 0 && left <= 0x7fffffff)
+			return false;
+	}
+}
+
+static bool is_readable(int fd)
+{
+	struct pollfd event = {.fd = fd, .events = POLLIN};
+	return poll(&event, 1, 0) > 0;
+}
+
+/* A check that is under way when the watched process ends may be what ended it, in order to start it anew: it is left alone. */
+static pid_t checking = -1;
+
+/*
+ * Runs CHECK, which answers with the milliseconds until it wants to be run again; anything else means never.
+ */
+static long long run_check(const struct keeper *keeper)
+{
+	char text[32] = "";
+	size_t length = 0;
+	int answer[2], status;
+	if (pipe2(answer, O_CLOEXEC) < 0)
+		return -1;
+	checking = fork();
+	if (checking == 0) {
+		int keep[] = {1};
+		dup2(answer[1], 1);
+		close_other_descriptors(keep, 1);
+		execvp(keeper->check[0], keeper->check);
+		_exit(127);
+	}
+	close(answer[1]);
+	while (checking > 0 && length < sizeof text - 1) {
+		wait_until(keeper->watch, answer[0], -1);
+		if (!is_readable(answer[0]))
+			break; /* the watched process has ended */
+		ssize_t done = read(answer[0], text + length, sizeof text - 1 - length);
+		if (done <= 0)
+			break;
+		length += (size_t)done;
+	}
+	close(answer[0]);
+	if (checking < 0 || is_readable(keeper->watch))
+		return -1;
+	waitpid(checking, &status, 0);
+	checking = -1;
+	char *end;
+	long long pause = strtoll(text, &end, 10);
+	return end == text || *end != '\n' || pause < 0 ? -1 : pause;
+}
+
+/* Until the watched process has ended; what other children end meanwhile is taken note of by nobody. */
+static void watch_and_check(const struct keeper *keeper)
+{
+	long long pause = keeper->check == NULL ? -1 : keeper->pause;
+	while (!wait_until(keeper->watch, -1, pause)) {
+		pause = run_check(keeper);
+		while (checking < 0 && waitpid(-1, NULL, WNOHANG) > 0)
+			;
+	}
+}
+
 /* The daemon, by whatever pid it goes now: as its subreaper we are its parent. */
 static void end_children(void)
 {
@@ -807,7 +890,8 @@ static void end_children(void)
 		return;
 	text[length] = '\0';
 	for (char *word = strtok(text, " \n"); word != NULL; word = strtok(NULL, " \n"))
-		kill((pid_t)atoi(word), SIGTERM);
+		if ((pid_t)atoi(word) != checking)
+			kill((pid_t)atoi(word), SIGTERM);
 }
 
 static int watch_over(const struct keeper *keeper, int report)
@@ -833,7 +917,7 @@ static int watch_over(const struct keeper *keeper, int report)
 	for (int fd = 0; fd < 3; fd++)
 		dup2(null, fd);
 	close(null);
-	wait_readable(keeper->watch);
+	watch_and_check(keeper);
 	if (daemon >= 0)
 		syscall(SYS_pidfd_send_signal, daemon, SIGTERM, NULL, 0);
 	end_children();
@@ -853,11 +937,12 @@ static int watch_over(const struct keeper *keeper, int report)
 /*
  * Starts PROGRAM, which daemonises when it is ready and leaves its pid in a file; returns then, with its exit status. A tiny
  * process stays behind and sleeps until the watched process ends, then ends the daemon, and then becomes THEN if one is
- * given: exact also when the watched process is killed, without anything of ours polling.
+ * given: exact also when the watched process is killed, without anything of ours polling. Until then it starts CHECK, first after
+ * MILLISECONDS, then as CHECK says (see run_check).
  */
 static int keep(int argc, char **argv)
 {
-	struct keeper keeper = {.watch = -1, .target = -1, .unless = -1};
+	struct keeper keeper = {.watch = -1, .target = -1, .unless = -1, .pause = -1};
 	int i, report[2];
 	for (i = 0; i < argc; i++) {
 		if (strcmp(argv[i], "--watch") == 0 && i + 1 < argc)
@@ -868,7 +953,15 @@ static int keep(int argc, char **argv)
 			keeper.pid_file = argv[++i];
 		else if (strcmp(argv[i], "--if-exists") == 0 && i + 1 < argc)
 			keeper.subject = argv[++i];
-		else if (strcmp(argv[i], "--unless-alive") == 0 && i + 1 < argc) {
+		else if (strcmp(argv[i], "--check-after") == 0 && i + 2 < argc) {
+			/* MILLISECONDS and the words up to the next lone "--" */
+			keeper.pause = number(argv[++i]);
+			keeper.check = argv + ++i;
+			while (i + 1 < argc && strcmp(argv[i + 1], "--") != 0)
+				i++;
+			if (i + 1 < argc)
+				argv[++i] = NULL;
+		} else if (strcmp(argv[i], "--unless-alive") == 0 && i + 1 < argc) {
 			if (sscanf(argv[++i], "%d:%lld", &keeper.unless, &keeper.unless_start) != 2)
 				usage("--unless-alive PID:START");
 		} else if (strcmp(argv[i], "--") == 0) {
@@ -889,7 +982,7 @@ static int keep(int argc, char **argv)
 			usage(argv[i]);
 	}
 	if (keeper.watch < 0)
-		usage("keep --watch PID [--target PID] [--pid-file FILE] [--unless-alive PID:START] [--if-exists PATH] [--then PROGRAM …] [-- DAEMON …]");
+		usage("keep --watch PID [--target PID] [--pid-file FILE] [--unless-alive PID:START] [--if-exists PATH] [--check-after MILLISECONDS CHECK … --] [--then PROGRAM …] [-- DAEMON …]");
 	reset_signals();
 	keeper.watch = (int)syscall(SYS_pidfd_open, keeper.watch, 0);
 	if (keeper.watch < 0)

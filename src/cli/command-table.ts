@@ -16,6 +16,10 @@ type Loader = () => Promise<{ readonly default: CommandClass }>;
 
 /** Own words → module. Keep sorted. */
 export const COMMANDS: Readonly<Record<string, Loader>> = {
+  boot: () => import('../commands/boot.ts'),
+  'boot install': () => import('../commands/boot/install.ts'),
+  'boot stop': () => import('../commands/boot/stop.ts'),
+  'boot uninstall': () => import('../commands/boot/uninstall.ts'),
   completion: () => import('../commands/completion.ts'),
   'container attach': () => import('../commands/container/attach.ts'),
   'container cleanup': () => import('../commands/container/cleanup.ts'),
@@ -45,6 +49,7 @@ export const COMMANDS: Readonly<Record<string, Loader>> = {
   doctor: () => import('../commands/doctor.ts'),
   events: () => import('../commands/events.ts'),
   'image build': () => import('../commands/image/build.ts'),
+  'healthcheck run': () => import('../commands/healthcheck/run.ts'),
   'image diff': () => import('../commands/image/diff.ts'),
   'image exists': () => import('../commands/image/exists.ts'),
   'image history': () => import('../commands/image/history.ts'),

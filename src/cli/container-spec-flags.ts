@@ -19,6 +19,8 @@ import { parseAddHost, parseDns, parseDnsOption, parseDnsSearch, parseHostsFile,
 import { parseExpose, parsePort } from '../spec/port.ts';
 import { parseRootfs } from '../spec/rootfs.ts';
 import { parseSecurityOptions } from '../spec/security.ts';
+import { parseHealth } from '../spec/health.ts';
+import { parseRestart } from '../spec/restart.ts';
 import { parseSecret } from '../spec/secret.ts';
 import { parseSignal } from '../spec/signal.ts';
 import { parseSize, parseSizeOrUnlimited } from '../spec/size.ts';
@@ -26,7 +28,7 @@ import { parseSysctl } from '../spec/sysctl.ts';
 import { parseUlimit } from '../spec/ulimit.ts';
 import { subordinateRanges } from '../userns/id-maps.ts';
 import type { Interfaces } from '@oclif/core';
-import type { containerFlags } from './flags/container.ts';
+import type { containerFlags, healthFlags } from './flags/container.ts';
 import type { FlagToken } from './parse.ts';
 import { readUserFile } from './user-file.ts';
 
@@ -99,6 +101,8 @@ export async function containerSpec(flags: ContainerFlags, words: readonly strin
     autoRemove: flags.rm ?? false,
     timezone: flags.tz,
     httpProxy: flags['http-proxy'] ?? true,
+    health: health(flags),
+    restart: restart(flags),
     secrets: flags.secret?.map(parseSecret),
     sdNotify: sdNotify(flags.sdnotify),
     cidFile: flags.cidfile === undefined ? undefined : resolve(cwd, flags.cidfile),
@@ -118,6 +122,35 @@ export function environmentOf(
 function labels(files: readonly string[] | undefined, texts: readonly string[] | undefined, option: string): Record<string, string> {
   const fromFiles = (files ?? []).flatMap((path) => parseLabelFile(readUserFile(path, '--label-file'), path));
   return Object.fromEntries([...fromFiles, ...(texts ?? []).map((text) => parseLabel(text, option))]);
+}
+
+/** @throws ScullError USAGE, INVALID */
+export function health(flags: Partial<Interfaces.InferredFlags<typeof healthFlags>> & { readonly 'no-healthcheck'?: boolean }): ContainerSpec['health'] {
+  return parseHealth({
+    none: flags['no-healthcheck'],
+    cmd: flags['health-cmd'],
+    interval: flags['health-interval'],
+    timeout: flags['health-timeout'],
+    retries: flags['health-retries'],
+    startPeriod: flags['health-start-period'],
+    onFailure: flags['health-on-failure'],
+    logDestination: flags['health-log-destination'],
+    maxLogCount: flags['health-max-log-count'],
+    maxLogSize: flags['health-max-log-size'],
+    startupCmd: flags['health-startup-cmd'],
+    startupInterval: flags['health-startup-interval'],
+    startupTimeout: flags['health-startup-timeout'],
+    startupRetries: flags['health-startup-retries'],
+    startupSuccess: flags['health-startup-success'],
+  });
+}
+
+function restart(flags: ContainerFlags): ContainerSpec['restart'] {
+  if (flags.restart === undefined) return undefined;
+  const policy = parseRestart(flags.restart);
+  if (policy.name === 'no') return undefined;
+  if (flags.rm === true) throw new ScullError('USAGE', '--restart and --rm cannot be used together');
+  return policy;
 }
 
 function absolutePath(path: string, option: string): string {

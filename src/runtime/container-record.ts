@@ -1,8 +1,8 @@
 /** The lasting record of a container, containers/ID/container.json: what was asked for and what it was made from. */
 import type { Digest } from '../oci/digest.ts';
-import type { HealthcheckConfig } from '../oci/image.ts';
 import type { MountSpec } from '../oci/runtime-spec.ts';
 import type { ContainerSpec, NetworkMode, PortRequest, SecretRequest } from '../spec/container-spec.ts';
+import type { HealthPlan } from './health-config.ts';
 
 export const CONTAINER_FORMAT = 1;
 
@@ -53,7 +53,7 @@ export interface ContainerConfig {
   readonly ports: readonly PortRequest[];
   /** User mounts with volumes named and made: what inspect shows under Mounts. */
   readonly mounts: readonly ResolvedMount[];
-  readonly healthcheck?: HealthcheckConfig;
+  readonly health?: HealthPlan;
   /** In the order of the files below the container's secrets/, which hold the data. */
   readonly secrets?: readonly ResolvedSecret[];
 }

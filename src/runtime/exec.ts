@@ -33,11 +33,15 @@ export interface ExecRequest {
   readonly detachKeys: readonly number[];
   /** How many descriptors from 3 on are passed. */
   readonly preserveFds: number;
+  /** Gets what the process writes, instead of our own standard output and error. */
+  readonly capture?: (chunk: Uint8Array) => void;
 }
 
 export interface ExecSession {
   /** Passes a signal on to the process, or ends the session where the caller's terminal is the process's. */
   signal(name: NodeJS.Signals): void;
+  /** SIGKILL to the process itself, if it has been started. */
+  kill(): void;
   /** The command's exit status; 0 when it runs in the background or was left. */
   readonly ended: Promise<number>;
 }
@@ -50,15 +54,16 @@ export function startExec(request: ExecRequest): ExecSession {
     writeFileSync(files.process, JSON.stringify(request.process), { mode: 0o600 });
     const { file, args, detached = false } = execCommand(request, files);
     const background = request.background;
-    const output = background ? 'ignore' : 'inherit';
+    const output = background ? 'ignore' : request.capture === undefined ? 'inherit' : 'pipe';
     const child = startChild(file, args, {
       stdio: [request.stdin && !background ? 'inherit' : 'ignore', output, output, ...Array.from({ length: request.preserveFds }, (_, index) => index + 3)],
       env: minimalEnvironment(),
       detached,
     });
+    if (output === 'pipe') for (const fd of [1, 2]) void child.read(fd, request.capture as (chunk: Uint8Array) => void);
     const ended = child.ended.then((status) => outcome(request, files, status)).finally(() => files.remove());
     ended.catch(() => undefined); // told to whoever waits for it
-    return { signal: (name) => passSignal(child, name), ended };
+    return { signal: (name) => passSignal(child, name), kill: () => killRecorded(files.pid), ended };
   } catch (error) {
     files.remove();
     throw error;
@@ -71,6 +76,11 @@ const FORWARDED = 34;
 function passSignal(child: Child, name: NodeJS.Signals): void {
   if (helperPath() === undefined) child.kill(name);
   else killQuietly(child.pid, FORWARDED + constants.signals[name]);
+}
+
+function killRecorded(pidFile: string): void {
+  const pid = Number(readTextIfPresent(pidFile) ?? '');
+  if (pid > 1) killQuietly(pid);
 }
 
 class ExecFiles {

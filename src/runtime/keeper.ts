@@ -1,30 +1,52 @@
-/** What happens at the end of a container that nobody waits for: with --rm it is removed, by a tiny process that sleeps until then. */
-import { identityOf, type ProcessIdentity } from '../host/identity.ts';
+/**
+ * What has to happen while a container runs that nobody waits for, and at its end: a tiny process sleeps until then, ended with the
+ * monitor. It runs health checks when their time has come; at the end it has the container removed (--rm) or started again
+ * (--restart). A container that wants none of this has none.
+ */
 import { startChild } from '../host/child.ts';
+import { identityOf, type ProcessIdentity } from '../host/identity.ts';
 import { minimalEnvironment } from '../host/process.ts';
-import { selfCommand } from '../host/self.ts';
+import { selfCommand, type SelfCommand } from '../host/self.ts';
 import type { StoreLayout } from '../storage/layout.ts';
 import { helperPath } from '../userns/launch.ts';
-import { portableKeepCommand } from '../userns/portable-keep.ts';
+import { portableKeepCommand, type KeepRequest } from '../userns/portable-keep.ts';
 import type { ContainerRecord } from './container-record.ts';
+import { firstCheckAfter } from './health-state.ts';
 
 /**
- * Arranges for `container cleanup` once the monitor has ended. While the command that started it in the foreground lives,
- * that one removes the container itself, and the keeper finds nothing left to do.
+ * Arranges for `healthcheck run` while the monitor lives, and for `container cleanup` once it has ended. While the command that
+ * started the container in the foreground lives, that one tidies up itself, and the keeper waits for it.
  */
 export function startKeeper(layout: StoreLayout, record: ContainerRecord, monitorPid: number, foreground: boolean): void {
-  if (!record.spec.autoRemove) return;
-  const cleanup = selfCommand('--root', layout.root, '--runroot', layout.runRoot.slice(0, layout.runRoot.lastIndexOf('/')), 'container', 'cleanup', record.id);
-  const ifExists = layout.container(record.id).directory;
+  const check = healthCheck(layout, record);
+  const then = record.spec.autoRemove || record.spec.restart !== undefined ? scull(layout, 'container', 'cleanup', record.id) : undefined;
+  if (check === undefined && then === undefined) return;
   const own = foreground ? identityOf(process.pid) : undefined;
-  const { file, args } = keepCommand(monitorPid, ifExists, own, [cleanup.file, ...cleanup.args]);
+  const ifExists = layout.container(record.id).directory;
+  const { file, args } = keepCommand({ watch: monitorPid, ...(check === undefined ? {} : { check }), ...(then === undefined ? {} : { then: { command: [then.file, ...then.args], ifExists } }) }, own);
   startChild(file, args, { stdio: ['ignore', 'ignore', 'ignore'], env: minimalEnvironment(), detached: true }).unref();
 }
 
-function keepCommand(watch: number, ifExists: string, unlessAlive: ProcessIdentity | undefined, command: readonly string[]): { file: string; args: string[] } {
+function healthCheck(layout: StoreLayout, { config: { health }, id }: ContainerRecord): KeepRequest['check'] {
+  const after = health === undefined ? undefined : firstCheckAfter(health);
+  if (after === undefined) return undefined;
+  const { file, args } = scull(layout, 'healthcheck', 'run', '--timer', id);
+  return { after: Math.round(after), command: [file, ...args] };
+}
+
+/** Scull again, on the same store. */
+export function scull(layout: StoreLayout, ...words: readonly string[]): SelfCommand {
+  return selfCommand('--root', layout.root, '--runroot', layout.runRoot.slice(0, layout.runRoot.lastIndexOf('/')), ...words);
+}
+
+function keepCommand(request: KeepRequest, unlessAlive: ProcessIdentity | undefined): { file: string; args: string[] } {
+  const { check, then } = request;
   const helper = helperPath();
-  if (helper === undefined) return portableKeepCommand({ watch, then: { command, ifExists, ...(unlessAlive === undefined ? {} : { unlessAlive: unlessAlive.pid }) } });
-  const args = ['keep', '--watch', String(watch), '--if-exists', ifExists];
+  if (helper === undefined) return portableKeepCommand(then === undefined || unlessAlive === undefined ? request : { ...request, then: { ...then, unlessAlive: unlessAlive.pid } });
+  const args = ['keep', '--watch', String(request.watch)];
+  if (check !== undefined) args.push('--check-after', String(check.after), ...check.command, '--');
+  if (then === undefined) return { file: helper, args };
+  args.push('--if-exists', then.ifExists);
   if (unlessAlive !== undefined) args.push('--unless-alive', `${unlessAlive.pid}:${unlessAlive.startTime}`);
-  return { file: helper, args: [...args, '--then', ...command] };
+  return { file: helper, args: [...args, '--then', ...then.command] };
 }

@@ -8,6 +8,7 @@ import type { ImageConfig, ImageRuntimeConfig } from '../oci/image.ts';
 import type { BindMount, ContainerSpec, MountRequest, TmpfsMount } from '../spec/container-spec.ts';
 import { parseSignal } from '../spec/signal.ts';
 import type { ContainerConfig, ResolvedMount } from './container-record.ts';
+import { mergeHealth } from './health-config.ts';
 
 export interface MergeContext {
   /** 64 hex digits. */
@@ -38,6 +39,7 @@ const PROXY_VARIABLES = ['http_proxy', 'https_proxy', 'ftp_proxy', 'no_proxy', '
 export function mergeConfig(spec: ContainerSpec, image: ImageConfig | undefined, context: MergeContext): MergedConfig {
   const imageConfig = image?.config ?? {};
   const { entrypoint, command } = mergeCommand(spec, imageConfig);
+  const health = mergeHealth(spec.health, imageConfig.Healthcheck);
   return {
     args: [...entrypoint, ...command],
     entrypoint,
@@ -54,7 +56,7 @@ export function mergeConfig(spec: ContainerSpec, image: ImageConfig | undefined,
     exposedPorts: mergeExposedPorts(spec, imageConfig),
     networkMode: spec.network.mode,
     ports: spec.network.ports,
-    ...(imageConfig.Healthcheck === undefined ? {} : { healthcheck: imageConfig.Healthcheck }),
+    ...(health === undefined ? {} : { health }),
   };
 }
 

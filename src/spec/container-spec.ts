@@ -71,6 +71,8 @@ export interface ContainerSpec {
   readonly secrets?: readonly SecretRequest[];
   /** What becomes of NOTIFY_SOCKET, podman-run(1); `container` where nothing was asked. */
   readonly sdNotify?: SdNotify;
+  readonly health?: HealthSpec;
+  readonly restart?: RestartSpec;
   readonly cidFile?: string;
   readonly pidFile?: string;
 }
@@ -91,6 +93,38 @@ export interface EnvironmentSpec {
   readonly host: boolean;
   readonly unset: readonly string[];
   readonly unsetAll: boolean;
+}
+
+/** --health-*: what is not given is the image's, or the default. Times in seconds. */
+export interface HealthSpec {
+  /** ['NONE'], or CMD or CMD-SHELL and words, as in Docker's records. */
+  readonly test?: readonly string[];
+  /** 0: no timer. */
+  readonly interval?: number;
+  readonly timeout?: number;
+  readonly startPeriod?: number;
+  readonly retries?: number;
+  readonly startup?: {
+    readonly test: readonly string[];
+    readonly interval?: number;
+    readonly timeout?: number;
+    /** Failures after which the container is started anew; 0: never. */
+    readonly retries?: number;
+    /** Successes in a row that end it. */
+    readonly success?: number;
+  };
+  readonly onFailure?: 'none' | 'kill' | 'restart' | 'stop';
+  /** local, events_logger, or a directory. */
+  readonly logDestination?: string;
+  readonly maxLogCount?: number;
+  readonly maxLogSize?: number;
+}
+
+/** --restart */
+export interface RestartSpec {
+  readonly name: 'no' | 'on-failure' | 'always' | 'unless-stopped';
+  /** Of on-failure; 0 or nothing: as often as it takes. */
+  readonly maxRetries?: number;
 }
 
 /** --secret */

@@ -87,6 +87,12 @@ export interface ContainerPaths {
   /** Empty; its time is that of the last start. Text: why the last start failed. */
   readonly startedFile: string;
   readonly errorFile: string;
+  /** conmon's: the kernel ended it because its memory was used up. */
+  readonly oomFile: string;
+  /** Empty; there when the user has ended it. */
+  readonly stoppedFile: string;
+  readonly healthFile: string;
+  readonly restartFile: string;
   readonly resolvConf: string;
   readonly hosts: string;
   readonly hostname: string;
@@ -196,6 +202,10 @@ function containerPaths(directory: string, bundle: string, runtimeRoot: string, 
     exitFile: `${directory}/exit/${id}`,
     startedFile: `${directory}/exit/started`,
     errorFile: `${directory}/exit/error`,
+    oomFile: `${directory}/exit/oom`,
+    stoppedFile: `${directory}/exit/stopped`,
+    healthFile: `${directory}/health.json`,
+    restartFile: `${directory}/restart.json`,
     resolvConf: `${directory}/resolv.conf`,
     hosts: `${directory}/hosts`,
     hostname: `${directory}/hostname`,

@@ -22,6 +22,8 @@ export interface KeepRequest {
      */
     readonly target?: number;
   };
+  /** Run now and then while the process lives; answers with the milliseconds until the next time, anything else means never. */
+  readonly check?: { readonly command: readonly string[]; /** Milliseconds until the first time. */ readonly after: number };
   /** Run at the very end. */
   readonly then?: {
     readonly command: readonly string[];
@@ -34,17 +36,23 @@ export interface KeepRequest {
 
 /** Starts the daemon if there is one, and returns; the watcher stays. */
 export function portableKeepCommand(request: KeepRequest): { file: string; args: string[] } {
-  const { daemon, then } = request;
+  const { check, daemon, then } = request;
   const words = [
     ...identityWords(request.watch),
     ...(daemon === undefined ? ['', ''] : [String(daemon.target ?? ''), daemon.pidFile]),
     ...(then?.unlessAlive === undefined ? ['', ''] : identityWords(then.unlessAlive)),
     then?.ifExists ?? '',
+    ...(check === undefined ? ['', ''] : [String(check.after), check.command.map(quoted).join(' ')]),
     String(then?.command.length ?? 0),
     ...(then?.command ?? []),
     ...(daemon?.command ?? []),
   ];
   return { file: 'sh', args: ['-c', KEEP_SCRIPT, 'scull-keep', WATCH_SCRIPT, ...words] };
+}
+
+/** A word of a line for `eval`: a shell has one list of words, and that is taken. */
+function quoted(word: string): string {
+  return `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 /** Pid and start time: a pid is used again after a while. A process that has ended has none. */
@@ -61,13 +69,15 @@ status=$(setsid sh -c 'eval "$watch"' scull-keep "$@" </dev/null 3>&- 4>&- 5>&- 
 exit "\${status:-119}"
 `;
 
-/** PID START TARGET PID-FILE UNLESS-PID UNLESS-START SUBJECT COUNT [THEN …] [DAEMON …] */
+/** PID START TARGET PID-FILE UNLESS-PID UNLESS-START SUBJECT CHECK-AFTER CHECK COUNT [THEN …] [DAEMON …] */
 const WATCH_SCRIPT = `
 unset watch
 set -f
 cd /
-pid=$1 start=$2 target=$3 pid_file=$4 unless=$5 unless_start=$6 subject=$7 count=$8
-shift 8
+pid=$1 start=$2 target=$3 pid_file=$4 unless=$5 unless_start=$6 subject=$7 pause=$8 check=$9
+shift 9
+count=$1
+shift
 
 # Sets $started to the start time of process $1, field 22 of its stat; empty when it has ended.
 look_at() {
@@ -94,6 +104,22 @@ wait_for() {
 			tail --pid="$1" -f /dev/null
 		fi || sleep 1
 	done 2>/dev/null
+}
+
+# Runs the check when its time has come, until this process is told to end; a check that is under way ends first.
+check_now_and_then() {
+	nap=
+	trap '[ -z "$nap" ] || kill "$nap"; exit' TERM
+	while :; do
+		sleep "$((pause / 1000)).$(printf %03d $((pause % 1000)))" &
+		nap=$!
+		wait "$nap"
+		nap=
+		pause=$(eval "$check")
+		case $pause in
+		'' | *[!0-9]*) return ;;
+		esac
+	done
 }
 
 # Leaves a process without rights in the user namespace of process $1, ended with us; descriptors 5 and 6 are namespaces.
@@ -149,7 +175,13 @@ if [ "$#" -gt "$count" ]; then
 fi
 echo 0
 exec </dev/null >/dev/null 2>&1
+ticker=
+if [ -n "$check" ]; then
+	check_now_and_then &
+	ticker=$!
+fi
 wait_for "$pid" "$start"
+[ -z "$ticker" ] || kill "$ticker" 2>/dev/null
 if [ -n "$daemon" ] && look_at "$daemon" && [ "$started" = "$daemon_start" ]; then kill "$daemon"; fi
 [ "$#" -gt 0 ] || exit 0
 # The command that started the container removes it itself while it lives.

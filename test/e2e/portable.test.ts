@@ -92,6 +92,17 @@ test('a container joins the network of another', async () => {
   await s.ok(['rm', '-f', '-t', '0', 'first']);
 });
 
+test('health is checked now and then, and what ends is started again by its policy', async () => {
+  await s.ok(['run', '-d', '--name', 'kept', '--restart', 'always', '--health-cmd', 'test -f /ready', '--health-interval', '200ms', '--health-retries', '1', 'busybox', 'sh', '-c', 'touch /ready; sleep 1000']);
+  await s.ok(['wait', '--condition', 'healthy', 'kept']);
+  await s.ok(['exec', 'kept', 'rm', '/ready']);
+  await s.ok(['wait', '--condition', 'unhealthy', 'kept']);
+  process.kill((await s.inspect('kept')).State.Pid, 'SIGKILL');
+  await eventually('it to run again', async () => (await s.inspect('kept')).RestartCount === 1);
+  await s.ok(['wait', '--condition', 'healthy', 'kept']);
+  await s.ok(['rm', '-f', '-t', '0', 'kept']);
+});
+
 test('a terminal has its size, also a new one, can be left and come back to', async () => {
   const terminal = openTerminal(s, ['run', '-it', '--name', 'term', 'busybox', 'sh']);
   await terminal.shows('# ');

@@ -16,6 +16,25 @@ const RESOURCE = 'resource';
 const SECURITY = 'security';
 const LOGGING = 'logging';
 const IMAGE = 'image';
+const HEALTH = 'health';
+
+/** Also of `update`. */
+export const healthFlags = {
+  'health-cmd': text(HEALTH, 'command', 'Command that tells by its exit status whether all is well: a line for the shell, a JSON list of words, or none'),
+  'health-interval': text(HEALTH, 'span', 'Time between checks, or disable (default 30s)'),
+  'health-timeout': text(HEALTH, 'span', 'Time that a check may take (default 30s)'),
+  'health-retries': integer(HEALTH, 'Failures in a row that make it unhealthy (default 3)', { min: 1 }),
+  'health-start-period': text(HEALTH, 'span', 'Time from the start in which failures do not count (default 0s)'),
+  'health-on-failure': text(HEALTH, 'action', 'What becomes of an unhealthy container: none (default), kill, restart, stop'),
+  'health-startup-cmd': text(HEALTH, 'command', 'Check that must succeed before the others begin'),
+  'health-startup-interval': text(HEALTH, 'span', 'Time between startup checks, or disable (default 30s)'),
+  'health-startup-timeout': text(HEALTH, 'span', 'Time that a startup check may take (default 30s)'),
+  'health-startup-retries': integer(HEALTH, 'Failures of the startup check after which the container is started anew; 0 (default) is never', { min: 0 }),
+  'health-startup-success': integer(HEALTH, 'Successes in a row that end the startup checks (default 1)', { min: 0 }),
+  'health-log-destination': text(HEALTH, 'place', 'local (default), a directory, or events_logger'),
+  'health-max-log-count': integer(HEALTH, 'Checks that are remembered (default 5); 0 is all', { min: 0 }),
+  'health-max-log-size': integer(HEALTH, "Characters of a check's output that are remembered (default 500); 0 is all", { min: 0 }),
+};
 
 /** Run and create. Which of them `exec` shares is in exec's own table. */
 export const containerFlags = {
@@ -31,6 +50,7 @@ export const containerFlags = {
   'stop-signal': text(PROCESS, 'signal', 'Signal that asks the program to stop'),
   'stop-timeout': integer(PROCESS, 'Seconds from the stop signal to SIGKILL (default 10)', { min: -1 }),
   timeout: integer(PROCESS, 'Seconds the container may run before it is killed; 0 is no limit', { min: 0 }),
+  restart: text(PROCESS, 'policy', 'Start it again when it ends: no (default), on-failure[:times], always, unless-stopped'),
   rm: toggle(PROCESS, 'Remove the container, and its anonymous volumes, when it ends'),
 
   sdnotify: text(PROCESS, 'mode', 'Who tells systemd that the container is ready: container (default), conmon, healthy, or ignore'),
@@ -113,6 +133,9 @@ export const containerFlags = {
   'log-driver': text(LOGGING, 'driver', 'k8s-file (default), json-file, journald, none or passthrough'),
   'log-opt': list(LOGGING, 'name=value', 'max-size=SIZE, path=FILE, tag=TEXT, label=NAME'),
 
+  ...healthFlags,
+  'no-healthcheck': toggle(HEALTH, "Run no health check, also not the image's"),
+
   pull: text(IMAGE, 'policy', 'When to pull the image: missing (default), always, newer, never'),
   quiet: toggle(IMAGE, 'Show no progress of a pull', { char: 'q' }),
   platform: text(IMAGE, 'os/arch[/variant]', 'Platform of the image', { exclusive: ['arch', 'os', 'variant'] }),
@@ -142,20 +165,6 @@ function laterContainerFlags() {
     'device-write-iops': unsupported('device-write-iops'),
     gpus: unsupported('gpus'),
     'group-entry': unsupported('group-entry'),
-    'health-cmd': unsupported('health-cmd', ['none']),
-    'health-interval': unsupported('health-interval'),
-    'health-log-destination': unsupported('health-log-destination'),
-    'health-max-log-count': unsupported('health-max-log-count'),
-    'health-max-log-size': unsupported('health-max-log-size'),
-    'health-on-failure': unsupported('health-on-failure', ['none']),
-    'health-retries': unsupported('health-retries'),
-    'health-start-period': unsupported('health-start-period'),
-    'health-startup-cmd': unsupported('health-startup-cmd'),
-    'health-startup-interval': unsupported('health-startup-interval'),
-    'health-startup-retries': unsupported('health-startup-retries'),
-    'health-startup-success': unsupported('health-startup-success'),
-    'health-startup-timeout': unsupported('health-startup-timeout'),
-    'health-timeout': unsupported('health-timeout'),
     hostuser: unsupported('hostuser'),
     'init-ctr': unsupported('init-ctr'),
     ip: unsupported('ip'),
@@ -170,7 +179,6 @@ function laterContainerFlags() {
     'pod-id-file': unsupported('pod-id-file'),
     'rdt-class': unsupported('rdt-class'),
     requires: unsupported('requires'),
-    restart: unsupported('restart', ['no', '']),
     runtime: unsupported('runtime', ['crun']),
     'seccomp-policy': unsupported('seccomp-policy', ['default']),
     'shm-size-systemd': unsupported('shm-size-systemd'),
@@ -178,8 +186,7 @@ function laterContainerFlags() {
     systemd: unsupported('systemd', ['false']),
     'volume-driver': unsupported('volume-driver', ['local']),
     'oom-kill-disable': unsupportedToggle('oom-kill-disable'),
-    // Health checks are not run by this version, and image signatures were never Docker content trust: both are so.
-    'no-healthcheck': toggle(PROCESS, 'Run no health check', { hidden: true }),
+    // Image signatures were never Docker content trust.
     'disable-content-trust': toggle(IMAGE, 'Accepted for Docker', { hidden: true }),
     passwd: unsupportedToggle('passwd', true),
   };

@@ -62,15 +62,15 @@ function containerTable(containers: readonly ContainerSummary[], options: PsOpti
   return renderTable(rows);
 }
 
-/** `Up 3 minutes`, `Exited (0) 5 seconds ago`, `Created`, `Paused`. */
-export function statusText(container: Pick<ContainerSummary, 'state'>, now: number): string {
-  const { state } = container;
+/** `Up 3 minutes (healthy)`, `Exited (0) 5 seconds ago`, `Restarting (1) 5 seconds ago`, `Created`, `Paused`. */
+export function statusText(container: Pick<ContainerSummary, 'state'> & Partial<Pick<ContainerSummary, 'health' | 'restarting'>>, now: number): string {
+  const { state, health, restarting = false } = container;
   switch (state.status) {
     case 'running':
-      return `Up ${humanDuration(now - Date.parse(state.startedAt))}`;
+      return `Up ${humanDuration(now - Date.parse(state.startedAt))}${health === undefined ? '' : ` (${health})`}`;
     case 'exited': {
       const ago = humanAgo(state.finishedAt, now);
-      return `Exited (${state.exitCode})${ago === '' ? '' : ` ${ago}`}`;
+      return `${restarting ? 'Restarting' : 'Exited'} (${state.exitCode})${ago === '' ? '' : ` ${ago}`}${state.oomKilled ? ' (out of memory)' : ''}`;
     }
     default:
       return state.status.charAt(0).toUpperCase() + state.status.slice(1);
@@ -130,7 +130,7 @@ function jsonContainer(one: ContainerSummary, now: number): object {
     Pod: '',
     PodName: '',
     Ports: one.ports.map((port) => ({ host_ip: port.hostIp, container_port: port.containerPort, host_port: port.hostPort ?? 0, range: port.range, protocol: port.protocol })),
-    Restarts: 0,
+    Restarts: one.restarts,
     Size: one.size === undefined ? null : { rootFsSize: one.size.rootFs, rwSize: one.size.rw },
     StartedAt: unixSeconds(one.state.startedAt),
     State: one.state.status,
@@ -187,7 +187,8 @@ function templateRow(one: ContainerSummary, options: PsOptions): object {
     Pid: one.state.pid,
     Pod: '',
     PodName: '',
-    Restarts: 0,
+    Restarts: one.restarts,
+    Health: one.health ?? '',
     StartedAt: unixSeconds(one.state.startedAt),
     Label: (name: unknown) => (typeof name === 'string' && Object.hasOwn(one.labels, name) ? one.labels[name] : ''),
   };

@@ -10,13 +10,14 @@ export default class Wait extends OutcomesCommand {
   static override description = 'One line per container, in the order given; -1 for a condition that is no end.';
   static override args = { container: Args.string({ description: 'Name or id', multiple: true }) };
   static override flags = {
-    condition: Flags.string({ description: 'What to wait for: stopped (default), running, paused, created, removed …; any of several', helpValue: 'state', multiple: true, delimiter: ',' }),
+    condition: Flags.string({ description: 'What to wait for: stopped (default), running, healthy, unhealthy, paused, created, removed …; any of several', helpValue: 'state', multiple: true, delimiter: ',' }),
     interval: Flags.string({ char: 'i', description: 'Time between looks, where looking is needed', helpValue: 'span', default: '250ms' }),
     ignore: Flags.boolean({ description: 'A container that does not exist is no error; its code is -1' }),
   };
   static override examples = [
     { description: "A job's exit code", command: 'code=$(scull wait job)' },
     { description: 'Until it runs', command: 'scull wait --condition running web' },
+    { description: 'Until its health check has succeeded', command: 'scull wait --condition healthy database' },
   ];
 
   async run(): Promise<number> {

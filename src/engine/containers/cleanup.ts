@@ -1,4 +1,4 @@
-/** After a container's end, when no command waits for it: --rm is carried out, and what is left of its run is cleared. */
+/** After a container's end, when no command waits for it: --rm or --restart is carried out, and what is left of its run is cleared. */
 import { existsSync } from 'node:fs';
 import { isScullError } from '../../host/errors.ts';
 import { cgroupPlan } from '../../runtime/cgroups.ts';
@@ -11,8 +11,8 @@ import { keepExitCode } from './exit-codes.ts';
 import { removeContainer } from './removal.ts';
 import { readContainers } from './selection.ts';
 
-/** podman-container-cleanup(1). Does nothing when the container is gone or runs again. */
-export async function cleanupContainer(engine: Engine, nameOrId: string): Promise<void> {
+/** podman-container-cleanup(1). @param options.waited the pause before a restart is over. Does nothing when the container is gone or runs again. */
+export async function cleanupContainer(engine: Engine, nameOrId: string, options: { readonly waited?: boolean } = {}): Promise<void> {
   let record: ContainerRecord;
   try {
     record = findContainer(engine.store.layout, nameOrId);
@@ -21,6 +21,7 @@ export async function cleanupContainer(engine: Engine, nameOrId: string): Promis
     throw error;
   }
   await cleanup(engine, record);
+  if (record.spec.restart !== undefined) await (await import('./restart-policy.ts')).restartAfterEnd(engine, record, options.waited);
 }
 
 async function cleanup(engine: Engine, record: ContainerRecord): Promise<void> {

@@ -60,6 +60,7 @@ export async function createContainer(engine: Engine, spec: ContainerSpec, optio
     const secrets = (spec.secrets ?? []).length === 0 ? undefined : (await import('../secrets/containers.ts')).takeSecrets(engine, spec.secrets ?? []);
     const config = { ...(await makeConfig(engine, spec, image, id, name)), ...(secrets === undefined ? {} : { secrets: secrets.resolved }) };
     const record = makeRecord(spec, image, config, id, name);
+    if (config.health !== undefined) (await import('./health.ts')).checkLogDestination(config.health);
     if (options.claim !== undefined) await claimContainer(layout, cgroupPlan(), id, options.claim);
     // What is removed at its end anyway need not survive a power cut.
     commitContainer(layout, record, !spec.autoRemove, secrets?.write);

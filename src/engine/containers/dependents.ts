@@ -30,6 +30,11 @@ export function withDependents(engine: Engine, names: readonly string[]): string
   return ordered;
 }
 
+/** Ids of the containers in whose namespaces this one lives, or whose volumes it takes. */
+export function namedContainers(engine: Engine, record: ContainerRecord): string[] {
+  return referencesOf(record).flatMap((name) => idOf(engine, name) ?? []);
+}
+
 function referencesOf({ spec }: ContainerRecord): string[] {
   const { user, pid, ipc, uts, cgroup } = spec.namespaces;
   const shared = [spec.network.mode, user, pid, ipc, uts, cgroup].flatMap((wish) => (wish.mode === 'container' ? [wish.container] : []));

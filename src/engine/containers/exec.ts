@@ -72,7 +72,7 @@ export async function execInContainer(engine: Engine, nameOrId: string, options:
 }
 
 /** The container's own process, changed by the options. */
-function execProcess(engine: Engine, record: ContainerRecord, bundleConfig: string, options: ExecOptions): ProcessSpec {
+export function execProcess(engine: Engine, record: ContainerRecord, bundleConfig: string, options: Omit<ExecOptions, 'interactive' | 'detach'>): ProcessSpec {
   const container = (JSON.parse(readFileSync(bundleConfig, 'utf8')) as RuntimeSpec).process;
   const directories = rootDirectories(engine.store.layout, record);
   const user = resolveUser(options.user ?? record.config.user, readRootfsFile(directories, '/etc/passwd') ?? '', readRootfsFile(directories, '/etc/group') ?? '');
@@ -97,7 +97,7 @@ function execProcess(engine: Engine, record: ContainerRecord, bundleConfig: stri
   return built;
 }
 
-function terminalSizeOf(options: ExecOptions): { terminalSize?: { height: number; width: number } } {
+function terminalSizeOf(options: Pick<ExecOptions, 'tty'>): { terminalSize?: { height: number; width: number } } {
   const size = options.tty === true ? terminalSize() : undefined;
   return size === undefined ? {} : { terminalSize: size };
 }

@@ -3,6 +3,9 @@ import { readNetworkState } from '../../network/drivers/pasta.ts';
 import { cgroupPlan } from '../../runtime/cgroups.ts';
 import type { ContainerRecord, ContainerState, ResolvedMount } from '../../runtime/container-record.ts';
 import { readRuntimeState } from '../../runtime/crun.ts';
+import { readHealth } from '../../runtime/health-state.ts';
+import { isRestarting, isStoppedByUser, readRestarts } from '../../runtime/restart-state.ts';
+import type { ContainerPaths } from '../../storage/layout.ts';
 import { findContainer } from '../../runtime/container-store.ts';
 import { readContainerState } from '../../runtime/lifecycle.ts';
 import { parseSignal } from '../../spec/signal.ts';
@@ -25,7 +28,7 @@ export async function inspectContainer(engine: Engine, nameOrId: string, options
     Created: record.created,
     Path: config.args[0] ?? '',
     Args: config.args.slice(1),
-    State: stateOf(record, state, readRuntimeState(paths.runtimeState)?.cgroupPath ?? ''),
+    State: stateOf(record, state, paths),
     Image: record.image === undefined ? '' : record.image.id,
     ImageDigest: record.image?.manifestDigest ?? '',
     ImageName: record.image?.name ?? '',
@@ -39,7 +42,7 @@ export async function inspectContainer(engine: Engine, nameOrId: string, options
     LogPath: spec.log.driver === 'k8s-file' ? (spec.log.path ?? paths.log) : '',
     PidFile: paths.pidFile,
     Name: `/${record.name}`,
-    RestartCount: 0,
+    RestartCount: spec.restart === undefined ? 0 : readRestarts(paths).count,
     Driver: 'overlay',
     Platform: 'linux',
     MountLabel: '',
@@ -61,13 +64,13 @@ export async function inspectContainer(engine: Engine, nameOrId: string, options
   };
 }
 
-function stateOf(record: ContainerRecord, state: ContainerState, cgroupPath: string): object {
+function stateOf(record: ContainerRecord, state: ContainerState, paths: ContainerPaths): object {
   return {
     OciVersion: '1.0.2',
     Status: state.status,
     Running: state.status === 'running' || state.status === 'paused',
     Paused: state.status === 'paused',
-    Restarting: false,
+    Restarting: record.spec.restart !== undefined && isRestarting(paths),
     OOMKilled: state.oomKilled,
     Dead: false,
     Pid: state.pid,
@@ -76,9 +79,28 @@ function stateOf(record: ContainerRecord, state: ContainerState, cgroupPath: str
     Error: state.error,
     StartedAt: state.startedAt === '' ? NEVER : state.startedAt,
     FinishedAt: state.finishedAt === '' ? NEVER : state.finishedAt,
-    CgroupPath: cgroupPath,
-    StoppedByUser: false,
-    ...(record.config.healthcheck === undefined ? {} : { Health: { Status: 'starting', FailingStreak: 0, Log: [] } }),
+    CgroupPath: readRuntimeState(paths.runtimeState)?.cgroupPath ?? '',
+    StoppedByUser: isStoppedByUser(paths),
+    ...healthOf(record, paths),
+  };
+}
+
+/** Also of one that has ended: what its last check said. */
+function healthOf({ config: { health } }: ContainerRecord, paths: ContainerPaths): object {
+  if (health === undefined) return {};
+  const { Status, FailingStreak, Log } = readHealth(paths, health);
+  return { Health: { Status, FailingStreak, Log } };
+}
+
+function healthConfigOf({ health }: ContainerRecord['config']): object {
+  if (health === undefined) return {};
+  return {
+    Healthcheck: health.healthcheck,
+    ...(health.startup === undefined ? {} : { StartupHealthCheck: health.startup }),
+    HealthcheckOnFailureAction: health.onFailure,
+    HealthLogDestination: health.logDestination,
+    HealthcheckMaxLogCount: health.maxLogCount,
+    HealthcheckMaxLogSize: health.maxLogSize,
   };
 }
 
@@ -109,7 +131,7 @@ function configOf({ config, spec, image, id }: ContainerRecord): object {
     Timeout: spec.timeout ?? 0,
     Umask: `0${(spec.umask ?? 0o022).toString(8).padStart(3, '0')}`,
     CreateCommand: null,
-    ...(config.healthcheck === undefined ? {} : { Healthcheck: config.healthcheck }),
+    ...healthConfigOf(config),
     ...(spec.timezone === undefined ? {} : { Timezone: spec.timezone }),
     ...(config.secrets === undefined ? {} : { Secrets: config.secrets.map((secret) => ({ Name: secret.name, ID: secret.id, ...(secret.type === 'mount' ? { UID: secret.uid, GID: secret.gid, Mode: secret.mode } : { UID: 0, GID: 0, Mode: 0 }) })) }),
     ContainerID: id,
@@ -124,7 +146,7 @@ function hostConfigOf(record: ContainerRecord): object {
     LogConfig: { Type: spec.log.driver, Config: { ...(spec.log.maxSize === undefined ? {} : { 'max-size': String(spec.log.maxSize) }), ...(spec.log.tag === undefined ? {} : { tag: spec.log.tag }) }, Path: spec.log.path ?? '', Tag: spec.log.tag ?? '', Size: '0B' },
     NetworkMode: networkModeText(record),
     PortBindings: portMap(config.ports),
-    RestartPolicy: { Name: 'no', MaximumRetryCount: 0 },
+    RestartPolicy: { Name: spec.restart?.name ?? 'no', MaximumRetryCount: spec.restart?.maxRetries ?? 0 },
     AutoRemove: spec.autoRemove,
     VolumeDriver: '',
     VolumesFrom: spec.volumesFrom.length === 0 ? null : spec.volumesFrom,

@@ -23,6 +23,7 @@ import { killProcessesNaming } from '../../runtime/strays.ts';
 import { keepCompiledSeccomp } from '../../runtime/seccomp-cache.ts';
 import { beginMonitor, type Capture, type Monitor, type NamespaceRequest, type PendingMonitor } from '../../runtime/monitor.ts';
 import { startKeeper } from '../../runtime/keeper.ts';
+import { forgetRestarts } from '../../runtime/restart-state.ts';
 import type { ContainerSpec } from '../../spec/container-spec.ts';
 import { defaultIdMaps } from '../../userns/id-maps.ts';
 import type { Engine } from '../engine.ts';
@@ -49,6 +50,8 @@ export interface StartOptions {
   readonly abort?: AbortSignal;
   /** Called with the pid of the first process when its command is about to be executed: a signal is the container's from now on. */
   readonly onStart?: (pid: number) => void;
+  /** Its restart policy wants it, nobody else: what that counts goes on. */
+  readonly byPolicy?: boolean;
   /** This process has claimed the container already. */
   readonly claimed?: boolean;
   /** Its namespaces are being made already, see {@link beginEarly}. */
@@ -79,7 +82,7 @@ export async function startContainer(engine: Engine, record: ContainerRecord, op
   let monitor: Monitor | undefined;
   const underWay: Promise<unknown>[] = [];
   try {
-    forgetLastRun(engine, record);
+    forgetLastRun(engine, record, options.byPolicy === true);
     const shared = sharedNamespaces(engine, record);
     pending ??= beginMonitor(namespacesOf(engine, record.spec, shared.joinUser, options.capture));
     if (pending.pid !== undefined) recordMonitor(layout, record.id, pending.pid);
@@ -100,10 +103,12 @@ export async function startContainer(engine: Engine, record: ContainerRecord, op
   }
 }
 
-function forgetLastRun(engine: Engine, record: ContainerRecord): void {
+function forgetLastRun(engine: Engine, record: ContainerRecord, byPolicy: boolean): void {
   const paths = engine.store.layout.container(record.id);
   recordEnd(engine, record);
-  for (const file of [paths.exitFile, paths.startedFile, paths.errorFile]) rmSync(file, { force: true });
+  for (const file of [paths.exitFile, paths.startedFile, paths.errorFile, paths.oomFile]) rmSync(file, { force: true });
+  if (record.config.health !== undefined) rmSync(paths.healthFile, { force: true });
+  if (record.spec.restart !== undefined && !byPolicy) forgetRestarts(paths);
 }
 
 function noteFailure(engine: Engine, record: ContainerRecord, message: string): void {

@@ -1,8 +1,11 @@
 /** ps: every container with its state, in one pass over the records. */
 import type { ContainerRecord, ContainerState, ResolvedMount } from '../../runtime/container-record.ts';
-import { knownToRuntime, readContainerState } from '../../runtime/lifecycle.ts';
+import type { HealthStatus } from '../../runtime/health-state.ts';
+import { isRunning, knownToRuntime, readContainerState } from '../../runtime/lifecycle.ts';
+import { isRestarting, readRestarts } from '../../runtime/restart-state.ts';
 import type { PortRequest } from '../../spec/container-spec.ts';
 import type { Engine } from '../engine.ts';
+import { healthOf } from './health-of.ts';
 import { matchesFilters, readContainers, type Filters } from './selection.ts';
 import { containerSize } from './size.ts';
 
@@ -23,6 +26,12 @@ export interface ContainerSummary {
   readonly mounts: readonly ResolvedMount[];
   readonly networks: readonly string[];
   readonly autoRemove: boolean;
+  /** Of one that runs and has a check. */
+  readonly health?: HealthStatus;
+  /** How often its policy has started it again. */
+  readonly restarts: number;
+  /** It waits for the time of its next start. */
+  readonly restarting: boolean;
   readonly cidFile?: string;
   /** Bytes, where asked for. */
   readonly size?: { readonly rw: number; readonly rootFs: number };
@@ -56,6 +65,8 @@ export async function listContainers(engine: Engine, options: ListOptions = {}):
 
 async function summarize(engine: Engine, record: ContainerRecord, state: ContainerState, size: boolean): Promise<ContainerSummary> {
   const { spec, config } = record;
+  const paths = engine.store.layout.container(record.id);
+  const health = healthOf(engine, record, isRunning(state));
   return {
     id: record.id,
     name: record.name,
@@ -70,6 +81,9 @@ async function summarize(engine: Engine, record: ContainerRecord, state: Contain
     mounts: config.mounts,
     networks: networkNames(record),
     autoRemove: spec.autoRemove,
+    ...(health === undefined ? {} : { health }),
+    restarts: spec.restart === undefined ? 0 : readRestarts(paths).count,
+    restarting: spec.restart !== undefined && state.status === 'exited' && isRestarting(paths),
     ...(spec.cidFile === undefined ? {} : { cidFile: spec.cidFile }),
     ...(size ? { size: await containerSize(engine, record) } : {}),
   };

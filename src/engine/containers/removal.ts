@@ -11,16 +11,18 @@ import { cgroupPlan } from '../../runtime/cgroups.ts';
 import type { ContainerRecord } from '../../runtime/container-record.ts';
 import { releaseName } from '../../runtime/container-store.ts';
 import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
+import { cancelWaiting } from '../../runtime/restart-state.ts';
 import type { Engine } from '../engine.ts';
 import { recordContainerEvent, recordEnd } from '../events/record.ts';
 import { answerExitCode } from './exit-codes.ts';
 import { selectContainers } from './selection.ts';
-import { killAndWait, stopContainer } from './stop.ts';
+import { endRestarts, killAndWait, stopContainer } from './stop.ts';
 
 /** @throws ScullError WRONG_STATE when it runs and `force` is not set */
 export async function removeContainer(engine: Engine, record: ContainerRecord, options: { readonly force?: boolean; readonly volumes?: boolean; readonly timeout?: number } = {}): Promise<void> {
   const { layout } = engine.store;
   const cgroup = cgroupPlan();
+  if (record.spec.restart !== undefined && options.force === true) await endRestarts(engine, record);
   const state = readContainerState(layout.container(record.id));
   if (isRunning(state)) {
     if (options.force !== true) throw cannotRemove(record, state.status);
@@ -42,6 +44,7 @@ export async function removeClaimed(engine: Engine, record: ContainerRecord, vol
   const { layout } = engine.store;
   try {
     answerExitCode(layout, record.id);
+    if (record.spec.restart !== undefined) cancelWaiting(layout.container(record.id));
     recordEnd(engine, record);
     await removeDirectory(engine, record.id);
     releaseName(layout, record.name, record.id);

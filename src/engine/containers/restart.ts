@@ -1,5 +1,6 @@
 /** restart: podman-restart(1): stop, then start; one that does not run is started. */
 import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
+import type { ContainerRecord } from '../../runtime/container-record.ts';
 import type { Engine } from '../engine.ts';
 import { recordContainerEvent } from '../events/record.ts';
 import { startContainer } from './launch.ts';
@@ -17,8 +18,13 @@ export function restartContainers(engine: Engine, options: RestartOptions): Prom
   return forEachSelected(engine, options, async ({ record }) => {
     const runs = isRunning(readContainerState(engine.store.layout.container(record.id)));
     if (options.running === true && !runs) return;
-    if (runs) await stopContainer(engine, record, options.timeout);
-    await startContainer(engine, record);
-    recordContainerEvent(engine, record, 'restart');
+    await restartContainer(engine, record, options.timeout);
   });
+}
+
+/** Stops it if it runs, and starts it. @param timeout seconds before SIGKILL */
+export async function restartContainer(engine: Engine, record: ContainerRecord, timeout?: number): Promise<void> {
+  await stopContainer(engine, record, timeout);
+  await startContainer(engine, record);
+  recordContainerEvent(engine, record, 'restart');
 }

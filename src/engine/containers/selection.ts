@@ -2,8 +2,10 @@
 import { isScullError, ScullError } from '../../host/errors.ts';
 import type { ContainerRecord, ContainerState } from '../../runtime/container-record.ts';
 import { containerIds, findContainer, readContainer } from '../../runtime/container-store.ts';
-import { readContainerState } from '../../runtime/lifecycle.ts';
+import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
+import { isStoppedByUser, startsOnBoot } from '../../runtime/restart-state.ts';
 import type { Engine } from '../engine.ts';
+import { healthOf } from './health-of.ts';
 
 /** What a command did to one container: printed as typed, or an error. */
 export interface Outcome {
@@ -123,15 +125,16 @@ function matchesFilter(engine: Engine, record: ContainerRecord, state: () => Con
     case 'until':
       return any((value) => Date.parse(record.created) < Number(value) * 1000);
     case 'health':
+      return any((value) => value === (healthOf(engine, record, isRunning(state())) ?? 'none'));
     case 'pod':
       return any((value) => value === 'none' || value === '');
     case 'restart-policy':
-      return any((value) => value === 'no' || value === '');
+      return any((value) => value === (record.spec.restart?.name ?? 'no') || (value === '' && record.spec.restart === undefined));
     case 'should-start-on-boot':
-      return any((value) => value === 'false');
+      return any((value) => (value === 'true') === (state().status !== 'created' && startsOnBoot(record.spec.restart, isStoppedByUser(engine.store.layout.container(record.id)))));
     default:
       throw new ScullError('INVALID', `unknown filter ${JSON.stringify(key)}`, {
-        hint: 'filters are id, name, label, label!, annotation, status, exited, ancestor, volume, network, before, since, until',
+        hint: 'filters are id, name, label, label!, annotation, status, exited, ancestor, volume, network, before, since, until, health, restart-policy, should-start-on-boot',
       });
   }
 }

@@ -1,11 +1,13 @@
 /** stop, kill, and waiting for the end. Signals go straight to the container's first process, after a look that it is still the same. */
+import { existsSync } from 'node:fs';
 import { ScullError } from '../../host/errors.ts';
 import { isAlive, processStat } from '../../host/identity.ts';
 import { readNetworkState } from '../../network/drivers/pasta.ts';
 import type { ContainerRecord, ContainerState } from '../../runtime/container-record.ts';
-import { killQuietly, readIdentity } from '../../runtime/claim.ts';
+import { claimState, killQuietly, readIdentity } from '../../runtime/claim.ts';
 import { isRuntimeAlive, readRuntimeState } from '../../runtime/crun.ts';
 import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
+import { cancelWaiting, markStopped } from '../../runtime/restart-state.ts';
 import { parseSignal } from '../../spec/signal.ts';
 import type { ContainerPaths } from '../../storage/layout.ts';
 import type { Engine } from '../engine.ts';
@@ -24,12 +26,24 @@ export function stopContainers(engine: Engine, options: StopOptions): Promise<Ou
 
 /** Stop signal, then SIGKILL when the time is up. Returns when the container has ended. */
 export async function stopContainer(engine: Engine, record: ContainerRecord, timeout?: number): Promise<void> {
-  const state = readContainerState(engine.store.layout.container(record.id));
+  const paths = engine.store.layout.container(record.id);
+  if (record.spec.restart !== undefined) await endRestarts(engine, record);
+  const state = readContainerState(paths);
   if (!isRunning(state)) return;
   const seconds = timeout ?? record.config.stopTimeout;
   const signal = parseSignal(record.config.stopSignal).number;
   await endContainer(engine, record, state.status === 'paused', { seconds, signal });
   recordContainerEvent(engine, record, 'stop');
+}
+
+/** From now on no policy starts it again; a start that is under way is waited for, so that it can be stopped. */
+export async function endRestarts(engine: Engine, record: ContainerRecord): Promise<void> {
+  const { layout } = engine.store;
+  const paths = layout.container(record.id);
+  markStopped(paths);
+  cancelWaiting(paths);
+  const deadline = Date.now() + 20_000;
+  while (!isRunning(readContainerState(paths)) && existsSync(paths.bundle) && claimState(layout, record.id) === 'busy' && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
 async function endContainer(engine: Engine, record: ContainerRecord, paused: boolean, { seconds, signal }: { readonly seconds: number; readonly signal: number }): Promise<void> {
@@ -66,9 +80,12 @@ export interface KillOptions extends Selection {
 /** podman-kill(1): a container that does not run is an error, except with --all. @throws ScullError INVALID for a bad signal */
 export function killContainers(engine: Engine, options: KillOptions): Promise<Outcome[]> {
   const signal = parseSignal(options.signal ?? 'SIGKILL').number;
+  /** As Docker: who kills it by such a signal, or by the one that stops it, does not want it back. */
+  const ends = ({ spec, config }: ContainerRecord): boolean => spec.restart !== undefined && (signal === 9 || signal === parseSignal(config.stopSignal).number);
   const running = (record: ContainerRecord): boolean => isRunning(readContainerState(engine.store.layout.container(record.id)));
   return forEachSelected(engine, options, async ({ record }) => {
     if (options.all === true && !running(record)) return;
+    if (ends(record)) await endRestarts(engine, record);
     signalContainer(engine, record, signal, () => recordContainerEvent(engine, record, 'kill', { attributes: { signal: String(signal) } }));
     if (signal === 9) await waitForEnd(engine, record.id, 10_000);
   });

@@ -1,14 +1,16 @@
 /** podman-wait(1). */
-import type { ContainerRecord, ContainerStatus } from '../../runtime/container-record.ts';
+import type { ContainerRecord, ContainerState, ContainerStatus } from '../../runtime/container-record.ts';
 import { readContainer } from '../../runtime/container-store.ts';
+import { readHealth } from '../../runtime/health-state.ts';
 import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
+import { isEndWanted } from '../../runtime/restart-state.ts';
 import { ScullError } from '../../host/errors.ts';
 import type { Engine } from '../engine.ts';
 import { askForExitCode, keptExitCode } from './exit-codes.ts';
 import { forEachSelected, type Outcome, type Selection } from './selection.ts';
 import { waitForEnd } from './stop.ts';
 
-export type WaitCondition = ContainerStatus | 'stopped' | 'removed' | 'not-running' | 'next-exit' | 'configured' | 'initialized';
+export type WaitCondition = ContainerStatus | 'healthy' | 'unhealthy' | 'stopped' | 'removed' | 'not-running' | 'next-exit' | 'configured' | 'initialized';
 
 export interface WaitOptions extends Selection {
   /** Any of them ends the waiting; stopped unless given. */
@@ -29,15 +31,15 @@ export async function waitContainers(engine: Engine, options: WaitOptions): Prom
 }
 
 function checkCondition(condition: string): void {
-  const known = ['created', 'configured', 'initialized', 'running', 'paused', 'stopped', 'exited', 'removing', 'removed', 'not-running', 'next-exit'];
+  const known = ['created', 'configured', 'initialized', 'running', 'paused', 'stopped', 'exited', 'removing', 'removed', 'not-running', 'next-exit', 'healthy', 'unhealthy'];
   if (known.includes(condition)) return;
-  if (condition === 'healthy' || condition === 'unhealthy') throw new ScullError('UNSUPPORTED', 'health checks come with a later version; wait for running or stopped instead');
   throw new ScullError('INVALID', `unknown condition ${JSON.stringify(condition)}`, { hint: `conditions are ${known.join(', ')}` });
 }
 
 async function waitFor(engine: Engine, record: ContainerRecord, conditions: readonly string[], interval: number): Promise<number> {
   const paths = engine.store.layout.container(record.id);
   const ending = conditions.some((condition) => ['stopped', 'exited', 'not-running', 'removed', 'next-exit'].includes(condition));
+  const asksForHealth = conditions.some((condition) => condition === 'healthy' || condition === 'unhealthy');
   let lastCode = 0;
   if (ending && isRunning(readContainerState(paths))) askForExitCode(engine.store.layout, record.id);
   for (;;) {
@@ -46,10 +48,14 @@ async function waitFor(engine: Engine, record: ContainerRecord, conditions: read
     if (!gone) lastCode = state.exitCode;
     for (const condition of conditions) {
       if (gone && ending) return keptExitCode(engine.store.layout, record.id) ?? lastCode;
+      if (condition === 'healthy' || condition === 'unhealthy') {
+        if (!gone && isHealth(engine, record, condition, state, ending)) return -1;
+        continue;
+      }
       if (matches(condition, state.status)) return state.status === 'exited' || condition === 'not-running' ? lastCode : -1;
     }
     if (gone) throw new ScullError('NO_SUCH_CONTAINER', `container ${record.name} was removed while waiting for it`);
-    if (ending && state.status === 'running') {
+    if (ending && !asksForHealth && state.status === 'running') {
       if (await waitForEnd(engine, record.id, Number.POSITIVE_INFINITY)) {
         // The code is there once the monitor is gone, unless the container was removed with its end (--rm).
         const after = readContainerState(paths);
@@ -60,6 +66,17 @@ async function waitFor(engine: Engine, record: ContainerRecord, conditions: read
     }
     await new Promise((resolve) => setTimeout(resolve, interval));
   }
+}
+
+/** @throws ScullError WRONG_STATE where that will never be: no check, or the container has ended and nothing starts it again */
+function isHealth(engine: Engine, record: ContainerRecord, wanted: string, state: ContainerState, endWanted: boolean): boolean {
+  const paths = engine.store.layout.container(record.id);
+  const { health } = record.config;
+  if (health === undefined) throw new ScullError('WRONG_STATE', `container ${record.name} has no health check to wait for`, { hint: 'give it one with --health-cmd when it is made' });
+  if (state.status === 'exited' && !endWanted && (record.spec.restart === undefined || isEndWanted(paths))) {
+    throw new ScullError('WRONG_STATE', `container ${record.name} ended with exit code ${state.exitCode} before it was ${wanted}`, { hint: `see what it said with \`scull logs ${record.name}\`` });
+  }
+  return isRunning(state) && readHealth(paths, health).Status === wanted;
 }
 
 function matches(condition: string, status: ContainerStatus): boolean {

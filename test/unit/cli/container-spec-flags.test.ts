@@ -67,7 +67,7 @@ test.each<[string[], object]>([
   [['--http-proxy=false'], { httpProxy: false }],
   [['--cidfile', '/x/cid', '--pidfile=/x/pid'], { cidFile: '/x/cid', pidFile: '/x/pid' }],
   [['--volumes-from', 'a:ro', '--volumes-from=b'], { volumesFrom: ['a:ro', 'b'] }],
-  [['--restart', 'no', '--no-healthcheck', '--sdnotify=ignore', '--tls-verify'], EMPTY_CONTAINER_SPEC],
+  [['--restart', 'no', '--sdnotify=ignore', '--tls-verify'], EMPTY_CONTAINER_SPEC],
 ])('%j', async (flags, expected) => {
   expect(await specOf(...flags, 'img')).toMatchObject({ ...expected, image: 'img' });
 });
@@ -162,7 +162,7 @@ test.each<[string[], string | RegExp]>([
   [['--name', '-x'], /invalid container name "-x"/],
   [['--stop-signal', 'NOPE'], /NOPE/],
   [['-p', '80:x'], /port/],
-  [['--health-cmd', 'true'], '--health-cmd is not supported by this version of scull'],
+  [['--pod', 'x'], '--pod is not supported by this version of scull'],
   [['--ip', '10.0.0.1'], '--ip is not supported by this version of scull'],
   [['--passwd=false'], '--passwd=false is not supported by this version of scull'],
 ])('%j is refused and says why', async (flags, message) => {

@@ -90,3 +90,25 @@ test('a process that has ended already is not waited for', async () => {
   keep({ watch: ended, then: { command: ['touch', mark], ifExists: directory } });
   await eventually('the mark', () => existsSync(mark));
 });
+
+test('a check runs when its time has come, with its words as they are, as often as it asks for, and not after the end', async () => {
+  const watch = sleeper();
+  const log = join(directory, "it's a log");
+  writeFileSync(log, '');
+  const script = 'echo "$2" >>"$1"; [ "$(wc -l <"$1")" -ge 3 ] || echo 20';
+  keep({ watch, check: { after: 10, command: ['sh', '-c', script, 'check', log, '$HOME "x"'] }, then: { command: ['touch', join(directory, 'end')], ifExists: directory } });
+  await eventually('three checks', () => readFileSync(log, 'utf8') === '$HOME "x"\n'.repeat(3));
+  process.kill(watch, 'SIGKILL');
+  await eventually('the end', () => existsSync(join(directory, 'end')));
+  expect(readFileSync(log, 'utf8').split('\n').length).toBe(4);
+});
+
+test('what waits for the time of a check ends with the process', async () => {
+  const watch = sleeper();
+  keep({ watch, check: { after: 987_654_321, command: ['touch', join(directory, 'never')] }, then: { command: ['touch', join(directory, 'end')], ifExists: directory } });
+  const nap = (): string => spawnSync('pgrep', ['-f', '^sleep 987654[.]321$'], { encoding: 'utf8' }).stdout.trim();
+  await eventually('the nap', () => nap() !== '');
+  process.kill(watch, 'SIGKILL');
+  await eventually('the end', () => existsSync(join(directory, 'end')) && nap() === '');
+  expect(existsSync(join(directory, 'never'))).toBe(false);
+});

@@ -22,6 +22,8 @@ const web: ContainerSummary = {
   mounts: [{ type: 'volume', name: 'data', source: '/v/data', target: '/data', readOnly: false, propagation: '', options: [] }],
   networks: ['pasta'],
   autoRemove: false,
+  restarts: 0,
+  restarting: false,
   size: { rw: 1234, rootFs: 187_000_000 },
 };
 

@@ -1,0 +1,181 @@
+/** --restart: right after the end, later and later, not against the user's will; and `scull boot`. */
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { eventually, sleep } from '../support/eventually.ts';
+import { useScull } from '../support/scull.ts';
+
+const s = useScull();
+
+async function remove(...names: string[]): Promise<void> {
+  await s.ok(['rm', '-f', '-t', '0', ...names]);
+}
+
+async function state(name: string): Promise<any> {
+  const { State, RestartCount } = await s.inspect(name);
+  return { ...State, RestartCount };
+}
+
+const LOYAL = ['busybox', 'sleep', '1000'];
+
+test('what is killed inside is started again at once, and counted', async () => {
+  await s.ok(['run', '-d', '--name', 'loyal', '--restart', 'always', ...LOYAL]);
+  const { Pid } = await state('loyal');
+  process.kill(Pid, 'SIGKILL');
+  const after = await eventually('another process', async () => {
+    const now = await state('loyal');
+    return now.Running && now.Pid !== Pid && now;
+  });
+  expect(after).toMatchObject({ RestartCount: 1, Restarting: false });
+  expect((await s.inspect('loyal')).HostConfig.RestartPolicy).toEqual({ Name: 'always', MaximumRetryCount: 0 });
+  const told = await s.ok(['events', '--no-stream', '--filter', 'container=loyal', '--format', '{{.Status}}']);
+  expect(told.split('\n')).toEqual(['create', 'start', 'died', 'start']);
+  await remove('loyal');
+});
+
+test('on-failure starts what failed, as often as it may, and not what succeeded', async () => {
+  await s.ok(['run', '-d', '--name', 'tries', '--restart', 'on-failure:2', 'busybox', 'sh', '-c', 'echo x >> /tries; exit 5']);
+  await eventually('two restarts and an end', async () => {
+    const now = await state('tries');
+    return now.RestartCount === 2 && now.Status === 'exited' && !now.Restarting;
+  });
+  await sleep(300);
+  expect(await state('tries')).toMatchObject({ RestartCount: 2, ExitCode: 5, Status: 'exited' });
+  await s.ok(['run', '-d', '--name', 'done', '--restart', 'on-failure', 'busybox', 'true']);
+  await eventually('its end', async () => (await state('done')).Status === 'exited');
+  await sleep(300);
+  expect(await state('done')).toMatchObject({ RestartCount: 0, Status: 'exited' });
+  await remove('tries', 'done');
+});
+
+test('one that fails again and again waits longer and longer; ps says so, and stop ends it', async () => {
+  await s.ok(['run', '-d', '--name', 'loop', '--restart', 'always', 'busybox', 'sh', '-c', 'exit 1']);
+  await eventually('a wait', async () => {
+    const now = await state('loop');
+    return now.RestartCount >= 4 && now.Restarting;
+  }, 20_000);
+  await eventually('ps to say so', async () => (await s.ok(['ps', '-a', '--filter', 'name=loop', '--format', '{{.Status}}'])).startsWith('Restarting (1)'));
+  await s.ok(['stop', 'loop']);
+  const { RestartCount } = await state('loop');
+  await sleep(2500);
+  expect(await state('loop')).toMatchObject({ RestartCount, Status: 'exited', Restarting: false, StoppedByUser: true });
+  await remove('loop');
+});
+
+test.each([['stop'], ['kill']])('%s is the wish that it stays so', async (verb) => {
+  const name = `obeys-${verb}`;
+  await s.ok(['run', '-d', '--name', name, '--restart', 'always', '--stop-timeout', '0', ...LOYAL]);
+  await s.ok([verb, name]);
+  await sleep(500);
+  expect(await state(name)).toMatchObject({ Status: 'exited', RestartCount: 0 });
+  await s.ok(['start', name]);
+  process.kill((await state(name)).Pid, 'SIGKILL');
+  await eventually('the policy to hold again', async () => (await state(name)).RestartCount === 1);
+  await remove(name);
+});
+
+test('rm -f removes it for good, also while it waits', async () => {
+  await s.ok(['run', '-d', '--name', 'gone', '--restart', 'always', 'busybox', 'false']);
+  await eventually('a wait', async () => (await state('gone')).Restarting, 20_000);
+  await remove('gone');
+  await sleep(600);
+  expect((await s.scull(['container', 'exists', 'gone'])).status).toBe(1);
+});
+
+test('a restart by the user is none of the policy', async () => {
+  await s.ok(['run', '-d', '--name', 'user', '--restart', 'always', '--stop-timeout', '0', ...LOYAL]);
+  await s.ok(['restart', 'user']);
+  await sleep(300);
+  expect(await state('user')).toMatchObject({ Status: 'running', RestartCount: 0 });
+  await remove('user');
+});
+
+test('the keeper of a foreground container starts it again when the command has ended', async () => {
+  const run = await s.scull(['run', '--name', 'front', '--restart', 'on-failure:1', 'busybox', 'sh', '-c', 'echo once; exit 6']);
+  expect(run).toMatchObject({ status: 6, stdout: 'once\n' });
+  await eventually('the second run', async () => {
+    const now = await state('front');
+    return now.RestartCount === 1 && now.Status === 'exited';
+  });
+  expect(await s.ok(['logs', 'front'])).toBe('once\nonce');
+  await remove('front');
+});
+
+test('--rm and a policy exclude each other, and nonsense is refused', async () => {
+  await s.fails(['run', '--rm', '--restart', 'always', 'busybox', 'true'], 125, /--restart and --rm cannot be used together/);
+  await s.fails(['run', '--restart', 'often', 'busybox', 'true'], 125, /invalid --restart "often"/);
+  expect(await s.ok(['run', '--rm', '--restart', 'no', 'busybox', 'echo', 'x'])).toBe('x');
+});
+
+/** As after a reboot: everything that ran is dead, and the runtime folder is another one. */
+function powerCut(): void {
+  for (const pid of readdirSync('/proc')) {
+    if (!/^\d+$/.test(pid) || Number(pid) === process.pid) continue;
+    try {
+      const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+      if (command.includes(s.base) && /scull-helper|scull-keep|scull-restart/.test(command)) process.kill(Number(pid), 'SIGKILL');
+    } catch {
+      continue; // it has ended
+    }
+  }
+  for (const boot of readdirSync(s.runRoot)) {
+    for (const id of readdirSync(join(s.runRoot, boot, 'c'))) {
+      for (const file of ['monitor.json']) process.kill(JSON.parse(readFileSync(join(s.runRoot, boot, 'c', id, file), 'utf8')).pid, 'SIGKILL');
+      const status = JSON.parse(readFileSync(join(s.runRoot, boot, 'crun', id, 'status'), 'utf8'));
+      process.kill(status.pid, 'SIGKILL');
+    }
+    rmSync(join(s.runRoot, boot), { recursive: true });
+  }
+}
+
+test('boot starts what should run, those first that others live in', async () => {
+  await s.ok(['run', '-d', '--name', 'b-always', '--restart', 'always', ...LOYAL]);
+  await s.ok(['run', '-d', '--name', 'b-guest', '--restart', 'always', '--network', 'container:b-always', ...LOYAL]);
+  await s.ok(['run', '-d', '--name', 'b-unless', '--restart', 'unless-stopped', ...LOYAL]);
+  await s.ok(['run', '-d', '--name', 'b-stopped', '--restart', 'unless-stopped', '--stop-timeout', '0', ...LOYAL]);
+  await s.ok(['run', '-d', '--name', 'b-plain', ...LOYAL]);
+  await s.ok(['create', '--name', 'b-new', '--restart', 'always', ...LOYAL]);
+  await s.ok(['stop', 'b-stopped']);
+  expect(await s.ok(['ps', '-a', '--filter', 'should-start-on-boot=true', '--format', '{{.Names}}'])).toBe('b-always\nb-guest\nb-unless');
+  powerCut();
+  expect((await s.ok(['boot'])).split('\n').sort()).toEqual(['b-always', 'b-guest', 'b-unless']);
+  expect((await s.ok(['ps', '--format', '{{.Names}}'])).split('\n').sort()).toEqual(['b-always', 'b-guest', 'b-unless']);
+  expect(await s.ok(['boot'])).toBe('');
+  await remove('b-guest', 'b-always', 'b-unless', 'b-stopped', 'b-plain', 'b-new');
+});
+
+test('boot stop ends them for now, and the next boot has them again', async () => {
+  await s.ok(['run', '-d', '--name', 'shut', '--restart', 'unless-stopped', '--stop-timeout', '0', ...LOYAL]);
+  expect(await s.ok(['boot', 'stop'])).toBe('shut');
+  await sleep(400);
+  expect(await state('shut')).toMatchObject({ Status: 'exited', StoppedByUser: false });
+  expect(await s.ok(['boot'])).toBe('shut');
+  await remove('shut');
+});
+
+test('one that cannot start is told and keeps no other from starting', async () => {
+  const data = s.directory('data');
+  await s.ok(['run', '-d', '--name', 'bad', '--restart', 'always', '-v', `${data}:/data`, ...LOYAL]);
+  await s.ok(['run', '-d', '--name', 'good', '--restart', 'always', ...LOYAL]);
+  powerCut();
+  renameSync(data, `${data}.away`);
+  const boot = await s.scull(['boot']);
+  expect(boot.status).toBe(125);
+  expect(boot.stdout).toBe('good\n');
+  expect(boot.stderr).toMatch(/^Error: .*data/m);
+  await remove('bad', 'good');
+});
+
+test('boot install writes a line for cron where no systemd runs, once, and takes it away again', async () => {
+  const bin = s.directory('bin');
+  const tab = s.file('crontab', '# mine\n0 * * * * true\n');
+  writeFileSync(join(bin, 'crontab'), `#!/bin/sh\ncase $1 in -l) cat '${tab}';; -) cat > '${tab}.new'; mv '${tab}.new' '${tab}';; esac\n`, { mode: 0o755 });
+  const env = { PATH: `${bin}:${s.env['PATH']}` };
+  const line = await s.ok(['boot', 'install', '--means', 'cron'], { env });
+  expect(line).toMatch(/^@reboot .* --root .* boot # scull boot$/);
+  await s.ok(['boot', 'install', '--means', 'cron'], { env });
+  expect(readFileSync(tab, 'utf8')).toBe(`# mine\n0 * * * * true\n${line}\n`);
+  // What cron would run works.
+  execFileSync('sh', ['-c', line.slice('@reboot '.length)], { env: { ...s.env, PATH: '/usr/bin:/bin' } });
+});
