@@ -55,12 +55,24 @@ const RECORD: Fields = {
   },
 };
 
+/** What a record has only if it was asked for. */
+const HEALTH: Fields = { healthcheck: { Test: 'strings', Interval: 'number', Timeout: 'number', Retries: 'number' }, onFailure: 'string', logDestination: 'string', maxLogCount: 'number', maxLogSize: 'number' };
+const SECRETS: Shape = [{ type: 'string', id: 'string', name: 'string', target: 'string' }];
+const RESTART: Fields = { name: 'string' };
+
 const IMAGE: Fields = { id: 'string', manifestDigest: 'string', name: 'string', layers: 'strings' };
 
 /** @returns what is wrong with it, e.g. `config.args is not a list of texts`; undefined where it is sound */
 export function recordFault(value: object): string | undefined {
-  const { image } = value as { readonly image?: unknown };
-  return faultOf(value, RECORD, '') ?? (image === undefined ? undefined : faultOf(image, IMAGE, 'image'));
+  const fault = faultOf(value, RECORD, '');
+  if (fault !== undefined) return fault;
+  const { image, spec, config } = value as { readonly image?: unknown; readonly spec: { readonly restart?: unknown }; readonly config: { readonly health?: unknown; readonly secrets?: unknown } };
+  return faultIn(image, IMAGE, 'image') ?? faultIn(spec.restart, RESTART, 'spec.restart') ?? faultIn(config.health, HEALTH, 'config.health') ?? faultIn(config.secrets, SECRETS, 'config.secrets');
+}
+
+/** Of what need not be there. */
+function faultIn(value: unknown, shape: Shape, place: string): string | undefined {
+  return value === undefined ? undefined : faultOf(value, shape, place);
 }
 
 function faultOf(value: unknown, shape: Shape, place: string): string | undefined {
