@@ -9,11 +9,6 @@ export function dataDirectory(): string {
   return join(absolute(process.env['XDG_DATA_HOME']) ?? join(homedir(), '.local', 'share'), 'scull');
 }
 
-/** $XDG_CONFIG_HOME, ~/.config. */
-export function configDirectory(): string {
-  return absolute(process.env['XDG_CONFIG_HOME']) ?? join(homedir(), '.config');
-}
-
 /**
  * $XDG_RUNTIME_DIR/scull where that directory is the caller's own (with `su` it is often another user's), else
  * /tmp/scull-UID, unless somebody else has made that, else run/ beside the data. The caller appends the boot id.
