@@ -37,7 +37,7 @@ describe('completionOf', () => {
 
   test('flags, with their descriptions, without those that are only there to be refused', async () => {
     expect((await completionOf(['run', '--net'], names)).candidates).toEqual([['--network', expect.stringContaining('pasta')]]);
-    expect(await values('run', '--sdnot')).toEqual([]);
+    expect(await values('run', '--personal')).toEqual([]);
     expect(await values('run', '--hel')).toEqual(['--help']);
     expect(await values('--ro')).toEqual(['--root']);
   });

@@ -52,7 +52,7 @@ describe('help of a command', () => {
   test('shows flags in groups, the global ones last, and none that would be refused', () => {
     const { stdout } = raw('run', '--help');
     expect(stdout).toMatch(/PROCESS FLAGS\n[^]*NETWORK FLAGS\n[^]*SECURITY FLAGS\n[^]*GLOBAL FLAGS\n[^]*DESCRIPTION\n[^]*EXAMPLES\n/);
-    expect(stdout).not.toContain('--sdnotify');
+    expect(stdout).not.toContain('--personality');
   });
 
   test('of a noun lists its commands', () => {
@@ -95,10 +95,10 @@ describe('a command', () => {
   });
 
   test('says which option it does not have yet', () => {
-    expect(scull('run', '--sdnotify=container', 'x')).toEqual({
+    expect(scull('run', '--runtime=runc', 'x')).toEqual({
       status: 125,
       stdout: '',
-      stderr: 'Error: --sdnotify is not supported by this version of scull\nhint: leave it out, or use --sdnotify=ignore\n',
+      stderr: 'Error: --runtime is not supported by this version of scull\nhint: leave it out, or use --runtime=crun\n',
     });
   });
 
