@@ -43,7 +43,7 @@ function tagsIn(body: Buffer, session: RegistrySession): readonly string[] {
 }
 
 /** RFC 8288: `</v2/…?last=x>; rel="next"`. Only on the same registry. */
-function nextPage(link: string | undefined, page: URL): URL | undefined {
+export function nextPage(link: string | undefined, page: URL): URL | undefined {
   const match = link === undefined ? null : /<([^<>]{1,4096})>[^,]*;\s*rel="?next"?/i.exec(link.slice(0, 8192));
   if (match?.[1] === undefined || !URL.canParse(match[1], page.href)) return undefined;
   const next = new URL(match[1], page);
