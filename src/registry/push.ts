@@ -37,6 +37,10 @@ export interface PushOptions {
 
 /** Uploads at a time. */
 const PARALLEL = 4;
+/** Bytes of a blob that goes in one request with its seal: a configuration, mostly. */
+const SMALL = 64 * 1024;
+/** Bytes of one request, in this order, once a registry (or a proxy before it) has said that all at once is too much. */
+const CHUNKS = [32 << 20, 8 << 20, 1 << 20, 512 << 10];
 
 /**
  * Sends an image to the tag (or digest) of `reference`.
@@ -74,9 +78,10 @@ async function pushBlob(target: Target, image: PushedImage, descriptor: Descript
   if (await isThere(target, descriptor)) return options.progress({ kind: 'done', id, result: 'exists' });
   const what = descriptor === image.manifest.config ? 'config' : 'layer';
   options.progress({ kind: 'start', id, what, total: descriptor.size });
-  const mounted = await mountOrBegin(target, descriptor, options.mountFrom ?? []);
-  if (mounted === 'mounted') return options.progress({ kind: 'done', id, result: 'exists' });
-  await upload(target, image, descriptor, mounted, options.progress);
+  const begun = await mountOrBegin(target, descriptor, options.mountFrom ?? []);
+  if (begun === 'mounted') return options.progress({ kind: 'done', id, result: 'exists' });
+  if (descriptor.size > SMALL) await upload(target, image, descriptor, begun, options.progress);
+  else await sendSmall(target, image, descriptor, begun, options.progress);
   options.progress({ kind: 'done', id, result: 'ok' });
 }
 
@@ -92,10 +97,16 @@ async function isThere(target: Target, descriptor: Descriptor): Promise<boolean>
   return response.status === 200;
 }
 
+/** An upload that was begun: where it goes on, and the least that one request but the last must bring (OCI-Chunk-Min-Length). */
+interface Begun {
+  readonly location: URL;
+  readonly minimum: number;
+}
+
 /** Tries to mount the blob from elsewhere; each refusal opens an upload, of which the last one is used. */
-async function mountOrBegin(target: Target, descriptor: Descriptor, mountFrom: readonly string[]): Promise<'mounted' | URL> {
+async function mountOrBegin(target: Target, descriptor: Descriptor, mountFrom: readonly string[]): Promise<'mounted' | Begun> {
   const base = `/v2/${target.reference.repository}/blobs/uploads/`;
-  let begun: URL | undefined;
+  let begun: Begun | undefined;
   for (const repository of [...mountFrom.slice(0, 3), undefined]) {
     if (repository === undefined && begun !== undefined) return begun;
     const query = repository === undefined ? '' : `?${new URLSearchParams({ mount: descriptor.digest, from: repository }).toString()}`;
@@ -105,7 +116,7 @@ async function mountOrBegin(target: Target, descriptor: Descriptor, mountFrom: r
     if (repository === undefined) await expectStatus(target.session, asked, response, [201, 202]);
     discardBody(response);
     if (response.status === 201) return 'mounted';
-    if (response.status === 202) begun = uploadAddress(target, response);
+    if (response.status === 202) begun = { location: uploadAddress(target, response), minimum: chunkMinimum(response) };
   }
   if (begun === undefined) throw new Error('no upload was begun');
   return begun;
@@ -122,44 +133,80 @@ function uploadAddress(target: Target, response: HttpResponse): URL {
   throw new ScullError('REGISTRY', `cannot push ${formatReference(target.reference)}: ${target.session.registry} does not say where to upload to`);
 }
 
-/** One stream, then the seal with the digest. After a break the registry is asked how far it got, and sent the rest. */
-async function upload(target: Target, image: PushedImage, descriptor: Descriptor, begun: URL, progress: Progress): Promise<void> {
-  let location = begun;
-  let offset = 0;
-  for (let failures = 0; ; ) {
+function chunkMinimum(response: HttpResponse): number {
+  const said = header(response, 'oci-chunk-min-length') ?? '';
+  return /^[0-9]{1,10}$/.test(said) ? Number(said) : 0;
+}
+
+/** Sends a small blob together with its seal, which saves a round trip; where that is refused, like any other. */
+async function sendSmall(target: Target, image: PushedImage, descriptor: Descriptor, begun: Begun, progress: Progress): Promise<void> {
+  const headers = { 'content-type': 'application/octet-stream', 'content-length': `${descriptor.size}` };
+  const response = await target.session.send(request(target, 'PUT', sealed(begun.location, descriptor), { headers, body: () => image.blob(descriptor, 0) }));
+  discardBody(response);
+  if (response.status === 201 || response.status === 204) return;
+  const again = await mountOrBegin(target, descriptor, []);
+  if (again !== 'mounted') await upload(target, image, descriptor, again, progress);
+}
+
+/**
+ * One stream, then the seal with the digest. After a break the registry is asked how far it got, and sent the rest; one that
+ * does not take as much at once gets it in pieces.
+ */
+async function upload(target: Target, image: PushedImage, descriptor: Descriptor, begun: Begun, progress: Progress): Promise<void> {
+  let state: UploadState = { ...begun, offset: 0 };
+  const chunks = CHUNKS.values();
+  let chunk = Infinity;
+  let failures = 0;
+  while (state.offset < descriptor.size) {
     try {
-      location = await sendFrom(target, image, descriptor, location, offset, progress);
-      break;
+      state = await sendFrom(target, image, descriptor, state, chunk, progress);
     } catch (error) {
-      failures += 1;
-      if (!(error instanceof BrokenUpload) || failures > target.session.retries) throw error instanceof BrokenUpload ? error.reason : error;
-      await target.session.pause(failures);
-      const state = await uploadState(target, location);
-      // A registry that has forgotten the upload starts from the beginning.
-      const again = state ?? { offset: 0, location: await mountOrBegin(target, descriptor, []) };
-      if (again.location === 'mounted') return;
-      location = again.location;
-      offset = Math.min(again.offset, descriptor.size);
+      if (!(error instanceof BrokenUpload)) throw error;
+      const smaller = error.tooLarge ? chunks.next().value : undefined;
+      if (error.tooLarge && smaller === undefined) throw error.reason;
+      if (smaller !== undefined) chunk = Math.max(smaller, state.minimum);
+      else if (++failures > target.session.retries) throw error.reason;
+      else await target.session.pause(failures);
+      const again = await goOn(target, descriptor, state);
+      if (again === 'mounted') return;
+      state = again;
     }
   }
-  await seal(target, descriptor, location);
+  await seal(target, descriptor, state.location);
+}
+
+interface UploadState extends Begun {
+  /** Bytes that the registry has. */
+  readonly offset: number;
+}
+
+/** Where a broken upload goes on; a registry that has forgotten it starts from the beginning. */
+async function goOn(target: Target, descriptor: Descriptor, state: UploadState): Promise<UploadState | 'mounted'> {
+  const known = await uploadState(target, state.location);
+  if (known !== undefined) return { ...state, location: known.location, offset: Math.min(known.offset, descriptor.size) };
+  const begun = await mountOrBegin(target, descriptor, []);
+  return begun === 'mounted' ? begun : { ...begun, offset: 0 };
 }
 
 /** The connection broke while a blob was being sent; how much arrived is for the registry to say. */
 class BrokenUpload extends Error {
   readonly reason: unknown;
-  constructor(reason: unknown) {
+  /** It was not the connection: less at once may do. */
+  readonly tooLarge: boolean;
+  constructor(reason: unknown, tooLarge = false) {
     super('the upload broke off');
     this.reason = reason;
+    this.tooLarge = tooLarge;
   }
 }
 
-async function sendFrom(target: Target, image: PushedImage, descriptor: Descriptor, location: URL, offset: number, progress: Progress): Promise<URL> {
-  const length = descriptor.size - offset;
-  if (length === 0) return location;
-  const body = (): Readable => Readable.from(counted(image.blob(descriptor, offset), descriptor, offset, progress), { objectMode: false });
+/** Sends at most `most` bytes in one request. */
+async function sendFrom(target: Target, image: PushedImage, descriptor: Descriptor, state: UploadState, most: number, progress: Progress): Promise<UploadState> {
+  const { location, offset } = state;
+  const length = Math.min(descriptor.size - offset, most);
+  const body = (): Readable => Readable.from(counted(image.blob(descriptor, offset), descriptor, offset, length, progress), { objectMode: false });
   const headers: Record<string, string> = { 'content-type': 'application/octet-stream', 'content-length': `${length}` };
-  if (offset > 0) headers['content-range'] = `${offset}-${descriptor.size - 1}`;
+  if (offset > 0 || length < descriptor.size) headers['content-range'] = `${offset}-${offset + length - 1}`;
   const asked = request(target, 'PATCH', location, { headers, body, retries: 0 });
   let response: HttpResponse;
   try {
@@ -168,20 +215,23 @@ async function sendFrom(target: Target, image: PushedImage, descriptor: Descript
     if (isTransient((error as { cause?: unknown }).cause)) throw new BrokenUpload(error);
     throw explainConnectionFailure(error, location, target.session.purpose(asked));
   }
-  if (response.status >= 500 || response.status === 416) {
+  if (response.status >= 500 || response.status === 416 || response.status === 413) {
     const failure = await expectStatus(target.session, asked, response, []).catch((reason: unknown) => reason);
-    throw new BrokenUpload(failure);
+    throw new BrokenUpload(failure, response.status === 413);
   }
   discardBody(await expectStatus(target.session, asked, response, [202, 204, 201]));
-  return uploadAddress(target, response);
+  return { ...state, location: uploadAddress(target, response), offset: offset + length };
 }
 
-async function* counted(stream: Readable, descriptor: Descriptor, offset: number, progress: Progress): AsyncGenerator<Uint8Array, void, void> {
+/** The first `length` bytes of the stream. */
+async function* counted(stream: Readable, descriptor: Descriptor, offset: number, length: number, progress: Progress): AsyncGenerator<Uint8Array, void, void> {
+  const end = offset + length;
   let done = offset;
   for await (const chunk of stream as AsyncIterable<Uint8Array>) {
-    yield chunk;
-    done += chunk.length;
+    yield done + chunk.length > end ? chunk.subarray(0, end - done) : chunk;
+    done = Math.min(end, done + chunk.length);
     progress({ kind: 'bytes', id: descriptor.digest, phase: 'upload', done, total: descriptor.size });
+    if (done === end) return;
   }
 }
 
@@ -196,10 +246,14 @@ async function uploadState(target: Target, location: URL): Promise<{ readonly of
   return { offset: Number(range[1]) + 1, location: header(response, 'location') === undefined ? location : uploadAddress(target, response) };
 }
 
-async function seal(target: Target, descriptor: Descriptor, location: URL): Promise<void> {
+function sealed(location: URL, descriptor: Descriptor): URL {
   const url = new URL(location);
   url.searchParams.set('digest', descriptor.digest);
-  const asked = request(target, 'PUT', url, { headers: { 'content-length': '0', 'content-type': 'application/octet-stream' } });
+  return url;
+}
+
+async function seal(target: Target, descriptor: Descriptor, location: URL): Promise<void> {
+  const asked = request(target, 'PUT', sealed(location, descriptor), { headers: { 'content-length': '0', 'content-type': 'application/octet-stream' } });
   const response = await expectStatus(target.session, asked, await target.session.send(asked), [201, 204]);
   discardBody(response);
 }

@@ -1,11 +1,12 @@
 /** Pulls from a registry that misbehaves, and pulls that are interrupted: what the server sent is counted. */
 import { createCipheriv } from 'node:crypto';
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { goArchitecture } from '../support/images.ts';
+import { processesOf } from '../support/leaks.ts';
 import { refuse, startTestRegistry, type TestImage, type TestRegistry, type TestRegistryOptions } from '../support/registry-server.ts';
 import { useScull } from '../support/scull.ts';
 import { writeTar } from '../support/tar-writer.ts';
@@ -189,6 +190,24 @@ describe('two pulls of one image at once', () => {
     expect(askedFor(made)).toEqual(['whole', 'bytes=6000000-']);
     await works(made);
   });
+});
+
+test('the process that unpacks can write nothing but the layer that it makes', async () => {
+  const made = make();
+  stallAt(made, 6_000_000);
+  const running = s.start(['pull', made.name]);
+  await arrived(made, 6_000_000);
+  const worker = await eventually('an unpacking worker', () => processesOf(s.base).find((line) => /__worker unpack/.test(line) && !/launch/.test(line)));
+  const pid = /^process (\d+)/.exec(worker)?.[1] ?? '';
+  const writable = await eventually('its mounts', () => {
+    const mounts = readFileSync(`/proc/${pid}/mountinfo`, 'utf8').trim().split('\n').map((line) => line.split(' '));
+    const found = mounts.filter((fields) => (fields[5] ?? '').split(',').includes('rw')).map((fields) => fields[4] ?? '');
+    return found.length === 1 ? found : undefined;
+  });
+  expect(writable[0]).toMatch(new RegExp(`^${s.storeRoot}/staging/[^/]+/layer$`));
+  running.child.kill('SIGKILL');
+  await running.ended;
+  await eventually('the worker ends with who wanted the layer', () => !existsSync(`/proc/${pid}`));
 });
 
 test('a layer that any image has is not fetched again', async () => {

@@ -104,7 +104,32 @@ test('a blob of another repository is mounted, or uploaded where that is refused
   await push(registry, sent, 'other:v1', {}, { mountFrom: ['base'] });
   const posts = registry.requests.filter((request) => request.method === 'POST').map((request) => request.path);
   expect(posts).toContain(`/v2/other/blobs/uploads/?mount=${encodeURIComponent(first.digest)}&from=base`);
-  expect(registry.requests.filter((request) => request.method === 'PATCH').length).toBe(1);
+  const uploads = registry.requests.filter((request) => request.method === 'PUT' && request.path.includes('/blobs/uploads/'));
+  expect(uploads.map((request) => request.headers['content-length'])).toEqual(['2000']);
+});
+
+test('a small blob goes in one request, or like any other where that is refused', async () => {
+  const registry = await start();
+  const sent = image(randomBytes(100));
+  await push(registry, sent);
+  expect(registry.requests.filter((request) => request.method === 'PATCH')).toEqual([]);
+  const strict = await start();
+  strict.intercept = (request, response) => request.method === 'PUT' && request.url?.includes('/blobs/') === true && request.headers['content-length'] !== '0' && refuse(response, 400, 'UNSUPPORTED', 'not at once');
+  await push(strict, sent);
+  for (const digest of sent.contents.keys()) expect(strict.blobs.has(digest)).toBe(true);
+});
+
+test('a registry that does not take as much at once gets pieces, not smaller than it says', async () => {
+  const registry = await start();
+  const sent = image(randomBytes(5_000_000));
+  registry.intercept = (request, response) => {
+    if (request.method === 'POST') response.setHeader('oci-chunk-min-length', '1500000');
+    return Number(request.headers['content-length']) > 2_000_000 && refuse(response, 413, 'SIZE_INVALID', 'too large');
+  };
+  await push(registry, sent);
+  const ranges = registry.requests.filter((request) => request.method === 'PATCH').flatMap((request) => request.headers['content-range'] ?? []);
+  expect(ranges.slice(-4)).toEqual(['0-1499999', '1500000-2999999', '3000000-4499999', '4500000-4999999']);
+  expect(Buffer.from(registry.blobs.get(sent.layers[0]?.digest ?? '') ?? []).equals(sent.contents.get(sent.layers[0]?.digest ?? '') as Buffer)).toBe(true);
 });
 
 test('an upload that breaks off goes on where the registry says', async () => {
@@ -172,7 +197,7 @@ test('an upload elsewhere gets no credentials', async () => {
     request.on('end', () => response.writeHead(request.method === 'PUT' ? 201 : 202, { location: `http://${storage.host}/again` }).end());
     return true;
   };
-  await push(registry, image(randomBytes(10)), 'app:v1', { credentials: async () => ({ kind: 'password', username: 'ann', password: 's3cret' }) });
+  await push(registry, image(randomBytes(100_000)), 'app:v1', { credentials: async () => ({ kind: 'password', username: 'ann', password: 's3cret' }) });
   expect(storage.requests.length).toBeGreaterThan(2);
   expect(storage.requests.filter((request) => request.headers.authorization !== undefined)).toEqual([]);
 });

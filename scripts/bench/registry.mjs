@@ -1,0 +1,90 @@
+// The half of the bench that is about registries: pull and push, against Debian's docker-registry on loopback. Runs like
+// measure.mjs, inside a prepared root file system; the registries are outside (registry-server.mjs). Takes the engines' turns
+// like it, with one engine more: "limit", which fetches, hashes, inflates and unpacks the same layers by bash, sha256sum,
+// gzip and tar, or sends the same bytes.
+import { chownSync, existsSync, mkdirSync, rmSync } from 'node:fs';
+import { engines as all, must, peakMemory, plan, program, results, scenario, wanted } from './turns.mjs';
+
+const { uid, sizes, registry } = plan;
+const scratch = '/home/bench/scratch';
+let pushes = 0;
+
+main().catch((error) => {
+  console.error(error.stack ?? String(error));
+  process.exit(1);
+});
+
+async function main() {
+  for (const size of sizes) {
+    const times = size.name === 'small' ? Math.max(5, Math.ceil(plan.repetitions / 2)) : size.name === 'debian' ? 5 : 3;
+    const named = (what) => `${what}, ${size.name}`;
+    const name = (tag) => `${registry.host}/bench/${size.name}:${tag}`;
+    for (const tag of ['gzip', 'zstd']) await scenario(named(`pull ${tag}`), { before: nothing, timed: (engine) => pull(engine, name(tag), registry.layers[`${size.name}:${tag}`]), times });
+    await scenario(named('first run after a pull'), {
+      before: async (engine) => {
+        await nothing(engine);
+        await pull(engine, name('gzip'), registry.layers[`${size.name}:gzip`]);
+      },
+      timed: (engine) => (engine.limit ? program('/bin/true', [], {}) : must(engine, ['run', '--rm', '--network', 'none', name('gzip'), '/bin/sh', '-c', ':'])),
+      times,
+    });
+    if (['pull of what is there', 'push'].some((what) => wanted(named(what)))) {
+      for (const engine of all) {
+        await nothing(engine);
+        await pull(engine, name('gzip'), registry.layers[`${size.name}:gzip`]);
+      }
+      await scenario(named('pull of what is there'), { timed: (engine) => (engine.limit ? get(`/v2/bench/${size.name}/manifests/gzip`, 'cat >/dev/null') : pull(engine, name('gzip'))), times });
+      // Each time to a repository that nobody knows of, so that everything is sent.
+      await scenario(named('push'), { before: forgetBlobs, timed: (engine) => push(engine, name('gzip'), registry.layers[`${size.name}:gzip`]), times });
+    }
+    if (wanted(named('peak memory of pulling (KiB)'))) {
+      const key = named('peak memory of pulling (KiB)');
+      results[key] = {};
+      for (const engine of all.filter((one) => !one.limit)) {
+        await nothing(engine);
+        results[key][engine.name] = [await peakMemory(() => pull(engine, name('gzip')))];
+      }
+      process.stderr.write(`  ${key} ${Object.values(results[key]).map(([kilobytes]) => Math.round(kilobytes)).join('  ')}\n`);
+    }
+  }
+  for (const engine of all) await nothing(engine);
+  process.stdout.write(JSON.stringify(results));
+}
+
+/** The store of an engine without any image. */
+async function nothing(engine) {
+  if (!engine.limit) return must(engine, ['rmi', '-a', '-f']);
+  rmSync(scratch, { recursive: true, force: true });
+  mkdirSync(scratch);
+  chownSync(scratch, uid, uid);
+}
+
+function pull(engine, name, layers = []) {
+  if (!engine.limit) return must(engine, ['pull', '-q', '--tls-verify=false', name]);
+  const inflate = name.endsWith(':zstd') ? 'zstd -dc' : 'gzip -dc';
+  const one = ({ path }, index) => `mkdir -p ${scratch}/${index}; get ${path} | tee ${scratch}/${index}.blob >(sha256sum >/dev/null) | ${inflate} | tar -x --delay-directory-restore -C ${scratch}/${index}`;
+  if (inflate.startsWith('zstd') && !existsSync('/usr/bin/zstd')) return program('/bin/true', [], {});
+  return shell(`${GET}\n${layers.map(one).join('\n')}\nwait; sync -f ${scratch}`);
+}
+
+function push(engine, name, layers) {
+  pushes += 1;
+  const target = `${registry.pushHost}/pushed-${pushes}/app:1`;
+  if (!engine.limit) return must(engine, ['push', '-q', '--tls-verify=false', name, target]);
+  return shell(layers.map((_layer, index) => `sha256sum < ${scratch}/${index}.blob >/dev/null; cat ${scratch}/${index}.blob > ${scratch}/sent`).join('\n') || ':');
+}
+
+/** What Podman remembers of where blobs are would turn the next push into a mount. */
+function forgetBlobs() {
+  rmSync('/home/bench/.local/share/containers/cache', { recursive: true, force: true });
+}
+
+const GET = `get() { exec 3<>/dev/tcp/${registry.host.replace(':', '/')}; printf 'GET %s HTTP/1.0\\r\\n\\r\\n' "$1" >&3; while IFS= read -r line <&3; do [ "$line" = $'\\r' ] && break; done; cat <&3; exec 3>&-; }`;
+
+function get(path, sink) {
+  return shell(`${GET}\nget ${path} | ${sink}`);
+}
+
+function shell(script) {
+  return program('/bin/bash', ['-c', script], {});
+}
