@@ -16,6 +16,9 @@ const endToEnd = {
   maxWorkers: 4,
 };
 
+/** These start a product of their own, or are about the kernel and the disk only: once is enough. */
+const ofOwnProduct = ['test/e2e/crash-points.test.ts', 'test/e2e/faults.test.ts', 'test/e2e/concurrency.test.ts'];
+
 export default defineConfig({
   cacheDir: '.cache/vitest',
   test: {
@@ -29,7 +32,7 @@ export default defineConfig({
         },
       },
       { test: { ...endToEnd, name: 'e2e', env: { SCULL_TEST_PRODUCT: 'executable' }, sequence: { groupOrder: 1 } } },
-      { test: { ...endToEnd, name: 'e2e-node', exclude: ['test/e2e/executable.test.ts'], env: { SCULL_TEST_PRODUCT: 'node' }, sequence: { groupOrder: 2 } } },
+      { test: { ...endToEnd, name: 'e2e-node', exclude: ['test/e2e/executable.test.ts', ...ofOwnProduct], env: { SCULL_TEST_PRODUCT: 'node' }, sequence: { groupOrder: 2 } } },
       {
         test: {
           name: 'vm',

@@ -3,6 +3,7 @@
 //   oclif.manifest.json     the commands' description (committed; a test holds it against the sources)
 //   dist/node/scull.cjs     the npm package: one CommonJS file for Node, with V8's code cache beside it
 //   dist/scull              the same code as a single-file executable (Bun's compiler)
+//   dist/crash/scull.cjs    for tests only: as for Node, with the moments at which it kills itself (src/host/crash-point.ts)
 //   dist/scull-helper …     the native helpers, one of each native/*.c, where there is a C compiler
 //
 // Why it is built this way, with numbers: docs/startup.md. Needs node_modules, downloads nothing.
@@ -29,11 +30,12 @@ if (process.argv[2] === 'manifest') process.exit(0);
 await bundle('scripts/build/node-entry.ts', 'dist/node/scull.cjs');
 writeCodeCache();
 await bundle('scripts/build/executable-entry.ts', '.cache/build/scull.cjs');
+await bundle('scripts/build/crash-entry.ts', 'dist/crash/scull.cjs', { crashPoints: true });
 compileExecutable();
 compileNative(top);
 
 /** Esbuild's settings that both products share. */
-function bundle(entry, outfile) {
+function bundle(entry, outfile, { crashPoints = false } = {}) {
   return build({
     entryPoints: [entry],
     outfile,
@@ -48,7 +50,7 @@ function bundle(entry, outfile) {
     logLevel: 'warning',
     // import('node:x') would boot Node's ESM loader, 20 ms.
     supported: { 'dynamic-import': false },
-    define: { 'import.meta.url': '""', 'process.env.NODE_ENV': '"production"' },
+    define: { 'import.meta.url': '""', 'process.env.NODE_ENV': '"production"', HAS_CRASH_POINTS: String(crashPoints) },
     plugins: [lazyRequires(oclif)],
     metafile: true,
   }).then((result) => {

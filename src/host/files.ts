@@ -4,6 +4,7 @@
  */
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, unlinkSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { crashPoint } from './crash-point.ts';
 import { errnoOf, ScullError } from './errors.ts';
 import { ownerTag, parseOwnerTag, type ProcessIdentity } from './identity.ts';
 
@@ -26,7 +27,9 @@ export function writeFileAtomic(path: string, data: string | Uint8Array, options
     } finally {
       closeSync(fd);
     }
+    crashPoint('file:written');
     renameSync(beside, path);
+    crashPoint('file:renamed');
   } catch (error) {
     try {
       unlinkSync(beside);

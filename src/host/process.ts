@@ -6,6 +6,7 @@
  */
 import type { ChildProcess, SpawnOptions, StdioOptions } from 'node:child_process';
 import { exitStatus, explainSpawnFailure, startChild } from './child.ts';
+import { crashEnvironment } from './crash-point.ts';
 import { ScullError } from './errors.ts';
 
 export { exitStatus, explainSpawnFailure };
@@ -101,7 +102,7 @@ export function minimalEnvironment(): Record<string, string> {
     const value = process.env[name];
     if (value !== undefined) kept[name] = value;
   }
-  return kept;
+  return { ...kept, ...crashEnvironment() };
 }
 
 /** The caller's PATH with the administrator's folders, where crun, newuidmap and others may live. */

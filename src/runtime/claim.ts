@@ -5,6 +5,7 @@
  */
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
+import { crashPoint } from '../host/crash-point.ts';
 import { isOthers } from '../host/directories.ts';
 import { errnoOf, ScullError } from '../host/errors.ts';
 import { ensurePrivateDirectory, readTextIfPresent, removeTree, writeFileAtomic } from '../host/files.ts';
@@ -42,6 +43,7 @@ export async function claimContainer(layout: StoreLayout, cgroup: CgroupPlan, id
   for (let pause = 1; ; pause = Math.min(pause * 2, 50)) {
     try {
       renameSync(prepared, paths.bundle);
+      crashPoint('container:claimed');
       return 'claimed';
     } catch (error) {
       const errno = errnoOf(error);

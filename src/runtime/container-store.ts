@@ -7,6 +7,7 @@
  */
 import { existsSync, fsyncSync, mkdirSync, openSync, closeSync, readdirSync, readlinkSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { crashPoint } from '../host/crash-point.ts';
 import { errnoOf, ScullError } from '../host/errors.ts';
 import { ensurePrivateDirectory, explainWriteFailure, readJson, syncDirectory, writeJsonAtomic } from '../host/files.ts';
 import { ownerTag, ownIdentity, randomHex, type ProcessIdentity } from '../host/identity.ts';
@@ -106,6 +107,7 @@ export function reserveName(layout: StoreLayout, name: string, id: string): void
   for (let attempt = 0; attempt < 50; attempt++) {
     try {
       symlinkSync(target, path);
+      crashPoint('name:reserved');
       return;
     } catch (error) {
       const errno = errnoOf(error);
@@ -202,7 +204,9 @@ export function commitContainer(layout: StoreLayout, record: ContainerRecord, du
       closeSync(fd);
     }
     if (durable) syncDirectory(staging);
+    crashPoint('container:written');
     renameIntoPlace(layout, staging, paths.directory);
+    crashPoint('container:named');
     if (durable) syncDirectory(layout.containers);
   } catch (error) {
     throw explainWriteFailure(error, paths.directory);

@@ -12,6 +12,7 @@
  */
 import { statfsSync } from 'node:fs';
 import { join } from 'node:path';
+import { crashPoint } from '../host/crash-point.ts';
 import { errnoOf, ScullError } from '../host/errors.ts';
 import { ensurePrivateDirectory, syncDirectory } from '../host/files.ts';
 import type { Progress } from '../host/progress.ts';
@@ -147,6 +148,7 @@ async function nameWhatIsHere(store: Store, wanted: Wanted, options: AdmitOption
   const entries = withImageIds(store, readIndex(store));
   const entry = entries.find((candidate) => candidate.imageId === wanted.manifest.config.digest);
   if (entry === undefined) return undefined;
+  crashPoint('image:entered');
   const present = readImage(store, entries, entry);
   const same: Wanted = { ...wanted, digest: present.manifestDigest, mediaType: present.manifestMediaType, manifest: present.manifest, layers: present.layers, bytes: readDocument(store, present.manifestDigest) };
   if (!isComplete(store, same)) return undefined;
@@ -161,6 +163,7 @@ async function fetchMissing(store: Store, staging: Staging, source: ImageSource,
   else if (options.unpackLater === undefined || !wanted.layers.every((layer) => hasBlob(store, layer.descriptor))) await fetchLayers({ store, staging, source, layers: wanted.layers, progress: options.progress });
   await storeUnlessPresent(store, staging, { mediaType: wanted.mediaType, digest: wanted.digest, size: wanted.bytes.length }, wanted.bytes);
   syncDirectory(join(store.layout.blob(wanted.digest), '..'));
+  crashPoint('image:fetched');
 }
 
 /** A document that was damaged on disk is put right on the way. */

@@ -7,6 +7,7 @@ import type { Hash } from 'node:crypto';
 import { closeSync, createReadStream, fsync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
+import { crashPoint } from '../host/crash-point.ts';
 import { errnoOf, isScullError, ScullError } from '../host/errors.ts';
 import { explainWriteFailure, writeAllSync } from '../host/files.ts';
 import { MAX_DOCUMENT } from '../oci/decode.ts';
@@ -105,6 +106,7 @@ export async function storeBlob(store: Store, staging: Staging, descriptor: Desc
   const fd = openFile(file.path, options.into === undefined ? 'wx' : 'a+');
   try {
     await receive(fd, file, descriptor, open, options);
+    crashPoint('blob:written');
     await new Promise<void>((resolve, reject) => fsync(fd, (error) => (error === null ? resolve() : reject(explainWriteFailure(error, file.path)))));
   } catch (error) {
     options.tee?.destroy(error as Error);
@@ -112,6 +114,7 @@ export async function storeBlob(store: Store, staging: Staging, descriptor: Desc
   } finally {
     closeSync(fd);
   }
+  crashPoint('blob:flushed');
   commitBlob(store, file.path, descriptor.digest);
 }
 
@@ -153,6 +156,7 @@ export function commitBlob(store: Store, aside: string, digest: Digest): void {
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     renameSync(aside, path);
+    crashPoint('blob:named');
   } catch (error) {
     throw explainWriteFailure(error, path);
   }

@@ -4,6 +4,7 @@
  */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { crashPoint } from '../host/crash-point.ts';
 import { errnoOf, isScullError } from '../host/errors.ts';
 import { readJson, writeJsonAtomic } from '../host/files.ts';
 import { parseOwnerTag } from '../host/identity.ts';
@@ -23,6 +24,7 @@ const FILE = 'claims.json';
 /** From now on a garbage collection spares these blobs and layers. */
 export function writeClaims(staging: Staging, claims: Claims): void {
   writeJsonAtomic(staging.path(FILE), claims, { durable: false });
+  crashPoint('image:claimed');
 }
 
 /** The claims of all living processes together. */

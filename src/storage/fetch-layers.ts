@@ -3,6 +3,7 @@
  * blob is here already is unpacked from there. (Unpacking waits for the layers below by itself, see layers/unpack.ts.)
  */
 import { PassThrough } from 'node:stream';
+import { crashPoint } from '../host/crash-point.ts';
 import { isScullError } from '../host/errors.ts';
 import { forEachLimited } from '../host/for-each-limited.ts';
 import type { Progress } from '../host/progress.ts';
@@ -102,6 +103,7 @@ async function fetchBlob({ store, staging, source, progress }: BlobFetch, descri
     if (partial.kept > 0) progress({ kind: 'bytes', id, phase: 'download', done: partial.kept, total });
     try {
       await fetchInto(partial);
+      crashPoint('partial:written');
       partial.finish();
       return 'fetched';
     } catch (error) {

@@ -8,6 +8,7 @@
  * there (engine/containers/create.ts): one of the two always notices.
  */
 import { renameSync } from 'node:fs';
+import { crashPoint } from '../host/crash-point.ts';
 import { errnoOf, isScullError } from '../host/errors.ts';
 import { explainWriteFailure } from '../host/files.ts';
 import { digestHex, type Digest } from '../oci/digest.ts';
@@ -47,6 +48,7 @@ export async function collectGarbage(store: Store, options: { readonly measure?:
     const removed = await withLock(store, 'images', () => {
       const garbage = findGarbage(store, findNeeded(store));
       const blobs = garbage.blobs.flatMap((digest) => moveBlob(store, digest));
+      crashPoint('garbage:blobs-moved');
       let layers: Removed[] = [];
       if (garbage.layers.length > 0) {
         // Not the trash, which others empty at any time: some may have to go back.
@@ -54,6 +56,7 @@ export async function collectGarbage(store: Store, options: { readonly measure?:
         const { path } = staging;
         layers = putBack(garbage.layers.flatMap((chainId) => moveLayer(store, chainId, path(digestHex(chainId)))), findNeeded(store));
       }
+      crashPoint('garbage:layers-moved');
       for (const { digest } of layers) removeLink(store, digest);
       sweepLinks(store);
       sweepTornFiles(store);

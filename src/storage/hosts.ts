@@ -12,6 +12,7 @@
 import { hostname } from 'node:os';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { crashPoint } from '../host/crash-point.ts';
 import { errnoOf } from '../host/errors.ts';
 import { ensurePrivateDirectory, explainWriteFailure, readTextIfPresent, writeFileAtomic } from '../host/files.ts';
 import { bootId, isAlive, machineId, type ProcessIdentity } from '../host/identity.ts';
@@ -36,6 +37,7 @@ export function registerHost(layout: StoreLayout): void {
       throw explainWriteFailure(error, file);
     }
   }
+  crashPoint('host:registered');
   registered.add(layout.root);
 }
 

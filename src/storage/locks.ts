@@ -16,6 +16,7 @@
  */
 import { mkdirSync, readdirSync, rename, rmSync, rmdir, rmdirSync, stat, unlinkSync, utimes, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { crashPoint } from '../host/crash-point.ts';
 import { errnoOf, ScullError } from '../host/errors.ts';
 import { ensurePrivateDirectory, explainWriteFailure, readTextIfPresent } from '../host/files.ts';
 import { ownerTag, parseOwnerTag } from '../host/identity.ts';
@@ -41,6 +42,7 @@ export async function withLock<T>(store: Store, name: string, action: () => Prom
   const path = join(store.layout.locks, name);
   registerHost(store.layout);
   const release = await acquire(store.layout, path, options.timeout ?? DEFAULT_TIMEOUT);
+  crashPoint('lock:taken');
   try {
     return await action();
   } finally {
@@ -76,6 +78,7 @@ function ownedDirectories(): Record<string, unknown> {
         ensurePrivateDirectory(join(path, '..'));
         mkdirSync(aside, { mode: 0o700 });
         writeFileSync(join(aside, owner), '');
+        crashPoint('lock:prepared');
       } catch (error) {
         rmSync(aside, { recursive: true, force: true });
         done(error);
@@ -94,6 +97,7 @@ function ownedDirectories(): Record<string, unknown> {
         done(error);
         return;
       }
+      crashPoint('lock:released');
       // From here on the lock is free; an empty directory left behind is as good as none.
       rmdir(path, () => done(null));
     },

@@ -17,6 +17,7 @@
  */
 import { closeSync, mkdirSync, openSync, readdirSync, renameSync, rmdirSync, rmSync, statSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { crashPoint } from '../host/crash-point.ts';
 import { errnoOf } from '../host/errors.ts';
 import { ensurePrivateDirectory, explainWriteFailure } from '../host/files.ts';
 import { ownerTag, parseOwnerTag, type ProcessIdentity } from '../host/identity.ts';
@@ -111,6 +112,7 @@ function begin(staging: Staging, directory: string): PartialBlob | undefined {
     mkdirSync(aside, { mode: 0o700 });
     closeSync(openSync(join(aside, tag), 'wx', 0o600));
     renameSync(aside, directory);
+    crashPoint('partial:begun');
   } catch (error) {
     rmSync(aside, { recursive: true, force: true });
     const errno = errnoOf(error);

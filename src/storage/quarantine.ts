@@ -1,6 +1,7 @@
 /** Where a repair puts what it can neither mend nor get again: out of use, and still there for whoever wants to look at it. */
 import { renameSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { crashPoint } from '../host/crash-point.ts';
 import { ensurePrivateDirectory, explainWriteFailure } from '../host/files.ts';
 import { randomHex } from '../host/identity.ts';
 import type { Store } from './store.ts';
@@ -11,6 +12,7 @@ export function moveToQuarantine(store: Store, path: string): string {
   try {
     ensurePrivateDirectory(store.layout.quarantine);
     renameSync(path, place);
+    crashPoint('quarantine:moved');
   } catch (error) {
     throw explainWriteFailure(error, path);
   }

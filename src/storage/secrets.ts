@@ -3,6 +3,7 @@
  * link(2), which fails where the name is taken, and is replaced by rename(2): there is never half of one.
  */
 import { linkSync, readdirSync, renameSync, unlinkSync } from 'node:fs';
+import { crashPoint } from '../host/crash-point.ts';
 import { errnoOf, ScullError } from '../host/errors.ts';
 import { ensurePrivateDirectory, explainWriteFailure, readJson, syncDirectory, writeJsonAtomic } from '../host/files.ts';
 import { createStaging } from './staging.ts';
@@ -48,6 +49,7 @@ export async function writeSecret(store: Store, record: SecretRecord, replace: b
   try {
     const file = staging.path('secret');
     writeJsonAtomic(file, record);
+    crashPoint('secret:written');
     if (replace) renameSync(file, path);
     else linkSync(file, path);
     syncDirectory(store.layout.secrets);

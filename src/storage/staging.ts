@@ -10,6 +10,7 @@
  */
 import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { crashPoint } from '../host/crash-point.ts';
 import { errnoOf, ScullError } from '../host/errors.ts';
 import { ensurePrivateDirectory, explainWriteFailure } from '../host/files.ts';
 import { ownerTag, parseOwnerTag, randomHex } from '../host/identity.ts';
@@ -37,6 +38,7 @@ export function createStaging(store: Store): Staging {
     registerHost(store.layout);
     ensurePrivateDirectory(store.layout.staging);
     mkdirSync(directory, { mode: 0o700 });
+    crashPoint('staging:made');
   } catch (error) {
     throw explainWriteFailure(error, directory);
   }
@@ -70,6 +72,7 @@ export function moveToTrash(store: Store, path: string): string | undefined {
   for (;;) {
     try {
       renameSync(path, trash);
+      crashPoint('trash:moved');
       return trash;
     } catch (error) {
       if (errnoOf(error) !== 'ENOENT') throw explainWriteFailure(error, path);
@@ -83,6 +86,7 @@ export function moveToTrash(store: Store, path: string): string | undefined {
 export async function removeOwnedTree(path: string): Promise<void> {
   try {
     rmSync(path, { recursive: true, force: true });
+    crashPoint('tree:removed');
   } catch (error) {
     const errno = errnoOf(error);
     if (errno === 'ENOENT') return;

@@ -12,6 +12,7 @@
  */
 import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, renameSync, statSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { crashPoint } from '../host/crash-point.ts';
 import { errnoOf, ScullError } from '../host/errors.ts';
 import { ensurePrivateDirectory, explainWriteFailure, readJson, readTextIfPresent, syncDirectory, writeFileAtomic, writeJsonAtomic } from '../host/files.ts';
 import { isAlive, ownerTag, parseOwnerTag } from '../host/identity.ts';
@@ -86,7 +87,9 @@ export async function writeVolume(store: Store, record: VolumeRecord, options: W
     if (backing.source.kind === 'directory' && backing.copy) writeFileAtomic(join(directory, 'fresh'), options.claim === true ? ownerTag() : '', { durable: false });
     writeJsonAtomic(join(directory, 'volume.json'), record, { durable });
     ensurePrivateDirectory(store.layout.volumes);
+    crashPoint('volume:written');
     renameSync(directory, paths.directory);
+    crashPoint('volume:named');
     if (durable) syncDirectory(store.layout.volumes);
   } catch (error) {
     const errno = errnoOf(error);

@@ -6,7 +6,7 @@ import { top } from './product.ts';
 export default function checkConditions(): void {
   const missing: string[] = [];
   if (process.getuid?.() === 0) missing.push('the e2e suites test containers without root, and this is root');
-  for (const product of ['dist/scull', 'dist/node/scull.cjs']) {
+  for (const product of ['dist/scull', 'dist/node/scull.cjs', 'dist/crash/scull.cjs']) {
     if (!existsSync(join(top, product))) missing.push(`${product} is not built`);
   }
   for (const tool of ['crun', 'conmon', 'newuidmap', 'fuse-overlayfs', 'pasta', 'busybox', 'skopeo', 'umoci', 'docker-registry', 'mmdebstrap', 'socat', 'strace', 'ps', 'ip', 'zsh', 'fish', 'qemu-system-x86_64', 'mke2fs']) {

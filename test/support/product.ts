@@ -31,6 +31,11 @@ export function productWithoutHelpers(into: string): readonly [string, ...string
   return [supportedNode(), join(into, 'bin', 'run.js')];
 }
 
+/** The product with its crash points, src/host/crash-point.ts. */
+export function productWithCrashPoints(): readonly [string, ...string[]] {
+  return [supportedNode(), join(top, 'dist', 'crash', 'scull.cjs')];
+}
+
 /** A Node of at least 22.15: the one running us, else the one that development dependencies bring. */
 function supportedNode(): string {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);

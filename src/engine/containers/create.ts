@@ -25,7 +25,7 @@ import { sweepContainers } from './cleanup.ts';
 import { unlessAborted } from './interruption.ts';
 import { resolveMounts } from './mounts.ts';
 import { inventName } from './names.ts';
-import { removeContainer } from './removal.ts';
+import { removeContainer, removeDirectory } from './removal.ts';
 
 export interface CreateOptions {
   /** Remove a container of the same name first. */
@@ -64,6 +64,7 @@ export async function createContainer(engine: Engine, spec: ContainerSpec, optio
     if (options.claim !== undefined) await claimContainer(layout, cgroupPlan(), id, options.claim);
     // What is removed at its end anyway need not survive a power cut.
     commitContainer(layout, record, !spec.autoRemove, secrets?.write);
+    await confirmLayers(engine, record);
     recordContainerEvent(engine, record, 'create');
     return record;
   } catch (error) {
@@ -72,6 +73,22 @@ export async function createContainer(engine: Engine, spec: ContainerSpec, optio
     if (cidFile !== undefined) unlinkSync(cidFile);
     throw error;
   }
+}
+
+/**
+ * An image may be removed while a container of it is being made. The garbage collection looks at containers once more after it
+ * has moved layers away (storage/garbage.ts), so layers that are there now, when the container can be seen, stay.
+ * @throws ScullError NO_SUCH_IMAGE when they are not; the container is gone then
+ */
+async function confirmLayers(engine: Engine, record: ContainerRecord): Promise<void> {
+  const { layout } = engine.store;
+  const layers = record.image?.layers ?? [];
+  const allThere = (): boolean => layers.every((layer) => existsSync(layout.layer(layer).record));
+  if (allThere()) return;
+  const { withLock } = await import('../../storage/locks.ts');
+  if (await withLock(engine.store, 'images', allThere)) return; // they had only been moved for a moment
+  await removeDirectory(engine, record.id);
+  throw new ScullError('NO_SUCH_IMAGE', `the image ${record.image?.name ?? ''} was removed while a container was being made of it`, { hint: 'pull or load it again' });
 }
 
 function checkRootfs(spec: ContainerSpec): void {

@@ -10,6 +10,7 @@
  * See docs/run.md for the dialogue of processes.
  */
 import { closeSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { crashPoint } from '../../host/crash-point.ts';
 import { isScullError, ScullError } from '../../host/errors.ts';
 import { passedSockets } from '../../host/service-manager.ts';
 import { requireTool } from '../../host/tools.ts';
@@ -86,11 +87,14 @@ export async function startContainer(engine: Engine, record: ContainerRecord, op
     const shared = sharedNamespaces(engine, record);
     pending ??= beginMonitor(namespacesOf(engine, record.spec, shared.joinUser, options.capture));
     if (pending.pid !== undefined) recordMonitor(layout, record.id, pending.pid);
+    crashPoint('start:monitor');
     const preparation = await prepareContainer(engine, record, cgroup, { attached: options.attach !== undefined, network: pending.network, shared, secretEnvironment: options.secretEnvironment ?? [] });
     trace('prepared');
+    crashPoint('start:prepared');
     options.abort?.throwIfAborted();
     writeBundle(layout.container(record.id), preparation);
     trace('bundle written');
+    crashPoint('start:bundle');
     monitor = launchMonitor(engine, record, preparation, pending, cgroup, options.attach?.stdin === true);
     trace('monitor launched');
     const running = await bringUp(engine, record, monitor, preparation, cgroup, options, underWay);
@@ -182,9 +186,11 @@ async function bringUp(engine: Engine, record: ContainerRecord, monitor: Monitor
     // A failed start shows first at the monitor; the others only suffer from it.
     const [pid] = await Promise.race([work, aborted.promise, monitor.created.then(() => work)]);
     trace('created, connected and attached');
+    crashPoint('start:created');
     if (preparation.compiledSeccomp !== undefined && preparation.runtimeSpec.linux.seccomp !== undefined) keepCompiledSeccomp(preparation.compiledSeccomp, paths.runtimeState);
     preparation.firstUses.done();
     volumesFilled = true;
+    crashPoint('start:filled');
     startKeeper(engine.store.layout, record, monitor.pid, options.attach !== undefined || options.capture !== undefined);
     options.abort?.throwIfAborted();
     options.onStart?.(pid);
@@ -192,7 +198,9 @@ async function bringUp(engine: Engine, record: ContainerRecord, monitor: Monitor
     const time = new Date().toISOString();
     await Promise.race([crunStart(engine.store.layout, cgroup, record.id), aborted.promise]);
     trace('started');
+    crashPoint('start:executed');
     closeSync(openSync(paths.startedFile, 'w', 0o600));
+    crashPoint('start:noted');
     await tellStarted(record.spec, monitor.pid);
     recordContainerEvent(engine, record, 'start', { time });
     if (options.attach !== undefined) recordContainerEvent(engine, record, 'attach', { time });

@@ -4,6 +4,7 @@
  */
 import { rmdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { crashPoint } from '../../host/crash-point.ts';
 import { ScullError } from '../../host/errors.ts';
 import { moveToTrash, removeOwnedTree } from '../../storage/staging.ts';
 import { claimContainer, releaseClaim } from '../../runtime/claim.ts';
@@ -43,11 +44,13 @@ export async function removeContainer(engine: Engine, record: ContainerRecord, o
 export async function removeClaimed(engine: Engine, record: ContainerRecord, volumes: boolean): Promise<void> {
   const { layout } = engine.store;
   try {
+    crashPoint('rm:claimed');
     answerExitCode(layout, record.id);
     if (record.spec.restart !== undefined) cancelWaiting(layout.container(record.id));
     recordEnd(engine, record);
     await removeDirectory(engine, record.id);
     releaseName(layout, record.name, record.id);
+    crashPoint('rm:name-released');
     recordContainerEvent(engine, record, 'remove');
   } finally {
     await releaseClaim(layout, cgroupPlan(), record.id);
@@ -64,6 +67,7 @@ function cannotRemove(record: ContainerRecord, status: string): ScullError {
 export async function removeDirectory(engine: Engine, id: string): Promise<void> {
   const gone = moveToTrash(engine.store, engine.store.layout.container(id).directory);
   if (gone === undefined) return;
+  crashPoint('rm:moved');
   removeOverlayWork(join(gone, 'work', 'work'));
   await removeOwnedTree(gone);
 }

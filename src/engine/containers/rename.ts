@@ -1,4 +1,5 @@
 /** docker-rename(1). The record is the truth; the old name's link is removed last, and holds nothing any more by then. */
+import { crashPoint } from '../../host/crash-point.ts';
 import { ScullError } from '../../host/errors.ts';
 import { findContainer, isName, releaseName, reserveName, updateContainer } from '../../runtime/container-store.ts';
 import type { Engine } from '../engine.ts';
@@ -16,5 +17,6 @@ export function renameContainer(engine: Engine, nameOrId: string, newName: strin
   const renamed = { ...record, name: newName };
   updateContainer(layout, renamed);
   recordContainerEvent(engine, renamed, 'rename', { attributes: { oldName: record.name } });
+  crashPoint('container:renamed');
   releaseName(layout, record.name, record.id);
 }

@@ -1,4 +1,5 @@
 /** The one question a launcher asks: how does this container's root get mounted? */
+import { existsSync } from 'node:fs';
 import type { LaunchStep } from '../../userns/launch.ts';
 import type { Store } from '../store.ts';
 import { isIdentity, type MountRequest } from './driver.ts';
@@ -10,6 +11,8 @@ import { resolveDriver, storageDriver } from './resolve.ts';
  * @throws ScullError UNSUPPORTED, MISSING_TOOL, CORRUPT (a layer is not in the store)
  */
 export async function mountPlan(store: Store, request: MountRequest): Promise<readonly LaunchStep[]> {
-  const name = isIdentity(request.nested) ? await resolveDriver(store) : 'fuse-overlayfs';
+  // What is a whole copy already is used as one, whatever the driver is now: overlay would show deleted files again.
+  const copied = request.upper !== undefined && existsSync(`${request.upper}.copied`);
+  const name = !isIdentity(request.nested) ? 'fuse-overlayfs' : copied ? 'vfs' : await resolveDriver(store);
   return (await storageDriver(name)).mountSteps(store, request);
 }

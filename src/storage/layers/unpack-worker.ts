@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream, mkdirSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { crashPoint } from '../../host/crash-point.ts';
 import { errnoOf, isScullError, ScullError, type ErrorCode } from '../../host/errors.ts';
 import { explainWriteFailure, writeAllSync, writeJsonAtomic } from '../../host/files.ts';
 import { digestAlgorithm, parseDigest, type Digest } from '../../oci/digest.ts';
@@ -79,6 +80,7 @@ export async function unpackInto(job: UnpackJob, compressed: Readable, events: U
   const contents = new ContentsWriter(join(job.staging, 'contents'));
   const layer = new LayerExtractor('.', mappedIds(), job.limits, contents);
   const archiveSize = await extract(compressed, layer, job.diffId, events.progress);
+  crashPoint('layer:extracted');
   if (needsLower(layer)) events.lowerReady();
   const lower = new LowerLayers(job.lower);
   const planned = planMarks(layer, lower);
@@ -110,6 +112,7 @@ export async function unpackInto(job: UnpackJob, compressed: Readable, events: U
     unpacked: new Date().toISOString(),
   };
   writeJsonAtomic(join(job.staging, 'layer.json'), record, { durable: false }); // unpack.ts flushes the whole directory
+  crashPoint('layer:recorded');
   return record;
 }
 

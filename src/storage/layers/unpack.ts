@@ -4,6 +4,7 @@
  */
 import { closeSync, openSync, readSync, renameSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
+import { crashPoint } from '../../host/crash-point.ts';
 import { errnoOf, ScullError } from '../../host/errors.ts';
 import { ensurePrivateDirectory, explainWriteFailure, syncDirectory } from '../../host/files.ts';
 import { exitStatus, explainSpawnFailure, runOrThrow, start } from '../../host/process.ts';
@@ -71,7 +72,9 @@ async function unpackAndAdmit(store: Store, request: UnpackRequest): Promise<Unp
   try {
     const record = await runWorker(store, staging, request);
     warn(record, request.progress);
+    crashPoint('layer:unpacked');
     await flushStore(store);
+    crashPoint('layer:flushed');
     admit(store, staging, request.layer.chainId);
     return { entries: record.entries, bytes: record.size };
   } finally {
@@ -142,11 +145,13 @@ function admit(store: Store, staging: Staging, chainId: Digest): void {
   ensurePrivateDirectory(store.layout.layers);
   try {
     renameSync(staging.path('layer'), place.directory);
+    crashPoint('layer:named');
   } catch (error) {
     const errno = errnoOf(error);
     if (errno !== 'ENOTEMPTY' && errno !== 'EEXIST') throw explainWriteFailure(error, place.directory);
   }
   linkOf(store, chainId);
+  crashPoint('layer:linked');
   syncDirectory(store.layout.layers);
 }
 
