@@ -1,6 +1,7 @@
 /**
  * A process is killed at every named moment of every path that writes (src/host/crash-point.ts). Then the same command, given
- * again, works at once, and the store is sound. `SCULL_TEST_LONG=1` kills at every pass of a point, otherwise at the last one.
+ * again, works at once, and the store is sound. `SCULL_TEST_LONG=1` kills at every pass of a point in every command; otherwise
+ * at the last pass, in three commands.
  */
 import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,7 +16,8 @@ import { expectEmpty, expectSound, expectUsageOfDu } from '../support/store-fact
 
 const s = useScull();
 const all = process.env['SCULL_TEST_LONG'] === '1';
-const reached = new Set<string>();
+/** Point → in how many commands it was killed. */
+const reached = new Map<string, number>();
 let registry: DockerRegistry;
 
 beforeAll(async () => {
@@ -91,7 +93,9 @@ test.each(scenarios)('$what, killed at every point: the next command works at on
   writeFileSync(join(s.base, 'two.tar.secret'), 'secret');
   const counts = await passes(scenario);
   for (const [point, count] of counts) {
-    reached.add(point);
+    const before = reached.get(point) ?? 0;
+    if (!all && before >= 3) continue;
+    reached.set(point, before + 1);
     const turns = all ? Array.from({ length: count }, (_, index) => index + 1) : [count];
     for (const turn of turns) {
       const when = `${scenario.what} killed at ${point}@${turn}`;
