@@ -19,7 +19,7 @@ export function isJsonFormat(format: string | undefined): boolean {
 }
 
 /** JSON indented by that many spaces, with a newline at the end, harmless on a terminal. */
-export function renderJson(value: unknown, indent: 0 | 2 | 4): string {
+export function renderJson(value: unknown, indent: 0 | 1 | 2 | 4): string {
   return `${escapeJson(JSON.stringify(value, undefined, indent))}\n`;
 }
 

@@ -1,7 +1,8 @@
 /** top: the container's processes, read from the host's /proc: nothing of the container is trusted or executed (CVE-2022-1227). */
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { ScullError } from '../../host/errors.ts';
 import { readTextIfPresent } from '../../host/files.ts';
+import { containerProcesses } from '../../runtime/container-processes.ts';
 import { findContainer } from '../../runtime/container-store.ts';
 import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
 import { rootDirectories } from '../../runtime/root-file-system.ts';
@@ -80,29 +81,12 @@ export async function topContainer(engine: Engine, nameOrId: string, descriptors
   const directories = rootDirectories(engine.store.layout, record);
   const users = nameTable(readRootfsFile(directories, '/etc/passwd') ?? '', 'uids');
   const groups = nameTable(readRootfsFile(directories, '/etc/group') ?? '', 'gids');
-  const rows = processesOf(state.pid).flatMap((pid) => {
+  const shared = record.spec.namespaces.pid.mode !== 'private';
+  const rows = (containerProcesses([state.pid], () => shared).get(state.pid) ?? []).flatMap((pid) => {
     const facts = factsOf(pid, users, groups);
     return facts === undefined ? [] : [columns.map((column) => column.value(facts))];
   });
   return { titles: columns.map((column) => column.title), rows };
-}
-
-/** Processes in the same pid namespace; with --pid=host, the container's own children. */
-function processesOf(first: number): number[] {
-  const namespace = readlinkSync(`/proc/${first}/ns/pid`);
-  const own = readlinkSync('/proc/self/ns/pid');
-  const all = readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number);
-  if (namespace !== own) return all.filter((pid) => linkOf(`/proc/${pid}/ns/pid`) === namespace).sort((a, b) => a - b);
-  const mount = readlinkSync(`/proc/${first}/ns/mnt`);
-  return all.filter((pid) => linkOf(`/proc/${pid}/ns/mnt`) === mount).sort((a, b) => a - b);
-}
-
-function linkOf(path: string): string | undefined {
-  try {
-    return readlinkSync(path);
-  } catch {
-    return undefined; // ended meanwhile, or not ours
-  }
 }
 
 function factsOf(pid: number, users: ProcessFacts['users'], groups: ProcessFacts['groups']): ProcessFacts | undefined {
