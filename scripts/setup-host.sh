@@ -69,12 +69,11 @@ choose_user() {
 
 # 65536 subordinate ids let a container have users of its own. useradd gives them; older accounts may lack them.
 ensure_subordinate_ids() {
-  local kind file
+  local kind file start
+  start=$(awk -F: 'BEGIN { next_free = 100000 } { end = $2 + $3; if (end > next_free) next_free = end } END { print next_free }' /etc/subuid /etc/subgid 2>/dev/null || echo 100000)
   for kind in uid gid; do
     file=/etc/sub$kind
     grep -q -s -E "^($user|$(id -u "$user")):" "$file" && continue
-    local start
-    start=$(awk -F: 'BEGIN { next_free = 100000 } { end = $2 + $3; if (end > next_free) next_free = end } END { print next_free }' /etc/subuid /etc/subgid 2>/dev/null || echo 100000)
     if can_be_root; then
       say "giving $user 65536 subordinate ${kind}s from $start"
       as_root usermod "--add-sub${kind}s" "$start-$((start + 65535))" "$user"

@@ -20,8 +20,12 @@ const ID = /^[0-9a-f]{64}$/;
 
 /** Ids of all containers, in no order. */
 export function containerIds(layout: StoreLayout): string[] {
+  return entriesOf(layout.containers).filter((name) => ID.test(name));
+}
+
+function entriesOf(directory: string): string[] {
   try {
-    return readdirSync(layout.containers).filter((name) => ID.test(name));
+    return readdirSync(directory);
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return [];
     throw error;
@@ -141,7 +145,12 @@ function holdsName(layout: StoreLayout, id: string, name: string): boolean {
   }
 }
 
-function readReservation(path: string): { id: string; maker: ProcessIdentity | undefined } | undefined {
+interface Reservation {
+  readonly id: string;
+  readonly maker: ProcessIdentity | undefined;
+}
+
+function readReservation(path: string): Reservation | undefined {
   let target: string;
   try {
     target = readlinkSync(path);
@@ -152,6 +161,19 @@ function readReservation(path: string): { id: string; maker: ProcessIdentity | u
   if (match === null) return { id: '', maker: undefined };
   const maker = match[2] === undefined ? undefined : { pid: Number(match[2]), startTime: Number(match[3]), bootId: match[4] ?? '' };
   return { id: match[1] ?? '', maker };
+}
+
+/** Takes away names that nobody has: of commands that were killed between taking a name and making or removing its container. */
+export function sweepNames(layout: StoreLayout): void {
+  for (const name of entriesOf(layout.names)) {
+    const holder = readReservation(layout.name(name));
+    if (holder !== undefined && isStale(layout, holder, name)) takeAway(layout.name(name), `${layout.name(name)}.${randomHex(6)}.stale`);
+  }
+}
+
+function isStale(layout: StoreLayout, holder: Reservation, name: string): boolean {
+  if (holder.id !== '' && holdsName(layout, holder.id, name)) return false;
+  return holder.maker === undefined || !ownerMayLive(layout, holder.maker);
 }
 
 function takeAway(path: string, aside: string): void {

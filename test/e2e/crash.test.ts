@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { eventually } from '../support/eventually.ts';
 import { useScull, type Running } from '../support/scull.ts';
 
 const s = useScull();
@@ -42,6 +43,15 @@ test('run --rm killed at any moment', async () => {
 
 test('run -d killed at any moment', async () => {
   await killAtManyMoments((round) => ['run', '-d', '--name', `victim${round}`, 'busybox', 'sleep', '100'], 100, 16);
+}, 120_000);
+
+test('what killed commands left in the store goes with the next removal of all', async () => {
+  for (let round = 0; round < 20; round++) await killAfter(s.start(round % 2 === 0 ? ['create', '--name', `left${round}`, 'busybox'] : ['run', '-d', '--name', `left${round}`, 'busybox', 'sleep', '100']), 3 * round);
+  await s.ok(['rm', '-a', '-f', '-t', '0']);
+  await eventually('an empty store', async () => {
+    await s.ok(['rm', '-a', '-f', '-t', '0']); // a monitor whose command was killed may have outlived the first
+    return ['names', 'containers', 'staging', 'staging/trash'].every((folder) => readdirSync(`${s.storeRoot}/${folder}`).filter((name) => name !== 'trash').length === 0);
+  });
 }, 120_000);
 
 test('start killed at any moment', async () => {

@@ -1,6 +1,6 @@
 /** rm: podman-rm(1). How one container goes is in removal.ts. */
 import { isScullError } from '../../host/errors.ts';
-import { containerIds, findContainerId, readContainer, releaseNamesOf } from '../../runtime/container-store.ts';
+import { containerIds, findContainerId, readContainer, releaseNamesOf, sweepNames } from '../../runtime/container-store.ts';
 import type { Engine } from '../engine.ts';
 import { sweepContainers } from './cleanup.ts';
 import { removeContainer, removeDirectory } from './removal.ts';
@@ -19,6 +19,7 @@ export async function removeContainers(engine: Engine, options: RemoveOptions): 
   await sweepContainers(engine);
   const chosen = options.force === true && options.all === true ? { ...options, names: [...(options.names ?? []), ...damagedContainers(engine)] } : options;
   const outcomes = await forEachSelected(engine, chosen, ({ record }) => removeContainer(engine, record, options));
+  if (options.all === true || options.filters !== undefined) await tidyStore(engine);
   if (options.force !== true) return outcomes;
   // With --force a damaged container goes too: its directory is all there is.
   return Promise.all(
@@ -38,6 +39,13 @@ function damagedContainers(engine: Engine): string[] {
       throw error;
     }
   });
+}
+
+/** Who removes in bulk can wait for the left-overs of killed commands to go, too: unfinished work and names. */
+async function tidyStore(engine: Engine): Promise<void> {
+  const { sweepStaging } = await import('../../storage/staging.ts');
+  await sweepStaging(engine.store);
+  sweepNames(engine.store.layout);
 }
 
 async function removeDamaged(engine: Engine, outcome: Outcome): Promise<Outcome> {
