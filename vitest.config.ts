@@ -39,7 +39,7 @@ export default defineConfig({
           include: ['test/vm/**/*.test.ts'],
           globalSetup: ['test/support/global-setup.ts'],
           testTimeout: 20_000,
-          hookTimeout: 1_200_000,
+          hookTimeout: 2_000_000,
           sequence: { groupOrder: 3 },
         },
       },

@@ -184,8 +184,7 @@ function unitLabel(): Record<string, string> {
 }
 
 function sdNotify(text: string | undefined): SdNotify | undefined {
-  if (text === undefined || text === 'container' || text === 'conmon' || text === 'ignore') return text;
-  if (text === 'healthy') throw new ScullError('UNSUPPORTED', '--sdnotify healthy is not supported by this version of scull', { hint: 'use --sdnotify container or conmon' });
+  if (text === undefined || text === 'container' || text === 'conmon' || text === 'healthy' || text === 'ignore') return text;
   throw new ScullError('INVALID', `invalid --sdnotify ${JSON.stringify(text)}: it is one of container, conmon, healthy, ignore`);
 }
 

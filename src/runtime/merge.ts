@@ -40,6 +40,7 @@ export function mergeConfig(spec: ContainerSpec, image: ImageConfig | undefined,
   const imageConfig = image?.config ?? {};
   const { entrypoint, command } = mergeCommand(spec, imageConfig);
   const health = mergeHealth(spec.health, imageConfig.Healthcheck);
+  if (spec.sdNotify === 'healthy' && health === undefined) throw new ScullError('INVALID', '--sdnotify healthy waits for a health check, and there is none', { hint: 'give one with --health-cmd' });
   return {
     args: [...entrypoint, ...command],
     entrypoint,

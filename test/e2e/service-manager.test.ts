@@ -51,6 +51,19 @@ test('by default the container says itself when it is ready, through conmon', as
   await eventually('the word of the container', () => told().includes('READY=1'));
 });
 
+test('--sdnotify healthy says so when the health check succeeds, and asks for patience until then', async () => {
+  const { env, told } = await manager('healthy');
+  const check = ['--health-cmd', 'test -e /tmp/well', '--health-interval', '200ms', '--health-retries', '1000'];
+  const running = s.start(['run', '-d', '--sdnotify', 'healthy', ...check, '--name', 'awaited', '--network', 'none', 'busybox', 'sleep', '1000'], { env });
+  await eventually('a word of patience', () => told().includes('EXTEND_TIMEOUT_USEC='));
+  expect(told()).toMatch(/^MAINPID=\d+$/m);
+  expect(told()).not.toContain('READY');
+  await s.ok(['exec', 'awaited', 'touch', '/tmp/well']);
+  expect((await running.ended).status).toBe(0);
+  expect(told()).toContain('READY=1');
+  await s.fails(['run', '-d', '--sdnotify', 'healthy', 'busybox', 'true'], 125, /waits for a health check, and there is none/);
+});
+
 test('--sdnotify ignore, and a socket that nobody listens on, are no failure', async () => {
   const { env, told } = await manager('ignored');
   await s.ok(['run', '-d', '--sdnotify', 'ignore', '--name', 'silent', '--network', 'none', 'busybox', 'sleep', '1000'], { env });

@@ -81,7 +81,7 @@ export interface VirtualMachine {
  * `guest.sh`.
  * @param timeout of one run, in milliseconds
  */
-export function makeVirtualMachine(timeout = 420_000): VirtualMachine {
+export function makeVirtualMachine(timeout = 900_000): VirtualMachine {
   const image = virtualMachineImage();
   const directory = mkdtempSync('/var/tmp/sc-vm-');
   const disk = join(directory, 'disk.qcow2');
@@ -100,7 +100,8 @@ export function makeVirtualMachine(timeout = 420_000): VirtualMachine {
 
 /** More than one processor or thread of emulation makes Debian's kernel crash in the guest. */
 function boot(image: string, disk: string, job: string, timeout: number): Promise<string> {
-  const args = ['-accel', 'tcg,thread=single', '-cpu', 'max', '-smp', '1', '-m', '2048', '-nographic', '-no-reboot', '-nic', 'user,restrict=on,model=virtio-net-pci'];
+  const args = ['-accel', 'tcg,thread=single', '-cpu', 'max', '-smp', '1', '-m', '2048', '-nographic', '-no-reboot'];
+  args.push('-netdev', 'user,id=net,restrict=on', '-device', 'virtio-net-pci,netdev=net,romfile=');
   args.push('-kernel', join(image, 'vmlinuz'), '-initrd', join(image, 'initrd.img'), '-append', 'console=ttyS0 root=/dev/vda rw quiet systemd.show_status=false');
   args.push('-drive', `file=${disk},if=virtio,format=qcow2`, '-drive', `file=${job},if=virtio,format=raw,readonly=on`);
   const child = spawn('qemu-system-x86_64', args, { stdio: ['ignore', 'pipe', 'pipe'] });

@@ -1,13 +1,13 @@
 /**
- * scull under systemd: what the scripts beside this file say in a virtual machine. Each script is one life of the machine, from
- * switching on to switching off, in this order and on the same disk.
+ * scull under systemd: what the scripts beside this file say in a virtual machine. Each list of scripts is one life of the machine,
+ * from switching on to switching off, in this order and on the same disk.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeVirtualMachine, type VirtualMachine } from '../support/virtual-machine.ts';
 
-const lives = ['limits.sh'];
+const lives = [['limits.sh', 'units.sh'], ['reboot.sh']];
 
 let machine: VirtualMachine;
 beforeAll(() => {
@@ -15,8 +15,8 @@ beforeAll(() => {
 });
 afterAll(() => machine?.dispose());
 
-describe.each(lives)('%s', (name) => {
-  const script = readFileSync(join(import.meta.dirname, name), 'utf8');
+describe.each(lives.map((scripts) => ({ name: scripts.join(', '), scripts })))('$name', ({ scripts }) => {
+  const script = scripts.map((name) => readFileSync(join(import.meta.dirname, name), 'utf8')).join('\n');
   let said = '';
   beforeAll(async () => {
     said = (await machine.run(script)).replaceAll('\r', '');

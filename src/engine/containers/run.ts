@@ -13,7 +13,7 @@ import type { Engine } from '../engine.ts';
 import type { RegistryChoices } from '../images/registry-choices.ts';
 import { createContainer } from './create.ts';
 import { removeClaimed, removeContainer } from './removal.ts';
-import { keepPatient } from './service-manager.ts';
+import { keepPatient, tellWhenHealthy } from './service-manager.ts';
 import { forwardSignals } from './signals.ts';
 import { waitForEnd } from './stop.ts';
 import { beginEarly, startContainer, type AttachStreams, type Running } from './launch.ts';
@@ -49,7 +49,12 @@ export async function runContainer(engine: Engine, spec: ContainerSpec, options:
     const { record, pending } = await createBeside({ ...engine, progress: patience.progress }, spec, options, interruption.signal);
     trace('container recorded');
     const running = await startNew(engine, record, pending, streams, { abort: interruption.signal, onStart: (pid) => signals?.to(pid) });
-    if (streams === undefined) return { id: record.id, exitCode: undefined };
+    const ready = tellWhenHealthy(engine, record, patience.say);
+    if (streams === undefined) {
+      await ready;
+      return { id: record.id, exitCode: undefined };
+    }
+    ready.catch(() => undefined); // the container's own end tells more
     const { exitCode, ended } = await stayUntilEnd(engine, running);
     if (options.removeImage === true && ended) await removeImageOf(engine, record);
     return { id: record.id, exitCode };

@@ -3,11 +3,14 @@
  * --sdnotify; sd_notify(3)). Without NOTIFY_SOCKET and LISTEN_FDS in the environment nothing of this happens.
  */
 import { mkdirSync } from 'node:fs';
+import { ScullError } from '../../host/errors.ts';
 import { notifySocket, passedSockets } from '../../host/service-manager.ts';
 import type { Progress } from '../../host/progress.ts';
+import type { ContainerRecord } from '../../runtime/container-record.ts';
 import type { GeneratedFile } from '../../runtime/oci-spec/input.ts';
 import type { ContainerPaths } from '../../storage/layout.ts';
 import type { ContainerSpec, SdNotify } from '../../spec/container-spec.ts';
+import type { Engine } from '../engine.ts';
 
 /** Where the container's program finds the socket that conmon reads for it. */
 const INSIDE = '/run/notify';
@@ -57,11 +60,18 @@ export async function tellStarted(spec: ContainerSpec, monitorPid: number): Prom
   await notify(socket, [`MAINPID=${monitorPid}`, ...(mode === 'conmon' ? ['READY=1', 'STATUS=running'] : [])]);
 }
 
-/** Tells the manager that a container it waits for is healthy. */
-export async function tellReady(spec: ContainerSpec): Promise<void> {
-  const { socket } = serviceOf(spec);
-  if (socket === undefined) return;
-  const { notify } = await import('../../systemd/notify.ts');
+/**
+ * With --sdnotify=healthy: waits until the container is, and tells the manager.
+ * @throws ScullError WRONG_STATE when it ends or turns unhealthy before
+ */
+export async function tellWhenHealthy(engine: Engine, record: ContainerRecord, say: (status: string) => void): Promise<void> {
+  const { mode, socket } = serviceOf(record.spec);
+  if (mode !== 'healthy' || socket === undefined) return;
+  const [{ notify }, { waitContainers }, { healthOf }] = await Promise.all([import('../../systemd/notify.ts'), import('./wait.ts'), import('./health-of.ts')]);
+  say('waiting for the first successful health check');
+  const [outcome] = await waitContainers(engine, { names: [record.id], conditions: ['healthy', 'unhealthy', 'stopped'] });
+  if (outcome?.error !== undefined) throw outcome.error;
+  if (healthOf(engine, record, true) !== 'healthy') throw new ScullError('WRONG_STATE', `container ${record.name} did not become healthy`, { hint: `see \`scull logs ${record.name}\` and \`scull inspect ${record.name}\`` });
   await notify(socket, ['READY=1', 'STATUS=healthy']);
 }
 

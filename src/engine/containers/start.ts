@@ -8,6 +8,7 @@ import { attachContainer, type AttachOptions } from './attach.ts';
 import { startContainer } from './launch.ts';
 import { stayUntilEnd } from './run.ts';
 import { forEachSelected, type Outcome, type Selection } from './selection.ts';
+import { keepPatient, tellWhenHealthy } from './service-manager.ts';
 import { forwardSignals } from './signals.ts';
 
 /** A container that runs already is no error. */
@@ -15,6 +16,8 @@ export function startContainers(engine: Engine, selection: Selection): Promise<O
   return forEachSelected(engine, selection, async ({ record }) => {
     if (isRunning(readContainerState(engine.store.layout.container(record.id)))) return;
     await startContainer(engine, record);
+    const patience = keepPatient(record.spec, engine.progress);
+    await tellWhenHealthy(engine, record, patience.say).finally(patience.stop);
   });
 }
 

@@ -1,0 +1,99 @@
+# Units made of Quadlet files, in a user's manager and in the system's with User=.
+. /job/guest.sh
+
+mkdir -p units
+cat > units/web.container <<'X'
+[Unit]
+Description=A service made of a Quadlet file
+
+[Container]
+Image=localhost/busybox
+Volume=data.volume:/data
+Memory=64m
+Network=none
+Exec=sh -c 'trap "exit 0" TERM; date >> /data/starts; while :; do sleep 0.2; done'
+
+[Service]
+Restart=always
+RestartSec=1
+
+[Install]
+WantedBy=default.target
+X
+printf '[Volume]\nLabel=of=units\n' > units/data.volume
+cat > units/told.container <<'X'
+[Container]
+Image=localhost/tools
+Network=none
+Notify=yes
+Exec=sh -c 'sleep 1; printf READY=1 | socat -u - UNIX-SENDTO:$$NOTIFY_SOCKET; exec sleep 1000'
+X
+cat > units/greeter.container <<'X'
+[Container]
+Image=localhost/tools
+Network=none
+Exec=socat ACCEPT-FD:3 SYSTEM:'echo hello from the container'
+X
+printf '[Container]\nImage=x\nImmage=y\n' > wrong.container
+chown -R user: units wrong.container
+
+# An image with socat, of the machine's own parts.
+rm -rf /tmp/image
+mkdir -p /tmp/image/bin /tmp/image/tmp
+cp /bin/busybox /usr/bin/socat /tmp/image/bin/
+for applet in sh sleep printf cat; do ln -s busybox /tmp/image/bin/$applet; done
+ldd /usr/bin/socat | grep -o '/[^ ]*' | while read -r library; do mkdir -p "/tmp/image$(dirname "$library")"; cp -L "$library" "/tmp/image$library"; done
+tar -C /tmp/image -c . | scull import -q - tools > /dev/null
+
+main_pid() { userctl show --property MainPID --value "$1"; }
+was_restarted() { [ "$(main_pid web)" != "$1" ] && [ "$(main_pid web)" != 0 ] && userctl is-active web; }
+
+check 'a mistake in a Quadlet file is told with its line, and nothing is installed' prints 'wrong.container:3: unknown key Immage=' ends_with 125 scull unit install wrong.container
+check 'a Quadlet file is installed, enabled and started by one command' scull unit install --enable --now units/web.container
+check 'it is active' prints active userctl is-active web
+check 'it is enabled' prints enabled userctl is-enabled web
+check 'what it refers to was installed and made' prints units scull volume inspect --format '{{.Labels.of}}' systemd-data
+check 'the process that stands for the service is the monitor' prints conmon cat /proc/"$(main_pid web)"/comm
+check 'its memory limit is the kernel'\''s' prints 67108864 scull exec systemd-web cat /sys/fs/cgroup/memory.max
+check 'the container knows its unit' prints web.service scull inspect --format '{{.Config.Labels.PODMAN_SYSTEMD_UNIT}}' systemd-web
+check 'unit list says that it is current and active' prints 'web.service current active' scull unit list --format '{{.Name}} {{.State}} {{.Active}}'
+before=$(main_pid web)
+check 'its program can be killed' scull kill --signal KILL systemd-web
+check 'systemd restarts it' soon was_restarted "$before"
+before=$(main_pid web)
+kill -KILL "$before"
+check 'systemd restarts it when its monitor is killed' soon was_restarted "$before"
+begun=$(cut -d. -f1 /proc/uptime)
+check 'it can be stopped' userctl stop web
+check 'stopping it asks its program, and does not wait to kill it' test $(($(cut -d. -f1 /proc/uptime) - begun)) -lt 9
+check 'nothing of it is left but its volume' ends_with 1 scull container exists systemd-web
+check 'it can be started again' userctl start web
+
+check 'a service is not ready before its container says so' scull unit install --now units/told.container
+check 'and then it is' prints 'active running' userctl show --property ActiveState,SubState --value told --no-pager | tr '\n' ' '
+userctl stop told
+
+mkdir -p .config/systemd/user
+printf '[Socket]\nListenStream=%%t/greeter\n' > .config/systemd/user/greeter.socket
+chown -R user: .config
+check 'a service can be started by the first connection to its socket' scull unit install units/greeter.container
+userctl start greeter.socket
+check 'which the container answers' prints 'hello from the container' as_user socat -u UNIX-CONNECT:/run/user/1000/greeter -
+userctl stop greeter.socket greeter
+
+cat > /etc/systemd/system/system-wide.service <<'X'
+[Service]
+User=user
+Type=notify
+NotifyAccess=all
+Delegate=yes
+ExecStart=/usr/local/bin/scull run -d --rm --name system-wide --network none --sdnotify conmon localhost/busybox sleep 1000
+ExecStop=/usr/local/bin/scull stop -t 1 system-wide
+X
+check 'a system unit with User= starts a container' systemctl start system-wide
+check 'and stops it' systemctl stop system-wide
+
+check 'a container started in a session outlives it, as its user lingers' su - user -c 'scull run -d --name outlives --network none busybox sleep 100000'
+loginctl terminate-user nobody 2> /dev/null
+check 'after logout it is still there' prints running scull inspect --format '{{.State.Status}}' outlives
+scull exec systemd-web cat /data/starts > /var/lib/starts-before
