@@ -146,8 +146,26 @@ function flagValue(flag: ManifestFlag, prefix: string, current: string): Complet
   if (flag.options !== undefined) {
     return { candidates: flag.options.filter((value) => value.startsWith(current)).map((value) => [`${prefix}${value}`] as const), then: 'end' };
   }
+  const words = Object.hasOwn(FLAG_WORDS, flag.name) ? FLAG_WORDS[flag.name]?.filter((word) => word.startsWith(current)) : undefined;
+  if (words !== undefined) return { candidates: words.map((word) => [`${prefix}${word}`] as const), then: words.every((word) => word.endsWith(':')) ? 'open' : 'end' };
   return /file|dir|path|source/.test(flag.helpValue ?? '') ? FILES : NOTHING;
 }
+
+const SHARED = ['private', 'host', 'container:', 'ns:'];
+
+/** Words that options of a freer form can have; after `:` something else follows. */
+const FLAG_WORDS: Readonly<Record<string, readonly string[]>> = {
+  cgroupns: SHARED,
+  cgroups: ['enabled', 'disabled', 'no-conmon', 'split'],
+  'image-volume': ['anonymous', 'tmpfs', 'ignore'],
+  ipc: [...SHARED, 'shareable', 'none'],
+  'log-driver': ['k8s-file', 'json-file', 'journald', 'none', 'passthrough'],
+  network: ['pasta', 'none', 'host', 'container:', 'ns:'],
+  pid: SHARED,
+  pull: ['missing', 'always', 'newer', 'never'],
+  userns: ['host', 'keep-id', 'nomap', 'auto', 'container:', 'ns:'],
+  uts: SHARED,
+};
 
 function flagNames(current: string, flags: readonly ManifestFlag[]): Completion {
   const candidates: [string, string?][] = [];

@@ -21,7 +21,7 @@ export async function imageNames(engine: Engine): Promise<string[]> {
   const names = new Set<string>();
   for (const { name } of readIndex(engine.store)) {
     if (name === undefined) continue;
-    names.add(familiarName(parseReference(name)));
+    names.add(familiarName(parseReference(name)).replace(/^localhost\//, ''));
     names.add(name);
   }
   return [...names];

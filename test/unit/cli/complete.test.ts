@@ -69,6 +69,13 @@ describe('completionOf', () => {
     expect(asked).toEqual([{ root: '/a' }, { root: '/b', runroot: '/c' }]);
   });
 
+  test('words that an option of a freer form can have', async () => {
+    expect(await values('run', '--pull', 'n')).toEqual(['newer', 'never']);
+    expect(await values('run', '--pull=al')).toEqual(['--pull=always']);
+    expect(await completionOf(['run', '--pid', 'cont'], names)).toEqual({ candidates: [['container:']], then: 'open' });
+    expect(await completionOf(['run', '--userns', 'k'], names)).toEqual({ candidates: [['keep-id']], then: 'end' });
+  });
+
   test('a declared choice', async () => {
     expect(await values('completion', '')).toEqual(['bash', 'zsh', 'fish']);
   });
@@ -92,11 +99,11 @@ describe('names of a store', () => {
     mkdirSync(join(layout.volumes, 'data'), { recursive: true });
     mkdirSync(layout.images, { recursive: true });
     const descriptor = { mediaType: 'application/vnd.oci.image.manifest.v1+json', digest: `sha256:${'a'.repeat(64)}`, size: 2 };
-    const manifests = [{ ...descriptor, annotations: { 'org.opencontainers.image.ref.name': 'docker.io/library/debian:latest' } }, descriptor];
+    const manifests = [{ ...descriptor, annotations: { 'org.opencontainers.image.ref.name': 'docker.io/library/debian:latest' } }, { ...descriptor, annotations: { 'org.opencontainers.image.ref.name': 'localhost/made:1' } }, descriptor];
     writeFileSync(join(layout.images, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests }));
     expect(containerNames(engine)).toEqual(['web']);
     expect(volumeNames(engine)).toEqual(['data']);
-    expect(await imageNames(engine)).toEqual(expect.arrayContaining(['debian:latest', 'docker.io/library/debian:latest']));
+    expect((await imageNames(engine)).sort()).toEqual(['debian:latest', 'docker.io/library/debian:latest', 'localhost/made:1', 'made:1']);
   });
 });
 
