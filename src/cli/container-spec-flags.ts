@@ -6,7 +6,7 @@ import { readTextIfPresent } from '../host/files.ts';
 import { parsePlatform, type Platform } from '../oci/platform.ts';
 import { parseCapabilities } from '../spec/capability.ts';
 import { parseEntrypoint, parseUmask } from '../spec/command.ts';
-import { EMPTY_CONTAINER_SPEC, type ContainerSpec, type EnvironmentSpec, type MountRequest, type NetworkMode, type NetworkSpec, type PullPolicy, type ResourceSpec, type SdNotify } from '../spec/container-spec.ts';
+import { EMPTY_CONTAINER_SPEC, type ContainerSpec, type EnvironmentSpec, type MountRequest, type NetworkMode, type NetworkSpec, type PullPolicy, type SdNotify } from '../spec/container-spec.ts';
 import { parseDevice } from '../spec/device.ts';
 import { parseEnvironment, parseEnvironmentFile, parseEnvironmentMerge } from '../spec/environment.ts';
 import { parseHostname } from '../spec/hostname.ts';
@@ -20,10 +20,11 @@ import { parseExpose, parsePort } from '../spec/port.ts';
 import { parseRootfs } from '../spec/rootfs.ts';
 import { parseSecurityOptions } from '../spec/security.ts';
 import { parseHealth } from '../spec/health.ts';
+import { parseResources } from '../spec/resources.ts';
 import { parseRestart } from '../spec/restart.ts';
 import { parseSecret } from '../spec/secret.ts';
 import { parseSignal } from '../spec/signal.ts';
-import { parseSize, parseSizeOrUnlimited } from '../spec/size.ts';
+import { parseSize } from '../spec/size.ts';
 import { parseSysctl } from '../spec/sysctl.ts';
 import { parseUlimit } from '../spec/ulimit.ts';
 import { subordinateRanges } from '../userns/id-maps.ts';
@@ -94,7 +95,7 @@ export async function containerSpec(flags: ContainerFlags, words: readonly strin
     stopTimeout: flags['stop-timeout'],
     timeout: flags.timeout === 0 ? undefined : flags.timeout,
     log: parseLog(flags['log-driver'], flags['log-opt'] ?? [], cwd),
-    resources: resources(flags),
+    resources: parseResources(flags),
     oomScoreAdj: flags['oom-score-adj'],
     platform: platform(flags),
     pull: parsePullPolicy(flags.pull),
@@ -256,45 +257,6 @@ function networkMode(texts: readonly string[] | undefined): NetworkMode {
   const [first, ...more] = (texts ?? []).map(parseNetwork);
   if (more.length > 0) throw new ScullError('UNSUPPORTED', 'a container can only be given one --network by this version of scull');
   return first ?? { mode: 'default' };
-}
-
-function resources(flags: ContainerFlags): ResourceSpec {
-  if (flags.cpus !== undefined && (flags['cpu-quota'] !== undefined || flags['cpu-period'] !== undefined)) {
-    throw new ScullError('USAGE', '--cpus and --cpu-quota or --cpu-period cannot be used together');
-  }
-  const pids = flags['pids-limit'];
-  return withoutUndefined({
-    memory: size(flags.memory, '--memory'),
-    memorySwap: flags['memory-swap'] === undefined ? undefined : parseSizeOrUnlimited(flags['memory-swap'], '--memory-swap'),
-    memoryReservation: size(flags['memory-reservation'], '--memory-reservation'),
-    memorySwappiness: flags['memory-swappiness'] === -1 ? undefined : flags['memory-swappiness'],
-    cpus: flags.cpus === undefined ? undefined : cpus(flags.cpus),
-    cpuShares: flags['cpu-shares'],
-    cpuPeriod: flags['cpu-period'],
-    cpuQuota: flags['cpu-quota'],
-    cpusetCpus: flags['cpuset-cpus'] === undefined ? undefined : cpuList(flags['cpuset-cpus'], '--cpuset-cpus'),
-    cpusetMems: flags['cpuset-mems'] === undefined ? undefined : cpuList(flags['cpuset-mems'], '--cpuset-mems'),
-    pidsLimit: pids === 0 ? -1 : pids,
-    cgroupParent: flags['cgroup-parent'],
-    cgroups: cgroups(flags.cgroups),
-  });
-}
-
-function cpus(text: string): number {
-  const number = Number(text);
-  if (/^\d+(\.\d+)?$/.test(text) && number > 0) return number;
-  throw new ScullError('INVALID', `invalid --cpus ${JSON.stringify(text)}: expected a number above 0, for example 1.5`);
-}
-
-/** cpuset(7), "List format". */
-function cpuList(text: string, option: string): string {
-  if (/^\d+(-\d+)?(,\d+(-\d+)?)*$/.test(text)) return text;
-  throw new ScullError('INVALID', `invalid ${option} ${JSON.stringify(text)}: expected numbers and ranges, for example 0-2,4`);
-}
-
-function cgroups(text: string | undefined): ResourceSpec['cgroups'] {
-  if (text === undefined || text === 'enabled' || text === 'disabled' || text === 'no-conmon' || text === 'split') return text;
-  throw new ScullError('INVALID', `invalid --cgroups ${JSON.stringify(text)}: it is one of enabled, disabled, no-conmon, split`);
 }
 
 function size(text: string | undefined, option: string): number | undefined {

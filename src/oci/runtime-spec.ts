@@ -77,8 +77,25 @@ export interface Resources {
   readonly memory?: { readonly limit?: number; readonly reservation?: number; readonly swap?: number; readonly swappiness?: number };
   readonly cpu?: { readonly shares?: number; readonly quota?: number; readonly period?: number; readonly cpus?: string; readonly mems?: string };
   readonly pids?: { readonly limit: number };
+  readonly blockIO?: BlockIo;
   readonly unified?: Readonly<Record<string, string>>;
 }
+
+export interface BlockIo {
+  readonly weight?: number;
+  readonly weightDevice?: readonly (DeviceNumber & { readonly weight: number })[];
+  readonly throttleReadBpsDevice?: readonly DeviceThrottle[];
+  readonly throttleWriteBpsDevice?: readonly DeviceThrottle[];
+  readonly throttleReadIOPSDevice?: readonly DeviceThrottle[];
+  readonly throttleWriteIOPSDevice?: readonly DeviceThrottle[];
+}
+
+export interface DeviceNumber {
+  readonly major: number;
+  readonly minor: number;
+}
+
+export type DeviceThrottle = DeviceNumber & { readonly rate: number };
 
 export interface SeccompSpec {
   readonly defaultAction: string;

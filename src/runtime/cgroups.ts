@@ -1,8 +1,11 @@
 /** Where a container's cgroup can go on this host, worked out by looking; see cgroups(7) and systemd's CGROUP_DELEGATION. */
-import { accessSync, constants, statfsSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { environmentVariable } from '../host/environment.ts';
+import { errnoOf, ScullError } from '../host/errors.ts';
 import { readTextIfPresent } from '../host/files.ts';
+import { remedyFor } from '../host/remedies.ts';
+import type { ResourceSpec } from '../spec/container-spec.ts';
 
 const CGROUP2_MAGIC = 0x63677270;
 
@@ -14,6 +17,80 @@ export interface CgroupPlan {
   readonly controllers: readonly string[];
   /** Why nothing can be limited, as half a sentence. */
   readonly reason?: string;
+  /** What would bring more controllers: a command, or a sentence. */
+  readonly remedy: string;
+}
+
+/** Of a container with its own wish (--cgroups). @throws ScullError UNSUPPORTED for `split` where the own cgroup is not ours to divide */
+export function cgroupPlanFor({ cgroups, cgroupParent }: ResourceSpec): CgroupPlan {
+  const plan = cgroupPlan();
+  if (cgroups === 'disabled') {
+    if (cgroupParent !== undefined) throw new ScullError('USAGE', '--cgroups=disabled and --cgroup-parent cannot be used together');
+    return { ...plan, manager: 'none', controllers: [], reason: 'it was made with --cgroups=disabled', remedy: 'leave --cgroups=disabled out' };
+  }
+  if (cgroups !== 'split') return plan;
+  if (cgroupParent !== undefined) throw new ScullError('USAGE', '--cgroups=split and --cgroup-parent cannot be used together');
+  const own = splitBase();
+  if (plan.mountOwn || own === undefined || !writable(own)) {
+    throw new ScullError('UNSUPPORTED', `--cgroups=split needs a cgroup of our own, and ${plan.mountOwn ? plan.reason : `${own ?? 'the one we are in'} is not delegated to this user`}`, {
+      hint: 'start it in a systemd unit with Delegate=yes, or leave --cgroups=split out',
+    });
+  }
+  return { manager: 'cgroupfs', mountOwn: false, controllers: controllersOf(own), remedy: 'add Delegate=yes to the unit, and have its controllers delegated to the user' };
+}
+
+/** Where the monitor, its helpers and we go when the cgroup we are in is divided: one with children may hold no processes (cgroups(7)). */
+const SUPERVISOR = 'supervisor';
+
+/**
+ * Divides the cgroup we are in, for --cgroups=split: its processes go into a child, and its controllers are handed on.
+ * @returns the path below /sys/fs/cgroup for the container
+ */
+export function splitCgroup(id: string): string {
+  const own = splitBase() as string;
+  const supervisor = join(own, SUPERVISOR);
+  mkdirSync(supervisor, { recursive: true });
+  for (let round = 0; round < 10; round += 1) {
+    const pids = (readTextIfPresent(join(own, 'cgroup.procs')) ?? '').trim().split('\n').filter((pid) => pid !== '');
+    if (pids.length === 0) break;
+    for (const pid of pids) moveInto(supervisor, pid);
+  }
+  for (const controller of controllersOf(own)) enable(own, controller);
+  return `${own.slice('/sys/fs/cgroup'.length)}/scull-payload-${id}`;
+}
+
+function moveInto(cgroup: string, pid: string): void {
+  try {
+    writeFileSync(join(cgroup, 'cgroup.procs'), pid);
+  } catch (error) {
+    if (errnoOf(error) !== 'ESRCH') throw error; // it has ended
+  }
+}
+
+/** One that can't be handed on is missed where a limit needs it: crun says which. */
+function enable(cgroup: string, controller: string): void {
+  try {
+    writeFileSync(join(cgroup, 'cgroup.subtree_control'), `+${controller}`);
+  } catch {
+    return;
+  }
+}
+
+/** The cgroup we are in, seen from above once it has been divided. */
+function splitBase(): string | undefined {
+  const own = ownCgroup();
+  return own?.endsWith(`/${SUPERVISOR}`) === true ? own.slice(0, -SUPERVISOR.length - 1) : own;
+}
+
+/** The path for config.json's cgroupsPath: crun's `slice:prefix:name` for systemd's scopes, one below /sys/fs/cgroup for cgroupfs. */
+export function cgroupsPathOf(plan: CgroupPlan, { cgroupParent, cgroups }: ResourceSpec, id: string): string | undefined {
+  if (plan.manager === 'none') return undefined;
+  if (cgroups === 'split') return splitCgroup(id);
+  if (plan.manager === 'systemd') return `${cgroupParent ?? 'user.slice'}:scull:${id}`;
+  // Relative to where we are, as podman-run(1) has it: the root is not ours.
+  const base = (ownCgroup() ?? '/sys/fs/cgroup').slice('/sys/fs/cgroup'.length);
+  if (cgroupParent === undefined) return `${base}/scull-${id}`;
+  return `${cgroupParent.startsWith('/') ? cgroupParent : `${base}/${cgroupParent}`}/scull-${id}`;
 }
 
 let known: CgroupPlan | undefined;
@@ -25,15 +102,16 @@ export function cgroupPlan(): CgroupPlan {
 
 function look(): CgroupPlan {
   if (statfsSync('/sys/fs/cgroup').type !== CGROUP2_MAGIC) {
-    return { manager: 'none', mountOwn: true, controllers: [], reason: 'this host does not run a pure cgroup v2 hierarchy' };
+    return { manager: 'none', mountOwn: true, controllers: [], reason: 'this host does not run a pure cgroup v2 hierarchy', remedy: 'boot with systemd.unified_cgroup_hierarchy=1, so that cgroups are version 2 alone' };
   }
+  const remedy = remedyFor({ kind: 'no-delegation' });
   const uid = process.getuid?.() ?? 0;
   const own = ownCgroup();
   const userService = `/sys/fs/cgroup/user.slice/user-${uid}.slice/user@${uid}.service`;
   const bus = join(environmentVariable('XDG_RUNTIME_DIR') ?? `/run/user/${uid}`, 'bus');
-  if (exists(bus) && writable(userService)) return { manager: 'systemd', mountOwn: false, controllers: controllersOf(userService) };
-  if (own !== undefined && writable(own)) return { manager: 'cgroupfs', mountOwn: false, controllers: controllersOf(own) };
-  return { manager: 'none', mountOwn: false, controllers: [], reason: 'no cgroup is delegated to this user' };
+  if (exists(bus) && writable(userService)) return { manager: 'systemd', mountOwn: false, controllers: controllersOf(userService), remedy };
+  if (own !== undefined && writable(own)) return { manager: 'cgroupfs', mountOwn: false, controllers: handedOn(own), remedy };
+  return { manager: 'none', mountOwn: false, controllers: [], reason: 'no cgroup is delegated to this user', remedy };
 }
 
 function ownCgroup(): string | undefined {
@@ -43,6 +121,11 @@ function ownCgroup(): string | undefined {
 
 function controllersOf(directory: string): string[] {
   return (readTextIfPresent(join(directory, 'cgroup.controllers')) ?? '').trim().split(' ').filter((name) => name !== '');
+}
+
+/** A cgroup with processes of its own can hand controllers on only if that was set up before we came. */
+function handedOn(directory: string): string[] {
+  return (readTextIfPresent(join(directory, 'cgroup.subtree_control')) ?? '').trim().split(' ').filter((name) => name !== '');
 }
 
 function exists(path: string): boolean {

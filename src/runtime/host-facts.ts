@@ -10,7 +10,7 @@ export function readHostFacts(maps: IdMaps, cgroup: CgroupPlan, wantDevices: boo
   return {
     availableUids: mappedCount(maps.uids),
     availableGids: mappedCount(maps.gids),
-    cgroup: cgroup.manager === 'none' ? { kind: 'none' } : { kind: 'v2-delegated', controllers: cgroup.controllers },
+    cgroup: { ...(cgroup.manager === 'none' ? { kind: 'none' } : { kind: 'v2-delegated', controllers: cgroup.controllers }), remedy: cgroup.remedy },
     seccomp: /^Seccomp:/m.test(readTextIfPresent('/proc/self/status') ?? ''),
     apparmor: (readTextIfPresent('/sys/module/apparmor/parameters/enabled') ?? '').startsWith('Y'),
     lastCapability: Number(readTextIfPresent('/proc/sys/kernel/cap_last_cap') ?? '40'),

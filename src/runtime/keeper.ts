@@ -16,10 +16,11 @@ import { firstCheckAfter } from './health-state.ts';
 /**
  * Arranges for `healthcheck run` while the monitor lives, and for `container cleanup` once it has ended. While the command that
  * started the container in the foreground lives, that one tidies up itself, and the keeper waits for it.
+ * @param parts which of the two
  */
-export function startKeeper(layout: StoreLayout, record: ContainerRecord, monitorPid: number, foreground: boolean): void {
-  const check = healthCheck(layout, record);
-  const then = record.spec.autoRemove || record.spec.restart !== undefined ? scull(layout, 'container', 'cleanup', record.id) : undefined;
+export function startKeeper(layout: StoreLayout, record: ContainerRecord, monitorPid: number, foreground: boolean, parts: { readonly check: boolean; readonly then: boolean } = { check: true, then: true }): void {
+  const check = parts.check ? healthCheck(layout, record) : undefined;
+  const then = parts.then && (record.spec.autoRemove || record.spec.restart !== undefined) ? scull(layout, 'container', 'cleanup', record.id) : undefined;
   if (check === undefined && then === undefined) return;
   const own = foreground ? identityOf(process.pid) : undefined;
   const ifExists = layout.container(record.id).directory;

@@ -325,8 +325,24 @@ export interface ResourceSpec {
   readonly cpusetCpus?: string;
   readonly cpusetMems?: string;
   readonly pidsLimit?: number;
+  /** 10 to 1000. */
+  readonly blkioWeight?: number;
+  readonly blkioWeightDevices?: readonly DeviceRate[];
+  /** Bytes, or operations, a second. */
+  readonly readBps?: readonly DeviceRate[];
+  readonly writeBps?: readonly DeviceRate[];
+  readonly readIops?: readonly DeviceRate[];
+  readonly writeIops?: readonly DeviceRate[];
+  /** File of the control group → what is written to it. */
+  readonly cgroupConf?: Readonly<Record<string, string>>;
   readonly cgroupParent?: string;
   readonly cgroups?: 'enabled' | 'disabled' | 'no-conmon' | 'split';
+}
+
+/** Of a block device of the host. */
+export interface DeviceRate {
+  readonly path: string;
+  readonly value: number;
 }
 
 /** The value of a spec nobody asked anything of. */

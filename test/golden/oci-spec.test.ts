@@ -30,6 +30,7 @@ import { parseLabel } from '../../src/spec/label.ts';
 import { parseMount, parseTmpfs, parseVolume } from '../../src/spec/mount.ts';
 import { parseIpcNamespace, parseNamespace } from '../../src/spec/namespace.ts';
 import { parseSecurityOptions } from '../../src/spec/security.ts';
+import { parseResources } from '../../src/spec/resources.ts';
 import { parseSize } from '../../src/spec/size.ts';
 import { parseSysctl } from '../../src/spec/sysctl.ts';
 import { parseUlimit } from '../../src/spec/ulimit.ts';
@@ -154,12 +155,9 @@ const FLAGS: Readonly<Record<string, Fragment>> = {
   ipc: ([text]) => ({ namespaces: { ipc: parseIpcNamespace(text!) } }),
   uts: ([text]) => ({ namespaces: { uts: parseNamespace(text!, '--uts') } }),
   cgroupns: ([text]) => ({ namespaces: { cgroup: parseNamespace(text!, '--cgroupns') } }),
-  memory: ([text]) => ({ resources: { memory: parseSize(text!, '--memory') } }),
-  'memory-swap': ([text]) => ({ resources: { memorySwap: Number(text) } }),
-  cpus: ([text]) => ({ resources: { cpus: Number(text) } }),
-  'cpu-quota': ([text]) => ({ resources: { cpuQuota: Number(text) } }),
-  'cpuset-cpus': ([text]) => ({ resources: { cpusetCpus: text } }),
-  'pids-limit': ([text]) => ({ resources: { pidsLimit: Number(text) } }),
+  ...Object.fromEntries(['memory', 'memory-swap', 'memory-reservation', 'cpus', 'cpuset-cpus', 'cpuset-mems', 'cgroups'].map((name) => [name, ([text]: string[]) => ({ resources: parseResources({ [name]: text }) })])),
+  ...Object.fromEntries(['memory-swappiness', 'cpu-shares', 'cpu-period', 'cpu-quota', 'pids-limit', 'blkio-weight'].map((name) => [name, ([text]: string[]) => ({ resources: parseResources({ [name]: Number(text) }) })])),
+  ...Object.fromEntries(['blkio-weight-device', 'device-read-bps', 'device-write-bps', 'device-read-iops', 'device-write-iops', 'cgroup-conf'].map((name) => [name, (texts: string[]) => ({ resources: parseResources({ [name]: texts }) })])),
   'oom-score-adj': ([text]) => ({ oomScoreAdj: Number(text) }),
 };
 

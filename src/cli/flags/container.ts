@@ -19,6 +19,28 @@ const IMAGE = 'image';
 const HEALTH = 'health';
 
 /** Also of `update`. */
+export const resourceFlags = {
+  memory: text(RESOURCE, 'size', 'Limit of memory, e.g. 512m', { char: 'm' }),
+  'memory-swap': text(RESOURCE, 'size', 'Limit of memory and swap together; -1 is no limit'),
+  'memory-reservation': text(RESOURCE, 'size', 'Soft limit of memory'),
+  'memory-swappiness': integer(RESOURCE, 'How eagerly memory is swapped, 0 to 100', { min: -1, max: 100 }),
+  cpus: text(RESOURCE, 'number', 'Number of processors, e.g. 1.5'),
+  'cpu-shares': integer(RESOURCE, 'Relative weight of processor time', { min: 0 }, { char: 'c' }),
+  'cpu-period': integer(RESOURCE, 'Period of --cpu-quota in microseconds', { min: 0 }),
+  'cpu-quota': integer(RESOURCE, 'Processor time within a period in microseconds', { min: -1 }),
+  'cpuset-cpus': text(RESOURCE, 'list', 'Processors to run on, e.g. 0-2,4'),
+  'cpuset-mems': text(RESOURCE, 'list', 'Memory nodes to use'),
+  'pids-limit': integer(RESOURCE, 'Largest number of processes; -1 or 0 is no limit', { min: -1 }),
+  'blkio-weight': integer(RESOURCE, 'Relative weight of block devices, 10 to 1000; 0 is none', { min: 0, max: 1000 }),
+  'blkio-weight-device': list(RESOURCE, 'device:weight', 'The same for one device'),
+  'device-read-bps': list(RESOURCE, 'device:size', 'Bytes a second that may be read from a device, e.g. /dev/sda:1mb'),
+  'device-write-bps': list(RESOURCE, 'device:size', 'Bytes a second that may be written to a device'),
+  'device-read-iops': list(RESOURCE, 'device:n', 'Operations a second of reading a device'),
+  'device-write-iops': list(RESOURCE, 'device:n', 'Operations a second of writing a device'),
+  'cgroup-conf': list(RESOURCE, 'file=value', 'Write to a file of the control group, e.g. memory.high=1073741824'),
+};
+
+/** Also of `update`. */
 export const healthFlags = {
   'health-cmd': text(HEALTH, 'command', 'Command that tells by its exit status whether all is well: a line for the shell, a JSON list of words, or none'),
   'health-interval': text(HEALTH, 'span', 'Time between checks, or disable (default 30s)'),
@@ -107,17 +129,7 @@ export const containerFlags = {
   uts: text(NAMESPACE, 'mode', 'Host name: private (default), host, container:NAME, ns:PATH'),
   cgroupns: text(NAMESPACE, 'mode', 'View of control groups: private (default), host, container:NAME, ns:PATH'),
 
-  memory: text(RESOURCE, 'size', 'Limit of memory, e.g. 512m', { char: 'm' }),
-  'memory-swap': text(RESOURCE, 'size', 'Limit of memory and swap together; -1 is no limit'),
-  'memory-reservation': text(RESOURCE, 'size', 'Soft limit of memory'),
-  'memory-swappiness': integer(RESOURCE, 'How eagerly memory is swapped, 0 to 100', { min: -1, max: 100 }),
-  cpus: text(RESOURCE, 'number', 'Number of processors, e.g. 1.5'),
-  'cpu-shares': integer(RESOURCE, 'Relative weight of processor time', { min: 0 }, { char: 'c' }),
-  'cpu-period': integer(RESOURCE, 'Period of --cpu-quota in microseconds', { min: 0 }),
-  'cpu-quota': integer(RESOURCE, 'Processor time within a period in microseconds', { min: -1 }),
-  'cpuset-cpus': text(RESOURCE, 'list', 'Processors to run on, e.g. 0-2,4'),
-  'cpuset-mems': text(RESOURCE, 'list', 'Memory nodes to use'),
-  'pids-limit': integer(RESOURCE, 'Largest number of processes; -1 or 0 is no limit', { min: -1 }),
+  ...resourceFlags,
   ulimit: list(RESOURCE, 'name=soft[:hard]', 'Resource limit of processes, e.g. nofile=1024:2048; host keeps the caller\'s'),
   'shm-size': text(RESOURCE, 'size', 'Size of /dev/shm (default 64m)'),
   'oom-score-adj': integer(RESOURCE, 'How readily the kernel kills it when memory ends, -1000 to 1000', { min: -1000, max: 1000 }),
@@ -150,19 +162,12 @@ export const containerFlags = {
 /** What Docker or Podman have and this version does not, apart from values that ask for what is done anyway. */
 function laterContainerFlags() {
   return {
-    'blkio-weight': unsupported('blkio-weight'),
-    'blkio-weight-device': unsupported('blkio-weight-device'),
-    'cgroup-conf': unsupported('cgroup-conf'),
     chrootdirs: unsupported('chrootdirs'),
     'conmon-pidfile': unsupported('conmon-pidfile'),
     'cpu-rt-period': unsupported('cpu-rt-period'),
     'cpu-rt-runtime': unsupported('cpu-rt-runtime'),
     'decryption-key': unsupported('decryption-key'),
     'device-cgroup-rule': unsupported('device-cgroup-rule'),
-    'device-read-bps': unsupported('device-read-bps'),
-    'device-read-iops': unsupported('device-read-iops'),
-    'device-write-bps': unsupported('device-write-bps'),
-    'device-write-iops': unsupported('device-write-iops'),
     gpus: unsupported('gpus'),
     'group-entry': unsupported('group-entry'),
     hostuser: unsupported('hostuser'),

@@ -16,7 +16,7 @@ import { passedSockets } from '../../host/service-manager.ts';
 import { requireTool } from '../../host/tools.ts';
 import { trace } from '../../host/trace.ts';
 import { startAttach, type Attachment } from '../../runtime/attach.ts';
-import { cgroupPlan, type CgroupPlan } from '../../runtime/cgroups.ts';
+import { cgroupPlan, cgroupPlanFor, type CgroupPlan } from '../../runtime/cgroups.ts';
 import { claimContainer, killQuietly, recordMonitor, releaseClaim } from '../../runtime/claim.ts';
 import type { ContainerRecord } from '../../runtime/container-record.ts';
 import { crunStart, isRuntimeAlive, readRuntimeState } from '../../runtime/crun.ts';
@@ -74,7 +74,7 @@ export interface Running {
  */
 export async function startContainer(engine: Engine, record: ContainerRecord, options: StartOptions = {}): Promise<Running | 'running'> {
   const { layout } = engine.store;
-  const cgroup = cgroupPlan();
+  let cgroup = cgroupPlan();
   const claim = options.claimed === true ? 'claimed' : await claimContainer(layout, cgroup, record.id, { autoRemove: record.spec.autoRemove, stays: options.attach !== undefined });
   trace('claimed');
   if (claim === 'running') return 'running';
@@ -83,6 +83,7 @@ export async function startContainer(engine: Engine, record: ContainerRecord, op
   let monitor: Monitor | undefined;
   const underWay: Promise<unknown>[] = [];
   try {
+    cgroup = cgroupPlanFor(record.spec.resources);
     forgetLastRun(engine, record, options.byPolicy === true);
     const shared = sharedNamespaces(engine, record);
     pending ??= beginMonitor(namespacesOf(engine, record.spec, shared.joinUser, options.capture));

@@ -1,6 +1,6 @@
 /** pause and unpause: the cgroup freezer, which needs a cgroup of the container's own. */
 import { ScullError } from '../../host/errors.ts';
-import { cgroupPlan } from '../../runtime/cgroups.ts';
+import { cgroupPlan, cgroupPlanFor } from '../../runtime/cgroups.ts';
 import type { ContainerRecord } from '../../runtime/container-record.ts';
 import { crunCommand, explainRuntimeFailure } from '../../runtime/crun.ts';
 import { readContainerState } from '../../runtime/lifecycle.ts';
@@ -39,10 +39,11 @@ export function unpauseContainer(engine: Engine, record: ContainerRecord): Promi
 }
 
 async function freeze(engine: Engine, record: ContainerRecord, verb: 'pause' | 'resume'): Promise<void> {
-  const cgroup = cgroupPlan();
+  const { resources } = record.spec;
+  const cgroup = resources.cgroups === 'disabled' ? cgroupPlanFor(resources) : cgroupPlan();
   if (cgroup.manager === 'none') {
     throw new ScullError('UNSUPPORTED', `pausing needs a cgroup v2 of the container's own, but ${cgroup.reason ?? 'none is delegated'}`, {
-      hint: 'run `scull doctor` to see how to have cgroups delegated',
+      hint: cgroup.remedy,
     });
   }
   const result = await crunCommand(engine.store.layout, cgroup, verb, [record.id]);

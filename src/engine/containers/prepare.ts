@@ -9,9 +9,9 @@ import { terminalSize } from '../../host/terminal.ts';
 import { requireTool } from '../../host/tools.ts';
 import type { NetworkPlan } from '../../network/plan.ts';
 import type { RuntimeSpec } from '../../oci/runtime-spec.ts';
-import type { CgroupPlan } from '../../runtime/cgroups.ts';
+import { cgroupsPathOf, type CgroupPlan } from '../../runtime/cgroups.ts';
 import type { ContainerRecord } from '../../runtime/container-record.ts';
-import { expandDevices } from '../../runtime/host-devices.ts';
+import { blockDevices, expandDevices } from '../../runtime/host-devices.ts';
 import { readHostFacts } from '../../runtime/host-facts.ts';
 import { buildRuntimeSpec } from '../../runtime/oci-spec/build.ts';
 import type { NetworkFact, RuntimeSpecInput } from '../../runtime/oci-spec/input.ts';
@@ -71,7 +71,8 @@ export async function prepareContainer(engine: Engine, record: ContainerRecord, 
     ...(spec.init ? { initProgram: initProgram(spec.initPath) } : {}),
     ...(spec.tty && given.attached ? { terminalSize: terminalSize() } : {}),
     ...seccompText(spec.security.seccomp),
-    ...(cgroup.manager === 'none' ? {} : { cgroupsPath: cgroupsPath(record, cgroup) }),
+    ...cgroupsPath(record, cgroup),
+    blockDevices: blockDevices(spec.resources),
     host,
   };
   const runtimeSpec = orGiveUp(steps, () => buildRuntimeSpec(input));
@@ -138,11 +139,9 @@ function seccompText(profile: string | undefined): { seccompProfile?: string } {
   }
 }
 
-/** crun: `slice:prefix:name` for systemd's scopes, a path for cgroupfs. */
-function cgroupsPath(record: ContainerRecord, cgroup: CgroupPlan): string {
-  const parent = record.spec.resources.cgroupParent;
-  if (cgroup.manager === 'systemd') return `${parent ?? 'user.slice'}:scull:${record.id}`;
-  return `${parent ?? ''}/scull-${record.id}`;
+function cgroupsPath(record: ContainerRecord, cgroup: CgroupPlan): { cgroupsPath?: string } {
+  const path = cgroupsPathOf(cgroup, record.spec.resources, record.id);
+  return path === undefined ? {} : { cgroupsPath: path };
 }
 
 /** Writes config.json and the folders the launcher mounts on. */

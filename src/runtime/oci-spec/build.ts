@@ -125,8 +125,8 @@ function withNamespaces(spec: RuntimeSpec, input: RuntimeSpecInput): RuntimeSpec
   return withLinux(spec, { ...idMappings(input.userNamespace), namespaces: namespaces(input) });
 }
 
-function withCgroup(spec: RuntimeSpec, { spec: wish, host, cgroupsPath }: RuntimeSpecInput): RuntimeSpec {
-  const resources = cgroupResources(wish.resources, host.cgroup);
+function withCgroup(spec: RuntimeSpec, { spec: wish, host, cgroupsPath, blockDevices = {} }: RuntimeSpecInput): RuntimeSpec {
+  const resources = cgroupResources(wish.resources, host.cgroup, blockDevices);
   return withLinux(spec, {
     ...(cgroupsPath === undefined ? {} : { cgroupsPath }),
     ...(resources === undefined ? {} : { resources }),

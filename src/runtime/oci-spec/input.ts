@@ -1,5 +1,5 @@
 /** Everything config.json is made of, as facts: nothing below this looks anything up. */
-import type { IdMapping } from '../../oci/runtime-spec.ts';
+import type { DeviceNumber, IdMapping } from '../../oci/runtime-spec.ts';
 import type { ContainerSpec } from '../../spec/container-spec.ts';
 import type { ContainerConfig, ResolvedMount } from '../container-record.ts';
 import type { ResolvedUser } from '../user.ts';
@@ -29,6 +29,8 @@ export interface RuntimeSpecInput {
   readonly sharedNamespaces?: { readonly pid?: string; readonly ipc?: string; readonly uts?: string; readonly cgroup?: string };
   /** A directory on a tmpfs to bind at /dev/shm, where it is shared between containers. */
   readonly sharedShm?: string;
+  /** Numbers of the block devices that limits name, by path. */
+  readonly blockDevices?: Readonly<Record<string, DeviceNumber>>;
   /** What --device asked for, directories expanded. */
   readonly devices: readonly ResolvedDevice[];
   /** Path of the host's init program (catatonit, tini), needed with --init. */
@@ -77,7 +79,10 @@ export interface HostFacts {
   /** How many ids the namespace that the runtime starts in maps, from 0 on. 1 without subordinate ids. */
   readonly availableUids: number;
   readonly availableGids: number;
-  readonly cgroup: { readonly kind: 'none' } | { readonly kind: 'v2-delegated'; readonly controllers: readonly string[] };
+  readonly cgroup: ({ readonly kind: 'none' } | { readonly kind: 'v2-delegated'; readonly controllers: readonly string[] }) & {
+    /** How more controllers would be had: a command or a sentence. */
+    readonly remedy?: string;
+  };
   readonly seccomp: boolean;
   readonly apparmor: boolean;
   /** Highest capability the kernel knows, /proc/sys/kernel/cap_last_cap. */
