@@ -3,7 +3,7 @@
 //   npm run bench                        everything: against Debian 13's and Debian 12's Podman
 //   npm run bench -- --quick             few repetitions, 100 stopped containers, Debian 13 only
 //   npm run bench -- --only exec         only scenarios whose name contains a word
-//   npm run bench -- --part images       only one half: containers or images
+//   npm run bench -- --part images       only one part: containers, images or registry
 //
 // Each Podman comes with its own Debian: a root file system made by mmdebstrap from this machine's own package source.
 // Both engines run inside it, as the same unprivileged user, with the same kernel, crun, conmon and pasta. Root is needed
@@ -14,6 +14,7 @@ import { availableParallelism, cpus } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { makeArchives, SIZES } from './image-archives.mjs';
+import { startRegistries } from './registry-server.mjs';
 
 const top = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const cache = join(top, '.cache', 'bench');
@@ -41,6 +42,11 @@ const goals = {
   'memory of an idle container, default network (KiB)': { executable: 0.2 },
   ...Object.fromEntries(
     SIZES.flatMap(({ name }) => [
+      [`pull gzip, ${name}`, { executable: 0.6 }],
+      [`pull zstd, ${name}`, { executable: 0.5 }],
+      [`pull of what is there, ${name}`, { executable: 0.3 }],
+      [`first run after a pull, ${name}`, { executable: 0.5 }],
+      [`push, ${name}`, name === 'small' ? {} : { executable: 0.1 }],
       [`load OCI archive, ${name}`, { executable: 0.6 }],
       [`load docker archive, ${name}`, { executable: 0.5 }],
       [`import, ${name}`, { executable: 0.6 }],
@@ -75,7 +81,7 @@ function readOptions(args) {
     repetitions: Number(value('--repetitions') ?? (quick ? 7 : 21)),
     stoppedContainers: Number(value('--containers') ?? (quick ? 100 : 1000)),
     only: value('--only'),
-    parts: value('--part') === undefined ? ['measure', 'images'] : [{ containers: 'measure', images: 'images' }[value('--part')] ?? 'measure'],
+    parts: value('--part') === undefined ? ['measure', 'images', 'registry'] : [{ containers: 'measure', images: 'images', registry: 'registry' }[value('--part')] ?? 'measure'],
     sizes: SIZES.filter(({ name }) => value('--sizes')?.split(',').includes(name) ?? (!quick || name !== 'big')),
     podmanOnly: args.includes('--podman-only'),
     releases: value('--releases')?.split(',') ?? (quick ? ['trixie'] : ['trixie', 'bookworm']),
@@ -104,10 +110,12 @@ function measureIn(release) {
   console.error(`==> ${release}: ${plan.engines.map((engine) => engine.name).join(' / ')}`);
   const results = {};
   for (const part of options.parts) {
-    if (part === 'images') makeArchives(join(cache, 'archives'), { debian: (path) => must('mmdebstrap', ['--quiet', '--variant=minbase', '--format=tar', 'trixie', path, `deb ${packageSource()} trixie main`]), busybox: join(root, 'opt', 'bench', 'busybox.tar') });
-    const engines = part === 'images' ? [...plan.engines, { name: 'limit', limit: true }] : plan.engines;
-    const command = ['/opt/bench/node', `/opt/bench/scull/scripts/bench/${part}.mjs`, JSON.stringify({ ...plan, engines })];
+    if (part !== 'measure') makeArchives(join(cache, 'archives'), { debian: (path) => must('mmdebstrap', ['--quiet', '--variant=minbase', '--format=tar', 'trixie', path, `deb ${packageSource()} trixie main`]), busybox: join(root, 'opt', 'bench', 'busybox.tar') });
+    const registries = part === 'registry' ? startRegistries(join(cache, 'registry'), join(cache, 'archives'), options.sizes) : undefined;
+    const engines = part === 'measure' ? plan.engines : [...plan.engines, { name: 'limit', limit: true }];
+    const command = ['/opt/bench/node', `/opt/bench/scull/scripts/bench/${part}.mjs`, JSON.stringify({ ...plan, engines, registry: registries?.plan })];
     const result = spawnSync('bash', [join(top, 'scripts/bench/enter-root.sh'), root, String(uid), top, nodeBinary(), ...command], { stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8', maxBuffer: 1 << 28 });
+    registries?.stop();
     if (result.status !== 0) {
       console.error(`Error: the bench in ${root} failed`);
       process.exit(1);

@@ -15,15 +15,18 @@ export function startRegistries(folder, archives, sizes) {
   mkdirSync(folder, { recursive: true });
   rmSync(join(folder, 'pushed'), { recursive: true, force: true });
   const children = Object.entries(PORTS).map(([name, port]) => start(folder, name, port));
+  process.on('exit', () => children.forEach((child) => child.kill()));
   const host = `127.0.0.1:${PORTS.images}`;
   const layers = {};
   for (const { name } of sizes) {
-    for (const compression of ['gzip', 'zstd']) {
+    // In this order: what skopeo has once sent as gzip it would mount instead of compressing it as zstd.
+    for (const compression of ['zstd', 'gzip']) {
       const image = `${host}/bench/${name}:${compression}`;
       const mark = join(folder, `${name}-${compression}.filled`);
       if (!existsSync(mark)) {
         console.error(`==> filling the registry with the ${name} image, ${compression} (once)`);
-        must('skopeo', ['copy', '-q', '--insecure-policy', '--dest-tls-verify=false', '--dest-compress-format', compression, `docker-archive:${archives}/${name}.docker.tar`, `docker://${image}`]);
+        const source = compression === 'zstd' ? ['--format', 'oci', '--dest-compress-format', 'zstd', `docker-archive:${archives}/${name}.docker.tar`] : ['--preserve-digests', `oci-archive:${archives}/${name}.oci.tar`];
+        must('skopeo', ['copy', '-q', '--insecure-policy', '--dest-tls-verify=false', ...source, `docker://${image}`]);
         writeFileSync(`${mark}.new`, '');
         renameSync(`${mark}.new`, mark);
       }

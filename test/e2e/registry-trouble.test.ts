@@ -1,4 +1,5 @@
 /** Pulls from a registry that misbehaves, and pulls that are interrupted: what the server sent is counted. */
+import { spawn } from 'node:child_process';
 import { createCipheriv } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
@@ -190,6 +191,19 @@ describe('two pulls of one image at once', () => {
     expect(askedFor(made)).toEqual(['whole', 'bytes=6000000-']);
     await works(made);
   });
+});
+
+test('a disk without the space for it is told beforehand, with a remedy, and nothing is fetched', async () => {
+  const made = make();
+  const root = s.directory('full');
+  // A small file system of its own, in a namespace of its own.
+  const script = 'mount -t tmpfs -o size=20m none "$0" && exec "$@"';
+  const child = spawn('unshare', ['--user', '--map-current-user', '--keep-caps', '--mount', 'sh', '-c', script, root, ...s.command, '--root', root, 'pull', '-q', made.name], { env: { ...s.env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  const status = await new Promise((resolve) => child.once('close', resolve));
+  expect({ status, said }).toEqual({ status: 125, said: expect.stringMatching(/^Error: the layers to fetch take \d+ MB and more when unpacked, but .* has only \d+ MB free\nhint: .*scull rm/) });
+  expect(askedFor(made)).toEqual([]);
 });
 
 test('the process that unpacks can write nothing but the layer that it makes', async () => {
