@@ -44,6 +44,8 @@ export interface ConvertedImage {
 
 /** Layers compressed at a time: each keeps several threads busy. */
 const PARALLEL = 2;
+/** What goes over a network is worth some time: the usual levels. */
+const LEVELS = { gzip: 6, zstd: 3 } as const;
 
 export function wantsForm(form: PushForm): boolean {
   return form.format !== undefined || form.compression !== undefined || form.compressionLevel !== undefined || form.forceCompression !== undefined;
@@ -105,7 +107,7 @@ async function convertLayer(store: Store, staging: Staging, layer: LayerRef, for
   progress({ kind: 'start', id, what: 'layer' });
   try {
     const content = counted(await inflated(store, layer), (done) => progress({ kind: 'bytes', id, phase: 'compress', done }));
-    const compressed = compress(content, wanted, form.compressionLevel);
+    const compressed = compress(content, wanted, form.compressionLevel ?? LEVELS[wanted]);
     await pipeline(compressed, hashing(hash), createWriteStream(file, { flags: 'wx', mode: 0o600, highWaterMark: 1 << 20 }));
   } catch (error) {
     throw explainWriteFailure(error, file);

@@ -50,6 +50,19 @@ test('-q prints the id alone, -a every tag', async () => {
   for (const tag of ['1', '2']) expect((await s.scull(['image', 'exists', `${registry.host}/many:${tag}`])).status).toBe(0);
 });
 
+test('--progress=json tells programs what happens, an object a line; plain a line per layer', async () => {
+  push('progress:1');
+  await s.scull(['rmi', `${registry.host}/one:1`]);
+  const json = await pull('--progress=json', `${registry.host}/progress:1`);
+  const events = json.stderr.trimEnd().split('\n').map((line) => JSON.parse(line));
+  expect(events.filter((event) => event.kind === 'done')).toEqual([{ kind: 'done', id: expect.stringMatching(/^sha256:/), result: expect.stringMatching(/^(ok|exists)$/) }]);
+  expect(json.stdout).toMatch(/^[0-9a-f]{64}\n$/);
+  expect((await pull('--progress=plain', `${registry.host}/progress:1`)).stderr).toMatch(/^layer [0-9a-f]{12} +already here$/m);
+  expect((await pull('--progress=none', `${registry.host}/progress:1`)).stderr).toBe('');
+  await s.fails(['pull', '--progress=loud', `${registry.host}/progress:1`], 125, /--progress/);
+  await s.fails(['pull', '-q', '--progress=json', `${registry.host}/progress:1`], 125, /cannot be used together|quiet/);
+});
+
 test('--pull=always asks, --pull=never does not, missing is the default', async () => {
   await s.fails(['run', '--rm', '--pull=never', `${registry.host}/never:1`, 'true'], 125, /never:1/);
   push('policy:1');

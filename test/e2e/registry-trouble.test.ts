@@ -222,6 +222,7 @@ test('the process that unpacks can write nothing but the layer that it makes', a
   running.child.kill('SIGKILL');
   await running.ended;
   await eventually('the worker ends with who wanted the layer', () => !existsSync(`/proc/${pid}`));
+  await s.ok(['image', 'prune', '-f']); // sweeps what was left
 });
 
 test('a layer that any image has is not fetched again', async () => {
