@@ -15,6 +15,8 @@ export interface ContainerRecord {
   readonly created: string;
   /** The wish, as it came. */
   readonly spec: ContainerSpec;
+  /** The words by which it was made, `scull run …`; undefined where no command line made it. */
+  readonly createCommand?: readonly string[];
   /** Undefined with --rootfs. */
   readonly image?: {
     readonly id: Digest;

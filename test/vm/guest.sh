@@ -46,8 +46,8 @@ soon userctl is-system-running --quiet || echo "the user manager does not come u
 
 # An image of the machine's own parts.
 if ! scull image exists busybox; then
-  mkdir -p /tmp/image/bin /tmp/image/tmp
-  cp /bin/busybox /tmp/image/bin/
-  for applet in $(/bin/busybox --list | grep -vx busybox); do ln -sf busybox /tmp/image/bin/"$applet"; done
-  tar -C /tmp/image -c . | scull import -q - busybox > /dev/null
+  mkdir -p /tmp/image-busybox/bin /tmp/image-busybox/tmp
+  cp /bin/busybox /tmp/image-busybox/bin/
+  for applet in $(/bin/busybox --list | grep -vx busybox); do ln -sf busybox /tmp/image-busybox/bin/"$applet"; done
+  tar -C /tmp/image-busybox -c . | scull import -q - busybox > /dev/null
 fi

@@ -11,6 +11,7 @@ Image=localhost/busybox
 Volume=data.volume:/data
 Memory=64m
 Network=none
+AutoUpdate=local
 Exec=sh -c 'trap "exit 0" TERM; date >> /data/starts; while :; do sleep 0.2; done'
 
 [Service]
@@ -68,6 +69,20 @@ check 'it can be stopped' userctl stop web
 check 'stopping it asks its program, and does not wait to kill it' test $(($(cut -d. -f1 /proc/uptime) - begun)) -lt 9
 check 'nothing of it is left but its volume' ends_with 1 scull container exists systemd-web
 check 'it can be started again' userctl start web
+
+updates() { scull auto-update --format '{{.Unit}} {{.Updated}}'; }
+check 'auto-update leaves alone what is current' prints 'web.service false' updates
+mkdir -p /tmp/newer/bin
+cp -a /tmp/image-busybox/. /tmp/newer/
+echo newer > /tmp/newer/version
+tar -C /tmp/newer -c . | scull import -q - busybox > /dev/null
+check 'auto-update --dry-run tells of a newer image' prints 'web.service pending' scull auto-update --dry-run --format '{{.Unit}} {{.Updated}}'
+check 'auto-update restarts the unit with it' prints 'web.service true' updates
+check 'which runs the newer image then' prints newer scull exec systemd-web cat /version
+mkdir -p /tmp/broken
+tar -C /tmp/broken -c . | scull import -q - busybox > /dev/null
+check 'an image with which the unit does not come up is rolled back' prints 'web.service rolled back' updates
+check 'and the unit is active with the one before' soon prints newer scull exec systemd-web cat /version
 
 check 'a service is not ready before its container says so' scull unit install --now units/told.container
 check 'and then it is' prints 'active running' userctl show --property ActiveState,SubState --value told --no-pager | tr '\n' ' '

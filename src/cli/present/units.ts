@@ -1,4 +1,5 @@
 /** `unit list` and `unit diff`. */
+import type { AutoUpdate } from '../../engine/system/auto-update.ts';
 import type { UnitDifference, UnitSummary } from '../../engine/units/list.ts';
 import { escapeControlLines } from '../escape.ts';
 import { renderTable } from './table.ts';
@@ -43,4 +44,15 @@ function changedLines(before: readonly string[], after: readonly string[]): stri
     else text += `+ ${after[j++]}\n`;
   }
   return text;
+}
+
+/** `auto-update`: a table, JSON, or a template. @throws ScullError INVALID for a bad template */
+export async function presentAutoUpdates(updates: readonly AutoUpdate[], format: string | undefined): Promise<string> {
+  if (format === undefined) {
+    const rows = updates.map((each) => [each.unit, `${each.containerId.slice(0, 12)} (${each.containerName})`, each.image, each.policy, each.updated]);
+    return renderTable([['UNIT', 'CONTAINER', 'IMAGE', 'POLICY', 'UPDATED'], ...rows]);
+  }
+  const { isJsonFormat, renderJson, renderRows } = await import('./format.ts');
+  const described = updates.map((each) => ({ Unit: each.unit, Container: `${each.containerId.slice(0, 12)} (${each.containerName})`, ContainerID: each.containerId, ContainerName: each.containerName, Image: each.image, Policy: each.policy, Updated: each.updated }));
+  return isJsonFormat(format) ? renderJson(described, 2) : renderRows(described, format, { headings: {} });
 }

@@ -1,6 +1,7 @@
 /** `scull create` */
 import * as Args from '@oclif/core/args';
 import { ScullCommand } from '../../cli/command.ts';
+import { createCommandOf } from '../../cli/create-command.ts';
 import { attachFlags } from '../../cli/flags/attach.ts';
 import { containerFlags } from '../../cli/flags/container.ts';
 import { registryChoices } from '../../cli/flags/registry.ts';
@@ -27,7 +28,11 @@ export default class Create extends ScullCommand {
     ]);
     const spec = await containerSpec(flags, argv as string[], this.tokens);
     const registry = await registryChoices(flags);
-    const record = await createContainer(await this.engine({ quiet: flags.quiet }), spec, { replace: flags.replace ?? false, registry });
+    const record = await createContainer(await this.engine({ quiet: flags.quiet }), spec, {
+      createCommand: createCommandOf(this.typed, this.argv, argv.length),
+      replace: flags.replace ?? false,
+      registry,
+    });
     this.printLine(record.id);
   }
 }

@@ -1,6 +1,7 @@
 /** `scull run` */
 import * as Args from '@oclif/core/args';
 import { ScullCommand } from '../../cli/command.ts';
+import { createCommandOf } from '../../cli/create-command.ts';
 import { attachFlags, parseStreams } from '../../cli/flags/attach.ts';
 import { containerFlags } from '../../cli/flags/container.ts';
 import { toggle } from '../../cli/flags/declare.ts';
@@ -47,6 +48,7 @@ export default class Run extends ScullCommand {
     }
     const engine = await this.engine({ quiet: flags.quiet });
     const { id, exitCode } = await runContainer(engine, spec, {
+      createCommand: createCommandOf(this.typed, this.argv, argv.length),
       replace: flags.replace ?? false,
       registry: await registryChoices(flags),
       detach,

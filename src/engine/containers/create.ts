@@ -30,6 +30,8 @@ import { removeContainer, removeDirectory } from './removal.ts';
 export interface CreateOptions {
   /** Remove a container of the same name first. */
   readonly replace?: boolean;
+  /** The words of the command line, for inspect and generate systemd. */
+  readonly createCommand?: readonly string[];
   /** How to talk to the registry of the image. Images that are mounted are other registries' business: no login is shown to those. */
   readonly registry?: RegistryChoices;
   /** Ends the wait for an image that is being pulled. */
@@ -59,7 +61,7 @@ export async function createContainer(engine: Engine, spec: ContainerSpec, optio
     cidFile = spec.cidFile === undefined ? undefined : writeCidFile(spec.cidFile, id);
     const secrets = (spec.secrets ?? []).length === 0 ? undefined : (await import('../secrets/containers.ts')).takeSecrets(engine, spec.secrets ?? []);
     const config = { ...(await makeConfig(engine, spec, image, id, name)), ...(secrets === undefined ? {} : { secrets: secrets.resolved }) };
-    const record = makeRecord(spec, image, config, id, name);
+    const record: ContainerRecord = { ...makeRecord(spec, image, config, id, name), ...(options.createCommand === undefined ? {} : { createCommand: options.createCommand }) };
     if (config.health !== undefined) (await import('./health.ts')).checkLogDestination(config.health);
     if (options.claim !== undefined) await claimContainer(layout, cgroupPlan(), id, options.claim);
     // What is removed at its end anyway need not survive a power cut.

@@ -104,7 +104,7 @@ function healthConfigOf({ health }: ContainerRecord['config']): object {
   };
 }
 
-function configOf({ config, spec, image, id }: ContainerRecord): object {
+function configOf({ config, spec, image, id, createCommand }: ContainerRecord): object {
   return {
     Hostname: config.hostname,
     Domainname: '',
@@ -130,7 +130,7 @@ function configOf({ config, spec, image, id }: ContainerRecord): object {
     StopTimeout: config.stopTimeout,
     Timeout: spec.timeout ?? 0,
     Umask: `0${(spec.umask ?? 0o022).toString(8).padStart(3, '0')}`,
-    CreateCommand: null,
+    CreateCommand: createCommand ?? null,
     ...healthConfigOf(config),
     ...(spec.timezone === undefined ? {} : { Timezone: spec.timezone }),
     ...(config.secrets === undefined ? {} : { Secrets: config.secrets.map((secret) => ({ Name: secret.name, ID: secret.id, ...(secret.type === 'mount' ? { UID: secret.uid, GID: secret.gid, Mode: secret.mode } : { UID: 0, GID: 0, Mode: 0 }) })) }),

@@ -20,6 +20,8 @@ import { beginEarly, startContainer, type AttachStreams, type Running } from './
 
 export interface RunOptions {
   readonly replace?: boolean;
+  /** The words of the command line. */
+  readonly createCommand?: readonly string[];
   /** How to talk to the registry of the image. */
   readonly registry?: RegistryChoices;
   readonly detach?: boolean;

@@ -3,6 +3,7 @@
  * --sdnotify; sd_notify(3)). Without NOTIFY_SOCKET and LISTEN_FDS in the environment nothing of this happens.
  */
 import { mkdirSync } from 'node:fs';
+import { environmentVariable } from '../../host/environment.ts';
 import { ScullError } from '../../host/errors.ts';
 import { notifySocket, passedSockets } from '../../host/service-manager.ts';
 import type { Progress } from '../../host/progress.ts';
@@ -22,7 +23,8 @@ export interface Service {
 }
 
 export function serviceOf(spec: ContainerSpec): Service {
-  const mode = spec.sdNotify ?? 'container';
+  // A unit made for a container that is there (generate systemd) speaks for who made it without a word about this.
+  const mode = spec.sdNotify ?? (environmentVariable('SCULL_SDNOTIFY') === 'conmon' ? 'conmon' : 'container');
   return { mode, socket: mode === 'ignore' ? undefined : notifySocket() };
 }
 
