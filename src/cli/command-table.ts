@@ -16,11 +16,11 @@ type Loader = () => Promise<{ readonly default: CommandClass }>;
 
 /** Own words → module. Keep sorted. */
 export const COMMANDS: Readonly<Record<string, Loader>> = {
+  'auto-update': () => import('../commands/auto-update.ts'),
   boot: () => import('../commands/boot.ts'),
   'boot install': () => import('../commands/boot/install.ts'),
   'boot stop': () => import('../commands/boot/stop.ts'),
   'boot uninstall': () => import('../commands/boot/uninstall.ts'),
-  'auto-update': () => import('../commands/auto-update.ts'),
   completion: () => import('../commands/completion.ts'),
   'container attach': () => import('../commands/container/attach.ts'),
   'container cleanup': () => import('../commands/container/cleanup.ts'),
@@ -51,10 +51,10 @@ export const COMMANDS: Readonly<Record<string, Loader>> = {
   diff: () => import('../commands/diff.ts'),
   doctor: () => import('../commands/doctor.ts'),
   events: () => import('../commands/events.ts'),
+  'generate systemd': () => import('../commands/generate/systemd.ts'),
   'healthcheck run': () => import('../commands/healthcheck/run.ts'),
   'image build': () => import('../commands/image/build.ts'),
   'image diff': () => import('../commands/image/diff.ts'),
-  'generate systemd': () => import('../commands/generate/systemd.ts'),
   'image exists': () => import('../commands/image/exists.ts'),
   'image history': () => import('../commands/image/history.ts'),
   'image import': () => import('../commands/image/import.ts'),
