@@ -161,6 +161,19 @@ test.each(['run', 'run -t', 'exec', 'start -a', 'logs'])('%s into a full disk is
   await s.ok(['rm', '-f', '-i', '-t', '0', name]);
 });
 
+test('--pidfile names the process on the host, and is written anew by each start', async () => {
+  const file = join(s.base, 'pid');
+  await s.ok(['run', '-d', '--name', 'pidded', '--pidfile', file, 'busybox', 'sleep', '1000']);
+  for (const round of [1, 2]) {
+    const { State, PidFile } = await s.inspect('pidded');
+    expect([readFileSync(file, 'utf8'), PidFile], `start ${round}`).toEqual([String(State.Pid), file]);
+    await s.ok(['restart', '-t', '0', 'pidded']);
+  }
+  await s.ok(['rm', '-f', '-t', '0', 'pidded']);
+  await s.fails(['run', '--name', 'unwritten', '--pidfile', join(s.base, 'no/such/pid'), 'busybox', 'true'], 125, /cannot write the --pidfile/);
+  await s.ok(['rm', '-i', 'unwritten']);
+});
+
 test('--hosts-file chooses what /etc/hosts begins from', async () => {
   const file = s.file('hosts', '192.0.2.9 from-a-file\n192.0.2.10 busybox-host\n');
   const hosts = (from: string) => s.ok(['run', '--rm', '--hosts-file', from, '--add-host', 'busybox-host:192.0.2.11', 'hosts:1', 'cat', '/etc/hosts']);

@@ -40,7 +40,7 @@ export async function inspectContainer(engine: Engine, nameOrId: string, options
     OCIConfigPath: paths.bundleConfig,
     OCIRuntime: 'crun',
     LogPath: spec.log.driver === 'k8s-file' ? (spec.log.path ?? paths.log) : '',
-    PidFile: paths.pidFile,
+    PidFile: spec.pidFile ?? paths.pidFile,
     Name: `/${record.name}`,
     RestartCount: spec.restart === undefined ? 0 : readRestarts(paths).count,
     Driver: 'overlay',

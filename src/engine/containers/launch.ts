@@ -11,6 +11,7 @@
  */
 import { closeSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { crashPoint } from '../../host/crash-point.ts';
+import { describeErrno } from '../../host/errno.ts';
 import { isScullError, ScullError } from '../../host/errors.ts';
 import { passedSockets } from '../../host/service-manager.ts';
 import { requireTool } from '../../host/tools.ts';
@@ -174,6 +175,15 @@ function launchMonitor(engine: Engine, record: ContainerRecord, preparation: Pre
   return monitor;
 }
 
+/** Before the command is executed: who waits for the file (systemd.service(5) PIDFile=) finds a process. */
+function writePidFile(path: string, pid: number): void {
+  try {
+    writeFileSync(path, String(pid), { mode: 0o644 });
+  } catch (cause) {
+    throw new ScullError('NOT_FOUND', `cannot write the --pidfile ${JSON.stringify(path)}: ${describeErrno(cause)}`, { cause });
+  }
+}
+
 async function bringUp(engine: Engine, record: ContainerRecord, monitor: Monitor, preparation: Preparation, cgroup: CgroupPlan, options: StartOptions, underWay: Promise<unknown>[]): Promise<Running> {
   const paths = engine.store.layout.container(record.id);
   const attachment = options.attach === undefined || record.spec.log.driver === 'passthrough' ? undefined : attachWhileStarting(record, paths, options.attach);
@@ -194,6 +204,7 @@ async function bringUp(engine: Engine, record: ContainerRecord, monitor: Monitor
     crashPoint('start:filled');
     startKeeper(engine.store.layout, record, monitor.pid, options.attach !== undefined || options.capture !== undefined);
     options.abort?.throwIfAborted();
+    if (record.spec.pidFile !== undefined) writePidFile(record.spec.pidFile, pid);
     options.onStart?.(pid);
     // Not after its end, should that be quick.
     const time = new Date().toISOString();
