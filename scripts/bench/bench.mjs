@@ -75,6 +75,12 @@ for (const release of options.releases) rounds.push({ release, results: measureI
 printTable(rounds);
 
 function readOptions(args) {
+  const known = ['--quick', '--repetitions', '--containers', '--only', '--part', '--sizes', '--podman-only', '--releases'];
+  const unknown = args.find((word) => word.startsWith('-') && !known.includes(word));
+  if (unknown !== undefined) {
+    console.error(`Error: unknown option ${unknown}; there are ${known.join(', ')}`);
+    process.exit(1);
+  }
   const quick = args.includes('--quick');
   const value = (name) => (args.includes(name) ? args[args.indexOf(name) + 1] : undefined);
   return {
