@@ -26,7 +26,9 @@ const REPO_DIGESTS = 'io.scull.image.repo-digests';
 const UNPACKED_SIZE = 'io.scull.image.size';
 const CREATED = 'io.scull.list.created';
 const ORIGINS = 'io.scull.list.origins';
-const OWN_ANNOTATIONS: readonly string[] = [REF_NAME, IMAGE_ID, REPO_DIGESTS, UNPACKED_SIZE, CREATED, ORIGINS];
+/** The digest that the other notes are about: a program that changes an image may copy them to what it made. */
+const ABOUT = 'io.scull.image.manifest';
+const OWN_ANNOTATIONS: readonly string[] = [REF_NAME, ABOUT, IMAGE_ID, REPO_DIGESTS, UNPACKED_SIZE, CREATED, ORIGINS];
 
 /** One line of the index: an image, a list of images or an artifact under one name, or under none. */
 export interface IndexEntry {
@@ -110,7 +112,7 @@ function layoutFile(store: Store): string {
 }
 
 function readEntry(descriptor: Descriptor): IndexEntry {
-  const annotations = descriptor.annotations ?? {};
+  const annotations = ownAnnotations(descriptor);
   const imageId = annotations[IMAGE_ID];
   // Entries with an image id are ours, and so are their names: full. With a thousand images reading them again is felt.
   const name = imageId === undefined ? readName(annotations[REF_NAME]) : annotations[REF_NAME];
@@ -118,7 +120,7 @@ function readEntry(descriptor: Descriptor): IndexEntry {
   const created = annotations[CREATED];
   const origins = words(annotations[ORIGINS]);
   return {
-    descriptor: withAnnotations(descriptor, Object.entries(annotations).filter(([key]) => !OWN_ANNOTATIONS.includes(key))),
+    descriptor: withAnnotations(descriptor, Object.entries(descriptor.annotations ?? {}).filter(([key]) => !OWN_ANNOTATIONS.includes(key))),
     repoDigests: words(annotations[REPO_DIGESTS]),
     ...(name === undefined ? {} : { name }),
     ...(imageId !== undefined && isDigest(imageId) ? { imageId } : {}),
@@ -126,6 +128,13 @@ function readEntry(descriptor: Descriptor): IndexEntry {
     ...(created === undefined ? {} : { created }),
     ...(origins.length === 0 ? {} : { origins }),
   };
+}
+
+/** What is noted on an entry; where our notes are about something else, the name alone. */
+function ownAnnotations({ annotations = {}, digest }: Descriptor): Readonly<Record<string, string>> {
+  if ((annotations[ABOUT] ?? digest) === digest) return annotations;
+  const name = annotations[REF_NAME];
+  return name === undefined ? {} : { [REF_NAME]: name };
 }
 
 function words(text: string | undefined): readonly string[] {
@@ -148,7 +157,7 @@ function readName(text: string | undefined): string | undefined {
 function writeEntry(entry: IndexEntry): Descriptor {
   const annotations: [string, string][] = Object.entries(entry.descriptor.annotations ?? {});
   if (entry.name !== undefined) annotations.push([REF_NAME, entry.name]);
-  if (entry.imageId !== undefined) annotations.push([IMAGE_ID, entry.imageId]);
+  if (entry.imageId !== undefined) annotations.push([ABOUT, entry.descriptor.digest], [IMAGE_ID, entry.imageId]);
   if (entry.repoDigests.length > 0) annotations.push([REPO_DIGESTS, entry.repoDigests.join(' ')]);
   if (entry.size !== undefined) annotations.push([UNPACKED_SIZE, String(entry.size)]);
   if (entry.created !== undefined) annotations.push([CREATED, entry.created]);

@@ -80,3 +80,18 @@ test('a change that fails leaves the file alone and the lock free', async () => 
   await expect(failing).rejects.toThrow('no');
   await changeIndex(store, (entries) => entries);
 });
+
+test('notes of ours that another program copied to what it made are not believed', async () => {
+  const image = makeImage({ command: 'ours' });
+  const changed = makeImage({ command: 'theirs' });
+  const descriptor = place(image);
+  place(changed);
+  await changeIndex(store, () => [{ descriptor: { ...descriptor, digest: image.manifestDigest }, name: 'localhost/app:1', imageId: image.id, repoDigests: [`quay.io/app@${image.manifestDigest}`], size: 7 }]);
+  const index = JSON.parse(readFileSync(join(store.layout.images, 'index.json'), 'utf8')) as { manifests: { annotations: Record<string, string> }[] };
+  const [own] = index.manifests as [{ annotations: Record<string, string> }];
+  writeForeign([own, { ...own, ...place(changed), annotations: { ...own.annotations, 'org.opencontainers.image.ref.name': 'changed' } }]);
+  expect(readIndex(store)[0]).toMatchObject({ imageId: image.id, size: 7, repoDigests: [`quay.io/app@${image.manifestDigest}`] });
+  expect(readIndex(store)[1]).toEqual({ descriptor: place(changed), name: 'localhost/changed:latest', repoDigests: [] });
+  expect(lookUpImage(store, 'changed').image.id).toBe(changed.id);
+  expect(lookUpImage(store, image.id).image.names).toEqual(['localhost/app:1']);
+});
