@@ -7,6 +7,7 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { MEDIA_TYPES } from '../oci/image.ts';
 import { inflate, recognise } from './archives/inflate.ts';
+import { compress } from './layers/compress.ts';
 import { checkExpansion } from './layers/limits.ts';
 import type { Staging } from './staging.ts';
 
@@ -26,7 +27,6 @@ export interface StagedBlob {
  */
 export async function stageImportedLayer(staging: Staging, from: Readable, what: string): Promise<StagedBlob> {
   const { compression, stream: input } = await recognise(from);
-  const { createGzip, constants } = await import('node:zlib');
   const file = staging.path('import');
   const kept = compression === 'gzip' || compression === 'zstd';
   const blob = await hashing();
@@ -42,8 +42,7 @@ export async function stageImportedLayer(staging: Staging, from: Readable, what:
       const whole = inflated.then(() => copy.destroy());
       await Promise.all([pipeline(input, blob.through, tee(copy, inflated), output), whole]);
     } else {
-      const compress = createGzip({ level: constants.Z_BEST_SPEED, chunkSize: 256 * 1024 });
-      await pipeline(await inflate(input, what), tar.through, compress, blob.through, output);
+      await pipeline(await inflate(input, what), tar.through, (source: AsyncIterable<Buffer>) => compress(source, 'gzip'), blob.through, output);
     }
   } catch (error) {
     throw explainWriteFailure(error, file);

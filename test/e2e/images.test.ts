@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { busyboxEntries, dockerArchive } from '../support/images.ts';
 import { productCommand } from '../support/product.ts';
@@ -116,6 +118,30 @@ describe('import', () => {
   test('from standard input', async () => {
     await s.ok(['import', '-', 'piped:1'], { input: writeTar(busyboxEntries()) });
     expect(await s.ok(['run', '--rm', 'piped:1', 'echo', 'x'])).toBe('x');
+  });
+
+  test('from an address of the web, for another machine; what the server says and leaves out is told', async () => {
+    const rootfs = writeTar(busyboxEntries());
+    const server = createServer((request, response) => {
+      if (request.url === '/moved') response.writeHead(302, { location: '/rootfs.tar' }).end();
+      else if (request.url === '/round') response.writeHead(302, { location: '/round' }).end();
+      else if (request.url === '/rootfs.tar') response.writeHead(200, { 'content-length': rootfs.length }).end(rootfs);
+      else if (request.url === '/short') response.writeHead(200, { 'content-length': rootfs.length }).write(rootfs.subarray(0, 5000), () => response.destroy());
+      else response.writeHead(404).end();
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    try {
+      const at = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      await s.ok(['import', '-q', '--arch', 'arm64', '--variant', 'v8', '--os', 'linux', '--message', 'from afar', `${at}/moved`, 'web:1']);
+      expect(await s.inspect('web:1')).toMatchObject({ Architecture: 'arm64', Os: 'linux', Comment: 'from afar' });
+      await s.ok(['rmi', 'web:1']);
+      await s.fails(['import', `${at}/nosuch`, 'web:1'], 125, /nosuch: the server answered 404/);
+      await s.fails(['import', `${at}/round`, 'web:1'], 125, /without end/);
+      await s.fails(['import', `${at}/short`, 'web:1'], 125, /short/);
+      expect((await s.scull(['image', 'exists', 'web:1'])).status).toBe(1);
+    } finally {
+      server.close();
+    }
   });
 
   test('what is not a tar is refused', async () => {

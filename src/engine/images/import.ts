@@ -82,23 +82,11 @@ async function sourceOf(config: ImageConfig, layer: StagedBlob): Promise<ImageSo
 
 async function openInput(input: string | Readable): Promise<Readable> {
   if (typeof input !== 'string') return input;
-  if (/^https?:\/\//.test(input)) return fetchTar(input);
+  if (/^https?:\/\//.test(input)) return (await import('../../registry/download.ts')).download(input, 'import');
   try {
     return createReadStream(input, { fd: openSync(input, 'r'), highWaterMark: 1 << 20 });
   } catch (cause) {
     const missing = errnoOf(cause) === 'ENOENT' || errnoOf(cause) === 'ENOTDIR';
     throw new ScullError(missing ? 'NOT_FOUND' : 'PERMISSION', `cannot read ${JSON.stringify(input)}: ${missing ? 'no such file' : (cause as Error).message}`, { cause });
   }
-}
-
-async function fetchTar(url: string): Promise<Readable> {
-  const shown = JSON.stringify(url.replace(/\/\/[^/@]*@/, '//'));
-  let response: Response;
-  try {
-    response = await fetch(url);
-  } catch (cause) {
-    throw new ScullError('NETWORK', `cannot fetch ${shown}: ${((cause as Error).cause as Error | undefined)?.message ?? (cause as Error).message}`, { cause });
-  }
-  if (!response.ok || response.body === null) throw new ScullError('NETWORK', `cannot fetch ${shown}: the server answered ${response.status}`);
-  return Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]);
 }
