@@ -183,7 +183,9 @@ function printTable(rounds) {
   const [first, second] = rounds;
   console.log(`\nmedians in ms (memory: KiB) of ${options.repetitions} turns each; ${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown processor'}`);
   console.log('ratio = scull / podman in the same run; below 1 scull is faster (or smaller)\n');
-  const rows = [['', 'podman 5.4.2', 'scull', 'ratio', 'goal', '', 'on Node', 'ratio', ...(second ? ['podman 4.3.1', 'scull', 'ratio'] : [])]];
+  // What tar, gzip and cat need for the same: the last columns are how many times that each engine takes.
+  const withLimit = Object.values(first.results).some((samples) => samples.limit !== undefined);
+  const rows = [['', 'podman 5.4.2', 'scull', 'ratio', 'goal', '', 'on Node', 'ratio', ...(withLimit ? ['limit', 'scull', 'podman'] : []), ...(second ? ['podman 4.3.1', 'scull', 'ratio'] : [])]];
   let missed = 0;
   for (const [name, samples] of Object.entries(first.results)) {
     const goal = goals[name.replace(`, ${options.stoppedContainers} containers`, ', N containers')] ?? {};
@@ -195,6 +197,10 @@ function printTable(rounds) {
     if (goal.node !== undefined && node / podman > goal.node) misses.push(`missed on Node (${goal.node})`);
     missed += misses.length;
     const row = [name, number(podman), number(scull), ratio(scull, podman), goal.executable === undefined ? '' : `≤ ${goal.executable}`, misses.join(', '), number(node), ratio(node, podman)];
+    if (withLimit) {
+      const limit = median(samples.limit);
+      row.push(number(limit), ratio(scull, limit), ratio(podman, limit));
+    }
     if (second) {
       const other = second.results[name];
       row.push(number(median(other?.podman)), number(median(other?.scull)), ratio(median(other?.scull), median(other?.podman)));

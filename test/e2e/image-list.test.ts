@@ -55,3 +55,27 @@ test('prune removes only what fits its filters, and never what is used', async (
   await s.fails(['image', 'prune', '-f', '--filter', 'colour=red'], 125, /no filter "colour"/);
   await s.ok(['rm', 'keeper']);
 });
+
+test('rmi says who uses an image, and takes what it was told to', async () => {
+  const layers = (text: string) => [base, [{ path: 'r', content: text }]];
+  await s.load({ tags: ['gone:1', 'gone:2'], layers: layers('gone') });
+  const id = (await s.ok(['images', '-q', '--no-trunc', 'gone:1'])).replace('sha256:', '');
+  await s.fails(['rmi', id.slice(0, 12)], 2, /more than one name: .*gone:1, .*gone:2/);
+  expect(await s.ok(['rmi', 'gone:2'])).toBe('Untagged: docker.io/library/gone:2');
+  await s.ok(['create', '--name', 'holder', 'gone:1', 'true']);
+  await s.fails(['rmi', 'gone:1'], 2, /is used by container holder \([0-9a-f]{12}\)/);
+  await s.ok(['rm', 'holder']);
+  await s.ok(['tag', 'gone:1', 'gone:3']);
+  expect((await s.ok(['rmi', '-f', id.slice(0, 12)])).split('\n')).toEqual(['Untagged: docker.io/library/gone:1', 'Untagged: localhost/gone:3', `Deleted: ${id}`]);
+  await s.fails(['rmi', 'gone:1'], 1, /gone:1/);
+  expect(await s.ok(['rmi', '--ignore', 'gone:1'])).toBe('');
+
+  await s.load({ tags: ['kept-data:1'], layers: layers('kept') });
+  await s.ok(['rmi', '--no-prune', 'kept-data:1']);
+  expect((await s.scull(['image', 'exists', 'kept-data:1'])).status).toBe(1);
+  await s.load({ tags: ['untagged:1'], layers: layers('untagged') });
+  const untagged = await s.ok(['images', '-q', 'untagged:1']);
+  await s.ok(['untag', 'untagged:1']);
+  expect(await s.ok(['images', '-q', '--filter', 'dangling=true'])).toBe(untagged);
+  expect(await s.ok(['rmi', untagged])).toMatch(/^Deleted: /);
+});

@@ -20,8 +20,8 @@ export interface ImageSettings {
 
 export interface ImageRecipe {
   readonly tags: readonly string[];
-  /** One list of entries per layer, lowest first. */
-  readonly layers: readonly (readonly TarEntry[])[];
+  /** One list of entries (or a whole tar, see raw-tar.ts) per layer, lowest first. */
+  readonly layers: readonly (readonly TarEntry[] | Buffer)[];
   readonly settings?: ImageSettings;
   /** GOARCH word, this machine's by default. */
   readonly architecture?: string;
@@ -30,7 +30,7 @@ export interface ImageRecipe {
 /** A `docker save` archive of one image. */
 export function dockerArchive(recipe: ImageRecipe): Buffer {
   const layers = recipe.layers.map((entries) => {
-    const tar = writeTar(entries);
+    const tar = Buffer.isBuffer(entries) ? entries : writeTar(entries as readonly TarEntry[]);
     return { tar, digest: sha256(tar) };
   });
   const config = Buffer.from(
