@@ -1,6 +1,7 @@
 /** What `build` does around the engine's build: streams, signals, progress, files for others to read. */
 import { ScullError } from '../host/errors.ts';
 import type { Engine } from '../engine/engine.ts';
+import type { CheckedFile } from '../engine/images/build.ts';
 import type { RegistryChoices } from '../engine/images/registry-choices.ts';
 import type { BuildEvent } from '../engine/builds/options.ts';
 import { digestHex } from '../oci/digest.ts';
@@ -33,12 +34,14 @@ export async function runBuild(command: BuildCommand): Promise<number> {
   try {
     const input = !command.terminalInput && (command.context === '-' || flags.file === '-') ? await inputStream() : undefined;
     const options = { ...(await buildOptions(flags, command.tokens)), context: command.context, input, registry: command.registry, abort: abort.signal, onEvent: (event: BuildEvent) => presenter.show(event) };
-    const { buildImage } = await import('../engine/images/build.ts');
+    const { buildImage, checkBuild } = await import('../engine/images/build.ts');
+    if (flags.check === true) return presentFindings(await checkBuild(engine, options), command.print);
     const { image, names } = await buildImage(engine, options);
     presenter.finish();
+    if (image === undefined) return 0;
     if (flags.iidfile !== undefined) writeUserFile(flags.iidfile, image.id, '--iidfile');
     if (flags['metadata-file'] !== undefined) writeUserFile(flags['metadata-file'], metadata(image, names), '--metadata-file');
-    command.print(flags.quiet === true ? digestHex(image.id) : digestHex(image.id));
+    if (!options.outputs.some((output) => 'path' in output && output.path === '-')) command.print(digestHex(image.id));
     return 0;
   } catch (error) {
     presenter.finish();
@@ -50,6 +53,17 @@ export async function runBuild(command: BuildCommand): Promise<number> {
   } finally {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.removeListener(signal, interrupt);
   }
+}
+
+/** As `docker build --check`, which ends with 1 where it found something. */
+function presentFindings({ name, lines, findings }: CheckedFile, print: (line: string) => void): number {
+  if (findings.length === 0) {
+    print('Check complete, no warnings found.');
+    return 0;
+  }
+  for (const { rule, at, text } of findings) print(`WARNING: ${rule} ${name}:${at.line}:${at.column}\n${text}\n  ${at.line} | ${lines[at.line - 1] ?? ''}\n`);
+  print(`Check complete, ${findings.length === 1 ? '1 warning has' : `${findings.length} warnings have`} been found!`);
+  return 1;
 }
 
 function presenterOf({ flags, terminalOutput }: BuildCommand): BuildPresenter {

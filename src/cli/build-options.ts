@@ -1,7 +1,7 @@
 /** From the flags of `build` to what is asked of the engine: each value goes through its parser, nothing is looked up. */
 import { resolve } from 'node:path';
 import type { Interfaces } from '@oclif/core';
-import type { BuildOptions, SecretSource } from '../engine/builds/options.ts';
+import type { BuildOptions, BuildOutput, SecretSource } from '../engine/builds/options.ts';
 import { callerEnvironment, environmentVariable } from '../host/environment.ts';
 import { ScullError } from '../host/errors.ts';
 import { parsePlatform } from '../oci/platform.ts';
@@ -72,6 +72,7 @@ export async function buildOptions(flags: BuildFlags, tokens: readonly FlagToken
     format: imageFormat(flags.format),
     timestamp: seconds(flags.timestamp ?? args.get('SOURCE_DATE_EPOCH') ?? environmentVariable('SOURCE_DATE_EPOCH')),
     namedContexts: new Map((flags['build-context'] ?? []).map((text) => pair(text, '--build-context'))),
+    outputs: (flags.output ?? []).map(output),
     secrets: new Map((flags.secret ?? []).map(secret)),
     ssh: new Map((flags.ssh ?? []).map(agent)),
     allowInsecure: allowed(flags.allow ?? []),
@@ -153,6 +154,33 @@ function keyed(text: string, option: string, keys: readonly string[]): Map<strin
     values.set(key, value);
   }
   return values;
+}
+
+/** docker-buildx-build(1), "--output"; a word alone is a directory, - a tar on standard output. */
+function output(text: string): BuildOutput {
+  if (text === '-') return { kind: 'tar', path: '-' };
+  if (!text.includes('=')) return { kind: 'local', directory: resolve(text) };
+  const values = keyed(text, '--output', ['type', 'dest', 'name']);
+  const type = values.get('type') ?? 'local';
+  const place = values.get('dest');
+  const needed = (): string => {
+    if (place === undefined || place === '') throw new ScullError('INVALID', `invalid --output ${JSON.stringify(text)}: it has no dest`);
+    return place === '-' ? '-' : resolve(place);
+  };
+  switch (type) {
+    case 'local':
+      return { kind: 'local', directory: needed() };
+    case 'tar':
+      return { kind: 'tar', path: place === undefined ? '-' : needed() };
+    case 'docker':
+      return place === undefined ? { kind: 'image' } : { kind: 'archive', format: 'docker-archive', path: needed() };
+    case 'oci':
+      return { kind: 'archive', format: 'oci-archive', path: place === undefined ? '-' : needed() };
+    case 'image':
+      return { kind: 'image' };
+    default:
+      throw new ScullError('UNSUPPORTED', `--output of type ${JSON.stringify(type)} is not supported`, { hint: 'there are local, tar, docker, oci and image' });
+  }
 }
 
 function secret(text: string): [string, SecretSource] {

@@ -157,13 +157,17 @@ function recordPath(store: Store, key: string): string {
 }
 
 function readRecord(path: string): CacheRecord | undefined {
-  let value: Partial<CacheRecord> | undefined;
   try {
-    value = readJson(path) as Partial<CacheRecord> | undefined;
+    return cacheRecordFrom(readJson(path));
   } catch (error) {
     if (isScullError(error, 'CORRUPT')) return undefined;
     throw error;
   }
+}
+
+/** A record out of JSON; undefined for what is none. */
+export function cacheRecordFrom(json: unknown): CacheRecord | undefined {
+  const value = json as Partial<CacheRecord> | null | undefined;
   if (typeof value !== 'object' || value === null || value.format !== CACHE_FORMAT || typeof value.key !== 'string' || typeof value.created !== 'string' || typeof value.step !== 'string') return undefined;
   if (Number.isNaN(Date.parse(value.created))) return undefined;
   const { layer } = value;

@@ -90,7 +90,8 @@ async function work(job: FileJob): Promise<void> {
   if (selections.length > 0) place(selections, { keepLinks: copy.from !== undefined, owned: copy.from !== undefined });
   for (const archive of copy.archives ?? []) {
     await unpackArchive(archive.file, archive.scratch);
-    const unpacked = select({ root: archive.scratch, escapes: 'stay' }, '/', TAKE_ALL);
+    // The target is made like any directory on the way, unless the archive says what its root is like.
+    const unpacked = select({ root: archive.scratch, escapes: 'stay' }, '/', TAKE_ALL).map((whole) => ({ ...whole, files: whole.files.filter((file) => file.to !== '') }));
     place(unpacked, { target: copy.target.endsWith('/') ? copy.target : `${copy.target}/`, keepLinks: true, owned: true });
   }
 }

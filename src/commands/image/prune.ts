@@ -1,7 +1,6 @@
 /** `scull image prune` */
 import * as Flags from '@oclif/core/flags';
 import { ScullCommand } from '../../cli/command.ts';
-import { unsupportedToggle } from '../../cli/flags/declare.ts';
 import { pruneFilter } from '../../cli/image-filters.ts';
 
 export default class ImagePrune extends ScullCommand {
@@ -9,7 +8,7 @@ export default class ImagePrune extends ScullCommand {
   static override description = 'With --all, every image that no container was made from. Prints the ids of those removed.';
   static override flags = {
     all: Flags.boolean({ char: 'a', description: 'Those with a name too' }),
-    'build-cache': unsupportedToggle('build-cache'),
+    'build-cache': Flags.boolean({ description: 'Results of build steps and cache mounts of builds too' }),
     external: Flags.boolean({ description: 'Accepted for Podman; no other program makes containers here', hidden: true }),
     filter: Flags.string({ description: 'Only images that this fits: label=KEY[=VALUE], label!=…, until=24h', helpValue: 'key=value', multiple: true }),
     force: Flags.boolean({ char: 'f', description: 'Do not ask' }),
@@ -21,9 +20,9 @@ export default class ImagePrune extends ScullCommand {
     const where = flags.filter === undefined ? undefined : pruneFilter(flags.filter, Date.now());
     const { confirm } = await import('../../cli/confirm.ts');
     const which = flags.all ? 'all images that no container was made from' : 'all images without a name that no container was made from';
-    if (!flags.force && !confirm(`WARNING! This removes ${which}${where === undefined ? '' : ', and fits the filters'}.`)) return;
+    if (!flags.force && !confirm(`WARNING! This removes ${which}${flags['build-cache'] ? ', and the build cache' : ''}${where === undefined ? '' : ', and fits the filters'}.`)) return;
     const { pruneImages } = await import('../../engine/images/prune.ts');
-    const { deleted } = await pruneImages(await this.engine(), { all: flags.all, where });
+    const { deleted } = await pruneImages(await this.engine(), { all: flags.all, where, buildCache: flags['build-cache'] });
     this.print(deleted.map((id) => `${id}\n`).join(''));
   }
 }

@@ -39,6 +39,7 @@ export interface BuildOptions {
   /** Seconds since 1970: time of image, history and files. */
   readonly timestamp?: number | undefined;
   readonly namedContexts: ReadonlyMap<string, string>;
+  readonly outputs: readonly BuildOutput[];
   /** id → where its content is. */
   readonly secrets: ReadonlyMap<string, SecretSource>;
   /** id → socket of an agent, or private keys. */
@@ -50,6 +51,16 @@ export interface BuildOptions {
   readonly abort: AbortSignal;
   readonly onEvent: (event: BuildEvent) => void;
 }
+
+/** --output: where the result goes besides, or instead of, the store. */
+export type BuildOutput =
+  | { readonly kind: 'image' }
+  /** The files of the last stage, as the caller's. */
+  | { readonly kind: 'local'; readonly directory: string }
+  /** A tar of them; '-' is standard output. */
+  | { readonly kind: 'tar'; readonly path: string }
+  /** An archive of the image, as `save` makes it. */
+  | { readonly kind: 'archive'; readonly format: 'docker-archive' | 'oci-archive'; readonly path: string };
 
 export type SecretSource = { readonly kind: 'file'; readonly path: string } | { readonly kind: 'env'; readonly variable: string };
 

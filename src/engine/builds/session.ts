@@ -6,6 +6,7 @@ import type { StagePlan } from '../../build/plan/stages.ts';
 import type { BuildScope } from '../../build/plan/step.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { LayerRef } from '../../storage/image-types.ts';
+import type { CacheRecord } from '../../storage/build-cache.ts';
 import { writeClaims } from '../../storage/claims.ts';
 import type { Staging } from '../../storage/staging.ts';
 import type { Engine } from '../engine.ts';
@@ -23,6 +24,8 @@ export class BuildSession {
   /** Aborts all that is under way: the user's wish, or the first failure. */
   readonly abort = new AbortController();
   readonly gate: Gate;
+  /** Results of steps that this build found or made, by their keys: what --cache-to exports. */
+  readonly used = new Map<string, CacheRecord>();
   readonly #blobs = new Set<Digest>();
   readonly #layers = new Set<Digest>();
   readonly #underWay = new Map<string, Promise<unknown>>();

@@ -94,7 +94,7 @@ function isRemote(path: string): boolean {
 function hereDocument(session: BuildSession, name: string, content: string): Selection {
   const file = session.place('heredoc');
   writeFileSync(file, content, { mode: 0o600 });
-  const time = session.options.timestamp ?? 0;
+  const time = session.options.timestamp ?? Date.now() / 1000;
   utimesSync(file, time, time);
   return oneFile(name, file, name, 0o644, Buffer.byteLength(content), time * 1000);
 }

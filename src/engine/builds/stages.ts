@@ -211,10 +211,11 @@ class StageBuilder {
   }
 
   /** Nothing happens but that the time is noted, so that building again makes the same image. */
-  #configStep(before: StageResult, step: Step): StageResult {
+  async #configStep(before: StageResult, step: Step): Promise<StageResult> {
     const session = this.#session;
     const key = this.#keyOf('config', before, [before.key, step.createdBy]);
-    const found = this.#find(key);
+    const found = await this.#findAnywhere(key, before.layers);
+    if (found !== undefined) session.used.set(key, found);
     const created = found?.created ?? session.now();
     if (found === undefined) this.#remember({ format: CACHE_FORMAT, key, created, step: step.createdBy });
     return { ...before, state: step.state, created, key, history: [...before.history, { created, created_by: step.createdBy, empty_layer: true }] };
@@ -339,11 +340,25 @@ class StageBuilder {
     return cacheKey(kind, [topOf(before.layers), this.#session.options.timestamp ?? null, parts]);
   }
 
+  /** In the store, or in a directory of --cache-from. */
+  async #findAnywhere(key: string, below: readonly LayerRef[]): Promise<CacheRecord | undefined> {
+    const here = this.#find(key);
+    if (here !== undefined || !this.#cached || this.#session.options.cacheFrom.length === 0) return here;
+    const { importCached } = await import('./cache-directory.ts');
+    const found = await importCached(this.#session, key, below, this.#newerThan());
+    if (found !== undefined) this.#remember(found);
+    return found;
+  }
+
+  #newerThan(): number {
+    const { cacheTtl } = this.#session.options;
+    return cacheTtl === undefined ? 0 : Date.now() - cacheTtl;
+  }
+
   #find(key: string): CacheRecord | undefined {
     if (!this.#cached) return undefined;
-    const { cacheTtl } = this.#session.options;
     const { store } = this.#session.engine;
-    const newerThan = cacheTtl === undefined ? 0 : Date.now() - cacheTtl;
+    const newerThan = this.#newerThan();
     const found = findCached(store, key, newerThan);
     if (found?.layer === undefined) return found;
     // Claimed first, looked at again: a garbage collection may be going on.
@@ -352,15 +367,18 @@ class StageBuilder {
   }
 
   #remember(record: CacheRecord): void {
-    if (this.#session.options.layers) writeCached(this.#session.engine.store, record);
+    if (!this.#session.options.layers) return;
+    writeCached(this.#session.engine.store, record);
+    this.#session.used.set(record.key, record);
   }
 
   async #layerStep(before: StageResult, step: Step, key: string, execute: () => Promise<LayerRef | undefined>): Promise<Done> {
     const session = this.#session;
     const { record, cached } = await session.once(key, async () => {
-      const found = this.#find(key);
+      const found = await this.#findAnywhere(key, before.layers);
       if (found !== undefined) {
         touchCached(session.engine.store, key);
+        session.used.set(key, found);
         return { record: found, cached: true };
       }
       const layer = await session.gate.pass(async () => {

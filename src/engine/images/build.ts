@@ -1,5 +1,7 @@
 /** build: a Containerfile and a context become an image. What happens in between is in engine/builds and src/build. */
+import { checkContainerfile, type Finding } from '../../build/check.ts';
 import { parseContainerfile } from '../../build/containerfile/file.ts';
+import { mistake } from '../../build/containerfile/source.ts';
 import { planStages } from '../../build/plan/stages.ts';
 import { PROXY_ARGS } from '../../build/plan/scope.ts';
 import { ScullError } from '../../host/errors.ts';
@@ -11,6 +13,7 @@ import type { ImageRecord } from '../../storage/image-types.ts';
 import { createStaging, sweepStaging } from '../../storage/staging.ts';
 import { openContext } from '../builds/context.ts';
 import { makeImage } from '../builds/image.ts';
+import { writeOutput } from '../builds/outputs.ts';
 import type { BuildOptions } from '../builds/options.ts';
 import { BuildSession } from '../builds/session.ts';
 import { Stages } from '../builds/stages.ts';
@@ -18,7 +21,8 @@ import { sweepContainers } from '../containers/cleanup.ts';
 import type { Engine } from '../engine.ts';
 
 export interface BuiltImage {
-  readonly image: ImageRecord;
+  /** Undefined where only files of it were asked for. */
+  readonly image: ImageRecord | undefined;
   /** Full references. */
   readonly names: readonly string[];
 }
@@ -36,13 +40,22 @@ export async function buildImage(engine: Engine, options: BuildOptions): Promise
   try {
     const context = await openContext(options, staging);
     const file = parseContainerfile(context.containerfile.name, context.containerfile.text);
+    const { findings, isError } = checkContainerfile(file, context.ignore);
+    const [first] = findings;
+    if (isError && first !== undefined) throw mistake(file.source, first.at, `${first.rule}: ${first.text}`, { hint: 'the file itself makes such findings errors: # check=error=true' });
     const given = { values: options.args, used: new Set<string>() };
     const buildPlatform = hostPlatform();
     const plan = planStages(file, { buildPlatform, targetPlatform: options.platform ?? buildPlatform, args: given, target: options.target, from: options.from });
     const session = new BuildSession({ engine, options, staging, file, plan, context, scope: { given, global: plan.global, platform: plan.platform } });
     const built = await new Stages(session).buildTarget();
     warnOfUnused(session, given.used);
-    const image = await makeImage(session, built);
+    const wanted = names.length > 0 || options.outputs.length === 0 || options.outputs.some(({ kind }) => kind === 'image' || kind === 'archive');
+    const image = wanted ? await makeImage(session, built) : undefined;
+    for (const output of options.outputs) await writeOutput(session, output, built, image, names);
+    if (options.cacheTo.length > 0) {
+      const { exportCache } = await import('../builds/cache-directory.ts');
+      for (const directory of options.cacheTo) exportCache(session, directory, [...session.used.values()]);
+    }
     failed = false;
     return { image, names };
   } catch (error) {
@@ -52,6 +65,30 @@ export async function buildImage(engine: Engine, options: BuildOptions): Promise
     await staging.remove();
     if (failed && !options.abort.aborted) await discardLeftovers(engine.store);
   }
+}
+
+/**
+ * Looks for mistakes and doubtful habits; nothing is built.
+ * @throws ScullError for what would not build at all
+ */
+export async function checkBuild(engine: Engine, options: BuildOptions): Promise<CheckedFile> {
+  ensurePrivateDirectory(engine.store.layout.root);
+  const staging = createStaging(engine.store);
+  try {
+    const context = await openContext(options, staging);
+    const file = parseContainerfile(context.containerfile.name, context.containerfile.text);
+    const buildPlatform = hostPlatform();
+    planStages(file, { buildPlatform, targetPlatform: options.platform ?? buildPlatform, args: { values: options.args, used: new Set() }, target: options.target, from: options.from });
+    return { name: file.source.name, lines: file.source.lines, findings: checkContainerfile(file, context.ignore).findings };
+  } finally {
+    await staging.remove();
+  }
+}
+
+export interface CheckedFile {
+  readonly name: string;
+  readonly lines: readonly string[];
+  readonly findings: readonly Finding[];
 }
 
 function warnOfUnused(session: BuildSession, used: ReadonlySet<string>): void {

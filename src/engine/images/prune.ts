@@ -20,6 +20,8 @@ export interface PruneOptions {
   readonly all?: boolean;
   /** Only those for which this is true; damaged ones stay then. */
   readonly where?: ((image: StoredImage) => boolean) | undefined;
+  /** Results of build steps and directories of cache mounts too. */
+  readonly buildCache?: boolean;
   /** Finds out how much is set free. */
   readonly measure?: boolean;
 }
@@ -44,6 +46,10 @@ export async function pruneImages(engine: Engine, options: PruneOptions = {}): P
     }
     return deleted.length === 0 ? undefined : left;
   });
+  if (options.buildCache === true) {
+    const { pruneBuildCache } = await import('../../storage/build-cache.ts');
+    await pruneBuildCache(engine.store);
+  }
   const { bytes } = await collectGarbage(engine.store, { measure: options.measure ?? false });
   return { deleted, bytes };
 }
