@@ -1,0 +1,104 @@
+import { lstatSync, mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync, chmodSync, existsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { changedMode } from '../../../../src/build/files/modes.ts';
+import { makeDirectory, placeFiles, type PlaceOptions } from '../../../../src/build/files/place.ts';
+import { select, TAKE_ALL } from '../../../../src/build/files/selection.ts';
+
+let base: string;
+let root: string;
+
+beforeEach(() => {
+  base = mkdtempSync(join(tmpdir(), 'place-'));
+  root = join(base, 'root');
+  for (const directory of ['root/usr/lib', 'root/etc', 'context/d/sub', 'outside']) mkdirSync(join(base, directory), { recursive: true });
+  writeFileSync(join(base, 'context/f'), 'f');
+  writeFileSync(join(base, 'context/d/g'), 'g');
+  writeFileSync(join(base, 'context/d/sub/h'), 'h');
+  symlinkSync('g', join(base, 'context/d/link'));
+  chmodSync(join(base, 'context/d/sub'), 0o750);
+  symlinkSync('usr/lib', join(root, 'lib'));
+});
+afterEach(() => rmSync(base, { recursive: true, force: true }));
+
+function place(sources: readonly string[], target: string, more: Partial<PlaceOptions> = {}): void {
+  const tree = { root: join(base, 'context'), escapes: 'refuse' } as const;
+  const selections = sources.flatMap((source) => select(tree, source, TAKE_ALL));
+  placeFiles(root, selections, { target, owner: { uid: 0, gid: 0 }, parentOwner: { uid: 0, gid: 0 }, keepLinks: false, singleId: true, ...more });
+}
+
+function read(path: string): string {
+  return readFileSync(join(root, path), 'utf8');
+}
+
+test('a file becomes the target, or goes into it', () => {
+  place(['f'], '/new/name');
+  expect(read('new/name')).toBe('f');
+  place(['f'], '/new/dir/');
+  expect(read('new/dir/f')).toBe('f');
+  place(['f'], '/etc');
+  expect(read('etc/f')).toBe('f');
+});
+
+test('of a directory the contents are copied', () => {
+  place(['d'], '/new');
+  expect([read('new/g'), read('new/sub/h'), readlinkSync(join(root, 'new/link'))]).toEqual(['g', 'h', 'g']);
+  expect(lstatSync(join(root, 'new/sub')).mode & 0o7777).toBe(0o750);
+});
+
+test('links of the image are followed inside it', () => {
+  place(['f'], '/lib/name');
+  expect(read('usr/lib/name')).toBe('f');
+  expect(lstatSync(join(root, 'lib')).isSymbolicLink()).toBe(true);
+});
+
+test('CVE-2024-9676, CVE-2025-9566 class: a link of the image never leads a copy to the host', () => {
+  symlinkSync(join(base, 'outside'), join(root, 'evil'));
+  symlinkSync('../../outside', join(root, 'etc/up'));
+  symlinkSync(join(base, 'outside/victim'), join(root, 'etc/file'));
+  writeFileSync(join(base, 'outside/victim'), 'untouched');
+  place(['f'], '/evil/x');
+  place(['f'], '/etc/up/y');
+  place(['f'], '/etc/file');
+  expect(existsSync(join(base, 'outside/x'))).toBe(false);
+  expect(existsSync(join(base, 'outside/y'))).toBe(false);
+  expect(readFileSync(join(base, 'outside/victim'), 'utf8')).toBe('untouched');
+  expect(read('etc/file')).toBe('f');
+});
+
+test('what is there is replaced, but a directory is no file', () => {
+  place(['f'], '/etc/f');
+  place(['d/g'], '/etc/f');
+  expect(read('etc/f')).toBe('g');
+  writeFileSync(join(root, 'etc/sub'), 'a file');
+  expect(() => place(['d'], '/etc')).toThrow(/cannot copy a directory onto "\/etc\/sub"/);
+});
+
+test('--chmod and a fixed time', () => {
+  place(['d'], '/new', { chmod: 'u=rwX,go=', time: 1_000_000 });
+  expect(lstatSync(join(root, 'new/g')).mode & 0o7777).toBe(0o600);
+  expect(lstatSync(join(root, 'new/sub')).mode & 0o7777).toBe(0o700);
+  for (const path of ['new', 'new/g', 'new/sub', 'new/link']) expect(lstatSync(join(root, path)).mtimeMs, path).toBe(1_000_000_000);
+});
+
+test('a directory is made with those above it, and left alone when it is there', () => {
+  expect(makeDirectory(root, '/lib/a/b', { uid: 0, gid: 0 }, { singleId: true })).toBe(true);
+  expect(lstatSync(join(root, 'usr/lib/a/b')).isDirectory()).toBe(true);
+  expect(makeDirectory(root, '/lib/a/b', { uid: 0, gid: 0 }, { singleId: true })).toBe(false);
+});
+
+test.each([
+  [0o644, '755', false, 0o755],
+  [0o644, '4711', false, 0o4711],
+  [0o644, 'u=rwx,go=rx', false, 0o755],
+  [0o644, '+x', false, 0o755],
+  [0o777, 'o-w,g-w', false, 0o755],
+  [0o600, 'a+rX', false, 0o644],
+  [0o600, 'a+rX', true, 0o755],
+  [0o755, 'u+s,g+s', false, 0o6755],
+  [0o6755, 'u=rx', false, 0o2555],
+  [0o755, '+t', true, 0o1755],
+])('mode %o with --chmod=%s (a directory: %s) becomes %o', (mode, chmod, isDirectory, expected) => {
+  expect(changedMode(mode, chmod, isDirectory)).toBe(expected);
+});
