@@ -1,0 +1,326 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { createServer } from 'node:http';
+import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { expect, test } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { useScull, type CallOptions } from '../support/scull.ts';
+
+const s = useScull();
+let contexts = 0;
+
+/** A context with these files; a Containerfile is given by its lines. */
+function context(files: Readonly<Record<string, string | readonly string[]>>): string {
+  const directory = s.directory(`context-${++contexts}`);
+  for (const [path, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(directory, path)), { recursive: true });
+    writeFileSync(join(directory, path), typeof content === 'string' ? content : `${content.join('\n')}\n`);
+  }
+  return directory;
+}
+
+function build(directory: string, args: readonly string[] = [], options: CallOptions = {}): Promise<string> {
+  return s.ok(['build', '-q', ...args, directory], options);
+}
+
+/** What a command of the image says. */
+async function said(image: string, ...command: string[]): Promise<string> {
+  return s.ok(['run', '--rm', '--network=none', image, ...command]);
+}
+
+test('a program of two stages: files of one, made by the other, in an empty file system', async () => {
+  const directory = context({
+    Containerfile: ['FROM busybox AS make', 'COPY src /src', 'RUN cat /src/* > /result && cp /bin/busybox /tool', 'FROM scratch', 'COPY --from=make /result /tool /', 'ENTRYPOINT ["/tool", "cat"]', 'CMD ["/result"]'],
+    'src/a': 'one\n',
+    'src/b': 'two\n',
+  });
+  const id = await build(directory, ['-t', 'stages', '-t', 'stages:other']);
+  expect(id).toMatch(/^[0-9a-f]{64}$/);
+  expect(await s.ok(['run', '--rm', 'stages'])).toBe('one\ntwo');
+  expect(await s.ok(['images', '-q', '--no-trunc', 'stages:other'])).toBe(`sha256:${id}`);
+  const history = await s.ok(['history', '--format', '{{.CreatedBy}}', '--no-trunc', 'stages']);
+  expect(history.split('\n')).toEqual(['CMD ["/result"]', 'ENTRYPOINT ["/tool" "cat"]', 'COPY --from=make /result /tool /']);
+});
+
+test('a second build executes nothing and makes the same image; a changed file only what comes after it', async () => {
+  const directory = context({ Containerfile: ['FROM busybox', 'RUN date +%N > /before', 'COPY file /', 'RUN date +%N > /after', 'LABEL a=b'], file: 'x' });
+  const first = await build(directory);
+  utimesSync(join(directory, 'file'), new Date(), new Date());
+  expect(await build(directory)).toBe(first);
+  const [before, after] = [await said(first, 'cat', '/before'), await said(first, 'cat', '/after')];
+  writeFileSync(join(directory, 'file'), 'y');
+  const second = await build(directory);
+  expect(await said(second, 'cat', '/before')).toBe(before);
+  expect(await said(second, 'cat', '/after')).not.toBe(after);
+  const third = await build(directory, ['--no-cache']);
+  expect(await said(third, 'cat', '/before')).not.toBe(before);
+});
+
+test('an argument changes the steps that see it, and no others', async () => {
+  const directory = context({ Containerfile: ['FROM busybox', 'RUN date +%N > /before', 'ARG v=1', 'RUN echo $v $(date +%N) > /after'] });
+  const first = await build(directory);
+  const second = await build(directory, ['--build-arg', 'v=2']);
+  expect(await said(second, 'cat', '/before')).toBe(await said(first, 'cat', '/before'));
+  expect(await said(second, 'cat', '/after')).toMatch(/^2 /);
+});
+
+test('a stage that is built again to the same files does not change what is copied from it', async () => {
+  const directory = context({ Containerfile: ['FROM busybox AS a', 'ARG n', 'RUN echo $n > /noise && echo same > /kept', 'FROM busybox', 'COPY --from=a /kept /', 'RUN date +%N > /after'] });
+  const first = await build(directory, ['--build-arg', 'n=1']);
+  expect(await build(directory, ['--build-arg', 'n=2'])).toBe(first);
+});
+
+test('stages run at the same time, and not more steps than --jobs allows', async () => {
+  const wait = (own: string, other: string): string => `RUN --mount=type=cache,target=/c,id=meet touch /c/${own}; for i in $(seq 100); do test -e /c/${other} && exit 0; sleep 0.1; done; exit 1`;
+  const directory = context({ Containerfile: ['FROM busybox AS a', wait('a', 'b'), 'FROM busybox AS b', wait('b', 'a'), 'FROM scratch', 'COPY --from=a /etc/passwd /a', 'COPY --from=b /etc/passwd /b'] });
+  await build(directory, ['--jobs', '2']);
+});
+
+test('ONBUILD, USER, WORKDIR, SHELL, ENV and here-documents', async () => {
+  const parent = context({ Containerfile: ['FROM busybox', 'ONBUILD COPY given /given', 'ONBUILD RUN echo triggered > /trigger'] });
+  await build(parent, ['-t', 'parent']);
+  const directory = context({
+    Containerfile: ['FROM parent', 'ENV A=1 B="2 3"', 'WORKDIR /home/app/work', 'RUN <<EOF', 'set -e', 'echo "$A-$B" > env', 'EOF', 'COPY <<one <<\'two\' /docs/', '$A', 'one', '$A', 'two', 'USER app', 'WORKDIR mine', 'SHELL ["/bin/sh", "-xc"]', 'RUN id -u > who; pwd >> who'],
+    given: 'given',
+  });
+  const image = await build(directory);
+  expect(await said(image, 'sh', '-c', 'cat /given /trigger /home/app/work/env /docs/one /docs/two who; stat -c %U .')).toBe('giventriggered\n1-2 3\n1\n$A\n1500\n/home/app/work/mine\napp');
+  expect((await s.inspect(image)).Config).toMatchObject({ User: 'app', WorkingDir: '/home/app/work/mine', Shell: ['/bin/sh', '-xc'] });
+});
+
+test('COPY and ADD: owners, modes, exclusions, archives, several sources', async () => {
+  const directory = context({
+    Containerfile: ['FROM busybox', 'COPY --chown=app:daemon --chmod=640 f /owned', 'COPY --chown=7 d /d', 'COPY --exclude=*.log d /e/', 'COPY --parents d/./sub/deep /p/', 'ADD archive.tar.gz /unpacked/', 'COPY archive.tar.gz /as-it-is/', 'COPY --link f d/x /both/', 'COPY *.txt /glob/'],
+    f: 'f',
+    'd/x': 'x',
+    'd/y.log': 'y',
+    'd/sub/deep': 'deep',
+    'a.txt': 'a',
+    '.containerignore': 'ignored.txt\n',
+    'ignored.txt': 'no',
+  });
+  symlinkSync('x', join(directory, 'd/link'));
+  execFileSync('tar', ['czf', 'archive.tar.gz', 'd'], { cwd: directory });
+  const image = await build(directory);
+  expect(await said(image, 'sh', '-c', 'stat -c "%n %U:%G %u %a" /owned /d /d/x /e/x; ls /e /p /p/sub /unpacked/d /as-it-is /both /glob; readlink /d/link')).toBe(
+    ['/owned app:daemon 1500 640', '/d UNKNOWN:UNKNOWN 7 755', '/d/x UNKNOWN:UNKNOWN 7 644', '/e/x root:root 0 644', '/as-it-is:', 'archive.tar.gz', '', '/both:', 'f', 'x', '', '/e:', 'link', 'sub', 'x', '', '/glob:', 'a.txt', '', '/p:', 'sub', '', '/p/sub:', 'deep', '', '/unpacked/d:', 'link', 'sub', 'x', 'y.log', 'x'].join('\n'),
+  );
+});
+
+test('ADD of a URL and of a repository, with their checksums', async () => {
+  const server = createServer((_request, response) => response.end('from the web'));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  try {
+    const repository = context({ 'app/main': 'of the repository' });
+    const git = (...args: string[]): string => execFileSync('git', ['-c', 'user.name=x', '-c', 'user.email=x@y', '-c', 'init.defaultBranch=main', ...args], { cwd: repository, encoding: 'utf8' });
+    git('init', '-q');
+    git('add', '.');
+    git('commit', '-qm', 'x');
+    const bare = `${repository}.git`;
+    execFileSync('git', ['clone', '-q', '--bare', repository, bare]);
+    const good = spawnSync('sha256sum', { input: 'from the web', encoding: 'utf8' }).stdout.slice(0, 64);
+    const directory = context({ Containerfile: ['FROM busybox', `ADD --checksum=sha256:${good} http://127.0.0.1:${port}/page /web/`, `ADD file://${bare}#main:app /git/`] });
+    const image = await build(directory);
+    expect(await said(image, 'sh', '-c', 'cat /web/page /git/main; stat -c %a /web/page; ls -a /git')).toBe('from the webof the repository600\n.\n..\nmain');
+    const wrong = context({ Containerfile: ['FROM busybox', `ADD --checksum=sha256:${'0'.repeat(64)} http://127.0.0.1:${port}/page /web/`] });
+    await s.fails(['build', wrong], 125, /Containerfile:2:\d+: .*is not what was expected/);
+    expect(await s.ok(['build', '-q', '-f', join(context({ c: ['FROM scratch', 'COPY app /'] }), 'c'), `file://${bare}#main`])).toMatch(/^[0-9a-f]{64}$/);
+  } finally {
+    server.close();
+  }
+});
+
+test('RUN --mount: caches last, binds are read-only or thrown away, tmpfs and scripts leave nothing', async () => {
+  const directory = context({
+    Containerfile: ['FROM busybox AS other', 'RUN mkdir /o && echo other > /o/f', 'FROM busybox', 'ARG n', 'RUN --mount=type=cache,target=/var/cache/x echo $n >> /var/cache/x/log && cp /var/cache/x/log /log', 'RUN --mount=type=bind,source=d,target=/d --mount=type=bind,from=other,source=/o,target=/o,rw --mount=type=tmpfs,target=/t cat /d/f /o/f > /seen; touch /d/no 2>/dev/null && echo written >> /seen; echo changed > /o/f; touch /t/x; true', 'RUN <<X', '#!/bin/sh', 'echo script > /script', 'X'],
+    'd/f': 'context\n',
+  });
+  const first = await build(directory, ['--build-arg', 'n=1']);
+  const second = await build(directory, ['--build-arg', 'n=2']);
+  expect(await said(first, 'cat', '/log')).toBe('1');
+  expect(await said(second, 'sh', '-c', 'cat /log /seen /script; ls /var/cache /d /o /t 2>&1 | grep -c "No such file"')).toBe('1\n2\ncontext\nother\nscript\n4');
+  expect(existsSync(join(directory, 'd/no'))).toBe(false);
+});
+
+test('secrets: in the step alone, in no layer, history or cache', async () => {
+  const directory = context({ Containerfile: ['FROM busybox', 'RUN --mount=type=secret,id=token --mount=type=secret,id=other,env=OTHER,mode=0444 test "$(cat /run/secrets/token)$OTHER" = s3cr3t-fileS3CR3T-ENV', 'RUN ! test -e /run/secrets/token'], token: 's3cr3t-file' });
+  const args = ['--secret', `id=token,src=${join(directory, 'token')}`, '--secret', 'id=other,env=OTHER_VALUE'];
+  await build(directory, [...args, '-t', 'secret'], { env: { OTHER_VALUE: 'S3CR3T-ENV' } });
+  const archive = s.file('secret.tar', '');
+  await s.ok(['save', '-o', archive, 'secret']);
+  for (const place of [s.storeRoot, archive]) {
+    const found = spawnSync('grep', ['-rlE', 's3cr3t-file|S3CR3T-ENV', place], { encoding: 'utf8' }).stdout;
+    expect(found, place).toBe('');
+  }
+  await s.fails(['build', context({ Containerfile: ['FROM busybox', 'RUN --mount=type=secret,id=none,required true'] })], 125, /Containerfile:2:1: the secret "none" is required/);
+});
+
+test('RUN sees nothing of the caller: environment, descriptors, host network', async () => {
+  const directory = context({ Containerfile: ['FROM busybox', 'RUN env > /env; ls /proc/self/fd > /fds', 'RUN --network=none ls /sys/class/net > /net'] });
+  const image = await build(directory, [], { env: { LEAKED_VARIABLE: 'x' } });
+  expect(await said(image, 'cat', '/env')).not.toContain('LEAKED');
+  expect(await said(image, 'cat', '/net')).toBe('lo');
+  await s.fails(['build', context({ Containerfile: ['FROM busybox', 'RUN --security=insecure true'] })], 125, /security=insecure is not allowed/);
+});
+
+test('the same bytes from the same context, whenever and in whatever order: SOURCE_DATE_EPOCH', async () => {
+  const files = { Containerfile: ['FROM busybox AS a', 'RUN mkdir /made && echo a > /made/a', 'FROM busybox AS b', 'COPY d /d', 'FROM busybox', 'COPY --from=b /d /d', 'COPY --from=a /made /made', 'WORKDIR /w', 'RUN touch now'], 'd/x': 'x' };
+  const first = context(files);
+  const second = context(files);
+  utimesSync(join(second, 'd/x'), new Date('2001-01-01'), new Date('2001-01-01'));
+  const id = await build(first, ['--no-cache', '--jobs', '1'], { env: { SOURCE_DATE_EPOCH: '1700000000' } });
+  expect(await build(second, ['--no-cache', '--timestamp', '1700000000'])).toBe(id);
+  expect((await s.inspect(id)).Created).toMatch(/^2023-11-14T22:13:20/);
+});
+
+test('--squash, --squash-all and --layers=false', async () => {
+  const directory = context({ Containerfile: ['FROM busybox', 'RUN echo 1 > /1 && rm /etc/not-a-program', 'RUN echo 2 > /2 && rm /1'] });
+  for (const [flag, layers] of [['--squash', 2], ['--squash-all', 1], ['--layers=false', 2]] as const) {
+    const image = await build(directory, [flag]);
+    expect((await s.inspect(image)).RootFS.Layers, flag).toHaveLength(layers);
+    expect(await said(image, 'sh', '-c', 'ls /1 /2 /etc/not-a-program 2>/dev/null'), flag).toBe('/2');
+  }
+});
+
+test('results elsewhere: a directory, tars, files with the id', async () => {
+  const directory = context({ Containerfile: ['FROM scratch', 'COPY f /sub/'], f: 'f' });
+  const out = join(directory, 'out');
+  await s.ok(['build', '-q', '-o', out, directory]);
+  expect(readFileSync(join(out, 'sub/f'), 'utf8')).toBe('f');
+  await s.ok(['build', '-q', '-o', `type=tar,dest=${out}.tar`, directory]);
+  expect(execFileSync('tar', ['tf', `${out}.tar`], { encoding: 'utf8' })).toContain('sub/f');
+  await s.ok(['build', '-q', '-o', `type=oci,dest=${out}.oci`, '-t', 'out', directory]);
+  expect(execFileSync('skopeo', ['inspect', '--raw', `oci-archive:${out}.oci`], { encoding: 'utf8' })).toContain('schemaVersion');
+  const id = await build(directory, ['--iidfile', `${out}.id`, '--metadata-file', `${out}.json`]);
+  expect(readFileSync(`${out}.id`, 'utf8')).toBe(`sha256:${id}`);
+  expect(JSON.parse(readFileSync(`${out}.json`, 'utf8'))).toMatchObject({ 'containerimage.config.digest': `sha256:${id}` });
+});
+
+test('contexts: a tar or a Containerfile on standard input, -f -, a named directory', async () => {
+  const directory = context({ Containerfile: ['FROM scratch', 'COPY f /'], f: 'f' });
+  const tar = execFileSync('tar', ['cz', '.'], { cwd: directory });
+  const id = await s.ok(['build', '-q', '-'], { input: tar });
+  expect(await build(directory)).toBe(id);
+  expect(await s.ok(['build', '-q', '-'], { input: 'FROM busybox\nLABEL a=b\n' })).toMatch(/^[0-9a-f]{64}$/);
+  expect(await s.ok(['build', '-q', '-f', '-', directory], { input: 'FROM scratch\nCOPY f /\n' })).toBe(id);
+  const named = context({ Containerfile: ['FROM scratch', 'COPY --from=files f /'] });
+  expect(await build(named, ['--build-context', `files=${directory}`])).toMatch(/^[0-9a-f]{64}$/);
+});
+
+test('the cache in a directory, used by another store', async () => {
+  const directory = context({ Containerfile: ['FROM busybox', 'RUN date +%N > /when', 'ENV a=b'] });
+  const cache = join(directory, '..', 'cache-of-builds');
+  const id = await build(directory, ['--cache-to', `type=local,dest=${cache}`]);
+  await s.ok(['rmi', '-f', id]);
+  await s.ok(['image', 'prune', '-f', '--build-cache']);
+  expect(await build(directory, ['--cache-from', `type=local,src=${cache}`])).toBe(id);
+  await s.ok(['rmi', '-f', id]);
+  await s.ok(['image', 'prune', '-f', '--build-cache']);
+  for (const blob of readdirSync(join(cache, 'blobs/sha256'))) writeFileSync(join(cache, 'blobs/sha256', blob), 'poisoned');
+  const result = await s.scull(['build', '-q', '--cache-from', cache, directory]);
+  expect([result.status, result.stderr]).toEqual([0, expect.stringMatching(/can't be used: .*not what was announced/)]);
+  expect(result.stdout.trim()).not.toBe(id);
+});
+
+test('a step that fails: its line, its output, its status, and nothing is left', async () => {
+  const directory = context({ Containerfile: ['FROM busybox', '', 'RUN echo said; echo complained >&2; exit 7'] });
+  const result = await s.fails(['build', directory], 7, /Containerfile:3:1: the command ended with status 7/);
+  expect(result.stderr).toMatch(/^#2 [\d.]+ said$/m);
+  expect(result.stderr).toMatch(/^#2 [\d.]+ complained$/m);
+  expect(result.stderr).toContain('3 | RUN echo said');
+  expect(await s.ok(['ps', '-aq'])).toBe('');
+});
+
+test.each([
+  ['unknown instruction', ['FROM busybox', 'RNU x'], /Containerfile:2:1: unknown instruction "RNU"[\s\S]*did you mean RUN\?/],
+  ['missing file', ['FROM busybox', 'COPY flie /'], /Containerfile:2:6: "flie" is not in the build context[\s\S]*did you mean file\?/],
+  ['circle', ['FROM busybox AS a', 'COPY --from=b / /', 'FROM busybox AS b', 'COPY --from=a / /'], /Containerfile:\d:1: the stages need each other in a circle/],
+  ['a circle out of variables', ['FROM busybox AS a', 'ARG x=b', 'COPY --from=$x /etc /e', 'FROM busybox AS b', 'COPY --from=a /etc /e'], /circle/],
+  ['out of the context', ['FROM busybox', 'COPY link /x'], /Containerfile:2:6: "link" leads out of the build context/],
+  ['above the context', ['FROM busybox', 'COPY ../../etc/passwd /x'], /Containerfile:2:6: .*leads out of the build context/],
+  ['a bind mount out of the context', ['FROM busybox', 'RUN --mount=type=bind,source=link,target=/x cat /x'], /Containerfile:2:1: .*leads out of the build context/],
+  ['ARG after FROM in FROM', ['FROM busybox', 'ARG base=busybox', 'FROM $base'], /Containerfile:3:1: the base name "\$base" comes to ""/],
+  ['no stage', ['ARG x'], /the file has no stage/],
+  ['unknown mount option', ['FROM busybox', 'RUN --mount=type=cache,target=/x,bind-propagation=shared true'], /a cache mount has no option "bind-propagation"/],
+  ['a cache mount at the root', ['FROM busybox', 'RUN --mount=type=cache,target=/../.. true'], /can't cover the root/],
+  ['a user who is not there', ['FROM busybox', 'COPY --chown=nosuch file /'], /Containerfile:2:\d+: .*nosuch/],
+])('bad input: %s', async (_what, lines, message) => {
+  const directory = context({ Containerfile: lines, file: 'x' });
+  symlinkSync('/etc/passwd', join(directory, 'link'));
+  await s.fails(['build', directory], 125, message);
+});
+
+test('CVE-2024-1753 class: a link of the image is no way to the host for a mount', async () => {
+  const directory = context({ Containerfile: ['FROM busybox AS evil', 'RUN ln -s /etc /root/out && ln -s /../../../../etc /up', 'FROM busybox', 'RUN --mount=type=bind,from=evil,source=/root/out,target=/m ls /m > /seen; ls /m/passwd'] });
+  const result = await s.scull(['build', directory]);
+  if (result.status === 0) expect(result.stderr).not.toContain('shadow');
+  else expect(result.stderr).toMatch(/Error: /);
+});
+
+test('CVE-2025-4953 class: what a step writes to the context is gone', async () => {
+  const directory = context({ Containerfile: ['FROM busybox', 'RUN --mount=type=bind,target=/c,rw echo changed > /c/file && echo new > /c/new'], file: 'as it was' });
+  await build(directory);
+  expect([readFileSync(join(directory, 'file'), 'utf8'), existsSync(join(directory, 'new'))]).toEqual(['as it was', false]);
+});
+
+test('Ctrl-C ends all steps at once; a killed build is swept', async () => {
+  const directory = context({ Containerfile: ['FROM busybox AS a', 'RUN echo begun-a; sleep 300', 'FROM busybox AS b', 'RUN echo begun-b; sleep 300', 'FROM scratch', 'COPY --from=a / /', 'COPY --from=b / /'] });
+  for (const signal of ['SIGINT', 'SIGKILL'] as const) {
+    const running = s.start(['build', '--jobs', '2', directory]);
+    await eventually('both steps run', () => /\d begun-a/.test(running.stderr()) && /\d begun-b/.test(running.stderr()), 20_000);
+    running.child.kill(signal);
+    const { status } = await running.ended;
+    expect(status, signal).toBe(signal === 'SIGINT' ? 130 : 137);
+    if (signal === 'SIGKILL') {
+      // Its steps go on until somebody looks: they are containers like any other.
+      await s.ok(['rm', '-af', '-t', '0']);
+      await s.ok(['system', 'prune', '-f']);
+    }
+    expect(await s.ok(['ps', '-aq']), signal).toBe('');
+    expect(readdirSync(join(s.storeRoot, 'staging')).filter((name) => name !== 'trash'), signal).toEqual([]);
+  }
+});
+
+test('two builds of the same file at once', async () => {
+  const directory = context({ Containerfile: ['FROM busybox', 'COPY f /', 'RUN echo x > /x'], f: 'f' });
+  const ids = await Promise.all([build(directory, ['--no-cache', '--timestamp', '1']), build(directory, ['--no-cache', '--timestamp', '1']), build(directory, ['--timestamp', '1'])]);
+  expect(new Set(ids).size).toBe(1);
+});
+
+test('--check, --target, options for image and network, and the words of other tools', async () => {
+  const directory = context({ Containerfile: ['FROM busybox AS one', 'LABEL base=1 gone=1', 'ENV OUT=1', 'FROM one', 'CMD run me'] });
+  const checked = await s.scull(['build', '--check', directory]);
+  expect([checked.status, checked.stdout]).toEqual([1, expect.stringContaining('JSONArgsRecommended Containerfile:5:1')]);
+  await s.ok(['buildx', 'build', '--load', '-q', '-t', 'options', '--target', 'one', '--label', 'l=1', '--unsetlabel', 'gone', '--env', 'E=2', '--unsetenv', 'OUT', '--annotation', 'n=3', '--format', 'oci', directory]);
+  const { Config } = await s.inspect('options');
+  expect(Config.Labels).toEqual({ base: '1', l: '1' });
+  expect(Config.Env).toContain('E=2');
+  expect(Config.Env).not.toContain('OUT=1');
+  const hosts = context({ Containerfile: ['FROM busybox', 'RUN grep -w thehost /etc/hosts > /hosts && cat /proc/self/limits | grep "open files" > /limits'] });
+  const image = await build(hosts, ['--add-host', 'thehost:10.1.2.3', '--ulimit', 'nofile=333:333']);
+  expect(await said(image, 'cat', '/hosts', '/limits')).toMatch(/10\.1\.2\.3\s+thehost[\s\S]*333/);
+  await s.fails(['build', '--platform', 'linux/amd64,linux/arm64', directory], 125, /several platforms/);
+  await s.fails(['build', '--target', 'oen', directory], 125, /there is no stage "oen"[\s\S]*did you mean one\?/);
+  await s.fails(['build', '--cache-from', 'registry.example/x', directory], 125, /a registry is not supported/);
+});
+
+test('images are what other tools expect: skopeo reads them, docker format too', async () => {
+  const directory = context({ Containerfile: ['FROM busybox', 'RUN echo x > /x', 'EXPOSE 80', 'VOLUME /v', 'HEALTHCHECK --interval=5s CMD true', 'STOPSIGNAL SIGINT'] });
+  for (const format of ['oci', 'docker']) {
+    await build(directory, ['--format', format, '-t', `format:${format}`]);
+    const archive = join(directory, `${format}.tar`);
+    await s.ok(['save', '--format', `${format}-archive`, '-o', archive, `format:${format}`]);
+    const config = JSON.parse(execFileSync('skopeo', ['inspect', '--config', `${format}-archive:${archive}`], { encoding: 'utf8' }));
+    expect(config.config).toMatchObject({ ExposedPorts: { '80/tcp': {} }, Volumes: { '/v': {} }, StopSignal: 'SIGINT' });
+    expect(config.history).toHaveLength(6);
+  }
+});
+
+test('what files may be called, and modes that keep us out', async () => {
+  const directory = context({ Containerfile: ['FROM busybox', 'COPY . /x/', 'RUN mkdir -m 700 /home/app/private && chown app /home/app/private && su app -s /bin/sh -c "echo own > /home/app/private/f"', 'FROM busybox', 'COPY --from=0 /home/app /app', 'COPY --from=0 /x /x'], 'with space/ü ñ': 'u', '-dash': 'd', 'new\nline': 'n' });
+  chmodSync(join(directory, '-dash'), 0o4755);
+  cpSync(join(directory, '-dash'), join(directory, '$dollar'));
+  const image = await build(directory);
+  expect(await said(image, 'sh', '-c', 'cat "/x/with space/ü ñ" /x/-dash "/x/$(printf "new\\nline")" /app/private/f; stat -c "%a %U" /x/-dash /app/private /app/private/f')).toBe('udnown\n4755 root\n700 app\n644 app');
+});
