@@ -3,7 +3,7 @@
 //   npm run bench                        everything: against Debian 13's and Debian 12's Podman
 //   npm run bench -- --quick             few repetitions, 100 stopped containers, Debian 13 only
 //   npm run bench -- --only exec         only scenarios whose name contains a word
-//   npm run bench -- --part images       only one part: containers, images or registry
+//   npm run bench -- --part images       only one part: containers, images, registry or life
 //
 // Each Podman comes with its own Debian: a root file system made by mmdebstrap from this machine's own package source.
 // Both engines run inside it, as the same unprivileged user, with the same kernel, crun, conmon and pasta. Root is needed
@@ -40,6 +40,10 @@ const goals = {
   'logs of 100 MB': { executable: 0.05 },
   'memory of an idle container, no network (KiB)': { executable: 1.0 },
   'memory of an idle container, default network (KiB)': { executable: 0.2 },
+  'stats --no-stream of 50 containers': { executable: 0.3 },
+  'healthcheck run': { executable: 0.3 },
+  'restart after a crash': { executable: 0.5 },
+  'boot of 50 containers': { executable: 0.3 },
   ...Object.fromEntries(
     SIZES.flatMap(({ name }) => [
       [`pull gzip, ${name}`, { executable: 0.6 }],
@@ -87,7 +91,7 @@ function readOptions(args) {
     repetitions: Number(value('--repetitions') ?? (quick ? 7 : 21)),
     stoppedContainers: Number(value('--containers') ?? (quick ? 100 : 1000)),
     only: value('--only'),
-    parts: value('--part') === undefined ? ['measure', 'images', 'registry'] : [{ containers: 'measure', images: 'images', registry: 'registry' }[value('--part')] ?? 'measure'],
+    parts: value('--part') === undefined ? ['measure', 'images', 'registry', 'life'] : [{ containers: 'measure', images: 'images', registry: 'registry', life: 'life' }[value('--part')] ?? 'measure'],
     sizes: SIZES.filter(({ name }) => value('--sizes')?.split(',').includes(name) ?? (!quick || name !== 'big')),
     podmanOnly: args.includes('--podman-only'),
     releases: value('--releases')?.split(',') ?? (quick ? ['trixie'] : ['trixie', 'bookworm']),

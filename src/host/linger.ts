@@ -6,9 +6,9 @@ export function lingers(user: string): boolean {
   return existsSync(`/var/lib/systemd/linger/${user}`);
 }
 
-/** True where logind runs and knows a session of this process. */
+/** True where this process belongs to a session that logind knows, or to the user's manager that lives with them: two looks at files. */
 export function isInLogindSession(): boolean {
-  if (!existsSync('/run/systemd/seats') && !existsSync('/run/systemd/sessions')) return false;
+  if (!existsSync('/run/systemd/seats')) return false;
   return /\/session-[^/]+\.scope/.test(textOf('/proc/self/cgroup')) || /\/user@\d+\.service/.test(textOf('/proc/self/cgroup'));
 }
 

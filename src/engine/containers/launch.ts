@@ -30,6 +30,7 @@ import type { ContainerSpec } from '../../spec/container-spec.ts';
 import { defaultIdMaps } from '../../userns/id-maps.ts';
 import type { Engine } from '../engine.ts';
 import { recordContainerEvent, recordEnd } from '../events/record.ts';
+import { tellOfLogout } from './logout.ts';
 import { prepareContainer, writeBundle, type Preparation } from './prepare.ts';
 import { proxiedSocket, tellStarted } from './service-manager.ts';
 import { sharedNamespaces } from './shared-namespaces.ts';
@@ -216,6 +217,7 @@ async function bringUp(engine: Engine, record: ContainerRecord, monitor: Monitor
     await tellStarted(record.spec, monitor.pid);
     recordContainerEvent(engine, record, 'start', { time });
     if (options.attach !== undefined) recordContainerEvent(engine, record, 'attach', { time });
+    else tellOfLogout(engine, record.name, cgroup);
     return { record, monitor, attachment, pid };
   } catch (error) {
     attachment?.process.kill('SIGTERM');

@@ -8,6 +8,7 @@ import { readTextIfPresent } from '../../host/files.ts';
 import { run, start } from '../../host/process.ts';
 import { installCommand, remedyFor, type ToolName } from '../../host/remedies.ts';
 import { compareVersions, findTool, toolOptions, toolVersion } from '../../host/tools.ts';
+import { lingers } from '../../host/linger.ts';
 import { defaultIdMaps, mappedCount, userName } from '../../userns/id-maps.ts';
 import { helperPath, launchCommand, launchFailure } from '../../userns/launch.ts';
 import { mapRefusal, namespaceRefusal, readNamespaceSettings } from '../../userns/preflight.ts';
@@ -298,7 +299,7 @@ function checkRuntimeDirectory(engine: Engine): Finding {
 function checkLinger(): Finding {
   if (!existsSync('/run/systemd/system')) return ok('no systemd: containers go on after logout');
   const username = userName();
-  if (existsSync(`/var/lib/systemd/linger/${username}`)) return ok(`${username} lingers: containers go on after logout`);
+  if (lingers(username)) return ok(`${username} lingers: containers go on after logout`);
   return warning(`${username} does not linger`, 'containers in the background are ended when you log out', 'loginctl enable-linger');
 }
 

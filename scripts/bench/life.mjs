@@ -1,0 +1,115 @@
+// The part of the bench that is about containers that live long: runs like measure.mjs, inside a prepared root file system.
+// What they use, whether they are well, how soon they are back after a crash and after a boot.
+import { chownSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { engines, everyEngine, must, plan, processesOfUser, results, scenario, wanted } from './turns.mjs';
+
+const { uid, repetitions } = plan;
+const image = 'bench-busybox';
+const many = 50;
+const scratch = '/home/bench/life';
+
+main().catch((error) => {
+  console.error(error.stack ?? String(error));
+  process.exit(1);
+});
+
+async function main() {
+  await everyEngine((engine) => must(engine, ['import', '/opt/bench/busybox.tar', image]));
+  await statsOfMany();
+  await healthChecks();
+  await betweenChecks();
+  await restartAfterCrash();
+  await boot();
+  for (const pid of processesOfUser()) process.kill(Number(pid), 'SIGKILL');
+  process.stdout.write(JSON.stringify(results));
+}
+
+async function statsOfMany() {
+  const name = `stats --no-stream of ${many} containers`;
+  if (!wanted(name)) return;
+  await everyEngine(async (engine) => {
+    for (let n = 0; n < many; n++) await must(engine, ['run', '-d', '--name', `s${n}`, '--network', 'none', image, 'sleep', '100000']);
+  });
+  await scenario(name, { timed: (engine) => must(engine, ['stats', '--no-stream']), times: Math.max(5, Math.ceil(repetitions / 2)) });
+  await everyEngine((engine) => must(engine, ['rm', '-a', '-f', '-t', '0']));
+}
+
+async function healthChecks() {
+  if (!wanted('healthcheck run')) return;
+  await everyEngine((engine) => must(engine, ['run', '-d', '--name', 'h', '--network', 'none', '--health-cmd', 'true', '--health-interval', 'disable', image, 'sleep', '100000']));
+  await scenario('healthcheck run', { timed: (engine) => must(engine, ['healthcheck', 'run', 'h']) });
+  await scenario('exec (to compare)', { timed: (engine) => must(engine, ['exec', 'h', '/bin/sh', '-c', 'true']) });
+  await everyEngine((engine) => must(engine, ['rm', '-f', '-t', '0', 'h']));
+}
+
+/** What waits for the next check, in KiB; Podman has its timers in systemd, which does not run here. */
+async function betweenChecks() {
+  const name = 'memory between two health checks (KiB)';
+  if (!wanted(name)) return;
+  results[name] = {};
+  for (const engine of engines) {
+    if (engine.name === 'podman') continue;
+    const known = new Set(processesOfUser());
+    await must(engine, ['run', '-d', '--name', 'k', '--network', 'none', '--health-cmd', 'true', '--health-interval', '1h', image, 'sleep', '100000']);
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    const keepers = processesOfUser().filter((pid) => !known.has(pid) && read(`/proc/${pid}/cmdline`).includes('--timer'));
+    results[name][engine.name] = [keepers.reduce((sum, pid) => sum + Number(/^Pss:\s+(\d+)/m.exec(read(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0), 0)];
+    await must(engine, ['rm', '-f', '-t', '0', 'k']);
+  }
+}
+
+/** From the SIGKILL inside to the first line of the next life. */
+async function restartAfterCrash() {
+  if (!wanted('restart after a crash')) return;
+  const begun = (engine) => read(`${scratch}/${engine.name}/log`).split('\n').length;
+  for (const engine of engines) {
+    rmSync(`${scratch}/${engine.name}`, { recursive: true, force: true });
+    mkdirSync(`${scratch}/${engine.name}`, { recursive: true });
+    chownSync(scratch, uid, uid);
+    chownSync(`${scratch}/${engine.name}`, uid, uid);
+  }
+  let lives;
+  await scenario('restart after a crash', {
+    before: async (engine) => {
+      lives = begun(engine);
+      await must(engine, ['run', '-d', '--name', 'r', '--network', 'none', '--restart', 'always', '-v', `${scratch}/${engine.name}:/d`, image, 'sh', '-c', 'echo >> /d/log; exec sleep 99999']);
+      await until(() => begun(engine) > lives);
+    },
+    timed: async (engine) => {
+      const first = processesOfUser().find((pid) => read(`/proc/${pid}/cmdline`) === 'sleep\x0099999\0');
+      process.kill(Number(first), 'SIGKILL');
+      await until(() => begun(engine) > lives + 1);
+    },
+    after: (engine) => must(engine, ['rm', '-f', '-t', '0', 'r']),
+    times: Math.max(5, Math.ceil(repetitions / 2)),
+  });
+}
+
+async function boot() {
+  const name = `boot of ${many} containers`;
+  if (!wanted(name)) return;
+  await everyEngine(async (engine) => {
+    for (let n = 0; n < many; n++) await must(engine, ['run', '-d', '--name', `b${n}`, '--network', 'none', '--restart', 'always', '--stop-timeout', '0', image, 'sleep', '100000']);
+  });
+  await scenario(name, {
+    before: (engine) => must(engine, engine.name === 'podman' ? ['stop', '-a', '-t', '0'] : ['boot', 'stop']),
+    timed: (engine) => must(engine, engine.name === 'podman' ? ['start', '--all', '--filter', 'restart-policy=always'] : ['boot']),
+    times: 3,
+  });
+  await everyEngine((engine) => must(engine, ['rm', '-a', '-f', '-t', '0']));
+}
+
+function read(path) {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+async function until(condition) {
+  for (let tries = 0; !condition(); tries++) {
+    if (tries > 10_000) throw new Error('it did not happen within ten seconds');
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}
