@@ -15,94 +15,23 @@
  *   --clamp SECONDS no time later than this
  *   --report FD     counts, and the opaque directories
  *
+ * or, to pack one file or directory as a container sees it:
+ *
+ *   --root DIR --path PATH --as NAME   (and --mount, --id-map: see root.h)
+ *
  * Without --upper and --compare pack writes the whole (merged) tree. Entries come sorted by the bytes of their names, each
  * directory before what is in it, so that equal trees give equal bytes. Times in whole seconds, as layers have them.
  *
  * A directory is opened by descriptor from its parent's, never through a link, and what was opened is what is read.
  */
-#define _GNU_SOURCE
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/resource.h>
-#include <sys/sendfile.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
-#include <sys/types.h>
-#include <sys/xattr.h>
-#include <unistd.h>
+#define PROGRAM "scull-tree"
+#include "tree.h"
+#include "root.h"
 
 #define BLOCK 512
 #define MAX_LAYERS 512
-#define XATTR_LIST_MAX_BYTES 65536
 /* Below that a hole is written as the zeros it reads as: a sparse map would make equal content unequal archives. */
 #define SMALLEST_HOLES (1024 * 1024)
-
-static void __attribute__((noreturn, format(printf, 1, 2))) die(const char *format, ...)
-{
-	int saved = errno;
-	va_list args;
-	fputs("scull-tree: ", stderr);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fprintf(stderr, saved == 0 ? "\n" : ": %s\n", strerror(saved));
-	exit(saved == ENOSPC || saved == EDQUOT ? 28 : 1);
-}
-
-static void __attribute__((noreturn, format(printf, 1, 2))) refuse(const char *format, ...)
-{
-	va_list args;
-	fputs("scull-tree: ", stderr);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-	exit(2);
-}
-
-static void *checked(void *memory)
-{
-	if (memory == NULL)
-		refuse("out of memory");
-	return memory;
-}
-
-/* --- bytes that grow --------------------------------------------------------------------------------------------- */
-
-struct bytes {
-	char *data;
-	size_t length, room;
-};
-
-static void add(struct bytes *bytes, const void *data, size_t length)
-{
-	if (bytes->length + length + 1 > bytes->room) {
-		bytes->room = (bytes->length + length + 1) * 2;
-		bytes->data = checked(realloc(bytes->data, bytes->room));
-	}
-	memcpy(bytes->data + bytes->length, data, length);
-	bytes->length += length;
-	bytes->data[bytes->length] = '\0';
-}
-
-static void add_text(struct bytes *bytes, const char *text)
-{
-	add(bytes, text, strlen(text));
-}
-
-static void truncate_to(struct bytes *bytes, size_t length)
-{
-	bytes->length = length;
-	if (bytes->data != NULL)
-		bytes->data[length] = '\0';
-}
 
 /* --- what was asked for ------------------------------------------------------------------------------------------ */
 
@@ -114,7 +43,11 @@ static struct {
 	const char **skips;
 	int skip_count;
 	FILE *report;
+	const char *path, *name;
 } options;
+
+/* With --root. */
+static struct root root = {.fd = -1};
 
 static struct {
 	long long entries, files, directories, bytes, whiteouts;
@@ -305,63 +238,7 @@ static void put_header(const struct entry *entry)
 	counts.entries++;
 }
 
-/* --- hard links: the first name of every file that has more than one ---------------------------------------------- */
-
-struct known {
-	dev_t device;
-	ino_t inode;
-	char *name;
-};
-
-static struct known *known;
-static size_t known_count, known_room;
-
-static struct known *known_slot(dev_t device, ino_t inode)
-{
-	size_t at = (size_t)(inode * 0x9e3779b97f4a7c15ULL ^ device) & (known_room - 1);
-	while (known[at].name != NULL && (known[at].device != device || known[at].inode != inode))
-		at = (at + 1) & (known_room - 1);
-	return &known[at];
-}
-
-/* @returns the name under which this file was packed before, or NULL and remembers this one */
-static const char *first_name(const struct stat *stat, const char *name)
-{
-	if (known_count * 2 >= known_room) {
-		struct known *old = known;
-		size_t room = known_room;
-		known_room = room == 0 ? 1024 : room * 2;
-		known = checked(calloc(known_room, sizeof *known));
-		for (size_t i = 0; i < room; i++)
-			if (old[i].name != NULL)
-				*known_slot(old[i].device, old[i].inode) = old[i];
-		free(old);
-	}
-	struct known *slot = known_slot(stat->st_dev, stat->st_ino);
-	if (slot->name != NULL)
-		return slot->name;
-	*slot = (struct known){stat->st_dev, stat->st_ino, checked(strdup(name))};
-	known_count++;
-	return NULL;
-}
-
-/* The path of the entry at hand, from the root of the tree, without a slash at the beginning. */
-static struct bytes path;
-
 /* --- extended attributes ----------------------------------------------------------------------------------------- */
-
-static bool starts_with(const char *text, const char *prefix)
-{
-	return strncmp(text, prefix, strlen(prefix)) == 0;
-}
-
-/* As src/storage/layers/xattrs.ts: what steers a storage driver or belongs to the machine stays out. */
-static bool is_kept(const char *name)
-{
-	if (strcmp(name, "security.capability") == 0 || strcmp(name, "system.posix_acl_access") == 0 || strcmp(name, "system.posix_acl_default") == 0)
-		return true;
-	return starts_with(name, "user.") && !starts_with(name, "user.overlay.") && !starts_with(name, "user.fuseoverlayfs.") && !starts_with(name, "user.containers.");
-}
 
 /* What we do not write and would read wrongly. */
 static void refuse_unknown_mark(const char *attribute)
@@ -369,19 +246,6 @@ static void refuse_unknown_mark(const char *attribute)
 	const char *mark = strrchr(attribute, '.');
 	if (strstr(attribute, ".overlay.") != NULL && (strcmp(mark, ".redirect") == 0 || strcmp(mark, ".metacopy") == 0))
 		refuse("/%s: overlay has moved it or keeps only its attributes (redirect_dir, metacopy), which is not supported", path.data);
-}
-
-/* The path by which a name in an open directory is reached where there is no call that takes a descriptor. */
-static const char *by_descriptor(int parent, const char *name)
-{
-	static char path[32 + 256];
-	snprintf(path, sizeof path, "/proc/self/fd/%d/%s", parent, name);
-	return path;
-}
-
-static int compare_texts(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
 /* Appends the kept attributes to `pax`, sorted. */
@@ -516,38 +380,6 @@ static void open_merged(const struct merged *parent, const char *name, int first
 	}
 }
 
-struct names {
-	char **list;
-	size_t count, room;
-};
-
-static void free_names(struct names *names)
-{
-	for (size_t i = 0; i < names->count; i++)
-		free(names->list[i]);
-	free(names->list);
-	*names = (struct names){0};
-}
-
-static void read_names(int fd, struct names *names)
-{
-	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *directory = copy < 0 ? NULL : fdopendir(copy);
-	if (directory == NULL)
-		die("cannot read a directory");
-	errno = 0;
-	for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-			continue;
-		if (names->count == names->room) {
-			names->room = names->room == 0 ? 64 : names->room * 2;
-			names->list = checked(realloc(names->list, names->room * sizeof *names->list));
-		}
-		names->list[names->count++] = checked(strdup(entry->d_name));
-	}
-	closedir(directory);
-}
-
 /* Every name in any of the parts; whether it shows is for look_up to say. */
 static void add_names(struct names *names, const struct merged *directory)
 {
@@ -555,65 +387,11 @@ static void add_names(struct names *names, const struct merged *directory)
 		read_names(directory->fds[i], names);
 }
 
-/* By bytes, each once. */
-static void sort_names(struct names *names)
-{
-	size_t kept = 0;
-	if (names->count > 0)
-		qsort(names->list, names->count, sizeof *names->list, compare_texts);
-	for (size_t i = 0; i < names->count; i++) {
-		if (kept > 0 && strcmp(names->list[kept - 1], names->list[i]) == 0)
-			free(names->list[i]);
-		else
-			names->list[kept++] = names->list[i];
-	}
-	names->count = kept;
-}
-
 /* --- entries ------------------------------------------------------------------------------------------------------ */
 
 static long long time_of(const struct stat *stat)
 {
 	return options.clamped && stat->st_mtim.tv_sec > options.clamp ? options.clamp : stat->st_mtim.tv_sec;
-}
-
-struct run {
-	off_t offset, length;
-};
-
-/* The runs of data of a file with holes; NULL where it is to be written whole. */
-static struct run *find_runs(int fd, const struct stat *stat, size_t *count)
-{
-	struct run *runs = NULL;
-	size_t room = 0;
-	off_t data = 0, holes = stat->st_size;
-	*count = 0;
-	if (stat->st_size - (off_t)stat->st_blocks * 512 < SMALLEST_HOLES)
-		return NULL;
-	while (data < stat->st_size) {
-		off_t start = lseek(fd, data, SEEK_DATA);
-		if (start < 0 && errno == ENXIO)
-			break;
-		off_t end = start < 0 ? -1 : lseek(fd, start, SEEK_HOLE);
-		if (end < 0) { /* a file system that can't tell */
-			free(runs);
-			return NULL;
-		}
-		if (start >= stat->st_size)
-			break;
-		if (end > stat->st_size)
-			end = stat->st_size;
-		if (*count == room)
-			runs = checked(realloc(runs, (room = room == 0 ? 16 : room * 2) * sizeof *runs));
-		runs[(*count)++] = (struct run){start, end - start};
-		holes -= end - start;
-		data = end;
-	}
-	if (holes < SMALLEST_HOLES) {
-		free(runs);
-		return NULL;
-	}
-	return runs == NULL ? checked(malloc(1)) : runs;
 }
 
 /* GNU's sparse format 1.0, which every tar of the field reads: the map stands before the data. */
@@ -665,7 +443,7 @@ static void pack_file(int parent, const char *name, struct entry *entry)
 	counts.files++;
 	counts.bytes += stat.st_size;
 	pack_xattrs(parent, name);
-	struct run *runs = find_runs(fd, &stat, &count);
+	struct run *runs = find_runs(fd, &stat, SMALLEST_HOLES, &count);
 	if (runs != NULL) {
 		pack_sparse(fd, entry, runs, count);
 		free(runs);
@@ -680,7 +458,7 @@ static void pack_file(int parent, const char *name, struct entry *entry)
 /* One entry that is no directory, under the name in `path`. */
 static void pack_entry(int parent, const char *name, const struct stat *stat)
 {
-	struct entry entry = {.name = path.data, .mode = stat->st_mode, .uid = stat->st_uid, .gid = stat->st_gid, .mtime = time_of(stat)};
+	struct entry entry = {.name = path.data, .mode = stat->st_mode, .uid = seen_id(&root.uids, stat->st_uid), .gid = seen_id(&root.gids, stat->st_gid), .mtime = time_of(stat)};
 	char target[4096 + 1];
 	if (stat->st_nlink > 1 && !S_ISSOCK(stat->st_mode)) {
 		entry.link = first_name(stat, path.data);
@@ -724,7 +502,7 @@ static void pack_entry(int parent, const char *name, const struct stat *stat)
 
 static void pack_directory(int parent, const char *name, const struct stat *stat)
 {
-	struct entry entry = {.type = '5', .mode = stat->st_mode, .uid = stat->st_uid, .gid = stat->st_gid, .mtime = time_of(stat)};
+	struct entry entry = {.type = '5', .mode = stat->st_mode, .uid = seen_id(&root.uids, stat->st_uid), .gid = seen_id(&root.gids, stat->st_gid), .mtime = time_of(stat)};
 	size_t length = path.length;
 	add_text(&path, "/");
 	entry.name = path.data;
@@ -735,12 +513,16 @@ static void pack_directory(int parent, const char *name, const struct stat *stat
 }
 
 /* An empty file beside what it hides: OCI image-spec layer.md "Whiteouts". Nothing in it depends on when it was made. */
-static void pack_mark(size_t directory_length, const char *mark, const char *name)
+static void pack_mark(bool inside, const char *mark, const char *name)
 {
 	struct bytes full = {0};
-	add(&full, path.data == NULL ? "" : path.data, directory_length);
-	if (directory_length > 0)
+	add_text(&full, path.data);
+	if (inside)
 		add_text(&full, "/");
+	else { /* beside */
+		char *slash = strrchr(full.data, '/');
+		truncate_to(&full, slash == NULL ? 0 : (size_t)(slash - full.data) + 1);
+	}
 	add_text(&full, mark);
 	add_text(&full, name);
 	struct entry entry = {.type = '0', .name = full.data};
@@ -850,8 +632,7 @@ static void tell_deleted(const char *name, struct pending *above)
 {
 	tell_above(above);
 	if (options.pack) {
-		size_t directory = path.length > strlen(name) ? path.length - strlen(name) - 1 : 0;
-		pack_mark(directory, ".wh.", name);
+		pack_mark(false, ".wh.", name);
 		counts.whiteouts++;
 	} else
 		say_change('D', path.length);
@@ -884,7 +665,7 @@ static void walk_directory(const struct merged *new, int index, const char *name
 		if (options.report != NULL)
 			fprintf(options.report, "opaque %s%c", path.data, 0);
 		if (options.pack)
-			pack_mark(path.length, ".wh..wh..opq", "");
+			pack_mark(true, ".wh..wh..opq", "");
 	}
 	/* Below an opaque directory a list of changes needs what is gone, an archive does not: the mark says it all. */
 	walk(&below_new, &below_old, &here, upper && (options.pack || !opaque));
@@ -992,7 +773,13 @@ static void parse_options(int argc, char **argv)
 			options.dot_marks = true;
 		else if (value == NULL)
 			refuse("%s needs a value", word);
-		else if (i++, strcmp(word, "--new") == 0 && options.new_count < MAX_LAYERS)
+		else if (root_option(&root, word, argv + i)) {
+			i += root_option_words(word);
+		} else if (i++, strcmp(word, "--path") == 0)
+			options.path = value;
+		else if (strcmp(word, "--as") == 0)
+			options.name = value;
+		else if (strcmp(word, "--new") == 0 && options.new_count < MAX_LAYERS)
 			options.new_layers[options.new_count++] = open_layer(value);
 		else if (strcmp(word, "--old") == 0 && options.old_count < MAX_LAYERS)
 			options.old_layers[options.old_count++] = open_layer(value);
@@ -1006,8 +793,29 @@ static void parse_options(int argc, char **argv)
 		else
 			refuse("unknown option or too many layers: %s", word);
 	}
-	if (options.new_count == 0 || (options.upper && options.new_count != 1))
+	if (root.fd >= 0 ? options.path == NULL || options.name == NULL : options.new_count == 0 || (options.upper && options.new_count != 1))
 		refuse("--new is missing, or there are too many of them");
+}
+
+/* One file or directory, under a name of its own; "" for what is in a directory. */
+static void pack_path(void)
+{
+	struct place place;
+	find_place(&root, options.path, &place);
+	if (!place.exists)
+		not_found("%s", options.path);
+	add_text(&path, options.name);
+	if (!S_ISDIR(place.stat.st_mode)) {
+		pack_entry(place.parent, place.name, &place.stat);
+		return;
+	}
+	struct merged directory = {checked(malloc(sizeof(int))), 1}, nothing = {0};
+	directory.fds[0] = open_place(&place, O_RDONLY | O_DIRECTORY);
+	if (directory.fds[0] < 0)
+		die("cannot open %s", options.path);
+	if (path.length > 0)
+		pack_directory(directory.fds[0], ".", &place.stat);
+	walk(&directory, &nothing, NULL, false);
 }
 
 int main(int argc, char **argv)
@@ -1023,7 +831,10 @@ int main(int argc, char **argv)
 	new.count = options.new_count;
 	old.count = options.old_count;
 	add_text(&path, "");
-	walk(&new, &old, NULL, options.upper);
+	if (root.fd >= 0)
+		pack_path();
+	else
+		walk(&new, &old, NULL, options.upper);
 	if (options.pack)
 		put_zeros(2 * BLOCK);
 	flush_out();

@@ -25,6 +25,7 @@ export const COMMANDS: Readonly<Record<string, Loader>> = {
   'container attach': () => import('../commands/container/attach.ts'),
   'container cleanup': () => import('../commands/container/cleanup.ts'),
   'container commit': () => import('../commands/container/commit.ts'),
+  'container cp': () => import('../commands/container/cp.ts'),
   'container create': () => import('../commands/container/create.ts'),
   'container diff': () => import('../commands/container/diff.ts'),
   'container exec': () => import('../commands/container/exec.ts'),
@@ -114,6 +115,7 @@ export const COMMANDS: Readonly<Record<string, Loader>> = {
 export const ALIASES: Readonly<Record<string, string>> = {
   attach: 'container attach',
   commit: 'container commit',
+  cp: 'container cp',
   create: 'container create',
   exec: 'container exec',
   export: 'container export',
