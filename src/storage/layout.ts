@@ -51,6 +51,8 @@ export interface StoreLayout {
   readonly buildCache: string;
   /** Directories of `RUN --mount=type=cache`. */
   readonly buildMounts: string;
+  /** Where `mount` shows containers and images, in the mount namespace of `unshare` only. */
+  readonly shown: string;
   /** Which storage driver works here, found out by trying. */
   readonly driverFile: string;
   blob(digest: Digest): string;
@@ -167,6 +169,7 @@ export function storeLayout(root: string, runRoot: string): StoreLayout {
     seccomp: join(runRoot, 'seccomp'),
     buildCache: join(root, 'build', 'cache'),
     buildMounts: join(root, 'build', 'mounts'),
+    shown: join(runRoot, 'shown'),
     driverFile: join(root, 'driver.json'),
     blobFolder: (algorithm) => join(images, 'blobs', algorithm),
     blob: (digest) => join(images, 'blobs', digestAlgorithm(digest), digestHex(digest)),

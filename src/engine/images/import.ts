@@ -1,7 +1,6 @@
 /** Making an image of one layer from the tar of a root file system. */
-import { createReadStream, openSync } from 'node:fs';
 import { Readable } from 'node:stream';
-import { errnoOf, ScullError } from '../../host/errors.ts';
+import { ScullError } from '../../host/errors.ts';
 import { ensurePrivateDirectory } from '../../host/files.ts';
 import { MEDIA_TYPES, type ImageConfig } from '../../oci/image.ts';
 import { hostPlatform, normalizePlatform } from '../../oci/platform.ts';
@@ -13,6 +12,7 @@ import type { ImageRecord, ImageSource } from '../../storage/image-types.ts';
 import { openStaged, stageImportedLayer, type StagedBlob } from '../../storage/import-layer.ts';
 import { createStaging, sweepStaging } from '../../storage/staging.ts';
 import type { Engine } from '../engine.ts';
+import { openUserFile } from '../user-files.ts';
 import { recordEvent } from '../events/record.ts';
 import { applyChanges } from './changes.ts';
 
@@ -83,10 +83,5 @@ async function sourceOf(config: ImageConfig, layer: StagedBlob): Promise<ImageSo
 async function openInput(input: string | Readable): Promise<Readable> {
   if (typeof input !== 'string') return input;
   if (/^https?:\/\//.test(input)) return (await import('../../registry/download.ts')).download(input, 'import');
-  try {
-    return createReadStream(input, { fd: openSync(input, 'r'), highWaterMark: 1 << 20 });
-  } catch (cause) {
-    const missing = errnoOf(cause) === 'ENOENT' || errnoOf(cause) === 'ENOTDIR';
-    throw new ScullError(missing ? 'NOT_FOUND' : 'PERMISSION', `cannot read ${JSON.stringify(input)}: ${missing ? 'no such file' : (cause as Error).message}`, { cause });
-  }
+  return openUserFile(input);
 }

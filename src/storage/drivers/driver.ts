@@ -9,6 +9,8 @@ export interface MountRequest {
   readonly lowers: readonly Digest[];
   /** Where changes go; without it the tree is read-only. On the file system of the store. */
   readonly upper?: string;
+  /** Only show what is in `upper`: somebody else has it mounted. */
+  readonly readOnlyUpper?: boolean;
   /** Scratch directory of the driver, on the same file system as `upper`. */
   readonly work?: string;
   /** Where the tree shall be seen: an existing directory. */

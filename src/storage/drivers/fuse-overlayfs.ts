@@ -32,8 +32,9 @@ export function fuseStep(store: Store, request: MountRequest): LaunchStep {
   const program = requireTool('fuse-overlayfs', identity ? 'the storage driver fuse-overlayfs' : 'showing files with other owners (--userns, --uidmap)').path;
   if (request.lowers.length === 0) throw new ScullError('INVALID', 'an image without layers has no file system to mount');
   const lowers = request.lowers.map((layer) => fusePath(layerPaths(store, layer).diff)).reverse();
-  const options = [`lowerdir=${lowers.join(':')}`];
-  if (request.upper !== undefined) options.push(`upperdir=${fusePath(request.upper)}`, `workdir=${fusePath(request.work ?? `${request.upper}.work`)}`);
+  const shown = request.upper !== undefined && request.readOnlyUpper === true ? [fusePath(request.upper)] : [];
+  const options = [`lowerdir=${[...shown, ...lowers].join(':')}`];
+  if (request.upper !== undefined && request.readOnlyUpper !== true) options.push(`upperdir=${fusePath(request.upper)}`, `workdir=${fusePath(request.work ?? `${request.upper}.work`)}`);
   if (!identity) options.push(...mappingOptions(request.nested as NestedMaps));
   return { kind: 'fuse', program, options: options.join(','), target: request.target };
 }

@@ -34,9 +34,10 @@ export const overlay: StorageDriver = {
 export function overlayStep(store: Store, request: MountRequest): LaunchStep {
   const directory = store.layout.layerLinks;
   const lowers = request.lowers.map((layer) => linkOf(store, layer)).reverse();
+  if (request.upper !== undefined && request.readOnlyUpper === true) lowers.unshift(escape(relative(directory, request.upper)));
   if (lowers.length === 0) throw new ScullError('INVALID', 'an image without layers has no file system to mount');
   let options: string;
-  if (request.upper === undefined) {
+  if (request.upper === undefined || request.readOnlyUpper === true) {
     // Overlay wants two directories where nothing can be written, and not the same: the empty one it is mounted on is another.
     options = `lowerdir=${lowers.length === 1 ? `${lowers[0]}:${escape(request.target)}` : lowers.join(':')},userxattr`;
   } else {

@@ -1,0 +1,85 @@
+/** mount and unmount of containers and images inside `scull unshare`; volumes as tars. */
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { useScull } from '../support/scull.ts';
+import { writeTar } from '../support/tar-writer.ts';
+
+const s = useScull();
+
+/** A script inside `scull unshare`, in which `scull` is this product. */
+function unshared(script: string): Promise<string> {
+  const words = s.command.map((word) => `'${word}'`).join(' ');
+  return s.ok(['unshare', 'sh', '-ec', `scull() { ${words} "$@"; }\n${script}`]);
+}
+
+describe('mount', () => {
+  test('outside of unshare it says how', async () => {
+    await s.ok(['create', '--name', 'm0', 'busybox']);
+    for (const words of [['mount', 'm0'], ['image', 'mount', 'busybox'], ['volume', 'mount', 'x'], ['unmount', 'm0']]) {
+      const result = await s.fails(words, 125, 'user namespace');
+      expect(result.stderr).toMatch('hint: enter it first: scull unshare');
+    }
+    await s.ok(['rm', 'm0']);
+  });
+
+  test('shows a container\'s files, to be changed too; unmounting takes them away', async () => {
+    await s.ok(['create', '--name', 'm1', '--network', 'none', 'busybox', 'cat', '/planted']);
+    const text = await unshared('place=$(scull mount m1); stat -c %u:%g "$place/home/app"; echo mine >"$place/planted"; scull mount --no-trunc; scull unmount m1; ls "$place" 2>/dev/null | wc -l; scull mount');
+    const { Id } = await s.inspect('m1');
+    expect(text).toMatch(new RegExp(`^1500:1500\n${Id} /.*${Id}\n${Id}\n0$`));
+    expect(await s.ok(['start', '-a', 'm1'])).toBe('mine');
+    await s.ok(['rm', 'm1']);
+  });
+
+  test('what runs is shown as it is, and cannot be changed that way', async () => {
+    await s.ok(['run', '-d', '--name', 'm2', '--network', 'none', 'busybox', 'sh', '-c', 'echo now >/written; rm /etc/not-a-program; touch /ready; sleep 1000']);
+    await expect.poll(() => s.ok(['diff', 'm2'])).toContain('/ready');
+    expect(await unshared('cd "$(scull mount m2)"; cat written; test ! -e etc/not-a-program; touch x 2>/dev/null || echo read-only')).toBe('now\nread-only');
+    await s.ok(['rm', '-f', '-t', '0', 'm2']);
+  });
+
+  test('shows an image, read-only', async () => {
+    expect(await unshared('place=$(scull image mount busybox); cat "$place/etc/data/from-image"; touch "$place/x" 2>/dev/null || echo read-only; scull image mount --format json')).toMatch(/^from the image\nread-only\n\[\n \{\n {2}"id": "[0-9a-f]{64}"/);
+    expect(await unshared('scull image mount busybox >/dev/null; scull image unmount --all >/dev/null; scull image mount')).toBe('');
+  });
+
+  test('what is not mounted cannot be unmounted', async () => {
+    expect(await unshared('scull image unmount busybox 2>&1 || echo "status $?"')).toMatch(/not mounted here\nstatus 125/);
+  });
+});
+
+describe('volumes', () => {
+  test('an export imported elsewhere is the same, owners and all', async () => {
+    await s.ok(['run', '--rm', '--network', 'none', '-v', 'one:/v', 'busybox', 'sh', '-ec', 'mkdir -p /v/d && echo x >/v/d/f && chown 1500:10 /v/d/f && chmod 640 /v/d/f && ln /v/d/f /v/hard && ln -s d/f /v/soft']);
+    const tar = join(s.base, 'one.tar');
+    await s.ok(['volume', 'export', '-o', tar, 'one']);
+    await s.ok(['volume', 'create', 'two']);
+    await s.ok(['volume', 'import', 'two', tar]);
+    expect(await s.ok(['run', '--rm', '--network', 'none', '-v', 'two:/v', 'busybox', 'sh', '-ec', 'stat -c "%u:%g %a %h" /v/d/f; cat /v/soft'])).toBe('1500:10 640 2\nx');
+    const piped = execFileSync('sh', ['-c', '"$@" | tar -t', 'sh', ...s.command, 'volume', 'export', 'two'], { env: s.env, encoding: 'utf8' });
+    expect(piped.trim().split('\n')).toEqual(['d/', 'd/f', 'hard', 'soft']);
+  });
+
+  test('an import keeps what is there, and replaces what has the same name', async () => {
+    await s.ok(['volume', 'import', 'two', '-'], { input: execFileSync('gzip', { input: writeTar([{ path: './soft', content: 'a file now' }, { path: 'new', content: 'new' }]) }) });
+    expect(await s.ok(['run', '--rm', '--network', 'none', '-v', 'two:/v', 'busybox', 'sh', '-ec', 'cat /v/soft /v/d/f /v/new'])).toBe('a file nowx\nnew');
+    expect(await unshared('cat "$(scull volume mount two)/new"; scull volume unmount two')).toBe('newtwo');
+  });
+
+  test('a volume\'s links lead an import nowhere else (CVE-2023-0778 class)', async () => {
+    const trap = s.directory('trap');
+    await s.ok(['run', '--rm', '--network', 'none', '-v', 'three:/v', 'busybox', 'ln', '-s', trap, '/v/out']);
+    await s.scull(['volume', 'import', 'three', '-'], { input: writeTar([{ path: 'out/planted', content: 'x' }]) });
+    expect(execFileSync('ls', [trap], { encoding: 'utf8' })).toBe('');
+    await s.ok(['volume', 'rm', 'one', 'two', 'three']);
+  });
+
+  test('what cannot be is said', async () => {
+    await s.fails(['volume', 'export', 'none'], 125, 'no such volume');
+    await s.ok(['volume', 'create', 'four']);
+    await s.fails(['volume', 'import', 'four', '/no/such.tar'], 125, 'no such file');
+    await s.fails(['volume', 'import', 'four', '-'], 125, /archive/, { input: 'no tar at all, only some words that go on for a while'.repeat(20) });
+    await s.ok(['volume', 'rm', 'four']);
+  });
+});
