@@ -3,7 +3,7 @@
 //   npm run bench                        everything: against Debian 13's and Debian 12's Podman
 //   npm run bench -- --quick             few repetitions, 100 stopped containers, Debian 13 only
 //   npm run bench -- --only exec         only scenarios whose name contains a word
-//   npm run bench -- --part images       only one part: containers, images, registry or life
+//   npm run bench -- --part images       only one part: containers, images, registry, life or files
 //
 // Each Podman comes with its own Debian: a root file system made by mmdebstrap from this machine's own package source.
 // Both engines run inside it, as the same unprivileged user, with the same kernel, crun, conmon and pasta. Root is needed
@@ -38,6 +38,13 @@ const goals = {
   'inspect, N containers': { executable: 0.4 },
   '50 run --rm, eight at a time': { executable: 0.3 },
   'logs of 100 MB': { executable: 0.05 },
+  'diff, 20,000 files': { executable: 0.3 },
+  'commit, 20,000 files and 1 GB': { executable: 0.3 },
+  'export, 20,000 files and 1 GB': { executable: 0.4 },
+  'cp of 1 GB out': { executable: 0.4 },
+  'cp of 1 GB in': { executable: 0.4 },
+  'cp of 20,000 files out': { executable: 0.3 },
+  'cp of 20,000 files in': { executable: 0.3 },
   'memory of an idle container, no network (KiB)': { executable: 1.0 },
   'memory of an idle container, default network (KiB)': { executable: 0.2 },
   'stats --no-stream of 50 containers': { executable: 0.3 },
@@ -91,7 +98,7 @@ function readOptions(args) {
     repetitions: Number(value('--repetitions') ?? (quick ? 7 : 21)),
     stoppedContainers: Number(value('--containers') ?? (quick ? 100 : 1000)),
     only: value('--only'),
-    parts: value('--part') === undefined ? ['measure', 'images', 'registry', 'life'] : [{ containers: 'measure', images: 'images', registry: 'registry', life: 'life' }[value('--part')] ?? 'measure'],
+    parts: value('--part') === undefined ? ['measure', 'images', 'registry', 'life', 'files'] : [{ containers: 'measure', images: 'images', registry: 'registry', life: 'life', files: 'files' }[value('--part')] ?? 'measure'],
     sizes: SIZES.filter(({ name }) => value('--sizes')?.split(',').includes(name) ?? (!quick || name !== 'big')),
     podmanOnly: args.includes('--podman-only'),
     releases: value('--releases')?.split(',') ?? (quick ? ['trixie'] : ['trixie', 'bookworm']),

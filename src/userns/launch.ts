@@ -114,8 +114,8 @@ function stepWords(step: LaunchStep): string[] {
   }
 }
 
-/** Root of the machine gains nothing here, and its container 0 would be the real root. */
-function refuseRealRoot(): void {
+/** Root of the machine gains nothing here, and its container 0 would be the real root. @throws ScullError UNSUPPORTED */
+export function refuseRealRoot(): void {
   if (process.getuid?.() !== 0) return;
   throw new ScullError('UNSUPPORTED', 'scull runs containers for unprivileged users, not for root', {
     hint: 'run it as an ordinary user, for example with `runuser -u USER -- scull …` or `su - USER`',

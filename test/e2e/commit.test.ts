@@ -53,7 +53,7 @@ describe('diff', () => {
 
   test('a running container is looked at as it is', async () => {
     await s.ok(['run', '-d', '--name', 'd3', '--network', 'none', 'busybox', 'sh', '-c', 'touch /now; sleep 1000']);
-    await expect.poll(() => s.ok(['diff', 'd3'])).toBe('A /now');
+    await expect.poll(() => s.ok(['diff', 'd3']), { timeout: 20_000 }).toBe('A /now');
     await s.ok(['rm', '-f', '-t', '0', 'd3']);
   });
 
@@ -211,7 +211,7 @@ describe('commit', () => {
 
   test('of a running container, commits what is there', async () => {
     await s.ok(['run', '-d', '--name', 'c8', '--network', 'none', 'busybox', 'sh', '-c', 'echo 1 >/one; touch /ready; sleep 1000']);
-    await expect.poll(() => s.ok(['diff', 'c8'])).toContain('/ready');
+    await expect.poll(() => s.ok(['diff', 'c8']), { timeout: 20_000 }).toContain('/ready');
     await s.ok(['commit', '-q', 'c8', 'kept']);
     expect(await seen('kept', 'cat /one')).toBe('1');
     await s.ok(['rm', '-f', '-t', '0', 'c8']);

@@ -34,7 +34,7 @@ describe('mount', () => {
 
   test('what runs is shown as it is, and cannot be changed that way', async () => {
     await s.ok(['run', '-d', '--name', 'm2', '--network', 'none', 'busybox', 'sh', '-c', 'echo now >/written; rm /etc/not-a-program; touch /ready; sleep 1000']);
-    await expect.poll(() => s.ok(['diff', 'm2'])).toContain('/ready');
+    await expect.poll(() => s.ok(['diff', 'm2']), { timeout: 20_000 }).toContain('/ready');
     expect(await unshared('cd "$(scull mount m2)"; cat written; test ! -e etc/not-a-program; touch x 2>/dev/null || echo read-only')).toBe('now\nread-only');
     await s.ok(['rm', '-f', '-t', '0', 'm2']);
   });

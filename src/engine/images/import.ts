@@ -1,6 +1,5 @@
 /** Making an image of one layer from the tar of a root file system. */
 import { Readable } from 'node:stream';
-import { ScullError } from '../../host/errors.ts';
 import { ensurePrivateDirectory } from '../../host/files.ts';
 import { MEDIA_TYPES, type ImageConfig } from '../../oci/image.ts';
 import { hostPlatform, normalizePlatform } from '../../oci/platform.ts';

@@ -5,6 +5,7 @@ import { ScullError } from '../../host/errors.ts';
 import { ensurePrivateDirectory, readJson, writeJsonAtomic } from '../../host/files.ts';
 import type { Progress } from '../../host/progress.ts';
 import { findTool } from '../../host/tools.ts';
+import { refuseRealRoot } from '../../userns/launch.ts';
 import type { DriverName, Store } from '../store.ts';
 import type { StorageDriver } from './driver.ts';
 
@@ -44,6 +45,8 @@ export async function resolveDriver(store: Store, progress?: Progress): Promise<
 }
 
 async function findDriver(store: Store, progress: Progress | undefined): Promise<DriverName> {
+  // Who can't start anything in namespaces (root, also of `scull unshare`) can't try either, and must not remember that.
+  refuseRealRoot();
   const refused: Record<string, string> = {};
   for (const name of DRIVER_NAMES) {
     const reason = await (await storageDriver(name)).whyNot(store);
