@@ -205,10 +205,17 @@ async function argument(command: ManifestCommand, words: readonly string[], curr
   const arg = args[words.length] ?? (args.at(-1)?.multiple === true ? args.at(-1) : undefined);
   if (arg === undefined) return command.strict === false ? FILES : NOTHING;
   if (arg.options !== undefined) return { candidates: arg.options.filter((value) => value.startsWith(current)).map((value) => [value] as const), then: 'end' };
+  if (command.id === 'container cp') return copyPlace(current, await names.containers(globals));
   const kind = /^(container|image|volume|secret|list)/.exec(arg.name)?.[1]?.replace('list', 'image'); // of images
   if (kind === undefined) return /^(file|path|input|source|command|args?)/.test(arg.name) ? FILES : NOTHING;
   const found = await names[`${kind as 'container' | 'image' | 'volume' | 'secret'}s`](globals);
   return { candidates: sorted(found.filter((name) => name.startsWith(current) && !words.includes(name)).map((name) => [name] as [string])), then: 'end' };
+}
+
+/** `CONTAINER:`, after which the user goes on, or a path of this machine. */
+function copyPlace(current: string, containers: readonly string[]): Completion {
+  const places = /[:/]/.test(current) ? [] : containers.map((name) => `${name}:`).filter((place) => place.startsWith(current));
+  return places.length === 0 ? FILES : { candidates: sorted(places.map((place) => [place] as [string])), then: 'open' };
 }
 
 function sorted(candidates: [string, string?][]): [string, string?][] {

@@ -42,6 +42,12 @@ describe('completionOf', () => {
     expect(await values('--ro')).toEqual(['--root']);
   });
 
+  test('cp gets containers with their colon, or files', async () => {
+    expect(await completionOf(['cp', 'w'], names)).toEqual({ candidates: [['web:'], ['worker:']], then: 'open' });
+    expect(await completionOf(['cp', './w'], names)).toEqual({ candidates: [], then: 'files' });
+    expect(await values('cp', 'web:/etc/hosts', 'd')).toEqual(['db:']);
+  });
+
   test('the first word of run is an image, the next belong to the container', async () => {
     expect(await values('run', '-it', '--rm', 'deb')).toEqual(['debian:latest']);
     expect(await values('run', '-e', 'A=1', '--name', 'x', '-vit', 'alp')).toEqual(['alpine:3']);
