@@ -205,7 +205,7 @@ async function argument(command: ManifestCommand, words: readonly string[], curr
   const arg = args[words.length] ?? (args.at(-1)?.multiple === true ? args.at(-1) : undefined);
   if (arg === undefined) return command.strict === false ? FILES : NOTHING;
   if (arg.options !== undefined) return { candidates: arg.options.filter((value) => value.startsWith(current)).map((value) => [value] as const), then: 'end' };
-  if (command.id === 'container cp') return copyPlace(current, await names.containers(globals));
+  if (command.id === 'container:cp') return copyPlace(current, await names.containers(globals));
   const kind = /^(container|image|volume|secret|list)/.exec(arg.name)?.[1]?.replace('list', 'image'); // of images
   if (kind === undefined) return /^(file|path|input|source|command|args?)/.test(arg.name) ? FILES : NOTHING;
   const found = await names[`${kind as 'container' | 'image' | 'volume' | 'secret'}s`](globals);
