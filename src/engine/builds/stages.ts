@@ -318,10 +318,11 @@ class StageBuilder {
           return found === undefined;
         },
       });
-      if (upper === undefined) return found?.layer;
-      const layer = await commitLayer(session, before.layers, upper, []);
-      this.#remember({ format: CACHE_FORMAT, key: content, created: session.now(), step: step.createdBy, ...(layer === undefined ? {} : { layer }) });
-      return layer;
+      if (found !== undefined) return found;
+      const layer = upper === undefined ? undefined : await commitLayer(session, before.layers, upper, []);
+      const made = this.#record(content, step, layer);
+      this.#remember(made);
+      return made;
     });
   }
 
@@ -372,7 +373,12 @@ class StageBuilder {
     this.#session.used.set(record.key, record);
   }
 
-  async #layerStep(before: StageResult, step: Step, key: string, execute: () => Promise<LayerRef | undefined>): Promise<Done> {
+  #record(key: string, step: Step, layer: LayerRef | undefined): CacheRecord {
+    return { format: CACHE_FORMAT, key, created: this.#session.now(), step: step.createdBy, ...(layer === undefined ? {} : { layer }) };
+  }
+
+  /** @param execute gives the new layer, or the record of an earlier step that came to the same */
+  async #layerStep(before: StageResult, step: Step, key: string, execute: () => Promise<LayerRef | CacheRecord | undefined>): Promise<Done> {
     const session = this.#session;
     const { record, cached } = await session.once(key, async () => {
       const found = await this.#findAnywhere(key, before.layers);
@@ -381,11 +387,12 @@ class StageBuilder {
         session.used.set(key, found);
         return { record: found, cached: true };
       }
-      const layer = await session.gate.pass(async () => {
+      const outcome = await session.gate.pass(async () => {
         session.checkAborted();
         return execute();
       });
-      const made: CacheRecord = { format: CACHE_FORMAT, key, created: session.now(), step: step.createdBy, ...(layer === undefined ? {} : { layer }) };
+      // What turned out to be the result of an earlier step keeps its time.
+      const made: CacheRecord = outcome !== undefined && 'key' in outcome ? { ...outcome, key } : this.#record(key, step, outcome);
       this.#remember(made);
       return { record: made, cached: false };
     });
