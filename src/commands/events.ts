@@ -8,7 +8,7 @@ export default class Events extends ScullCommand {
   static override summary = 'Show what happens to containers, images, volumes and the rest';
   static override description = [
     'As it happens, until it is interrupted or --until has come. With --since also what happened, with --no-stream only that.',
-    'Events are: of containers create, start, died, stop, kill, remove, pause, unpause, restart, rename, attach, exec, exec_died, health_status, update; of images pull, push, tag, untag, remove, save, loadFromArchive, import; of volumes, networks and secrets create and remove.',
+    'Events are: of containers create, start, died, stop, kill, remove, pause, unpause, restart, rename, attach, exec, exec_died, health_status, update; of images pull, push, build, tag, untag, remove, save, loadFromArchive, import; of volumes, networks and secrets create and remove.',
   ].join('\n');
   static override flags = {
     filter: Flags.string({ char: 'f', description: 'Only those that match: container=, event=, image=, volume=, network=, secret=, label=, type=', helpValue: 'key=value', multiple: true }),

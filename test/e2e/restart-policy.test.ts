@@ -56,6 +56,7 @@ test('one that fails again and again waits longer and longer; ps says so, and st
     return now.RestartCount >= 4 && now.Restarting;
   }, 20_000);
   await eventually('ps to say so', async () => (await s.ok(['ps', '-a', '--filter', 'name=loop', '--format', '{{.Status}}'])).startsWith('Restarting (1)'));
+  await eventually('prune to leave it alone', async () => (await s.ok(['ps', '-a', '--filter', 'status=restarting', '--format', '{{.Names}}'])) === 'loop');
   await s.ok(['stop', 'loop']);
   const { RestartCount } = await state('loop');
   await sleep(2500);

@@ -13,6 +13,7 @@ import { readIndex } from '../../storage/index-file.ts';
 import { packLayer } from '../../storage/layers/pack.ts';
 import { layerSize } from '../../storage/layers/store.ts';
 import { layerDirectories } from './layer.ts';
+import { recordEvent } from '../events/record.ts';
 import type { BuildSession } from './session.ts';
 import type { StageResult } from './stages.ts';
 
@@ -24,7 +25,9 @@ export async function makeImage(session: BuildSession, built: StageResult): Prom
   const source = await sourceOf(session, stage);
   const present = alreadyThere(session, source.manifestDigest, names);
   if (present !== undefined) return present;
-  return admitImage(engine.store, source, { names, progress: engine.progress, unpackLater: { bytes: stage.layers.reduce((sum, layer) => sum + (layerSize(engine.store, layer.chainId) ?? 0), 0) } });
+  const image = await admitImage(engine.store, source, { names, progress: engine.progress, unpackLater: { bytes: stage.layers.reduce((sum, layer) => sum + (layerSize(engine.store, layer.chainId) ?? 0), 0) } });
+  recordEvent(engine, { type: 'image', status: 'build', id: image.id, name: names[0] ?? '' });
+  return image;
 }
 
 /** An image that was built again and is what it was, under the names it has: nothing is to be written. */

@@ -183,6 +183,8 @@ function hostConfigOf(record: ContainerRecord): object {
     CpuQuota: spec.resources.cpuQuota ?? 0,
     CpusetCpus: spec.resources.cpusetCpus ?? '',
     CpusetMems: spec.resources.cpusetMems ?? '',
+    ...blockLimits(spec.resources),
+    CgroupConf: spec.resources.cgroupConf ?? null,
     Devices: spec.devices.map((device) => ({ PathOnHost: device.source, PathInContainer: device.target, CgroupPermissions: device.permissions })),
     MemoryReservation: spec.resources.memoryReservation ?? 0,
     MemorySwap: spec.resources.memorySwap ?? 0,
@@ -191,6 +193,18 @@ function hostConfigOf(record: ContainerRecord): object {
     Ulimits: spec.ulimits.map((limit) => ({ Name: `RLIMIT_${limit.name.toUpperCase()}`, Soft: limit.soft, Hard: limit.hard })),
     Sysctls: spec.sysctls,
     Init: spec.init,
+  };
+}
+
+function blockLimits(limits: ContainerSpec['resources']): object {
+  const rates = (list: typeof limits.readBps): object[] => (list ?? []).map(({ path, value }) => ({ Path: path, Rate: value }));
+  return {
+    BlkioWeight: limits.blkioWeight ?? 0,
+    BlkioWeightDevice: (limits.blkioWeightDevices ?? []).map(({ path, value }) => ({ Path: path, Weight: value })),
+    BlkioDeviceReadBps: rates(limits.readBps),
+    BlkioDeviceWriteBps: rates(limits.writeBps),
+    BlkioDeviceReadIOps: rates(limits.readIops),
+    BlkioDeviceWriteIOps: rates(limits.writeIops),
   };
 }
 

@@ -3,7 +3,7 @@ import { isScullError, ScullError } from '../../host/errors.ts';
 import type { ContainerRecord, ContainerState } from '../../runtime/container-record.ts';
 import { containerIds, findContainer, readContainer } from '../../runtime/container-store.ts';
 import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
-import { isStoppedByUser, startsOnBoot } from '../../runtime/restart-state.ts';
+import { isRestarting, isStoppedByUser, startsOnBoot } from '../../runtime/restart-state.ts';
 import type { Engine } from '../engine.ts';
 import { healthOf } from './health-of.ts';
 
@@ -109,7 +109,7 @@ function matchesFilter(engine: Engine, record: ContainerRecord, state: () => Con
     case 'annotation':
       return values.every((value) => hasLabel(record.config.annotations, value));
     case 'status':
-      return any((value) => matchesStatus(state().status, value));
+      return any((value) => matchesStatus(statusWord(engine, record, state()), value));
     case 'exited':
       return state().status === 'exited' && any((value) => String(state().exitCode) === value);
     case 'ancestor':
@@ -152,6 +152,11 @@ export function hasLabel(labels: Readonly<Record<string, string>>, wanted: strin
   const equals = wanted.indexOf('=');
   if (equals < 0) return Object.hasOwn(labels, wanted);
   return labels[wanted.slice(0, equals)] === wanted.slice(equals + 1);
+}
+
+/** Docker's word for one that has ended and waits for its next start. */
+function statusWord(engine: Engine, record: ContainerRecord, { status }: ContainerState): string {
+  return status === 'exited' && record.spec.restart !== undefined && isRestarting(engine.store.layout.container(record.id)) ? 'restarting' : status;
 }
 
 function matchesStatus(status: string, wanted: string): boolean {

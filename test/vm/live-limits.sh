@@ -1,0 +1,34 @@
+# Limits and health of containers that run, where cgroup v2 is delegated: changed while they run, counted, and told when they end one.
+. /job/guest.sh
+
+scull run -d --name live --network none --memory 64m busybox sleep 10000 > /dev/null
+check 'update changes the memory limit of a container that runs' scull update --memory 48m live
+check 'the changed limit is the kernel'\''s' prints 50331648 scull exec live cat /sys/fs/cgroup/memory.max
+check 'update refuses what makes no sense, and leaves the limit' ends_with 125 scull update --memory 64m --memory-swap 32m live
+check 'stats has the limit and the numbers of the cgroup' prints '50331648 1' scull stats --no-stream --format '{{.MemLimit}} {{.PIDs}}' live
+check 'stats of a container with a cgroup are no estimate' prints 'no warning' as_user sh -c 'scull stats --no-stream live 2>&1 | grep -q Warning || echo no warning'
+check 'pause and unpause' as_user sh -c 'scull pause live && scull ps | grep -q Paused && scull unpause live'
+scull rm -f -t 0 live > /dev/null
+
+scull run -d --name hog --network none --memory 32m --shm-size 200m busybox dd if=/dev/zero of=/dev/shm/much bs=1M count=100 > /dev/null
+check 'a container that used its memory up has ended' prints 137 scull wait hog
+check 'inspect tells that the kernel ended it for its memory' prints true scull inspect -f '{{.State.OOMKilled}}' hog
+check 'ps tells it' prints 'out of memory' scull ps -a --filter name=hog --format '{{.Status}}'
+check 'events tell it' prints 'died true' scull events --no-stream --filter container=hog --filter event=died --format '{{.Status}} {{.OOMKilled}}'
+scull rm hog > /dev/null
+
+check '--memory-reservation and --cgroup-conf are files of the cgroup' prints '16777216 33554432' scull run --rm --network none --memory 64m --memory-reservation 16m --cgroup-conf memory.high=33554432 busybox sh -c 'echo $(cat /sys/fs/cgroup/memory.low /sys/fs/cgroup/memory.high)'
+check '--cpu-shares is a weight' scull run --rm --network none --cpu-shares 512 busybox sh -c '[ "$(cat /sys/fs/cgroup/cpu.weight)" -lt 100 ]'
+check '--cgroups=disabled runs without a scope' prints runs scull run --rm --network none --cgroups disabled busybox echo runs
+check '--cgroup-parent is a slice of the user'\''s' prints mine.slice scull run --rm --network none --cgroupns host --cgroup-parent mine.slice busybox cat /proc/self/cgroup
+check '--cgroups=split in a delegated scope has a limit' prints 67108864 as_user systemd-run --user --scope --quiet -p Delegate=yes scull run --rm --network none --cgroups split --memory 64m busybox cat /sys/fs/cgroup/memory.max
+check '--cgroups=split without delegation is refused' prints Delegate scull run --rm --network none --cgroups split busybox true
+
+scull run -d --name well --network none --restart always --health-cmd 'test -f /ready' --health-interval 1s --health-retries 1 busybox sh -c 'touch /ready; sleep 10000' > /dev/null
+check 'a health check makes it healthy' scull wait --condition healthy well
+check 'what is killed inside is started again' as_user sh -c 'kill -9 $(scull inspect -f "{{.State.Pid}}" well); for i in $(seq 100); do [ "$(scull inspect -f "{{.RestartCount}} {{.State.Running}}" well)" = "1 true" ] && exit 0; sleep 0.5; done; exit 1'
+check 'boot install makes a user unit' prints scull-boot.service scull boot install
+check 'the unit is enabled' prints enabled userctl is-enabled scull-boot.service
+check 'a shutdown stops what boot starts, and boot has it again' as_user sh -c 'scull boot stop && scull boot | grep -q well'
+scull rm -f -t 0 well > /dev/null
+scull boot uninstall > /dev/null
