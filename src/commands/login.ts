@@ -2,7 +2,6 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { ScullCommand } from '../cli/command.ts';
-import { unsupported } from '../cli/flags/declare.ts';
 import { loginFlags, registryChoices } from '../cli/flags/registry.ts';
 
 export default class Login extends ScullCommand {
@@ -17,8 +16,8 @@ export default class Login extends ScullCommand {
     'get-login': Flags.boolean({ description: 'Print who is logged in, and do nothing else' }),
     verbose: Flags.boolean({ char: 'v', description: 'Print where the login is kept' }),
     ...loginFlags,
-    secret: unsupported('secret'),
-    'compat-auth-file': unsupported('compat-auth-file'),
+    secret: Flags.string({ description: 'Take the password from this secret, and the user name from its name unless given', helpValue: 'name', exclusive: ['password', 'password-stdin'] }),
+    'compat-auth-file': Flags.string({ description: "Keep the login in this file, in the words of Docker's config.json", helpValue: 'file', exclusive: ['authfile'] }),
   };
   static override examples = [
     'scull login quay.io',
@@ -35,10 +34,12 @@ export default class Login extends ScullCommand {
     if (flags['get-login']) return this.printLine(await loggedInUser(registry, { authFile: flags.authfile }));
     const { ask, askSecret, readSecretInput } = await import('../cli/prompt.ts');
     const hint = 'use --username and --password-stdin';
-    const username = flags.username ?? (await ask('Username: ', hint));
-    const password = flags['password-stdin'] ? await readSecretInput() : (flags.password ?? (await askSecret('Password: ', hint)));
+    const engine = await this.engine();
+    const username = flags.username ?? flags.secret ?? (await ask('Username: ', hint));
+    const password = flags['password-stdin'] ? await readSecretInput() : (flags.password ?? (flags.secret === undefined ? await askSecret('Password: ', hint) : (await import('../engine/secrets/find.ts')).secretText(engine, flags.secret)));
     if (password === '') this.usage('the password is empty');
-    const place = await login(await this.engine(), registry, { ...(await registryChoices(flags)), username, password });
+    const compatible = flags['compat-auth-file'];
+    const place = await login(engine, registry, { ...(await registryChoices({ ...flags, authfile: compatible ?? flags.authfile })), username, password, dockerKeys: compatible !== undefined });
     if (flags.verbose) this.printLine(`Used: ${place}`);
     this.printLine('Login Succeeded!');
   }

@@ -3,7 +3,6 @@ import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { ScullCommand } from '../cli/command.ts';
 import { escapeControl } from '../cli/escape.ts';
-import { unsupported } from '../cli/flags/declare.ts';
 import { loginFlags } from '../cli/flags/registry.ts';
 
 export default class Logout extends ScullCommand {
@@ -13,7 +12,7 @@ export default class Logout extends ScullCommand {
   static override flags = {
     all: Flags.boolean({ char: 'a', description: 'All registries' }),
     authfile: loginFlags.authfile,
-    'compat-auth-file': unsupported('compat-auth-file'),
+    'compat-auth-file': Flags.string({ description: "The same, for a file that Docker's programs read too", helpValue: 'file', exclusive: ['authfile'] }),
   };
   static override examples = ['scull logout quay.io', { description: 'Leave nothing behind', command: 'scull logout --all' }];
 
@@ -21,7 +20,7 @@ export default class Logout extends ScullCommand {
     const { args, flags } = await this.parse(Logout);
     if (flags.all && args.registry !== undefined) this.usage('--all and a registry cannot be used together');
     const { logout } = await import('../engine/registries/login.ts');
-    const forgotten = await logout(flags.all ? undefined : (args.registry ?? ''), { authFile: flags.authfile });
+    const forgotten = await logout(flags.all ? undefined : (args.registry ?? ''), { authFile: flags['compat-auth-file'] ?? flags.authfile });
     for (const registry of forgotten) this.printLine(`Removed login credentials for ${escapeControl(registry)}`);
   }
 }

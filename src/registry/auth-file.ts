@@ -19,6 +19,8 @@ import type { Credentials } from './auth.ts';
 export interface AuthFileOptions {
   /** --authfile; instead of all other places. */
   readonly authFile?: string | undefined;
+  /** Where a login is stored: by Docker's own name for Docker Hub. */
+  readonly dockerKeys?: boolean | undefined;
   /** For tests. */
   readonly config?: ContainersConfig | undefined;
 }
@@ -64,7 +66,7 @@ export async function storeLogin(key: string, username: string, password: string
     await askHelper(helper, 'store', JSON.stringify({ ServerURL: serverName(key), Username: username, Secret: password }));
     return `docker-credential-${helper}`;
   }
-  const auths = { ...objectAt(document, 'auths', path), [key]: { auth: Buffer.from(`${username}:${password}`).toString('base64') } };
+  const auths = { ...objectAt(document, 'auths', path), [options.dockerKeys === true ? serverName(key) : key]: { auth: Buffer.from(`${username}:${password}`).toString('base64') } };
   writeAuthFile(path, { ...document, auths });
   return path;
 }

@@ -53,6 +53,17 @@ describe('login', () => {
     expect(JSON.parse(readFileSync(elsewhere, 'utf8')).auths).toEqual({});
   });
 
+  test('the password may come from a secret, and the file be one for Docker', async () => {
+    await s.ok(['secret', 'create', 'ann', '-'], { input: `${PASSWORD}\n` });
+    const file = join(s.base, 'docker.json');
+    await s.ok(['login', '--secret', 'ann', '--compat-auth-file', file, registry.host]);
+    expect(JSON.parse(readFileSync(file, 'utf8')).auths).toEqual({ [registry.host]: { auth: Buffer.from(`ann:${PASSWORD}`).toString('base64') } });
+    expect(existsSync(authFile)).toBe(false);
+    await s.ok(['logout', '--compat-auth-file', file, registry.host]);
+    await s.ok(['secret', 'rm', 'ann']);
+    await s.fails(['login', '--compat-auth-file', file, '-u', 'ann', '-p', 'x', `${registry.host}/team`], 125, /registries only/);
+  });
+
   test('on a terminal it asks, and shows the user name but not the password', async () => {
     const terminal = openTerminal(s, ['login', registry.host]);
     await terminal.shows('Username: ');
@@ -133,6 +144,16 @@ describe('push', () => {
     const again = await s.scull(['push', 'busybox', name('5')]);
     expect(again).toMatchObject({ status: 0, stderr: expect.stringContaining('already here') });
     expect((await s.scull(['push', '-q', 'busybox', name('6')])).stderr).toBe('');
+  });
+
+  test('-a sends every tag of the repository that is here, in order', async () => {
+    await logIn();
+    const repository = `${registry.host}/all/app`;
+    for (const tag of ['b', 'a']) await s.ok(['tag', 'busybox', `${repository}:${tag}`]);
+    expect((await s.ok(['push', '-q', '-a', repository])).split('\n')).toHaveLength(2);
+    expect(await s.ok(['search', '--list-tags', '--format', '{{.Tag}}', repository])).toBe('a\nb');
+    await s.fails(['push', '-a', `${repository}:a`], 125, /names one image/);
+    await s.fails(['push', '-a', `${registry.host}/none/app`], 125, /no image here has a name/);
   });
 
   test('a digest file that cannot be written is an error, told apart from the push', async () => {

@@ -2,8 +2,9 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { ScullCommand } from '../../cli/command.ts';
-import { unsupported, unsupportedToggle } from '../../cli/flags/declare.ts';
+import { unsupported } from '../../cli/flags/declare.ts';
 import { progressFlags, registryChoices, registryFlags } from '../../cli/flags/registry.ts';
+import type { Pushed } from '../../engine/images/push.ts';
 import { digestReference, parseReference } from '../../oci/reference.ts';
 
 export default class ImagePush extends ScullCommand {
@@ -22,13 +23,15 @@ export default class ImagePush extends ScullCommand {
     digestfile: Flags.string({ description: 'Write the digest to this file', helpValue: 'file' }),
     ...progressFlags,
     ...registryFlags,
-    'all-tags': unsupportedToggle('all-tags', false, { char: 'a' }),
+    'all-tags': Flags.boolean({ char: 'a', description: 'Every tag of the repository that is here' }),
+    compress: Flags.boolean({ description: 'To dir:PATH: compress layers that are not' }),
     'encrypt-layer': unsupported('encrypt-layer'),
     'encryption-key': unsupported('encryption-key'),
     platform: unsupported('platform'),
     'sign-by': unsupported('sign-by'),
     'sign-by-sigstore': unsupported('sign-by-sigstore'),
     'sign-by-sigstore-private-key': unsupported('sign-by-sigstore-private-key'),
+    'sign-by-sq-fingerprint': unsupported('sign-by-sq-fingerprint'),
     'sign-passphrase-file': unsupported('sign-passphrase-file'),
     'remove-signatures': Flags.boolean({ description: 'Accepted for Podman; none are sent', hidden: true }),
     'disable-content-trust': Flags.boolean({ description: 'Accepted for Docker', hidden: true }),
@@ -43,16 +46,19 @@ export default class ImagePush extends ScullCommand {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(ImagePush);
     const choices = await registryChoices(flags);
-    const { pushImage } = await import('../../engine/images/push.ts');
-    const { reference, digest } = await pushImage(await this.engine({ quiet: flags.quiet, show: flags.progress }), args.image, {
-      ...choices,
-      destination: args.destination,
-      format: flags.format,
-      compression: flags['compression-format'],
-      compressionLevel: flags['compression-level'],
-      forceCompression: flags['force-compression'],
-    });
-    if (flags.digestfile !== undefined) (await import('../../cli/user-file.ts')).writeUserFile(flags.digestfile, digest, '--digestfile');
+    const { pushAllTags, pushImage } = await import('../../engine/images/push.ts');
+    const engine = await this.engine({ quiet: flags.quiet, show: flags.progress });
+    const form = { format: flags.format, compression: flags['compression-format'], compressionLevel: flags['compression-level'], forceCompression: flags['force-compression'] };
+    if (flags['all-tags']) {
+      if (args.destination !== undefined || flags.digestfile !== undefined) this.usage('--all-tags goes with neither a destination nor --digestfile');
+      return pushAllTags(engine, args.image, { ...choices, ...form }, (pushed) => this.printPushed(pushed));
+    }
+    const pushed = await pushImage(engine, args.image, { ...choices, ...form, destination: args.destination, compress: flags.compress });
+    if (flags.digestfile !== undefined) (await import('../../cli/user-file.ts')).writeUserFile(flags.digestfile, pushed.digest, '--digestfile');
+    this.printPushed(pushed);
+  }
+
+  private printPushed({ reference, digest }: Pushed): void {
     this.printLine(reference === undefined ? digest : digestReference(parseReference(reference), digest));
   }
 }

@@ -12,10 +12,11 @@ import { savedImage, writeImages } from './save.ts';
 /**
  * Writes an image to `docker-archive:PATH[:NAME]`, `oci:PATH[:NAME]` (a layout that is there keeps its other images),
  * `oci-archive:PATH[:NAME]` or `dir:PATH`.
+ * @param compress for `dir:`: layers that are not compressed are
  * @returns the digest of the manifest written; an archive of Docker has none: the image's own
  * @throws ScullError INVALID where it can't be added to what is there; NOT_FOUND, NO_SPACE, PERMISSION
  */
-export async function pushFile(engine: Engine, nameOrId: string, destination: string): Promise<Digest> {
+export async function pushFile(engine: Engine, nameOrId: string, destination: string, compress: boolean): Promise<Digest> {
   const { image } = savedImage(engine, nameOrId);
   const location = parseSource(destination);
   switch (location.transport) {
@@ -30,7 +31,7 @@ export async function pushFile(engine: Engine, nameOrId: string, destination: st
       await writeImages(engine, [{ image, names: location.name === undefined ? [] : [location.name] }], 'oci-archive', { output: location.path });
       return digestOf(ociManifest(engine.store, image));
     case 'dir':
-      await writeImages(engine, [{ image, names: [] }], 'docker-dir', { output: location.path });
+      await writeImages(engine, [{ image, names: [] }], 'docker-dir', { output: location.path, compress });
       return image.manifestDigest;
     case 'oci':
       return addToOciLayout(engine.store, location.path, image, location.name);

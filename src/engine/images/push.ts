@@ -4,7 +4,7 @@
  */
 import { ScullError } from '../../host/errors.ts';
 import type { Digest } from '../../oci/digest.ts';
-import { digestReference, formatReference, hasFileTransport, LOCAL_REGISTRY, parseReference, type Reference } from '../../oci/reference.ts';
+import { digestReference, formatReference, hasFileTransport, LOCAL_REGISTRY, parseReference, repositoryName, type Reference } from '../../oci/reference.ts';
 import { wantsForm, type ConvertedImage, type PushForm } from '../../storage/convert-image.ts';
 import type { ImageRecord, StoredImage } from '../../storage/image-types.ts';
 import { createStaging, type Staging } from '../../storage/staging.ts';
@@ -15,6 +15,8 @@ import { registryOptions, type RegistryChoices } from './registry-choices.ts';
 export interface PushOptions extends RegistryChoices, PushForm {
   /** Name to push to; the image's own unless given. May begin with a transport. */
   readonly destination?: string | undefined;
+  /** To a `dir:`: compress layers that are not. */
+  readonly compress?: boolean | undefined;
 }
 
 export interface Pushed {
@@ -34,7 +36,7 @@ export async function pushImage(engine: Engine, nameOrId: string, options: PushO
   const { image } = found;
   if (options.destination !== undefined && hasFileTransport(options.destination)) {
     if (wantsForm(options)) throw new ScullError('UNSUPPORTED', 'format and compression can be chosen for registries only', { hint: 'push to a registry, or leave these flags out' });
-    const digest = await (await import('./push-file.ts')).pushFile(engine, nameOrId, options.destination);
+    const digest = await (await import('./push-file.ts')).pushFile(engine, nameOrId, options.destination, options.compress === true);
     recordEvent(engine, { type: 'image', status: 'push', id: image.id, name: options.destination });
     return { digest };
   }
@@ -59,6 +61,20 @@ export async function pushImage(engine: Engine, nameOrId: string, options: PushO
     session.close();
     await staging.remove();
   }
+}
+
+/**
+ * Sends every image that has a name in a repository, in the order of the tags.
+ * @param name the repository, without tag
+ * @throws ScullError USAGE when `name` has a tag or digest; NO_SUCH_IMAGE when none has a name there; as {@link pushImage}
+ */
+export async function pushAllTags(engine: Engine, name: string, options: Omit<PushOptions, 'destination'>, done: (pushed: Pushed) => void): Promise<void> {
+  if (/:[^/]*$|@/.test(name)) throw new ScullError('USAGE', `${JSON.stringify(name)} names one image; with --all-tags give the repository alone`);
+  const repository = repositoryName(parseReference(name));
+  const { readImages } = await import('../../storage/images.ts');
+  const names = readImages(engine.store).images.flatMap((image) => image.names).filter((each) => each.startsWith(`${repository}:`)).sort();
+  if (names.length === 0) throw new ScullError('NO_SUCH_IMAGE', `no image here has a name in ${repository}`, { hint: 'see what there is with `scull images`' });
+  for (const each of names) done(await pushImage(engine, each, options));
 }
 
 async function pushedForm(engine: Engine, staging: Staging, image: StoredImage, form: PushForm): Promise<ConvertedImage> {

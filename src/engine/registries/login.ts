@@ -7,6 +7,8 @@ import { registryOptions, type RegistryChoices } from '../images/registry-choice
 export interface LoginOptions extends Pick<RegistryChoices, 'tlsVerify' | 'authFile' | 'certificateDirectory'> {
   readonly username: string;
   readonly password: string;
+  /** Keep it as Docker would: by its own names for Docker Hub, and for registries as a whole only. */
+  readonly dockerKeys?: boolean;
 }
 
 /**
@@ -17,6 +19,7 @@ export interface LoginOptions extends Pick<RegistryChoices, 'tlsVerify' | 'authF
  */
 export async function login(engine: Engine, registry: string, options: LoginOptions): Promise<string> {
   const key = loginKey(registry);
+  if (options.dockerKeys === true && key.includes('/')) throw new ScullError('INVALID', `Docker keeps logins for registries only, not for ${JSON.stringify(key)}`, { hint: 'leave --compat-auth-file out, or name the registry alone' });
   if (options.username === '') throw new ScullError('USAGE', 'a user name is missing');
   if (options.username.includes(':')) throw new ScullError('INVALID', 'a user name cannot hold a colon');
   const [{ loadRegistriesConf }, { isInsecure }, { openRegistry }, { checkLogin }, { storeLogin }] = await Promise.all([
@@ -34,7 +37,7 @@ export async function login(engine: Engine, registry: string, options: LoginOpti
   } finally {
     session.close();
   }
-  return storeLogin(key, options.username, options.password, { authFile: options.authFile });
+  return storeLogin(key, options.username, options.password, { authFile: options.authFile, dockerKeys: options.dockerKeys });
 }
 
 /**

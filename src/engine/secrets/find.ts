@@ -26,6 +26,11 @@ export function findSecret(engine: Engine, typed: string): SecretRecord {
   throw new ScullError('NO_SUCH_SECRET', `no secret with name or ID ${JSON.stringify(typed.slice(0, 200))}: no such secret`, { hint: 'see `scull secret ls`' });
 }
 
+/** What is in a secret, as one line of text. @throws ScullError as {@link findSecret} */
+export function secretText(engine: Engine, typed: string): string {
+  return Buffer.from(findSecret(engine, typed).data, 'base64').toString('utf8').replace(/\r?\n$/, '');
+}
+
 /** True when a secret has exactly this name or id. */
 export function secretExists(engine: Engine, typed: string): boolean {
   return secretNames(engine.store).includes(typed) || readSecrets(engine).some(({ id }) => id === typed);
