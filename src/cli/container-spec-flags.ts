@@ -7,6 +7,7 @@ import { parsePlatform, type Platform } from '../oci/platform.ts';
 import { parseCapabilities } from '../spec/capability.ts';
 import { parseEntrypoint, parseUmask } from '../spec/command.ts';
 import { EMPTY_CONTAINER_SPEC, type ContainerSpec, type EnvironmentSpec, type MountRequest, type NetworkMode, type NetworkSpec, type PullPolicy, type SdNotify } from '../spec/container-spec.ts';
+import { withoutUndefined } from '../spec/defined.ts';
 import { parseDevice } from '../spec/device.ts';
 import { parseEnvironment, parseEnvironmentFile, parseEnvironmentMerge } from '../spec/environment.ts';
 import { parseHostname } from '../spec/hostname.ts';
@@ -295,9 +296,4 @@ export function parsePullPolicy(text: string | undefined): PullPolicy {
     default:
       throw new ScullError('INVALID', `invalid --pull ${JSON.stringify(text)}: it is one of missing, always, newer, never`);
   }
-}
-
-/** A property that is undefined is not there: records are compared and printed as JSON. */
-function withoutUndefined<T extends object>(value: T): T {
-  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as T;
 }

@@ -2,6 +2,7 @@
 import { posix } from 'node:path';
 import { ScullError } from '../host/errors.ts';
 import type { HealthSpec } from './container-spec.ts';
+import { optional, withoutUndefined } from './defined.ts';
 import { parseDuration } from './duration.ts';
 
 /** Values of the flags without `--health-`, e.g. `interval`. */
@@ -32,46 +33,35 @@ export function parseHealth(flags: HealthFlags): HealthSpec | undefined {
     return { test: ['NONE'] };
   }
   if (!some) return undefined;
-  return {
-    ...defined('test', flags.cmd, (text) => parseHealthCommand(text, '--health-cmd')),
-    ...defined('interval', flags.interval, (text) => interval(text, '--health-interval')),
-    ...defined('timeout', flags.timeout, (text) => timeout(text, '--health-timeout')),
-    ...defined('startPeriod', flags.startPeriod, (text) => span(text, '--health-start-period')),
-    ...given('retries', flags.retries),
-    ...defined('onFailure', flags.onFailure, onFailure),
-    ...defined('logDestination', flags.logDestination, logDestination),
-    ...given('maxLogCount', flags.maxLogCount),
-    ...given('maxLogSize', flags.maxLogSize),
-    ...startup(flags),
-  };
+  return withoutUndefined({
+    test: optional(flags.cmd, (text) => parseHealthCommand(text, '--health-cmd')),
+    interval: optional(flags.interval, (text) => interval(text, '--health-interval')),
+    timeout: optional(flags.timeout, (text) => timeout(text, '--health-timeout')),
+    startPeriod: optional(flags.startPeriod, (text) => span(text, '--health-start-period')),
+    retries: flags.retries,
+    onFailure: optional(flags.onFailure, onFailure),
+    logDestination: optional(flags.logDestination, logDestination),
+    maxLogCount: flags.maxLogCount,
+    maxLogSize: flags.maxLogSize,
+    startup: startup(flags),
+  });
 }
 
-function startup(flags: HealthFlags): Pick<HealthSpec, 'startup'> {
+function startup(flags: HealthFlags): HealthSpec['startup'] {
   const { startupCmd, startupInterval, startupTimeout, startupRetries, startupSuccess } = flags;
-  if (startupCmd === undefined) {
-    if ([startupInterval, startupTimeout, startupRetries, startupSuccess].some((value) => value !== undefined)) {
-      throw new ScullError('USAGE', 'options of startup health checks need --health-startup-cmd');
-    }
-    return {};
-  }
-  return {
-    startup: {
+  if (startupCmd !== undefined) {
+    return withoutUndefined({
       test: parseHealthCommand(startupCmd, '--health-startup-cmd'),
-      ...defined('interval', startupInterval, (text) => interval(text, '--health-startup-interval')),
-      ...defined('timeout', startupTimeout, (text) => timeout(text, '--health-startup-timeout')),
-      ...given('retries', startupRetries),
-      ...given('success', startupSuccess),
-    },
-  };
-}
-
-/** A property, left out where the flag was. */
-function defined<K extends string, R>(key: K, value: string | undefined, parse: (text: string) => R): { [P in K]?: R } {
-  return value === undefined ? {} : given(key, parse(value));
-}
-
-function given<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
-  return (value === undefined ? {} : { [key]: value }) as { [P in K]?: V };
+      interval: optional(startupInterval, (text) => interval(text, '--health-startup-interval')),
+      timeout: optional(startupTimeout, (text) => timeout(text, '--health-startup-timeout')),
+      retries: startupRetries,
+      success: startupSuccess,
+    });
+  }
+  if ([startupInterval, startupTimeout, startupRetries, startupSuccess].some((value) => value !== undefined)) {
+    throw new ScullError('USAGE', 'options of startup health checks need --health-startup-cmd');
+  }
+  return undefined;
 }
 
 /** A line for the container's shell, a JSON list of words, or `none`. */

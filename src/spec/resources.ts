@@ -1,6 +1,7 @@
 /** Limits as typed: podman-run(1), `--memory` and the like. */
 import { ScullError } from '../host/errors.ts';
 import type { DeviceRate, ResourceSpec } from './container-spec.ts';
+import { optional, withoutUndefined } from './defined.ts';
 import { parseSize, parseSizeOrUnlimited } from './size.ts';
 
 /** Values of the flags, by their names. */
@@ -57,10 +58,6 @@ export function parseResources(flags: ResourceFlags): ResourceSpec {
   });
 }
 
-function optional<T, R>(value: T | undefined, parse: (value: T) => R): R | undefined {
-  return value === undefined ? undefined : parse(value);
-}
-
 function cpus(text: string): number {
   const number = Number(text);
   if (/^\d+(\.\d+)?$/.test(text) && number > 0) return number;
@@ -107,9 +104,4 @@ function cgroupConf(text: string): [string, string] {
 function cgroups(text: string | undefined): ResourceSpec['cgroups'] {
   if (text === undefined || text === 'enabled' || text === 'disabled' || text === 'no-conmon' || text === 'split') return text;
   throw new ScullError('INVALID', `invalid --cgroups ${JSON.stringify(text)}: it is one of enabled, disabled, no-conmon, split`);
-}
-
-/** A property that is undefined is not there: records are compared and printed as JSON. */
-function withoutUndefined<T extends object>(value: T): T {
-  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as T;
 }
