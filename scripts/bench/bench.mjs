@@ -51,6 +51,10 @@ const goals = {
   'healthcheck run': { executable: 0.3 },
   'restart after a crash': { executable: 0.5 },
   'boot of 50 containers': { executable: 0.3 },
+  'build, ten RUN steps': { executable: 0.4 },
+  'build, ten RUN steps, all cached': { executable: 0.15 },
+  'build, four stages': { executable: 0.3 },
+  'build, COPY of 20000 files': { executable: 0.2 },
   ...Object.fromEntries(
     SIZES.flatMap(({ name }) => [
       [`pull gzip, ${name}`, { executable: 0.6 }],
@@ -98,7 +102,7 @@ function readOptions(args) {
     repetitions: Number(value('--repetitions') ?? (quick ? 7 : 21)),
     stoppedContainers: Number(value('--containers') ?? (quick ? 100 : 1000)),
     only: value('--only'),
-    parts: value('--part') === undefined ? ['measure', 'images', 'registry', 'life', 'files'] : [{ containers: 'measure', images: 'images', registry: 'registry', life: 'life', files: 'files' }[value('--part')] ?? 'measure'],
+    parts: value('--part') === undefined ? ['measure', 'images', 'registry', 'life', 'files', 'build'] : [{ containers: 'measure', images: 'images', registry: 'registry', life: 'life', files: 'files', build: 'build' }[value('--part')] ?? 'measure'],
     sizes: SIZES.filter(({ name }) => value('--sizes')?.split(',').includes(name) ?? (!quick || name !== 'big')),
     podmanOnly: args.includes('--podman-only'),
     releases: value('--releases')?.split(',') ?? (quick ? ['trixie'] : ['trixie', 'bookworm']),

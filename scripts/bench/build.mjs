@@ -1,0 +1,54 @@
+// The part of the bench that builds images: runs like measure.mjs, inside a prepared root file system.
+import { chownSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { everyEngine, must, plan, results, scenario } from './turns.mjs';
+
+const { uid, repetitions } = plan;
+const engines = plan.engines.filter(({ limit }) => limit !== true);
+plan.engines.splice(0, plan.engines.length, ...engines);
+const image = 'localhost/bench-busybox';
+const place = '/home/bench/build';
+const FILES = 20_000;
+
+main().catch((error) => {
+  console.error(error.stack ?? String(error));
+  process.exit(1);
+});
+
+async function main() {
+  await everyEngine((engine) => must(engine, ['import', '/opt/bench/busybox.tar', image]));
+  rmSync(place, { recursive: true, force: true });
+  const times = Math.max(3, Math.ceil(repetitions / 3));
+
+  const ten = context('ten', [`FROM ${image}`, ...Array.from({ length: 10 }, (_, n) => `RUN echo ${n} > /f${n}`)]);
+  await scenario('build, ten RUN steps', { timed: (engine) => build(engine, ten, '--no-cache'), times });
+  await everyEngine((engine) => build(engine, ten));
+  await scenario('build, ten RUN steps, all cached', { timed: (engine) => build(engine, ten) });
+
+  // Equal work on processor and disk in each stage, so that two cores can halve it.
+  const work = 'RUN i=0; while test $i -lt 200000; do i=$((i+1)); done; echo $i > /done';
+  const stages = context('stages', [...['a', 'b', 'c', 'd'].flatMap((name) => [`FROM ${image} AS ${name}`, work]), `FROM ${image}`, ...['a', 'b', 'c', 'd'].map((name) => `COPY --from=${name} /done /${name}`)]);
+  await scenario('build, four stages', { timed: (engine) => build(engine, stages, '--no-cache'), times });
+
+  const many = context('many', [`FROM ${image}`, 'COPY files /files']);
+  for (let n = 0; n < FILES; n++) {
+    const folder = `${many}/files/${n % 100}`;
+    if (n < 100) mkdirSync(folder, { recursive: true });
+    writeFileSync(`${folder}/${n}`, `file ${n}\n`.repeat(20));
+  }
+  await scenario(`build, COPY of ${FILES} files`, { timed: (engine) => build(engine, many, '--no-cache'), times });
+  await everyEngine((engine) => build(engine, many));
+  await scenario(`build, COPY of ${FILES} files, cached`, { timed: (engine) => build(engine, many), times });
+  process.stdout.write(JSON.stringify(results));
+}
+
+function build(engine, directory, ...more) {
+  return must(engine, ['build', '-q', '--network=none', '-t', 'bench-built', ...more, directory]);
+}
+
+function context(name, lines) {
+  const directory = `${place}/${name}`;
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(`${directory}/Containerfile`, `${lines.join('\n')}\n`);
+  chownSync(place, uid, uid);
+  return directory;
+}
