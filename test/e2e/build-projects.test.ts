@@ -50,7 +50,7 @@ test('a Python service on Debian: compiled into a cache, a user of its own, answ
     ],
     'names.txt': ['a', 'b'],
     'server.py': [
-      'import getpass, os, socket',
+      'import os, socket',
       'server = socket.create_server(("", 8000))',
       'while True:',
       '    connection, _ = server.accept()',
