@@ -131,9 +131,11 @@ function measureIn(release) {
   console.error(`==> ${release}: ${plan.engines.map((engine) => engine.name).join(' / ')}`);
   const results = {};
   for (const part of options.parts) {
-    if (part !== 'measure' && part !== 'life') makeArchives(join(cache, 'archives'), { debian: (path) => must('mmdebstrap', ['--quiet', '--variant=minbase', '--format=tar', 'trixie', path, `deb ${packageSource()} trixie main`]), busybox: join(root, 'opt', 'bench', 'busybox.tar') });
+    // Parts about images have the least that must be done as one more engine.
+    const ofImages = part !== 'measure' && part !== 'life';
+    if (ofImages) makeArchives(join(cache, 'archives'), { debian: (path) => must('mmdebstrap', ['--quiet', '--variant=minbase', '--format=tar', 'trixie', path, `deb ${packageSource()} trixie main`]), busybox: join(root, 'opt', 'bench', 'busybox.tar') });
     const registries = part === 'registry' ? startRegistries(join(cache, 'registry'), join(cache, 'archives'), options.sizes) : undefined;
-    const engines = part === 'measure' ? plan.engines : [...plan.engines, { name: 'limit', limit: true }];
+    const engines = !ofImages ? plan.engines : [...plan.engines, { name: 'limit', limit: true }];
     const command = ['/opt/bench/node', `/opt/bench/scull/scripts/bench/${part}.mjs`, JSON.stringify({ ...plan, engines, registry: registries?.plan })];
     const result = spawnSync('bash', [join(top, 'scripts/bench/enter-root.sh'), root, String(uid), top, nodeBinary(), ...command], { stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8', maxBuffer: 1 << 28 });
     registries?.stop();
