@@ -1,5 +1,8 @@
 /** The engine: a store, and where progress goes. Opening one costs nothing: no file is touched before it is needed. */
 import { join, resolve } from 'node:path';
+import { environmentVariable } from '../host/environment.ts';
+import { ScullError } from '../host/errors.ts';
+import { readSettings, settingsFile, type Settings } from '../host/settings.ts';
 import { dataDirectory, runtimeDirectory } from '../host/directories.ts';
 import { bootId } from '../host/identity.ts';
 import type { Progress } from '../host/progress.ts';
@@ -21,10 +24,31 @@ export interface EngineOptions {
 }
 
 export function openEngine(options: EngineOptions = {}): Engine {
-  const root = options.root === undefined ? dataDirectory() : resolve(options.root);
+  const settings = readSettings();
+  const chosenRoot = options.root ?? settings.root;
+  const root = chosenRoot === undefined ? dataDirectory() : resolve(chosenRoot);
   const runRoot = join(options.runRoot === undefined ? runtimeDirectory() : resolve(options.runRoot), bootId());
   return {
-    store: { layout: storeLayout(root, runRoot), driver: options.storageDriver ?? 'auto' },
+    store: { layout: storeLayout(root, runRoot), driver: options.storageDriver ?? wantedDriver(settings) },
     progress: options.progress ?? (() => undefined),
   };
+}
+
+const DRIVERS = ['auto', 'overlay', 'fuse-overlayfs', 'vfs'] as const;
+
+/** From the environment (Podman's variable too), else from scull.toml. @throws ScullError INVALID for what is no driver */
+function wantedDriver(settings: Settings): DriverName | 'auto' {
+  for (const [where, name] of [['SCULL_STORAGE_DRIVER', environmentVariable('SCULL_STORAGE_DRIVER')], ['STORAGE_DRIVER', podmansDriver()], [settingsFile(), settings.driver]] as const) {
+    if (name === undefined) continue;
+    const driver = DRIVERS.find((known) => known === name);
+    if (driver === undefined) throw new ScullError('INVALID', `${where} names ${JSON.stringify(name)}, which is no storage driver`, { hint: `drivers are ${DRIVERS.join(', ')}` });
+    return driver;
+  }
+  return 'auto';
+}
+
+/** What it names for Podman may be nothing that we have (btrfs, zfs): then it is not meant for us. */
+function podmansDriver(): string | undefined {
+  const name = environmentVariable('STORAGE_DRIVER');
+  return DRIVERS.find((known) => known === name);
 }

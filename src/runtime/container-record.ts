@@ -92,6 +92,8 @@ export type ContainerStatus = 'created' | 'running' | 'paused' | 'exited' | 'rem
 
 export interface ContainerState {
   readonly status: ContainerStatus;
+  /** Name of the other machine on which it runs, which shares the home; all that is known of it then is that it was started. */
+  readonly host?: string;
   /** 0 unless running or paused. */
   readonly pid: number;
   /** Of the monitor; 0 when it is gone. */

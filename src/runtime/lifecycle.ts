@@ -13,6 +13,7 @@ import { readTextIfPresent } from '../host/files.ts';
 import { processStat } from '../host/identity.ts';
 import type { ContainerPaths, StoreLayout } from '../storage/layout.ts';
 import type { ContainerState } from './container-record.ts';
+import { runsElsewhere } from './last-run.ts';
 import { isRuntimeAlive, readRuntimeState, type RuntimeState } from './crun.ts';
 
 /** Exit code of a container whose real one nobody saw. */
@@ -44,6 +45,10 @@ export function readContainerState(paths: ContainerPaths, mayRun = true): Contai
       oomKilled: facts.has('oom'),
     };
   }
+  if (startedAt !== '' && !alive) {
+    const host = runsElsewhere(paths);
+    if (host !== undefined) return { ...base, status: 'running', host: host.name };
+  }
   if (startedAt !== '' && !alive) return { ...base, status: 'exited', exitCode: LOST_EXIT_CODE, finishedAt: startedAt, error: 'the exit code was lost: the machine or the monitor was stopped' };
   return { ...base, status: 'created', error: facts.has('error') ? (readTextIfPresent(paths.errorFile) ?? '') : '' };
 }
@@ -62,9 +67,9 @@ export function knownToRuntime(layout: StoreLayout): ReadonlySet<string> {
   return factsIn(layout.runtimeRoot);
 }
 
-/** True when the container has processes: running or paused. */
+/** True when the container has processes here: running or paused. */
 export function isRunning(state: ContainerState): boolean {
-  return state.status === 'running' || state.status === 'paused';
+  return state.host === undefined && (state.status === 'running' || state.status === 'paused');
 }
 
 function isFrozen(runtime: RuntimeState): boolean {

@@ -10,10 +10,9 @@
  * staging directory, so that a removal that happens at the same time spares it. Two that pull the same image at once fetch
  * each blob once.
  */
-import { statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { crashPoint } from '../host/crash-point.ts';
-import { errnoOf, ScullError } from '../host/errors.ts';
+import { isScullError, ScullError } from '../host/errors.ts';
 import { ensurePrivateDirectory, syncDirectory } from '../host/files.ts';
 import type { Progress } from '../host/progress.ts';
 import { decodeImageConfig, decodeManifest, isImageConfigType } from '../oci/decode.ts';
@@ -22,6 +21,7 @@ import { digestAlgorithm, type Digest } from '../oci/digest.ts';
 import type { ImageConfig, Manifest } from '../oci/image.ts';
 import { digestOf, hasBlob, readChecked, readDocument, storeDocument } from './blobs.ts';
 import { writeClaims } from './claims.ts';
+import { discardLeftovers } from './garbage.ts';
 import { putNames } from './image-names.ts';
 import type { ImageRecord, ImageSource, LayerRef, StoredImage } from './image-types.ts';
 import { artifactType, layerRefs, readImage, readStored, withImageIds } from './images.ts';
@@ -29,6 +29,7 @@ import { changeIndex, readIndex, type IndexEntry } from './index-file.ts';
 import { fetchBlobs, fetchLayers, unpackStored } from './fetch-layers.ts';
 import { layerExists, layerSize } from './layers/store.ts';
 import { partialSize } from './partial-blobs.ts';
+import { requireRoom } from './space.ts';
 import { createStaging, sweepStaging, type Staging } from './staging.ts';
 import type { Store } from './store.ts';
 
@@ -51,9 +52,6 @@ export interface AdmitOptions {
    */
   readonly unpackLater?: { readonly bytes: number };
 }
-
-/** Bytes that must stay free on the store's file system, so that removing and stopping still work. */
-const SPACE_RESERVE = 16 * 1024 * 1024;
 
 interface Wanted {
   readonly bytes: Uint8Array;
@@ -99,6 +97,13 @@ async function admit(store: Store, source: ImageSource, options: AdmitOptions, a
       if (record !== undefined) return record;
     }
     throw new ScullError('IN_USE', `blobs of ${wanted.digest} were deleted again and again while it was being stored`, { hint: 'try again when no other program cleans up the store' });
+  } catch (error) {
+    if (isScullError(error, 'NO_SPACE')) {
+      // What came goes again at once: whoever has no room for it wants the room back.
+      await staging.remove();
+      await discardLeftovers(store);
+    }
+    throw error;
   } finally {
     await staging.remove();
   }
@@ -210,24 +215,9 @@ function unpackedSize(store: Store, layers: readonly LayerRef[]): number {
   return layers.reduce((sum, layer) => sum + (layerSize(store, layer.chainId) ?? 0), 0);
 }
 
+/** What is fetched takes its size at least; how much more unpacked, nobody knows before. */
 function checkFreeSpace(store: Store, wanted: Wanted): void {
   const missing = new Map(wanted.manifest.layers.filter((layer) => !hasBlob(store, layer)).map((layer) => [layer.digest, Math.max(0, layer.size - partialSize(store, layer.digest))]));
   const needed = [...missing.values()].reduce((sum, size) => sum + size, 0);
-  let free: number;
-  try {
-    const stats = statfsSync(store.layout.root);
-    free = stats.bavail * stats.bsize;
-  } catch (error) {
-    if (errnoOf(error) === 'ENOSYS') return;
-    throw error;
-  }
-  if (needed > 0 && free < needed + SPACE_RESERVE) {
-    throw new ScullError('NO_SPACE', `the layers to fetch take ${megabytes(needed)} and more when unpacked, but ${store.layout.root} has only ${megabytes(free)} free`, {
-      hint: 'remove what is not needed with `scull rm` and `scull rmi`',
-    });
-  }
-}
-
-function megabytes(bytes: number): string {
-  return `${Math.ceil(bytes / 1e6)} MB`;
+  if (needed > 0) requireRoom(store.layout.root, needed, 'taking the image in');
 }

@@ -13,6 +13,7 @@ import { explainWriteFailure, writeAllSync } from '../host/files.ts';
 import { MAX_DOCUMENT } from '../oci/decode.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { digestAlgorithm, digestHex, type Digest } from '../oci/digest.ts';
+import { LOOK_AFTER, requireRoom } from './space.ts';
 import type { Staging } from './staging.ts';
 import type { Store } from './store.ts';
 
@@ -176,9 +177,15 @@ const FRUITLESS_ATTEMPTS = 3;
 async function receive(fd: number, file: BlobFile, descriptor: Descriptor, open: BlobOpener, options: StoreBlobOptions): Promise<void> {
   const { createHash } = await import('node:crypto');
   const pass = (chunk: Uint8Array): void | Promise<void> => (options.tee === undefined ? undefined : writeTo(options.tee, chunk));
+  let sinceLook = 0;
   const sink = (chunk: Uint8Array): void | Promise<void> => {
     try {
       writeAllSync(fd, chunk);
+      sinceLook += chunk.length;
+      if (sinceLook >= LOOK_AFTER) {
+        sinceLook = 0;
+        requireRoom(dirname(file.path), 0, 'storing a blob');
+      }
     } catch (error) {
       throw explainWriteFailure(error, file.path);
     }

@@ -133,6 +133,8 @@ async function storeAndUnpack(fetch: LayerFetch, layer: LayerRef, into: BlobFile
   const unpacking = unpackLayer(fetch.store, { layer, parents: parentsOf(fetch.layers, layer), compressed: tee, progress: fetch.progress });
   unpacking.catch((error: unknown) => tee.destroy(error as Error));
   const [stored, unpacked] = await Promise.allSettled([storeFrom(fetch, layer.descriptor, into, tee), unpacking]);
+  // A full disk shows first where the larger part is written.
+  if (unpacked.status === 'rejected' && isScullError(unpacked.reason, 'NO_SPACE')) throw unpacked.reason;
   // The unpacking fails also when the fetching does: then the fetching's error is the one to tell.
   if (stored.status === 'rejected') throw stored.reason;
   if (unpacked.status === 'rejected') throw unpacked.reason;

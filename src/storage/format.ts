@@ -1,6 +1,7 @@
 /** The file `version`: in which format a store is. One of a newer scull is refused instead of misread. */
 import { ScullError } from '../host/errors.ts';
 import { ensurePrivateDirectory, readTextIfPresent, writeFileAtomic } from '../host/files.ts';
+import { ensureBallast } from './ballast.ts';
 import { STORE_FORMAT } from './layout.ts';
 import type { Store } from './store.ts';
 
@@ -12,8 +13,13 @@ export function checkFormat(store: Store): void {
   readFormat(store);
 }
 
-/** For writers, before the first change: makes the store's root and says in it which format it has. @throws as {@link checkFormat} */
+/** For writers, before the first change: makes the store's root, says in it which format it has, and lays the ballast in. @throws as {@link checkFormat} */
 export function ensureFormat(store: Store): void {
+  ensureVersion(store);
+  ensureBallast(store);
+}
+
+function ensureVersion(store: Store): void {
   if (readFormat(store) !== undefined) return;
   ensurePrivateDirectory(store.layout.root);
   writeFileAtomic(store.layout.versionFile, `${STORE_FORMAT}\n`);

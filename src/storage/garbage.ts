@@ -12,6 +12,7 @@ import { crashPoint } from '../host/crash-point.ts';
 import { errnoOf, isScullError } from '../host/errors.ts';
 import { explainWriteFailure } from '../host/files.ts';
 import { digestHex, type Digest } from '../oci/digest.ts';
+import { ensureBallast, makingRoom } from './ballast.ts';
 import { diskUsageOf } from './disk-usage.ts';
 import { removeLink, sweepLinks } from './layers/links.ts';
 import { layerPaths } from './layers/store.ts';
@@ -42,7 +43,11 @@ interface Removed {
  * @param options.measure finds out how much that sets free, which means looking at every file of it
  * @throws ScullError TIMEOUT for the lock; CORRUPT when the index is damaged (nothing is deleted then)
  */
-export async function collectGarbage(store: Store, options: { readonly measure?: boolean } = {}): Promise<Collected> {
+export function collectGarbage(store: Store, options: { readonly measure?: boolean } = {}): Promise<Collected> {
+  return makingRoom(store, () => collect(store, options.measure === true));
+}
+
+async function collect(store: Store, measure: boolean): Promise<Collected> {
   let staging: Staging | undefined;
   try {
     const removed = await withLock(store, 'images', () => {
@@ -64,12 +69,13 @@ export async function collectGarbage(store: Store, options: { readonly measure?:
     });
     const files = [...removed.blobs.map(({ gone }) => gone), ...removed.partial];
     const places = [...files, ...removed.layers.map(({ gone }) => gone)];
-    const bytes = options.measure === true ? [...(await diskUsageOf(places)).values()].reduce((sum, size) => sum + size, 0) : 0;
+    const bytes = measure ? [...(await diskUsageOf(places)).values()].reduce((sum, size) => sum + size, 0) : 0;
     for (const file of files) await removeOwnedTree(file);
     return { blobs: removed.blobs.map(({ digest }) => digest), layers: removed.layers.map(({ digest }) => digest), bytes };
   } finally {
     await staging?.remove();
     await sweepStaging(store);
+    ensureBallast(store);
   }
 }
 

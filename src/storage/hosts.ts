@@ -47,13 +47,13 @@ export function ownerMayLive(layout: StoreLayout, owner: ProcessIdentity): boole
 }
 
 /** The other machine that is in this boot now; undefined for this one's own and for boots that are over. */
-export function otherHost(layout: StoreLayout, boot: string): OtherHost | undefined {
+export function otherHost(layout: Pick<StoreLayout, 'hosts'>, boot: string): OtherHost | undefined {
   if (boot === bootId()) return undefined;
   return otherHosts(layout).find((host) => host.bootId === boot);
 }
 
 /** All other machines that have worked on this store. */
-export function otherHosts(layout: StoreLayout): OtherHost[] {
+export function otherHosts(layout: Pick<StoreLayout, 'hosts'>): OtherHost[] {
   let names: string[];
   try {
     names = readdirSync(layout.hosts);

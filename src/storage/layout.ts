@@ -77,6 +77,8 @@ export interface LayerPaths {
 
 export interface ContainerPaths {
   readonly id: string;
+  /** The store's hosts/: another machine may run it. */
+  readonly machines: string;
   /** Lasting directory. */
   readonly directory: string;
   readonly record: string;
@@ -86,7 +88,7 @@ export interface ContainerPaths {
   /** Directory where the monitor leaves the exit code in a file named after the id. */
   readonly exitDirectory: string;
   readonly exitFile: string;
-  /** Empty; its time is that of the last start. Text: why the last start failed. */
+  /** The monitor's identity; its time is that of the last start. Text: why the last start failed. */
   readonly startedFile: string;
   readonly errorFile: string;
   /** conmon's: the kernel ended it because its memory was used up. */
@@ -144,6 +146,7 @@ export function storeLayout(root: string, runRoot: string): StoreLayout {
   const volumes = join(root, 'volumes');
   const partial = join(root, 'partial');
   const staging = join(root, 'staging');
+  const hosts = join(root, 'hosts');
   return {
     root,
     runRoot,
@@ -160,7 +163,7 @@ export function storeLayout(root: string, runRoot: string): StoreLayout {
     staging,
     trash: join(staging, 'trash'),
     locks: join(root, 'locks'),
-    hosts: join(root, 'hosts'),
+    hosts,
     ballast: join(root, 'ballast'),
     quarantine: join(root, 'quarantine'),
     claims: join(runRoot, 'c'),
@@ -178,7 +181,7 @@ export function storeLayout(root: string, runRoot: string): StoreLayout {
       const directory = join(layers, id);
       return { directory, diff: join(directory, 'diff'), record: join(directory, 'layer.json'), contents: join(directory, 'contents') };
     },
-    container: (id) => containerPaths(`${containers}/${id}`, `${runRoot}/c/${id}`, `${runRoot}/crun`, id),
+    container: (id) => containerPaths(`${containers}/${id}`, `${runRoot}/c/${id}`, `${runRoot}/crun`, hosts, id),
     volume: (name) => {
       const directory = join(volumes, name);
       return { directory, data: join(directory, '_data'), record: join(directory, 'volume.json') };
@@ -193,9 +196,10 @@ function eventPaths(directory: string): StoreLayout['events'] {
 }
 
 /** Spelled out rather than joined: a listing asks for a thousand of these. */
-function containerPaths(directory: string, bundle: string, runtimeRoot: string, id: string): ContainerPaths {
+function containerPaths(directory: string, bundle: string, runtimeRoot: string, machines: string, id: string): ContainerPaths {
   return {
     id,
+    machines,
     directory,
     record: `${directory}/container.json`,
     upper: `${directory}/upper`,

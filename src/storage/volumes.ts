@@ -17,6 +17,7 @@ import { errnoOf, ScullError } from '../host/errors.ts';
 import { ensurePrivateDirectory, explainWriteFailure, readJson, readTextIfPresent, syncDirectory, writeFileAtomic, writeJsonAtomic } from '../host/files.ts';
 import { isAlive, ownerTag, parseOwnerTag } from '../host/identity.ts';
 import { runInUserNamespace } from '../userns/launch.ts';
+import { makingRoom } from './ballast.ts';
 import { ownerMayLive } from './hosts.ts';
 import { createStaging, moveToTrash, removeOwnedTree } from './staging.ts';
 import type { Store } from './store.ts';
@@ -186,7 +187,7 @@ export function readVolumes(store: Store, broken: (error: ScullError) => void): 
 /** Removes a volume with its content, also one whose record is damaged. @returns false when there was none */
 export async function removeVolumeDirectory(store: Store, name: string): Promise<boolean> {
   checkVolumeName(name);
-  const gone = moveToTrash(store, store.layout.volume(name).directory);
+  const gone = await makingRoom(store, () => moveToTrash(store, store.layout.volume(name).directory));
   if (gone === undefined) return false;
   await removeOwnedTree(gone);
   return true;

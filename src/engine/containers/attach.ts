@@ -2,6 +2,7 @@
 import { ScullError } from '../../host/errors.ts';
 import { DEFAULT_DETACH_KEYS, OUTPUT_CLOSED, parseDetachKeys, startAttach } from '../../runtime/attach.ts';
 import { findContainer } from '../../runtime/container-store.ts';
+import { refuseElsewhere } from '../../runtime/last-run.ts';
 import { readContainerState } from '../../runtime/lifecycle.ts';
 import type { Engine } from '../engine.ts';
 import { recordContainerEvent } from '../events/record.ts';
@@ -24,6 +25,7 @@ export async function attachContainer(engine: Engine, nameOrId: string, options:
   const record = findContainer(engine.store.layout, nameOrId);
   const paths = engine.store.layout.container(record.id);
   const state = readContainerState(paths);
+  if (state.host !== undefined) refuseElsewhere(paths);
   if (state.status === 'paused') throw new ScullError('WRONG_STATE', `container ${record.name} is paused, unpause it first`);
   if (state.status !== 'running') throw new ScullError('WRONG_STATE', `you can only attach to running containers: ${record.name} is ${state.status}`);
   if (record.spec.log.driver === 'passthrough') throw new ScullError('WRONG_STATE', `container ${record.name} has the streams of the command that started it (--log-driver=passthrough): there is nothing to attach to`);

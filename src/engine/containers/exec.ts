@@ -11,6 +11,7 @@ import type { ContainerRecord } from '../../runtime/container-record.ts';
 import { findContainer } from '../../runtime/container-store.ts';
 import { startExec } from '../../runtime/exec.ts';
 import { readHostFacts } from '../../runtime/host-facts.ts';
+import { refuseElsewhere } from '../../runtime/last-run.ts';
 import { readContainerState } from '../../runtime/lifecycle.ts';
 import { buildProcessSpec, processEnvironment } from '../../runtime/oci-spec/process.ts';
 import { rootDirectories } from '../../runtime/root-file-system.ts';
@@ -45,7 +46,8 @@ export async function execInContainer(engine: Engine, nameOrId: string, options:
   const { layout } = engine.store;
   const record = findContainer(layout, nameOrId);
   const paths = layout.container(record.id);
-  const { status } = readContainerState(paths);
+  const { status, host } = readContainerState(paths);
+  if (host !== undefined) refuseElsewhere(paths);
   if (status !== 'running') throw new ScullError('WRONG_STATE', `can only exec into running containers: ${record.name} is ${status}`, { hint: `start it with \`scull start ${record.name}\`` });
   const tty = options.tty ?? false;
   const stdin = options.interactive ?? false;

@@ -12,7 +12,8 @@
 import { closeSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { crashPoint } from '../../host/crash-point.ts';
 import { describeErrno } from '../../host/errno.ts';
-import { isScullError, ScullError } from '../../host/errors.ts';
+import { errnoOf, isScullError, ScullError } from '../../host/errors.ts';
+import { identityOf } from '../../host/identity.ts';
 import { passedSockets } from '../../host/service-manager.ts';
 import { requireTool } from '../../host/tools.ts';
 import { trace } from '../../host/trace.ts';
@@ -21,6 +22,7 @@ import { cgroupPlan, cgroupPlanFor, type CgroupPlan } from '../../runtime/cgroup
 import { claimContainer, killQuietly, recordMonitor, releaseClaim } from '../../runtime/claim.ts';
 import type { ContainerRecord } from '../../runtime/container-record.ts';
 import { crunStart, isRuntimeAlive, readRuntimeState } from '../../runtime/crun.ts';
+import { endSurvivors, refuseElsewhere } from '../../runtime/last-run.ts';
 import { killProcessesNaming } from '../../runtime/strays.ts';
 import { keepCompiledSeccomp } from '../../runtime/seccomp-cache.ts';
 import { beginMonitor, type Capture, type Monitor, type NamespaceRequest, type PendingMonitor } from '../../runtime/monitor.ts';
@@ -77,6 +79,7 @@ export interface Running {
 export async function startContainer(engine: Engine, record: ContainerRecord, options: StartOptions = {}): Promise<Running | 'running'> {
   const { layout } = engine.store;
   let cgroup = cgroupPlan();
+  refuseElsewhere(layout.container(record.id));
   const claim = options.claimed === true ? 'claimed' : await claimContainer(layout, cgroup, record.id, { autoRemove: record.spec.autoRemove, stays: options.attach !== undefined });
   trace('claimed');
   if (claim === 'running') return 'running';
@@ -85,6 +88,7 @@ export async function startContainer(engine: Engine, record: ContainerRecord, op
   let monitor: Monitor | undefined;
   const underWay: Promise<unknown>[] = [];
   try {
+    await endSurvivors(layout.container(record.id));
     cgroup = cgroupPlanFor(record.spec.resources);
     forgetLastRun(engine, record, options.byPolicy === true);
     const shared = sharedNamespaces(engine, record);
@@ -107,6 +111,16 @@ export async function startContainer(engine: Engine, record: ContainerRecord, op
     await takeBack(engine, record, monitor, cgroup, underWay);
     if (isScullError(error) && error.code !== 'INTERRUPTED') noteFailure(engine, record, error.message);
     throw error;
+  }
+}
+
+/** Whose it is, for when nothing else tells any more. A full disk makes it empty: its time still says when. */
+function noteStart(file: string, pid: number): void {
+  closeSync(openSync(file, 'w', 0o600));
+  try {
+    writeFileSync(file, JSON.stringify(identityOf(pid)));
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOSPC' && errnoOf(error) !== 'EDQUOT') throw error;
   }
 }
 
@@ -212,7 +226,7 @@ async function bringUp(engine: Engine, record: ContainerRecord, monitor: Monitor
     await Promise.race([crunStart(engine.store.layout, cgroup, record.id), aborted.promise]);
     trace('started');
     crashPoint('start:executed');
-    closeSync(openSync(paths.startedFile, 'w', 0o600));
+    noteStart(paths.startedFile, monitor.pid);
     crashPoint('start:noted');
     await tellStarted(record.spec, monitor.pid);
     recordContainerEvent(engine, record, 'start', { time });

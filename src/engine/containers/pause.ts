@@ -3,6 +3,7 @@ import { ScullError } from '../../host/errors.ts';
 import { cgroupPlan, cgroupPlanFor } from '../../runtime/cgroups.ts';
 import type { ContainerRecord } from '../../runtime/container-record.ts';
 import { crunCommand, explainRuntimeFailure } from '../../runtime/crun.ts';
+import { refuseElsewhere } from '../../runtime/last-run.ts';
 import { readContainerState } from '../../runtime/lifecycle.ts';
 import type { Engine } from '../engine.ts';
 import { recordContainerEvent } from '../events/record.ts';
@@ -10,6 +11,7 @@ import { forEachSelected, type Outcome, type Selection } from './selection.ts';
 
 export function pauseContainers(engine: Engine, selection: Selection): Promise<Outcome[]> {
   return forEachSelected(engine, withStatus(selection, 'running'), async ({ record }) => {
+    refuseElsewhere(engine.store.layout.container(record.id));
     const { status } = readContainerState(engine.store.layout.container(record.id));
     if (status !== 'running') throw new ScullError('WRONG_STATE', `container ${record.name} is not running but ${status}, it can't be paused`);
     await freezeContainer(engine, record);
@@ -18,6 +20,7 @@ export function pauseContainers(engine: Engine, selection: Selection): Promise<O
 
 export function unpauseContainers(engine: Engine, selection: Selection): Promise<Outcome[]> {
   return forEachSelected(engine, withStatus(selection, 'paused'), async ({ record }) => {
+    refuseElsewhere(engine.store.layout.container(record.id));
     const { status } = readContainerState(engine.store.layout.container(record.id));
     if (status !== 'paused') throw new ScullError('WRONG_STATE', `container ${record.name} is not paused but ${status}`);
     await unpauseContainer(engine, record);

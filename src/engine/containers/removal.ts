@@ -6,10 +6,12 @@ import { rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { crashPoint } from '../../host/crash-point.ts';
 import { ScullError } from '../../host/errors.ts';
+import { makingRoom } from '../../storage/ballast.ts';
 import { moveToTrash, removeOwnedTree } from '../../storage/staging.ts';
 import { claimContainer, releaseClaim } from '../../runtime/claim.ts';
 import { cgroupPlan } from '../../runtime/cgroups.ts';
 import type { ContainerRecord } from '../../runtime/container-record.ts';
+import { endSurvivors, refuseElsewhere } from '../../runtime/last-run.ts';
 import { releaseName } from '../../runtime/container-store.ts';
 import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
 import { cancelWaiting } from '../../runtime/restart-state.ts';
@@ -24,13 +26,15 @@ export async function removeContainer(engine: Engine, record: ContainerRecord, o
   const { layout } = engine.store;
   const cgroup = cgroupPlan();
   if (record.spec.restart !== undefined && options.force === true) await endRestarts(engine, record);
-  const state = readContainerState(layout.container(record.id));
+  const paths = layout.container(record.id);
+  refuseElsewhere(paths);
+  const state = readContainerState(paths);
   if (isRunning(state)) {
     if (options.force !== true) throw cannotRemove(record, state.status);
     if (options.timeout !== undefined && options.timeout !== 0) await stopContainer(engine, record, options.timeout);
     else await killAndWait(engine, record);
   }
-  const claim = await claimContainer(layout, cgroup, record.id);
+  const claim = await makingRoom(engine.store, () => claimContainer(layout, cgroup, record.id));
   if (claim === 'running') {
     if (options.force !== true) throw cannotRemove(record, 'running');
     await killAndWait(engine, record);
@@ -44,6 +48,7 @@ export async function removeContainer(engine: Engine, record: ContainerRecord, o
 export async function removeClaimed(engine: Engine, record: ContainerRecord, volumes: boolean): Promise<void> {
   const { layout } = engine.store;
   try {
+    await endSurvivors(layout.container(record.id));
     crashPoint('rm:claimed');
     answerExitCode(layout, record.id);
     if (record.spec.restart !== undefined) cancelWaiting(layout.container(record.id));
@@ -65,7 +70,7 @@ function cannotRemove(record: ContainerRecord, status: string): ScullError {
 }
 
 export async function removeDirectory(engine: Engine, id: string): Promise<void> {
-  const gone = moveToTrash(engine.store, engine.store.layout.container(id).directory);
+  const gone = await makingRoom(engine.store, () => moveToTrash(engine.store, engine.store.layout.container(id).directory));
   if (gone === undefined) return;
   crashPoint('rm:moved');
   removeOverlayWork(join(gone, 'work', 'work'));

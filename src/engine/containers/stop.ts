@@ -8,6 +8,7 @@ import { claimState, killQuietly, readIdentity } from '../../runtime/claim.ts';
 import { isRuntimeAlive, readRuntimeState } from '../../runtime/crun.ts';
 import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
 import { cancelWaiting, markStopped } from '../../runtime/restart-state.ts';
+import { refuseElsewhere } from '../../runtime/last-run.ts';
 import { parseSignal } from '../../spec/signal.ts';
 import type { ContainerPaths } from '../../storage/layout.ts';
 import type { Engine } from '../engine.ts';
@@ -29,6 +30,7 @@ export async function stopContainer(engine: Engine, record: ContainerRecord, tim
   const paths = engine.store.layout.container(record.id);
   if (record.spec.restart !== undefined) await endRestarts(engine, record);
   const state = readContainerState(paths);
+  if (state.host !== undefined) refuseElsewhere(engine.store.layout.container(record.id));
   if (!isRunning(state)) return;
   const seconds = timeout ?? record.config.stopTimeout;
   const signal = parseSignal(record.config.stopSignal).number;
@@ -95,6 +97,7 @@ export function killContainers(engine: Engine, options: KillOptions): Promise<Ou
 export function signalContainer(engine: Engine, record: ContainerRecord, signal: number, before?: () => void): void {
   const runtime = readRuntimeState(engine.store.layout.container(record.id).runtimeState);
   if (runtime === undefined || !isRuntimeAlive(runtime)) {
+    refuseElsewhere(engine.store.layout.container(record.id));
     throw new ScullError('WRONG_STATE', `can only kill running containers. ${record.id} is in state ${readContainerState(engine.store.layout.container(record.id)).status}`);
   }
   before?.();

@@ -1,6 +1,7 @@
 /** Removing images nobody needs, and the data that belongs to none. */
 import { isScullError } from '../../host/errors.ts';
 import { readContainerImages } from '../../storage/container-images.ts';
+import { makingRoom } from '../../storage/ballast.ts';
 import { collectGarbage } from '../../storage/garbage.ts';
 import { dropImage, imageKey } from '../../storage/image-names.ts';
 import type { StoredImage } from '../../storage/image-types.ts';
@@ -32,7 +33,8 @@ export interface PruneOptions {
  */
 export async function pruneImages(engine: Engine, options: PruneOptions = {}): Promise<PrunedImages> {
   const deleted: string[] = [];
-  await changeIndex(engine.store, (read) => {
+  await makingRoom(engine.store, () => changeIndex(engine.store, (read) => {
+    deleted.length = 0; // with the ballast thrown overboard it is done again
     const entries = withImageIds(engine.store, read);
     const used = new Set(readContainerImages(engine.store).containers.map((container) => container.imageId));
     const named = new Set(entries.filter((entry) => entry.name !== undefined).map(imageKey));
@@ -45,7 +47,7 @@ export async function pruneImages(engine: Engine, options: PruneOptions = {}): P
       left = dropImage(left, key);
     }
     return deleted.length === 0 ? undefined : left;
-  });
+  }));
   if (options.buildCache === true) {
     const { pruneBuildCache } = await import('../../storage/build-cache.ts');
     await pruneBuildCache(engine.store);

@@ -4,6 +4,7 @@
  */
 import { isScullError, ScullError } from '../../host/errors.ts';
 import { readContainerImages, type ContainerImage } from '../../storage/container-images.ts';
+import { makingRoom } from '../../storage/ballast.ts';
 import { collectGarbage } from '../../storage/garbage.ts';
 import { findEntry, noSuchImage } from '../../storage/image-lookup.ts';
 import { dropImage, dropNames, imageKey } from '../../storage/image-names.ts';
@@ -39,7 +40,7 @@ export async function removeImages(engine: Engine, names: readonly string[], opt
   const errors: ScullError[] = [];
   for (const target of options.all === true ? allImages(engine) : names) {
     try {
-      const removed = await removeOne(engine, target, options);
+      const removed = await makingRoom(engine.store, () => removeOne(engine, target, options));
       untagged.push(...removed.untagged);
       if (removed.deleted !== undefined) deleted.push(removed.deleted);
       for (const name of removed.untagged) recordEvent(engine, { type: 'image', status: 'untag', id: removed.id, name });

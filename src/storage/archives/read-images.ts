@@ -2,13 +2,14 @@
  * Opening whatever holds images: an archive (compressed or not, a file or a stream) or a folder, in one of the formats
  * docker-archive, OCI layout and `dir:` (skopeo's, a manifest with its blobs beside it).
  */
-import { closeSync, createReadStream, openSync, statfsSync, statSync } from 'node:fs';
+import { closeSync, createReadStream, openSync, statSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { errnoOf, isScullError, ScullError } from '../../host/errors.ts';
 import { explainWriteFailure, writeAllSync } from '../../host/files.ts';
 import { MAX_DOCUMENT } from '../../oci/decode.ts';
 import { digestHex } from '../../oci/digest.ts';
 import type { Platform } from '../../oci/platform.ts';
+import { LOOK_AFTER, requireRoom } from '../space.ts';
 import type { Staging } from '../staging.ts';
 import type { ArchivedImage } from './archived-image.ts';
 import { directoryFiles, readSmall, type FileSet } from './file-set.ts';
@@ -19,9 +20,6 @@ import { tarFiles } from './tar-files.ts';
 
 /** Standard input as a path: an archive that is redirected to it needs no copy, unlike one that comes through a pipe. */
 const STANDARD_INPUT = '/proc/self/fd/0';
-
-/** Bytes that must stay free while an archive is written to the staging directory. */
-const SPACE_RESERVE = 64 * 1024 * 1024;
 
 /**
  * The images in `input`, the path of a file or folder, or a stream. A compressed archive or a stream is first written to
@@ -73,8 +71,9 @@ async function spool(input: Readable, staging: Staging, label: string): Promise<
     let untilCheck = 0;
     for await (const chunk of (await inflate(input, label)) as AsyncIterable<Buffer>) {
       if (untilCheck <= 0) {
-        checkSpace(staging.directory, label);
-        untilCheck = SPACE_RESERVE / 2;
+        // A small compressed file may unfold into anything: stop before the disk is full.
+        requireRoom(staging.directory, 0, `unfolding ${label}`);
+        untilCheck = LOOK_AFTER;
       }
       writeAllSync(fd, chunk);
       untilCheck -= chunk.length;
@@ -85,14 +84,6 @@ async function spool(input: Readable, staging: Staging, label: string): Promise<
     closeSync(fd);
   }
   return tarFiles(path, label);
-}
-
-/** A small compressed file may unfold into anything: stop before the disk is full. */
-function checkSpace(directory: string, label: string): void {
-  const stats = statfsSync(directory);
-  if (stats.bavail * stats.bsize < SPACE_RESERVE) {
-    throw new ScullError('NO_SPACE', `no space left to unfold ${label}`, { hint: 'decompress it elsewhere and load it from a file' });
-  }
 }
 
 async function readJsonFile(files: FileSet, name: string): Promise<unknown> {

@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { errnoOf, ScullError } from '../../host/errors.ts';
 import { FileSum, NO_MODE, type ContentsSink } from './contents.ts';
+import { LOOK_AFTER } from '../space.ts';
 import { keptXattrs } from './xattrs.ts';
 import { isMapped, unmappedOwner, type MappedIds } from './owners.ts';
 import type { TarEntry, TarSink, Timestamp } from './tar/entry.ts';
@@ -62,7 +63,7 @@ const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | const
 const PATH_MAX = 4096;
 const HOLE = 32 * 1024;
 const ZEROS = Buffer.alloc(HOLE);
-const CHECK_SPACE_EVERY = 64 * 1024 ** 2;
+const CHECK_SPACE_EVERY = LOOK_AFTER;
 
 export class LayerExtractor implements TarSink {
   readonly root: DirectoryNode = directoryNode('');
@@ -397,7 +398,7 @@ export class LayerExtractor implements TarSink {
     this.#sinceSpaceCheck = 0;
     const fs = statfsSync(this.#base === '' ? '.' : this.#base);
     if (fs.bavail * fs.bsize < this.#limits.freeSpace) {
-      throw new ScullError('NO_SPACE', `unpacking would leave less than ${this.#limits.freeSpace / 1024 ** 2} MiB free on the disk`, {
+      throw new ScullError('NO_SPACE', `unpacking would leave less than ${Math.ceil(this.#limits.freeSpace / 1024 ** 2)} MiB free on the disk`, {
         hint: 'free some with `scull system prune` or `scull rmi`; removing needs no space',
       });
     }

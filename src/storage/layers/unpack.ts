@@ -13,6 +13,7 @@ import { selfCommand } from '../../host/self.ts';
 import { digestHex, type Digest } from '../../oci/digest.ts';
 import { launchFailure, startInUserNamespace } from '../../userns/launch.ts';
 import type { LayerRef } from '../image-types.ts';
+import { reserveIn } from '../space.ts';
 import { createStaging, sweepStaging, type Staging } from '../staging.ts';
 import type { Store } from '../store.ts';
 import { detectCompression, inflatingProgram, MAGIC_LENGTH } from './decompress.ts';
@@ -167,7 +168,7 @@ async function runWorker(store: Store, staging: Staging, request: UnpackRequest)
     link: shortName(digestHex(layer.chainId)),
     compressedSize: layer.descriptor.size,
     lower: request.parents.map((parent) => store.layout.layer(digestHex(parent)).diff),
-    limits: { ...layerLimits(layer.descriptor.size), ...request.limits },
+    limits: { ...layerLimits(layer.descriptor.size), freeSpace: reserveIn(store.layout.root), ...request.limits },
   };
   const input = await workerInput(request.compressed);
   const self = selfCommand('__worker', 'unpack', JSON.stringify(job));
