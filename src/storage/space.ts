@@ -31,8 +31,12 @@ export const LOOK_AFTER = 16 * 1024 ** 2;
 export function requireRoom(directory: string, needed: number, what: string): void {
   const room = roomIn(directory);
   if (room === undefined || room >= needed) return;
-  const missing = Math.ceil((needed - room) / 1e6);
-  throw new ScullError('NO_SPACE', `${what} would fill the disk of ${directory}: ${missing === 1 ? '1 MB is' : `${missing} MB are`} missing`, {
+  const why = needed === 0 ? `${what} would fill the disk of ${directory}` : `${what} takes ${megabytes(needed)} at least, but ${directory} has only ${megabytes(Math.max(0, room))} to spare`;
+  throw new ScullError('NO_SPACE', why, {
     hint: 'free some with `scull system prune`, or `scull rm` and `scull rmi`; removing needs no space',
   });
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.ceil(bytes / 1e6)} MB`;
 }
