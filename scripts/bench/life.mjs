@@ -30,7 +30,11 @@ async function statsOfMany() {
   await everyEngine(async (engine) => {
     for (let n = 0; n < many; n++) await must(engine, ['run', '-d', '--name', `s${n}`, '--network', 'none', image, 'sleep', '100000']);
   });
-  await scenario(name, { timed: (engine) => must(engine, ['stats', '--no-stream']), times: Math.max(5, Math.ceil(repetitions / 2)) });
+  // Podman refuses where its user has no cgroup.
+  const able = new Set();
+  await everyEngine((engine) => must(engine, ['stats', '--no-stream']).then(() => able.add(engine), () => undefined));
+  await scenario(name, { timed: (engine) => (able.has(engine) ? must(engine, ['stats', '--no-stream']) : undefined), times: Math.max(5, Math.ceil(repetitions / 2)) });
+  for (const engine of engines) if (!able.has(engine)) delete results[name][engine.name];
   await everyEngine((engine) => must(engine, ['rm', '-a', '-f', '-t', '0']));
 }
 
