@@ -3,7 +3,7 @@
 //   npm run bench                        everything: against Debian 13's and Debian 12's Podman
 //   npm run bench -- --quick             few repetitions, 100 stopped containers, Debian 13 only
 //   npm run bench -- --only exec         only scenarios whose name contains a word
-//   npm run bench -- --part images       only one part: containers, images, registry, life or files
+//   npm run bench -- --part images       only one part: containers, images, registry, life, files or networks
 //
 // Each Podman comes with its own Debian: a root file system made by mmdebstrap from this machine's own package source.
 // Both engines run inside it, as the same unprivileged user, with the same kernel, crun, conmon and pasta. Root is needed
@@ -55,6 +55,13 @@ const goals = {
   'build, ten RUN steps, all cached': { executable: 0.15 },
   'build, four stages': { executable: 0.3 },
   'build, COPY of 20000 files': { executable: 0.2 },
+  'run --rm, user network': { executable: 0.5 },
+  'run --rm, first on a user network': { executable: 0.6 },
+  'iperf3 to a published port, 2 GB': { executable: 0.83 },
+  'iperf3 between containers, 8 GB': { executable: 0.83 },
+  '1000 short HTTP requests to a published port': { executable: 0.83 },
+  'memory of helpers per idle container on a network (KiB)': { executable: 0.2 },
+  'memory of helpers per idle container with a published port (KiB)': { executable: 0.2 },
   ...Object.fromEntries(
     SIZES.flatMap(({ name }) => [
       [`pull gzip, ${name}`, { executable: 0.6 }],
@@ -102,7 +109,7 @@ function readOptions(args) {
     repetitions: Number(value('--repetitions') ?? (quick ? 7 : 21)),
     stoppedContainers: Number(value('--containers') ?? (quick ? 100 : 1000)),
     only: value('--only'),
-    parts: value('--part') === undefined ? ['measure', 'images', 'registry', 'life', 'files', 'build'] : [{ containers: 'measure', images: 'images', registry: 'registry', life: 'life', files: 'files', build: 'build' }[value('--part')] ?? 'measure'],
+    parts: value('--part') === undefined ? ['measure', 'images', 'registry', 'life', 'files', 'build', 'networks'] : [{ containers: 'measure', images: 'images', registry: 'registry', life: 'life', files: 'files', build: 'build', networks: 'networks' }[value('--part')] ?? 'measure'],
     sizes: SIZES.filter(({ name }) => value('--sizes')?.split(',').includes(name) ?? (!quick || name !== 'big')),
     podmanOnly: args.includes('--podman-only'),
     releases: value('--releases')?.split(',') ?? (quick ? ['trixie'] : ['trixie', 'bookworm']),
@@ -152,12 +159,14 @@ function measureIn(release) {
 function makeRoot(release) {
   const root = join(cache, release);
   const bench = join(root, 'opt', 'bench');
+  // Made by an earlier version of this bench, it lacks programs.
+  if (existsSync(root) && !existsSync(join(root, 'usr/bin/iperf3'))) rmSync(root, { recursive: true });
   if (!existsSync(root)) {
     console.error(`==> making a root file system of Debian ${release} with Podman (once)`);
     mkdirSync(cache, { recursive: true });
     const unfinished = `${root}.unfinished`;
     rmSync(unfinished, { recursive: true, force: true });
-    const packages = ['podman', 'crun', 'conmon', 'uidmap', 'fuse-overlayfs', 'passt', 'slirp4netns', 'netavark', 'ca-certificates', 'catatonit', 'busybox-static'];
+    const packages = ['podman', 'crun', 'conmon', 'uidmap', 'fuse-overlayfs', 'passt', 'slirp4netns', 'netavark', 'aardvark-dns', 'nftables', 'iperf3', 'ca-certificates', 'catatonit', 'busybox-static'];
     must('mmdebstrap', ['--quiet', '--variant=minbase', `--include=${packages.join(',')}`, release, unfinished, `deb ${packageSource()} ${release} main`]);
     must('chroot', [unfinished, 'useradd', '--create-home', '--uid', String(uid), '--shell', '/bin/bash', 'bench']); // with subordinate ids
     mkdirSync(join(unfinished, 'opt', 'bench'), { recursive: true });

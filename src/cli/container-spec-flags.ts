@@ -6,7 +6,7 @@ import { readTextIfPresent } from '../host/files.ts';
 import { parsePlatform, type Platform } from '../oci/platform.ts';
 import { parseCapabilities } from '../spec/capability.ts';
 import { parseEntrypoint, parseUmask } from '../spec/command.ts';
-import { EMPTY_CONTAINER_SPEC, type ContainerSpec, type EnvironmentSpec, type MountRequest, type NetworkMode, type NetworkSpec, type PullPolicy, type SdNotify } from '../spec/container-spec.ts';
+import { EMPTY_CONTAINER_SPEC, type ContainerSpec, type EnvironmentSpec, type MountRequest, type NetworkSpec, type PullPolicy, type SdNotify } from '../spec/container-spec.ts';
 import { withoutUndefined } from '../spec/defined.ts';
 import { parseDevice } from '../spec/device.ts';
 import { parseEnvironment, parseEnvironmentFile, parseEnvironmentMerge } from '../spec/environment.ts';
@@ -16,7 +16,7 @@ import { parseLog } from '../spec/log.ts';
 import { bindsOfGlob, type GlobMount, parseMount, parseTmpfs, parseVolume } from '../spec/mount.ts';
 import { parseName } from '../spec/name.ts';
 import { parseIpcNamespace, parseNamespace } from '../spec/namespace.ts';
-import { parseAddHost, parseDns, parseDnsOption, parseDnsSearch, parseHostsFile, parseNetwork } from '../spec/network.ts';
+import { parseAddHost, parseDns, parseDnsOption, parseDnsSearch, parseHostsFile, parseNetworks } from '../spec/network.ts';
 import { parseExpose, parsePort } from '../spec/port.ts';
 import { parseRootfs } from '../spec/rootfs.ts';
 import { parseSecurityOptions } from '../spec/security.ts';
@@ -240,7 +240,7 @@ function network(flags: ContainerFlags): NetworkSpec {
   if (!hasHosts && hostsFile !== undefined) throw new ScullError('USAGE', '--no-hosts and --hosts-file cannot be used together');
   if (!hasHosts && flags['add-host'] !== undefined) throw new ScullError('USAGE', '--no-hosts and --add-host cannot be used together');
   return {
-    mode: networkMode(flags.network),
+    mode: parseNetworks(flags.network ?? [], { ipv4: flags.ip, ipv6: flags.ip6, mac: flags['mac-address'], aliases: flags['network-alias'] ?? [] }),
     ports: (flags.publish ?? []).map(parsePort),
     publishAll: flags['publish-all'] ?? false,
     expose: (flags.expose ?? []).flatMap(parseExpose),
@@ -251,13 +251,8 @@ function network(flags: ContainerFlags): NetworkSpec {
     noHosts: !hasHosts,
     ...(hostsFile === undefined ? {} : { hostsFile }),
     noHostname: flags['no-hostname'] ?? false,
+    ...(flags['publish-low'] === 'auto' ? { raiseLowPorts: true } : {}),
   };
-}
-
-function networkMode(texts: readonly string[] | undefined): NetworkMode {
-  const [first, ...more] = (texts ?? []).map(parseNetwork);
-  if (more.length > 0) throw new ScullError('UNSUPPORTED', 'a container can only be given one --network by this version of scull');
-  return first ?? { mode: 'default' };
 }
 
 function size(text: string | undefined, option: string): number | undefined {

@@ -1,5 +1,4 @@
 /** `key=value` flags, and filters that hold times. */
-import type { VolumeFilters } from '../engine/volumes/list.ts';
 import { ScullError } from '../host/errors.ts';
 import { parseFilters } from './filters.ts';
 import { parseTime } from './time.ts';
@@ -15,7 +14,7 @@ export function parsePairs(pairs: readonly string[] | undefined, flag: string): 
 }
 
 /** Keys are checked by the engine; `until` becomes seconds since 1970. @throws ScullError INVALID */
-export function volumeFilters(filters: readonly string[] | undefined, now: number): VolumeFilters {
+export function timedFilters(filters: readonly string[] | undefined, now: number): Record<string, string[]> {
   const parsed = parseFilters(filters);
   if (parsed['until'] !== undefined) parsed['until'] = parsed['until'].map((text) => String(parseTime(text, '--filter until', { now, spans: 'past' }) / 1000));
   return parsed;

@@ -6,15 +6,15 @@ import { inspectEach } from '../cli/inspection.ts';
 import type { Engine } from '../engine/engine.ts';
 import { isScullError, ScullError } from '../host/errors.ts';
 
-const TYPES = ['all', 'container', 'image', 'volume'] as const;
+const TYPES = ['all', 'container', 'image', 'volume', 'network'] as const;
 
 export default class Inspect extends ScullCommand {
-  static override summary = 'Show all that is known of containers, images or volumes';
-  static override description = 'JSON in the shape of Docker\'s. A name is looked for among containers, then images, then volumes.';
+  static override summary = 'Show all that is known of containers, images, volumes or networks';
+  static override description = 'JSON in the shape of Docker\'s. A name is looked for among containers, then images, volumes and networks.';
   static override args = { container: Args.string({ required: true, description: 'Name or id', multiple: true }) };
   static override flags = {
     format: Flags.string({ char: 'f', description: "json (default), or a Go template, e.g. '{{.State.Status}}'", helpValue: 'format' }),
-    type: Flags.option({ options: TYPES })({ char: 't', description: 'Look only among these', helpValue: 'all|container|image|volume', default: 'all' }),
+    type: Flags.option({ options: TYPES })({ char: 't', description: 'Look only among these', helpValue: 'all|container|image|volume|network', default: 'all' }),
     size: Flags.boolean({ char: 's', description: 'Sizes of the file systems of containers, which takes time' }),
   };
   static override examples = [
@@ -25,7 +25,7 @@ export default class Inspect extends ScullCommand {
 
   async run(): Promise<number> {
     const { flags, argv } = await this.parse(Inspect);
-    if (flags.size && (flags.type === 'image' || flags.type === 'volume')) throw new ScullError('USAGE', `--size does not go with --type ${flags.type}`);
+    if (flags.size && (flags.type !== 'all' && flags.type !== 'container')) throw new ScullError('USAGE', `--size does not go with --type ${flags.type}`);
     const engine = await this.engine();
     const { objects, errors } = await inspectEach(argv as string[], (name) => inspectAny(engine, name, flags.type, flags.size));
     const { presentInspect } = await import('../cli/present/inspect.ts');
@@ -37,7 +37,7 @@ export default class Inspect extends ScullCommand {
 }
 
 async function inspectAny(engine: Engine, name: string, type: (typeof TYPES)[number], size: boolean): Promise<object> {
-  const missing = (error: unknown): boolean => type === 'all' && isScullError(error, 'NO_SUCH_CONTAINER', 'NO_SUCH_IMAGE', 'NO_SUCH_VOLUME', 'INVALID');
+  const missing = (error: unknown): boolean => type === 'all' && isScullError(error, 'NO_SUCH_CONTAINER', 'NO_SUCH_IMAGE', 'NO_SUCH_VOLUME', 'NO_SUCH_NETWORK', 'INVALID');
   for (const [kind, inspect] of Object.entries(INSPECTORS)) {
     if (type !== 'all' && type !== kind) continue;
     try {
@@ -46,7 +46,7 @@ async function inspectAny(engine: Engine, name: string, type: (typeof TYPES)[num
       if (!missing(error)) throw error;
     }
   }
-  throw new ScullError('NOT_FOUND', `no such object: ${JSON.stringify(name)}`, { hint: 'see `scull ps -a`, `scull images` and `scull volume ls`' });
+  throw new ScullError('NOT_FOUND', `no such object: ${JSON.stringify(name)}`, { hint: 'see `scull ps -a`, `scull images`, `scull volume ls` and `scull network ls`' });
 }
 
 /** In the order in which a name is looked for. */
@@ -54,4 +54,5 @@ const INSPECTORS: Readonly<Record<string, (engine: Engine, name: string, size: b
   container: async (engine, name, size) => (await import('../engine/containers/inspect.ts')).inspectContainer(engine, name, { size }),
   image: async (engine, name) => (await import('../engine/images/inspect.ts')).inspectImage(engine, name),
   volume: async (engine, name) => (await import('../engine/volumes/list.ts')).inspectVolume(engine, name),
+  network: async (engine, name) => (await import('../engine/networks/list.ts')).inspectNetwork(engine, name),
 };

@@ -15,6 +15,11 @@ export function secretNames(engine: Engine): string[] {
   return entries(engine.store.layout.secrets);
 }
 
+export async function networkNames(engine: Engine): Promise<string[]> {
+  const { networkNames: namesOf } = await import('../storage/networks.ts');
+  return namesOf(engine.store);
+}
+
 /** Full references and their familiar short forms. */
 export async function imageNames(engine: Engine): Promise<string[]> {
   const [{ readIndex }, { familiarName, parseReference }] = await Promise.all([import('../storage/index-file.ts'), import('../oci/reference.ts')]);

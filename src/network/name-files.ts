@@ -35,6 +35,16 @@ export function hostResolvConfText(hostText: string, wishes: ResolverWishes): st
   return resolvConfText(hostText, { ...wishes, dns: nameservers }, undefined);
 }
 
+/**
+ * resolv.conf of aardvark-dns: the host's servers where they can be reached from the switch, else `forwarder`. Unlike that one,
+ * which pasta reads once, they are always those of now.
+ */
+export function switchResolvConfText(hostText: string, forwarder: string | undefined): string {
+  const { nameservers, options } = parseResolvConf(hostText);
+  const reachable = nameservers.filter((server) => !isLoopback(server) && !server.includes('%'));
+  return resolvConfText('', { dns: reachable.length > 0 || forwarder === undefined ? reachable : [forwarder], dnsSearch: [], dnsOptions: options.filter((option) => option !== 'edns0' && option !== 'trust-ad') }, undefined);
+}
+
 export interface ResolvConf {
   readonly nameservers: readonly string[];
   readonly search: readonly string[];

@@ -11,6 +11,7 @@
 import { ScullError } from '../host/errors.ts';
 import type { NetworkSpec, PortRequest } from '../spec/container-spec.ts';
 import type { HostNetwork } from './host-network.ts';
+import { knownSubnet, overlap, parseSubnet } from '../spec/subnet.ts';
 import { hostResolvConfText, hostsText, resolvConfText } from './name-files.ts';
 
 /** Where the container's network namespace comes from. */
@@ -23,7 +24,7 @@ export type NetworkNamespace =
   | { readonly kind: 'path'; readonly path: string };
 
 export interface NetworkPlan {
-  readonly mode: 'none' | 'host' | 'pasta' | 'join';
+  readonly mode: 'none' | 'host' | 'pasta' | 'switch' | 'join';
   readonly namespace: NetworkNamespace;
   /** Set with mode pasta. */
   readonly pasta?: PastaPlan;
@@ -64,6 +65,18 @@ export interface NetworkFacts {
   readonly hostUts?: boolean;
   /** With `--network container:…`: the network namespace of that container's process. */
   readonly join?: { readonly path: string };
+  /** With named networks: the container's interfaces. */
+  readonly interfaces?: readonly InterfaceFact[];
+}
+
+/** One interface of a container on a named network. */
+export interface InterfaceFact {
+  /** With the network's gateways. */
+  readonly addresses: ContainerAddresses;
+  /** The gateways tell names of containers. */
+  readonly dns: boolean;
+  /** There is no way out. */
+  readonly internal: boolean;
 }
 
 /** Queries to this address are answered by the host's resolver, see `--dns-forward` in pasta(1). */
@@ -90,10 +103,17 @@ export function planNetwork(spec: NetworkSpec, facts: NetworkFacts): NetworkPlan
       return planPasta(spec, [], facts);
     case 'pasta':
       return planPasta(spec, mode.options, facts);
+    case 'networks':
+      return planSwitch(spec, facts);
   }
 }
 
-type Draft = Omit<NetworkPlan, 'resolvConf' | 'hosts' | 'hostnameFile'> & { readonly forwarder?: string; readonly hostAddress?: string };
+type Draft = Omit<NetworkPlan, 'resolvConf' | 'hosts' | 'hostnameFile'> & {
+  readonly forwarder?: string;
+  readonly hostAddress?: string;
+  /** Asked in place of the host's and of the user's, whom they ask themselves. */
+  readonly nameServers?: readonly string[];
+};
 
 function planPasta(spec: NetworkSpec, options: readonly string[], facts: NetworkFacts): NetworkPlan {
   const { host } = facts;
@@ -122,6 +142,24 @@ function planPasta(spec: NetworkSpec, options: readonly string[], facts: Network
   });
 }
 
+function planSwitch(spec: NetworkSpec, facts: NetworkFacts): NetworkPlan {
+  const { host, interfaces = [] } = facts;
+  const isShut = interfaces.every(({ internal }) => internal);
+  const lost = isShut && spec.ports.length > 0 ? ['published ports have no effect on an internal network: nobody outside reaches the container'] : [];
+  const nameServers = interfaces.filter(({ dns }) => dns).flatMap(({ addresses: { ipv4, ipv6 } }) => (ipv4 ?? ipv6)?.gateway ?? []);
+  // Whoever is asked while aardvark-dns reads its files anew does not answer: then five seconds are a long time.
+  const dnsOptions = nameServers.length === 0 || spec.dnsOptions.some((option) => option.startsWith('timeout')) ? spec.dnsOptions : [...spec.dnsOptions, 'timeout:1', 'attempts:3'];
+  return withNames({ ...spec, dnsOptions }, facts, {
+    mode: 'switch',
+    namespace: { kind: 'new' },
+    addresses: interfaces[0]?.addresses ?? {},
+    ports: isShut ? [] : spec.ports,
+    warnings: lost,
+    nameServers,
+    ...(host.ipv4 === undefined || isShut ? {} : { forwarder: DNS_FORWARDER }),
+  });
+}
+
 function planJoin(spec: NetworkSpec, container: string, facts: NetworkFacts): NetworkPlan {
   if (facts.join === undefined) throw new ScullError('WRONG_STATE', `container "${container}" is not running, so its network can't be joined`, { hint: `start it with \`scull start ${container}\`` });
   for (const [flag, given] of [
@@ -146,7 +184,7 @@ function planJoin(spec: NetworkSpec, container: string, facts: NetworkFacts): Ne
 }
 
 function withNames(spec: NetworkSpec, facts: NetworkFacts, draft: Draft): NetworkPlan {
-  const { forwarder, hostAddress: given, ...plan } = draft;
+  const { forwarder, hostAddress: given, nameServers = [], ...plan } = draft;
   const { host } = facts;
   const hostMode = plan.mode === 'host' || plan.mode === 'join';
   // In the host's own namespace the host is where we are.
@@ -155,7 +193,7 @@ function withNames(spec: NetworkSpec, facts: NetworkFacts, draft: Draft): Networ
   const noResolvConf = spec.dns.length === 1 && spec.dns[0] === 'none';
   return {
     ...plan,
-    resolvConf: noResolvConf ? undefined : hostMode ? hostResolvConfText(host.resolvConf, spec) : resolvConfText(host.resolvConf, spec, forwarder),
+    resolvConf: noResolvConf ? undefined : hostMode ? hostResolvConfText(host.resolvConf, spec) : resolvConfText(host.resolvConf, nameServers.length > 0 ? { ...spec, dns: nameServers } : spec, forwarder),
     hosts: spec.noHosts
       ? undefined
       : hostsText(host.hosts, {
@@ -181,8 +219,9 @@ function refusePorts(spec: NetworkSpec, network: string): void {
 }
 
 function chooseAddresses(host: HostNetwork): ContainerAddresses {
-  const taken = new Set(host.ipv4Networks.map(({ address }) => address.split('.').slice(0, 3).join('.')));
-  const network = PRIVATE_NETWORKS.find((candidate) => !taken.has(candidate)) ?? PRIVATE_NETWORKS[0];
+  const taken = host.ipv4Networks.flatMap(({ address, prefix }) => parseSubnet(`${address}/${prefix}`) ?? []);
+  const isFree = (network: string): boolean => !taken.some((other) => overlap(knownSubnet(`${network}.0/24`), other));
+  const network = PRIVATE_NETWORKS.find(isFree) ?? PRIVATE_NETWORKS[0];
   return {
     ...(host.ipv4 === undefined ? {} : { ipv4: { address: `${network}.100`, prefix: 24, gateway: `${network}.2` } }),
     ...(host.ipv6?.gateway === undefined ? {} : { ipv6: { address: host.ipv6.address, prefix: host.ipv6.prefix, gateway: host.ipv6.gateway } }),

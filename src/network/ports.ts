@@ -31,6 +31,28 @@ export function publishedPorts(ports: readonly PortRequest[], exposed: readonly 
   return result;
 }
 
+/**
+ * With --publish-low=auto: host ports that only root may take, 8000 higher.
+ * @returns the ports, and what was changed in words
+ */
+export function raiseLowPorts(ports: readonly PortRequest[]): { readonly ports: PortRequest[]; readonly told: string[] } {
+  const lowest = lowestPort();
+  const told: string[] = [];
+  const raised = ports.map((port) => {
+    if (port.hostPort === undefined || port.hostPort >= lowest) return port;
+    const higher = { ...port, hostPort: port.hostPort + RAISE };
+    told.push(`port ${describe(port)} is reserved for root on this host: published as ${describe(higher)}`);
+    return higher;
+  });
+  return { ports: raised, told };
+}
+
+const RAISE = 8000;
+
+function lowestPort(): number {
+  return Number(readTextIfPresent('/proc/sys/net/ipv4/ip_unprivileged_port_start') ?? '1024');
+}
+
 const MOST_TRIES = 50;
 
 /**
@@ -111,7 +133,7 @@ async function bindAddress(protocol: 'tcp' | 'udp', address: string, port: numbe
 export async function checkHostPorts(ports: readonly PortRequest[]): Promise<void> {
   if (ports.length === 0) return;
   refuseOverlaps(ports);
-  const lowest = Number(readTextIfPresent('/proc/sys/net/ipv4/ip_unprivileged_port_start') ?? '1024');
+  const lowest = lowestPort();
   for (const port of ports) if ((port.hostPort ?? 0) < lowest) throw lowPort(port, lowest);
   const failures = await Promise.all(ports.map(firstFailure));
   const failure = failures.find((one) => one !== undefined);
@@ -207,7 +229,7 @@ function kernelAddress(hex: string): string {
 
 function lowPort(port: PortRequest, lowest: number): ScullError {
   return new ScullError('PERMISSION', `port ${describe(port)} can't be published: ports below ${lowest} are reserved for root on this host`, {
-    hint: `choose a higher one (-p ${lowest > 8000 ? lowest + 80 : 8000 + ((port.hostPort ?? 0) % 1000)}:${port.containerPort}), or allow it: ${remedyFor({ kind: 'low-port', port: port.hostPort ?? 0 })}`,
+    hint: `choose a higher one (-p ${lowest > 8000 ? lowest + 80 : 8000 + ((port.hostPort ?? 0) % 1000)}:${port.containerPort}), or allow it: ${remedyFor({ kind: 'low-port', port: port.hostPort ?? 0 })}; --publish-low=auto chooses one by itself`,
   });
 }
 
@@ -221,7 +243,7 @@ function explainBind(port: PortRequest, error: NodeJS.ErrnoException, owner?: st
     case 'EADDRNOTAVAIL':
       return new ScullError('INVALID', `can't publish on ${port.hostIp}: it is not an address of this host`, { cause: error });
     case 'EACCES':
-      return lowPort(port, Number(readTextIfPresent('/proc/sys/net/ipv4/ip_unprivileged_port_start') ?? '1024'));
+      return lowPort(port, lowestPort());
     default:
       return new ScullError('NETWORK', `can't publish port ${describe(port)}: ${error.message}`, { cause: error });
   }

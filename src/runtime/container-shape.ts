@@ -66,8 +66,12 @@ const IMAGE: Fields = { id: 'string', manifestDigest: 'string', name: 'string', 
 export function recordFault(value: object): string | undefined {
   const fault = faultOf(value, RECORD, '');
   if (fault !== undefined) return fault;
-  const { image, spec, config } = value as { readonly image?: unknown; readonly spec: { readonly restart?: unknown }; readonly config: { readonly health?: unknown; readonly secrets?: unknown } };
-  return faultIn(image, IMAGE, 'image') ?? faultIn(spec.restart, RESTART, 'spec.restart') ?? faultIn(config.health, HEALTH, 'config.health') ?? faultIn(config.secrets, SECRETS, 'config.secrets');
+  const { image, spec, config } = value as { readonly image?: unknown; readonly spec: { readonly restart?: unknown }; readonly config: { readonly health?: unknown; readonly secrets?: unknown; readonly networkMode: { readonly mode: string; readonly networks?: unknown } } };
+  return faultIn(image, IMAGE, 'image') ?? faultIn(spec.restart, RESTART, 'spec.restart') ?? faultIn(config.health, HEALTH, 'config.health') ?? faultIn(config.secrets, SECRETS, 'config.secrets') ?? networksFault(config.networkMode);
+}
+
+function networksFault({ mode, networks }: { readonly mode: string; readonly networks?: unknown }): string | undefined {
+  return mode === 'networks' ? faultOf(networks, [{ name: 'string', aliases: 'strings' }], 'config.networkMode.networks') : undefined;
 }
 
 /** Of what need not be there. */

@@ -280,6 +280,8 @@ export interface NetworkSpec {
   /** What /etc/hosts begins from instead of the host's own: an absolute path of the host, `none` or `image`. */
   readonly hostsFile?: string;
   readonly noHostname: boolean;
+  /** --publish-low=auto: a host port that only root may take is published 8000 higher. */
+  readonly raiseLowPorts?: boolean;
 }
 
 export type NetworkMode =
@@ -287,8 +289,21 @@ export type NetworkMode =
   | { readonly mode: 'none' }
   | { readonly mode: 'host' }
   | { readonly mode: 'pasta'; readonly options: readonly string[] }
+  | { readonly mode: 'networks'; readonly networks: readonly NetworkWish[] }
   | { readonly mode: 'container'; readonly container: string }
   | { readonly mode: 'path'; readonly path: string };
+
+/** One of the named networks that a container is to be on. */
+export interface NetworkWish {
+  /** As typed: a name or the beginning of an id. */
+  readonly name: string;
+  readonly ipv4?: string;
+  readonly ipv6?: string;
+  readonly mac?: string;
+  readonly aliases: readonly string[];
+  /** `eth0`, `eth1` … in order unless given. */
+  readonly interface?: string;
+}
 
 export interface PortRequest {
   /** '' means every address, IPv4 and IPv6. */

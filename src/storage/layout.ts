@@ -30,6 +30,8 @@ export interface StoreLayout {
   readonly partial: string;
   /** What happened, newest file and the one before it; a link names who is changing them. */
   readonly events: { readonly directory: string; readonly log: string; readonly old: string; readonly rotator: string };
+  /** Definitions of named networks, one file each. */
+  readonly networks: string;
   readonly staging: string;
   readonly trash: string;
   readonly locks: string;
@@ -45,6 +47,8 @@ export interface StoreLayout {
   readonly runtimeRoot: string;
   /** Exit codes of containers that were removed with their end. */
   readonly exits: string;
+  /** The network namespace that containers of named networks share: see docs/network.md. */
+  readonly switch: string;
   /** Compiled seccomp filters. */
   readonly seccomp: string;
   /** What steps of builds came to, a file each. */
@@ -64,6 +68,7 @@ export interface StoreLayout {
   container(id: string): ContainerPaths;
   volume(name: string): VolumePaths;
   secret(name: string): string;
+  network(name: string): string;
   name(name: string): string;
 }
 
@@ -145,6 +150,7 @@ export function storeLayout(root: string, runRoot: string): StoreLayout {
   const containers = join(root, 'containers');
   const volumes = join(root, 'volumes');
   const partial = join(root, 'partial');
+  const networks = join(root, 'networks');
   const staging = join(root, 'staging');
   const hosts = join(root, 'hosts');
   return {
@@ -160,6 +166,7 @@ export function storeLayout(root: string, runRoot: string): StoreLayout {
     secrets: join(root, 'secrets'),
     partial,
     events: eventPaths(join(root, 'events')),
+    networks,
     staging,
     trash: join(staging, 'trash'),
     locks: join(root, 'locks'),
@@ -169,6 +176,7 @@ export function storeLayout(root: string, runRoot: string): StoreLayout {
     claims: join(runRoot, 'c'),
     runtimeRoot: join(runRoot, 'crun'),
     exits: join(runRoot, 'exits'),
+    switch: join(runRoot, 'switch'),
     seccomp: join(runRoot, 'seccomp'),
     buildCache: join(root, 'build', 'cache'),
     buildMounts: join(root, 'build', 'mounts'),
@@ -187,6 +195,7 @@ export function storeLayout(root: string, runRoot: string): StoreLayout {
       return { directory, data: join(directory, '_data'), record: join(directory, 'volume.json') };
     },
     secret: (name) => join(root, 'secrets', name),
+    network: (name) => join(networks, `${name}.json`),
     name: (name) => join(root, 'names', name),
   };
 }

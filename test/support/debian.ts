@@ -11,10 +11,10 @@ export interface DebianRoot {
 }
 
 /** Besides what apt itself needs. */
-const packages = ['python3-minimal', 'passwd'];
+const PACKAGES = ['python3-minimal', 'passwd'];
 
 /** Takes about half a minute the first time; the archive is kept in the cache directory of the testing user. */
-export function debianRoot(): DebianRoot {
+export function debianRoot(packages: readonly string[] = PACKAGES): DebianRoot {
   const { source, release } = packageSource();
   const directory = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'scull-tests');
   const archive = join(directory, `debian-${release}-${packages.join('-')}.tar`);

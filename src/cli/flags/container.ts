@@ -2,7 +2,7 @@
  * The flags of `run` and `create`, with Docker's and Podman's names, shorthands and defaults. What they mean is in
  * container-spec-flags.ts and the parsers of src/spec.
  */
-import { integer, list, text, toggle, unsupported, unsupportedToggle } from './declare.ts';
+import { choice, integer, list, text, toggle, unsupported, unsupportedToggle } from './declare.ts';
 import { registryFlags } from './registry.ts';
 
 const IDENTITY = 'identity';
@@ -112,9 +112,14 @@ export const containerFlags = {
   subuidname: text(USER_NAMESPACE, 'name', 'Map the ids that /etc/subuid gives to this name, from 0 on'),
   subgidname: text(USER_NAMESPACE, 'name', 'The same with /etc/subgid (default: as --subuidname)'),
 
-  network: list(NETWORK, 'mode', 'pasta[:options] (default), none, host, container:NAME, ns:PATH', { aliases: ['net'] }),
+  network: list(NETWORK, 'mode', 'pasta[:options] (default), none, host, bridge, NAME[:ip=…,mac=…,alias=…], container:NAME, ns:PATH; names as often as wanted', { aliases: ['net'] }),
+  ip: text(NETWORK, 'address', 'IPv4 address on its network'),
+  ip6: text(NETWORK, 'address', 'IPv6 address on its network'),
+  'mac-address': text(NETWORK, 'address', 'Hardware address on its network'),
+  'network-alias': list(NETWORK, 'name', 'Further name by which others on its networks find it', { aliases: ['net-alias'] }),
   publish: list(NETWORK, '[[ip:]port:]port[/udp]', 'Make a port of the container reachable on the host; ranges as 8000-8010:80-90', { char: 'p' }),
   'publish-all': toggle(NETWORK, 'Publish all exposed ports on free ports of the host', { char: 'P' }),
+  'publish-low': choice(NETWORK, ['auto', 'never'], 'auto: a host port that only root may take is published 8000 higher, 80 as 8080 (default never)'),
   expose: list(NETWORK, 'port[/udp]', 'Declare a port, for --publish-all'),
   'add-host': list(NETWORK, 'name:ip', 'Add a line to /etc/hosts; host-gateway stands for the host'),
   dns: list(NETWORK, 'ip', "Name server instead of the host's; none keeps the image's resolv.conf"),
@@ -172,12 +177,8 @@ function laterContainerFlags() {
     'group-entry': unsupported('group-entry'),
     hostuser: unsupported('hostuser'),
     'init-ctr': unsupported('init-ctr'),
-    ip: unsupported('ip'),
-    ip6: unsupported('ip6'),
     link: unsupported('link'),
     'link-local-ip': unsupported('link-local-ip'),
-    'mac-address': unsupported('mac-address'),
-    'network-alias': unsupported('network-alias', [], { aliases: ['net-alias'] }),
     'passwd-entry': unsupported('passwd-entry'),
     personality: unsupported('personality'),
     pod: unsupported('pod'),

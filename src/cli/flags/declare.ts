@@ -14,6 +14,11 @@ export function list(helpGroup: string, helpValue: string, description: string, 
   return Flags.string({ description, helpGroup, helpValue, multiple: true, ...extra });
 }
 
+/** A flag with one of a few values. */
+export function choice<const T extends string>(helpGroup: string, options: readonly T[], description: string) {
+  return Flags.option({ options })({ description, helpGroup, helpValue: options.join('|') });
+}
+
 /** A whole number. @param range inclusive bounds */
 export function integer(helpGroup: string, description: string, range: { readonly min?: number; readonly max?: number } = {}, extra: Extra = {}) {
   return Flags.integer({ description, helpGroup, helpValue: 'n', ...range, ...extra });

@@ -63,11 +63,11 @@ function containerTable(containers: readonly ContainerSummary[], options: PsOpti
 }
 
 /** `Up 3 minutes (healthy)`, `Exited (0) 5 seconds ago`, `Restarting (1) 5 seconds ago`, `Created`, `Paused`. */
-export function statusText(container: Pick<ContainerSummary, 'state'> & Partial<Pick<ContainerSummary, 'health' | 'restarting'>>, now: number): string {
-  const { state, health, restarting = false } = container;
+export function statusText(container: Pick<ContainerSummary, 'state'> & Partial<Pick<ContainerSummary, 'health' | 'restarting' | 'networkTrouble'>>, now: number): string {
+  const { state, health, restarting = false, networkTrouble } = container;
   switch (state.status) {
     case 'running':
-      return `Up ${humanDuration(now - Date.parse(state.startedAt))}${health === undefined ? '' : ` (${health})`}`;
+      return `Up ${humanDuration(now - Date.parse(state.startedAt))}${health === undefined ? '' : ` (${health})`}${networkTrouble === undefined ? '' : ` (${networkTrouble})`}`;
     case 'exited': {
       const ago = humanAgo(state.finishedAt, now);
       return `${restarting ? 'Restarting' : 'Exited'} (${state.exitCode})${ago === '' ? '' : ` ${ago}`}${state.oomKilled ? ' (out of memory)' : ''}`;

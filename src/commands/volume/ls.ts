@@ -1,7 +1,7 @@
 /** `scull volume ls` */
 import * as Flags from '@oclif/core/flags';
 import { ScullCommand } from '../../cli/command.ts';
-import { volumeFilters } from '../../cli/pairs.ts';
+import { timedFilters } from '../../cli/pairs.ts';
 import { ScullError } from '../../host/errors.ts';
 
 export default class VolumeLs extends ScullCommand {
@@ -20,7 +20,7 @@ export default class VolumeLs extends ScullCommand {
   async run(): Promise<void> {
     const { flags } = await this.parse(VolumeLs);
     if (flags.quiet && flags.format !== undefined) throw new ScullError('USAGE', '--quiet and --format cannot be used together');
-    const filters = volumeFilters(flags.filter, Date.now());
+    const filters = timedFilters(flags.filter, Date.now());
     const { listVolumes } = await import('../../engine/volumes/list.ts');
     const volumes = listVolumes(await this.engine(), { filters });
     const { presentVolumes } = await import('../../cli/present/volumes.ts');

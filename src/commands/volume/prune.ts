@@ -1,7 +1,7 @@
 /** `scull volume prune` */
 import * as Flags from '@oclif/core/flags';
 import { ScullCommand } from '../../cli/command.ts';
-import { volumeFilters } from '../../cli/pairs.ts';
+import { timedFilters } from '../../cli/pairs.ts';
 
 export default class VolumePrune extends ScullCommand {
   static override summary = 'Remove volumes that no container uses';
@@ -16,7 +16,7 @@ export default class VolumePrune extends ScullCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.parse(VolumePrune);
-    const options = { all: flags.all, filters: volumeFilters(flags.filter, Date.now()) };
+    const options = { all: flags.all, filters: timedFilters(flags.filter, Date.now()) };
     const engine = await this.engine();
     const { pruneVolumes } = await import('../../engine/volumes/remove.ts');
     if (!flags.force) {

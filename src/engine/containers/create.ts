@@ -14,7 +14,7 @@ import { commitContainer, findContainer, isName, nameOwner, releaseName, reserve
 import { mergeConfig } from '../../runtime/merge.ts';
 import { readZone } from '../../runtime/timezone.ts';
 import type { ImageRecord } from '../../storage/image-types.ts';
-import type { ContainerSpec } from '../../spec/container-spec.ts';
+import type { ContainerSpec, NetworkMode } from '../../spec/container-spec.ts';
 import { digestHex } from '../../oci/digest.ts';
 import { hasFileTransport } from '../../oci/reference.ts';
 import type { Engine } from '../engine.ts';
@@ -153,7 +153,17 @@ async function makeConfig(engine: Engine, spec: ContainerSpec, image: ImageRecor
   if (spec.log.driver === 'journald') checkJournal();
   if (spec.timezone !== undefined) readZone(spec.timezone); // told now, not with every start
   const mounts = await resolveMounts(engine, spec, image?.config);
-  return { ...merged, ports: await choosePorts(spec, merged.exposedPorts), mounts };
+  return { ...merged, networkMode: await resolveNetworks(engine, merged.networkMode), ports: await choosePorts(engine, spec, merged.exposedPorts), mounts };
+}
+
+/** Networks by their full names, each once. @throws ScullError NO_SUCH_NETWORK, INVALID */
+async function resolveNetworks(engine: Engine, mode: NetworkMode): Promise<NetworkMode> {
+  if (mode.mode !== 'networks') return mode;
+  const { findNetwork } = await import('../networks/find.ts');
+  const networks = mode.networks.map((wish) => ({ ...wish, name: findNetwork(engine, wish.name).name }));
+  const twice = networks.find((one, index) => networks.findIndex((other) => other.name === one.name) < index);
+  if (twice !== undefined) throw new ScullError('INVALID', `the network ${JSON.stringify(twice.name)} was given twice`);
+  return { mode: 'networks', networks };
 }
 
 /** conmon would write to nobody, without a word. systemd-journald.service(8) "FILES". */
@@ -163,10 +173,14 @@ function checkJournal(): void {
 }
 
 /** Only who publishes ports pays for looking at the host's. */
-async function choosePorts(spec: ContainerSpec, exposed: readonly string[]): Promise<ContainerConfig['ports']> {
+async function choosePorts(engine: Engine, spec: ContainerSpec, exposed: readonly string[]): Promise<ContainerConfig['ports']> {
   if (spec.network.ports.length === 0 && !spec.network.publishAll) return [];
-  const { chooseHostPorts, publishedPorts } = await import('../../network/ports.ts');
-  return chooseHostPorts(publishedPorts(spec.network.ports, exposed, spec.network.publishAll));
+  const { chooseHostPorts, publishedPorts, raiseLowPorts } = await import('../../network/ports.ts');
+  const wished = publishedPorts(spec.network.ports, exposed, spec.network.publishAll);
+  if (spec.network.raiseLowPorts !== true) return chooseHostPorts(wished);
+  const { ports, told } = raiseLowPorts(wished);
+  for (const text of told) engine.progress({ kind: 'message', level: 'warning', text });
+  return chooseHostPorts(ports);
 }
 
 function makeRecord(spec: ContainerSpec, image: ImageRecord | undefined, config: ContainerConfig, id: string, name: string): ContainerRecord {

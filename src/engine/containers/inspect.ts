@@ -1,5 +1,5 @@
 /** inspect: one object in the shape of Docker's API (ContainerJSON), with Podman's additions where scripts ask for them. */
-import { readNetworkState } from '../../network/drivers/pasta.ts';
+import { readNetworkState, type Attachment } from '../../network/state.ts';
 import { cgroupPlan } from '../../runtime/cgroups.ts';
 import type { ContainerRecord, ContainerState, ResolvedMount } from '../../runtime/container-record.ts';
 import { readRuntimeState } from '../../runtime/crun.ts';
@@ -9,9 +9,12 @@ import type { ContainerPaths } from '../../storage/layout.ts';
 import { findContainer } from '../../runtime/container-store.ts';
 import { readContainerState } from '../../runtime/lifecycle.ts';
 import { parseSignal } from '../../spec/signal.ts';
-import type { ContainerSpec, PortRequest, SharedNamespaceSpec, UserNamespaceSpec } from '../../spec/container-spec.ts';
+import { ipVersion } from '../../spec/ip-address.ts';
+import { readNetwork } from '../../storage/networks.ts';
+import type { ContainerSpec, NetworkWish, PortRequest, SharedNamespaceSpec, UserNamespaceSpec } from '../../spec/container-spec.ts';
 import { VERSION } from '../../host/version.ts';
 import type { Engine } from '../engine.ts';
+import { networkTrouble } from '../networks/trouble.ts';
 import { containerSize } from './size.ts';
 
 const NEVER = '0001-01-01T00:00:00Z';
@@ -249,6 +252,8 @@ function networkModeText({ config }: ContainerRecord): string {
       return `container:${mode.container}`;
     case 'path':
       return `ns:${mode.path}`;
+    case 'networks':
+      return mode.networks[0]?.name ?? 'none';
     default:
       return mode.mode;
   }
@@ -281,6 +286,36 @@ function portMap(ports: readonly PortRequest[]): Record<string, { HostIp: string
   return map;
 }
 
+/** Each with what it was given; addresses only while it runs. */
+function namedNetworks(engine: Engine, record: ContainerRecord, wishes: readonly NetworkWish[], attachments: readonly Attachment[]): object {
+  return Object.fromEntries(
+    wishes.map((wish) => {
+      const has = attachments.find((one) => one.network === wish.name);
+      const definition = readNetwork(engine.store, wish.name);
+      const gateway = (version: 4 | 6): string => definition?.subnets.find((subnet) => ipVersion(subnet.gateway) === version)?.gateway ?? '';
+      return [
+        wish.name,
+        {
+          EndpointID: '',
+          NetworkID: definition?.id ?? '',
+          Gateway: has?.ipv4 === undefined ? '' : gateway(4),
+          IPAddress: has?.ipv4?.address ?? '',
+          IPPrefixLen: has?.ipv4?.prefix ?? 0,
+          IPv6Gateway: has?.ipv6 === undefined ? '' : gateway(6),
+          GlobalIPv6Address: has?.ipv6?.address ?? '',
+          GlobalIPv6PrefixLen: has?.ipv6?.prefix ?? 0,
+          MacAddress: has?.mac ?? wish.mac ?? '',
+          DriverOpts: null,
+          IPAMConfig: wish.ipv4 === undefined && wish.ipv6 === undefined ? null : { ...(wish.ipv4 === undefined ? {} : { IPv4Address: wish.ipv4 }), ...(wish.ipv6 === undefined ? {} : { IPv6Address: wish.ipv6 }) },
+          Links: null,
+          Aliases: [...new Set([...wish.aliases, record.id.slice(0, 12)])],
+          DNSNames: [...new Set([record.name, ...wish.aliases, record.id.slice(0, 12)])],
+        },
+      ];
+    }),
+  );
+}
+
 function networkSettingsOf(engine: Engine, record: ContainerRecord, state: ContainerState): object {
   const runs = state.status === 'running' || state.status === 'paused';
   const network = runs ? readNetworkState(engine.store.layout.container(record.id).networkState) : undefined;
@@ -295,9 +330,10 @@ function networkSettingsOf(engine: Engine, record: ContainerRecord, state: Conta
     IPv6Gateway: ipv6?.gateway ?? '',
     GlobalIPv6Address: ipv6?.address ?? '',
     GlobalIPv6PrefixLen: ipv6?.prefix ?? 0,
-    MacAddress: '',
+    MacAddress: network?.driver === 'switch' ? (network.attachments[0]?.mac ?? '') : '',
   };
   const name = networkModeText(record);
+  const trouble = runs ? networkTrouble(engine)(record.id) : undefined;
   return {
     ...endpoint,
     Bridge: '',
@@ -307,7 +343,8 @@ function networkSettingsOf(engine: Engine, record: ContainerRecord, state: Conta
     LinkLocalIPv6PrefixLen: 0,
     Ports: { ...exposed, ...(runs || record.config.ports.length > 0 ? portMap(record.config.ports) : {}) },
     SandboxKey: runs ? `/proc/${state.pid}/ns/net` : '',
-    Networks: name.startsWith('container:') || name.startsWith('ns:') ? {} : { [name]: { ...endpoint, NetworkID: name, DriverOpts: null, IPAMConfig: null, Links: null, Aliases: [record.id.slice(0, 12)] } },
+    ...(trouble === undefined ? {} : { Trouble: `${trouble}: run \`scull network reload ${record.name}\`` }),
+    Networks: record.config.networkMode.mode === 'networks' ? namedNetworks(engine, record, record.config.networkMode.networks, network?.driver === 'switch' ? network.attachments : []) : name.startsWith('container:') || name.startsWith('ns:') ? {} : { [name]: { ...endpoint, NetworkID: name, DriverOpts: null, IPAMConfig: null, Links: null, Aliases: [record.id.slice(0, 12)] } },
   };
 }
 

@@ -6,7 +6,7 @@
  *                                                                    └─ as soon as its socket is there: attach
  *   created and connected  →  crun start  →  the container runs
  *
- * The monitor's namespaces are made while this goes on; `run` begins them before the container exists (beginEarly).
+ * The monitor's namespaces are made while this goes on; `run` begins them before the container exists (beginning.ts).
  * See docs/run.md for the dialogue of processes.
  */
 import { closeSync, openSync, rmSync, writeFileSync } from 'node:fs';
@@ -14,7 +14,6 @@ import { crashPoint } from '../../host/crash-point.ts';
 import { describeErrno } from '../../host/errno.ts';
 import { errnoOf, isScullError, ScullError } from '../../host/errors.ts';
 import { identityOf } from '../../host/identity.ts';
-import { passedSockets } from '../../host/service-manager.ts';
 import { requireTool } from '../../host/tools.ts';
 import { trace } from '../../host/trace.ts';
 import { startAttach, type Attachment } from '../../runtime/attach.ts';
@@ -25,14 +24,15 @@ import { crunStart, isRuntimeAlive, readRuntimeState } from '../../runtime/crun.
 import { endSurvivors, refuseElsewhere } from '../../runtime/last-run.ts';
 import { killProcessesNaming } from '../../runtime/strays.ts';
 import { keepCompiledSeccomp } from '../../runtime/seccomp-cache.ts';
-import { beginMonitor, type Capture, type Monitor, type NamespaceRequest, type PendingMonitor } from '../../runtime/monitor.ts';
+import type { Capture, Monitor, PendingMonitor } from '../../runtime/monitor.ts';
 import { startKeeper } from '../../runtime/keeper.ts';
 import { forgetRestarts } from '../../runtime/restart-state.ts';
-import type { ContainerSpec } from '../../spec/container-spec.ts';
-import { defaultIdMaps } from '../../userns/id-maps.ts';
+import type { NetworkPlan } from '../../network/plan.ts';
 import type { Engine } from '../engine.ts';
 import { recordContainerEvent, recordEnd } from '../events/record.ts';
 import { tellOfLogout } from './logout.ts';
+import type { Engaged } from '../networks/switch.ts';
+import { beginLaunch, type Beginning } from './beginning.ts';
 import { prepareContainer, writeBundle, type Preparation } from './prepare.ts';
 import { proxiedSocket, tellStarted } from './service-manager.ts';
 import { sharedNamespaces } from './shared-namespaces.ts';
@@ -59,8 +59,8 @@ export interface StartOptions {
   readonly byPolicy?: boolean;
   /** This process has claimed the container already. */
   readonly claimed?: boolean;
-  /** Its namespaces are being made already, see {@link beginEarly}. */
-  readonly pending?: PendingMonitor | undefined;
+  /** Its namespaces are being made already, see beginning.ts. */
+  readonly beginning?: Beginning | undefined;
 }
 
 export interface Running {
@@ -84,18 +84,20 @@ export async function startContainer(engine: Engine, record: ContainerRecord, op
   trace('claimed');
   if (claim === 'running') return 'running';
   if (claim === 'busy') throw new ScullError('IN_USE', `another command is working on container ${record.name}`);
-  let pending = options.pending;
+  let { beginning } = options;
   let monitor: Monitor | undefined;
+  let preparation: Preparation | undefined;
   const underWay: Promise<unknown>[] = [];
   try {
     await endSurvivors(layout.container(record.id));
     cgroup = cgroupPlanFor(record.spec.resources);
     forgetLastRun(engine, record, options.byPolicy === true);
     const shared = sharedNamespaces(engine, record);
-    pending ??= beginMonitor(namespacesOf(engine, record.spec, shared.joinUser, options.capture));
+    beginning ??= beginLaunch(engine, record.spec, record.config.networkMode, shared, options.capture);
+    const { pending, engaged } = await beginning.ready;
     if (pending.pid !== undefined) recordMonitor(layout, record.id, pending.pid);
     crashPoint('start:monitor');
-    const preparation = await prepareContainer(engine, record, cgroup, { attached: options.attach !== undefined, network: pending.network, shared, secretEnvironment: options.secretEnvironment ?? [] });
+    preparation = await prepareContainer(engine, record, cgroup, { attached: options.attach !== undefined, network: pending.network, shared, secretEnvironment: options.secretEnvironment ?? [] });
     trace('prepared');
     crashPoint('start:prepared');
     options.abort?.throwIfAborted();
@@ -104,13 +106,15 @@ export async function startContainer(engine: Engine, record: ContainerRecord, op
     crashPoint('start:bundle');
     monitor = launchMonitor(engine, record, preparation, pending, cgroup, options.attach?.stdin === true);
     trace('monitor launched');
-    const running = await bringUp(engine, record, monitor, preparation, cgroup, options, underWay);
-    return running;
+    return await bringUp(engine, record, monitor, preparation, cgroup, { ...options, engaged }, underWay);
   } catch (error) {
-    if (monitor === undefined) await pending?.abandon();
+    if (monitor === undefined) await beginning?.abandon();
+    if (preparation !== undefined) await giveAddressesBack(engine, record, preparation);
     await takeBack(engine, record, monitor, cgroup, underWay);
     if (isScullError(error) && error.code !== 'INTERRUPTED') noteFailure(engine, record, error.message);
     throw error;
+  } finally {
+    beginning?.leave();
   }
 }
 
@@ -122,6 +126,12 @@ function noteStart(file: string, pid: number): void {
   } catch (error) {
     if (errnoOf(error) !== 'ENOSPC' && errnoOf(error) !== 'EDQUOT') throw error;
   }
+}
+
+async function giveAddressesBack(engine: Engine, record: ContainerRecord, { planned }: Preparation): Promise<void> {
+  if (planned.length === 0) return;
+  const { giveBack } = await import('../networks/attachments.ts');
+  giveBack(engine, record.id, planned.map(({ attachment }) => attachment));
 }
 
 function forgetLastRun(engine: Engine, record: ContainerRecord, byPolicy: boolean): void {
@@ -138,32 +148,6 @@ function noteFailure(engine: Engine, record: ContainerRecord, message: string): 
   } catch {
     // Only for `inspect` to show later; the error itself is on its way to the user, and a full disk must not hide it.
   }
-}
-
-/**
- * Begins a container's namespaces before the container exists, where its wish alone says which they are.
- * @returns undefined where another container has to be looked at first
- */
-export function beginEarly(engine: Engine, spec: ContainerSpec, capture?: Capture): PendingMonitor | undefined {
-  const { user, pid, ipc, uts, cgroup } = spec.namespaces;
-  if ([user, pid, ipc, uts, cgroup, spec.network.mode].some((wish) => wish.mode === 'container')) return undefined;
-  return beginMonitor(namespacesOf(engine, spec, undefined, capture));
-}
-
-function namespacesOf(engine: Engine, spec: ContainerSpec, joinUser: number | undefined, capture: Capture | undefined): NamespaceRequest {
-  const ownNetwork = ['default', 'pasta', 'none'].includes(spec.network.mode.mode);
-  return {
-    layout: engine.store.layout,
-    cgroup: cgroupPlan(),
-    maps: defaultIdMaps(),
-    keepGroups: spec.groupAdd.includes('keep-groups'),
-    ...(joinUser === undefined ? {} : { joinUser }),
-    // A network namespace must belong to the innermost user namespace; where crun makes that one, it makes both.
-    network: ownNetwork && spec.namespaces.user.mode === 'host' && joinUser === undefined,
-    passthrough: spec.log.driver === 'passthrough',
-    passedSockets: capture === undefined ? passedSockets().count : 0,
-    capture,
-  };
 }
 
 function launchMonitor(engine: Engine, record: ContainerRecord, preparation: Preparation, pending: PendingMonitor, cgroup: CgroupPlan, attachesInput: boolean): Monitor {
@@ -199,13 +183,13 @@ function writePidFile(path: string, pid: number): void {
   }
 }
 
-async function bringUp(engine: Engine, record: ContainerRecord, monitor: Monitor, preparation: Preparation, cgroup: CgroupPlan, options: StartOptions, underWay: Promise<unknown>[]): Promise<Running> {
+async function bringUp(engine: Engine, record: ContainerRecord, monitor: Monitor, preparation: Preparation, cgroup: CgroupPlan, options: StartOptions & { readonly engaged: Engaged | undefined }, underWay: Promise<unknown>[]): Promise<Running> {
   const paths = engine.store.layout.container(record.id);
   const attachment = options.attach === undefined || record.spec.log.driver === 'passthrough' ? undefined : attachWhileStarting(record, paths, options.attach);
   const aborted = abortion(options.abort);
   let volumesFilled = false;
   try {
-    const network = connectNetwork(engine, record, monitor, preparation);
+    const network = connectNetwork(engine, record, monitor, preparation, options.engaged);
     underWay.push(network);
     const work = Promise.all([monitor.created, network, attachment?.connected]);
     work.catch(() => undefined);
@@ -254,19 +238,30 @@ function attachWhileStarting(record: ContainerRecord, paths: Parameters<typeof s
   });
 }
 
-/** pasta takes longer to start than crun: it begins as soon as there is a namespace to connect. */
-async function connectNetwork(engine: Engine, record: ContainerRecord, monitor: Monitor, preparation: Preparation): Promise<void> {
-  if (preparation.network.mode !== 'pasta') return;
-  const { startPasta } = await import('../../network/drivers/pasta.ts');
+/** Networks take longer to connect than crun takes: that begins as soon as there is a namespace. */
+async function connectNetwork(engine: Engine, record: ContainerRecord, monitor: Monitor, preparation: Preparation, engaged: Engaged | undefined): Promise<void> {
+  const { network } = preparation;
+  if (network.mode !== 'pasta' && network.mode !== 'switch') return;
   let target = monitor.pid;
   if (preparation.earlyNetwork) await monitor.namespaces;
   else target = await monitor.created;
   trace('namespaces ready');
-  const stateFile = engine.store.layout.container(record.id).networkState;
-  await startPasta(preparation.network, { targetPid: target, watchPid: monitor.pid, stateFile }).catch(async (error: unknown) => {
+  const connect = engaged === undefined ? connectPasta(engine, record, network, target, monitor) : connectSwitch(engine, record, preparation, target, monitor, engaged);
+  await connect.catch(async (error: unknown) => {
     await monitor.created; // namespaces that are gone are the consequence of a failure there
     throw error;
   });
+  trace('network connected');
+}
+
+async function connectPasta(engine: Engine, record: ContainerRecord, network: NetworkPlan, targetPid: number, monitor: Monitor): Promise<void> {
+  const { startPasta } = await import('../../network/drivers/pasta.ts');
+  await startPasta(network, { targetPid, watchPid: monitor.pid, stateFile: engine.store.layout.container(record.id).networkState });
+}
+
+async function connectSwitch(engine: Engine, record: ContainerRecord, { network, planned }: Preparation, target: number, monitor: Monitor, engaged: Engaged): Promise<void> {
+  const { connectContainer } = await import('../networks/attachments.ts');
+  await connectContainer(engine, engaged, record, planned, { ports: network.ports, addresses: network.addresses, target, watchPid: monitor.pid });
 }
 
 function abortion(signal: AbortSignal | undefined): { promise: Promise<never>; dispose: () => void } {

@@ -1,4 +1,5 @@
 /** ps: every container with its state, in one pass over the records. */
+import { isScullError } from '../../host/errors.ts';
 import type { ContainerRecord, ContainerState, ResolvedMount } from '../../runtime/container-record.ts';
 import type { HealthStatus } from '../../runtime/health-state.ts';
 import { isRunning, knownToRuntime, readContainerState } from '../../runtime/lifecycle.ts';
@@ -25,6 +26,8 @@ export interface ContainerSummary {
   readonly exposedPorts: readonly string[];
   readonly mounts: readonly ResolvedMount[];
   readonly networks: readonly string[];
+  /** What is wrong with its network while it runs: `names lost`. */
+  readonly networkTrouble?: string;
   readonly autoRemove: boolean;
   /** Of one that runs and has a check. */
   readonly health?: HealthStatus;
@@ -60,7 +63,20 @@ export async function listContainers(engine: Engine, options: ListOptions = {}):
   if (options.last !== undefined && options.last >= 0) {
     found = found.sort((a, b) => (a.record.created < b.record.created ? 1 : -1)).slice(0, options.last);
   }
-  return Promise.all(found.map(({ record, state }) => summarize(engine, record, state, options.size === true)));
+  const trouble = found.some(({ state }) => isRunning(state)) ? (await import('../networks/trouble.ts')).networkTrouble(engine) : () => undefined;
+  return Promise.all(found.map(async ({ record, state }) => withTrouble(await summarize(engine, record, state, options.size === true), trouble)));
+}
+
+/** A damaged record of a network is `inspect`'s to tell. */
+function withTrouble(summary: ContainerSummary, trouble: (id: string) => string | undefined): ContainerSummary {
+  if (!isRunning(summary.state)) return summary;
+  try {
+    const networkTrouble = trouble(summary.id);
+    return networkTrouble === undefined ? summary : { ...summary, networkTrouble };
+  } catch (error) {
+    if (!isScullError(error, 'CORRUPT')) throw error;
+    return summary;
+  }
 }
 
 async function summarize(engine: Engine, record: ContainerRecord, state: ContainerState, size: boolean): Promise<ContainerSummary> {
@@ -92,5 +108,6 @@ async function summarize(engine: Engine, record: ContainerRecord, state: Contain
 /** As Docker names them in a listing. */
 export function networkNames(record: ContainerRecord): string[] {
   const { mode } = record.config.networkMode;
+  if (record.config.networkMode.mode === 'networks') return record.config.networkMode.networks.map(({ name }) => name);
   return mode === 'default' ? ['pasta'] : mode === 'container' || mode === 'path' ? [] : [mode];
 }

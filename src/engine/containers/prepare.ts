@@ -7,7 +7,7 @@ import { describeErrno } from '../../host/errno.ts';
 import { ScullError } from '../../host/errors.ts';
 import { terminalSize } from '../../host/terminal.ts';
 import { requireTool } from '../../host/tools.ts';
-import type { NetworkPlan } from '../../network/plan.ts';
+import type { InterfaceFact, NetworkPlan } from '../../network/plan.ts';
 import type { RuntimeSpec } from '../../oci/runtime-spec.ts';
 import { cgroupsPathOf, type CgroupPlan } from '../../runtime/cgroups.ts';
 import type { ContainerRecord } from '../../runtime/container-record.ts';
@@ -16,10 +16,12 @@ import { readHostFacts } from '../../runtime/host-facts.ts';
 import { buildRuntimeSpec } from '../../runtime/oci-spec/build.ts';
 import type { NetworkFact, RuntimeSpecInput } from '../../runtime/oci-spec/input.ts';
 import { compiledSeccompFile, withCompiledSeccomp } from '../../runtime/seccomp-cache.ts';
+import { ipVersion } from '../../spec/ip-address.ts';
 import type { ContainerPaths, StoreLayout } from '../../storage/layout.ts';
 import { defaultIdMaps } from '../../userns/id-maps.ts';
 import type { LaunchStep } from '../../userns/launch.ts';
 import type { Engine } from '../engine.ts';
+import type { PlannedAttachment } from '../networks/attachments.ts';
 import { generatedFiles } from './generated-files.ts';
 import { imageUsers } from './image-users.ts';
 import { idsOutside, mountSteps, type Steps } from './mount-steps.ts';
@@ -32,6 +34,8 @@ export interface Preparation {
   /** File for the filter that crun compiles from the profile. */
   readonly compiledSeccomp: string | undefined;
   readonly network: NetworkPlan;
+  /** Its interfaces on named networks; their addresses are taken. */
+  readonly planned: readonly PlannedAttachment[];
   readonly steps: readonly LaunchStep[];
   readonly firstUses: Steps['firstUses'];
   /** The launcher makes the network namespace, so that it can be connected while crun still works. */
@@ -46,7 +50,8 @@ export async function prepareContainer(engine: Engine, record: ContainerRecord, 
   if (maps.single !== undefined) explainSingleId(engine, maps.single);
   const { shared } = given;
   const userNamespace = shared.userNamespace ?? nestedNamespace(spec.namespaces.user);
-  const network = await planContainerNetwork(engine.store.layout, record, shared);
+  const planned = await plannedAttachments(engine, record);
+  const network = await planContainerNetwork(engine.store.layout, record, shared, planned);
   for (const text of network.warnings) engine.progress({ kind: 'message', level: 'warning', text });
   const users = imageUsers(engine.store.layout, record);
   const host = readHostFacts(maps, cgroup, spec.privileged);
@@ -78,7 +83,7 @@ export async function prepareContainer(engine: Engine, record: ContainerRecord, 
   const runtimeSpec = orGiveUp(steps, () => buildRuntimeSpec(input));
   // Only our own profile is kept compiled.
   const compiledSeccomp = spec.security.seccomp === undefined ? compiledSeccompFile(engine.store.layout, runtimeSpec, requireTool('crun', 'starting a container').path) : undefined;
-  return { runtimeSpec: withCompiledSeccomp(runtimeSpec, compiledSeccomp), compiledSeccomp, network, steps: [...steps.list, ...(secrets?.steps ?? [])], firstUses: steps.firstUses, earlyNetwork: given.network };
+  return { runtimeSpec: withCompiledSeccomp(runtimeSpec, compiledSeccomp), compiledSeccomp, network, planned, steps: [...steps.list, ...(secrets?.steps ?? [])], firstUses: steps.firstUses, earlyNetwork: given.network };
 }
 
 /** What was begun for new volumes is taken back where the rest of the preparation fails. */
@@ -104,20 +109,41 @@ function explainSingleId(engine: Engine, reason: string): void {
   });
 }
 
-async function planContainerNetwork(layout: StoreLayout, record: ContainerRecord, shared: SharedNamespaces): Promise<NetworkPlan> {
+async function plannedAttachments(engine: Engine, record: ContainerRecord): Promise<readonly PlannedAttachment[]> {
+  const { networkMode } = record.config;
+  if (networkMode.mode !== 'networks') return [];
+  const { planAttachments } = await import('../networks/attachments.ts');
+  return planAttachments(engine, record, networkMode.networks);
+}
+
+/** @param planned its interfaces on named networks */
+export async function planContainerNetwork(layout: StoreLayout, record: ContainerRecord, shared: Pick<SharedNamespaces, 'network'>, planned: readonly PlannedAttachment[]): Promise<NetworkPlan> {
   const { planNetwork } = await import('../../network/plan.ts');
   const { readHostNetwork } = await import('../../network/host-network.ts');
   const host = readHostNetwork();
   return planNetwork(
-    { ...record.spec.network, ports: record.config.ports },
+    { ...record.spec.network, mode: record.config.networkMode, ports: record.config.ports },
     {
       host: record.spec.network.hostsFile === undefined ? host : { ...host, hosts: (await import('./hosts-file.ts')).hostsFileText(layout, record, record.spec.network.hostsFile) },
       hostname: record.config.hostname,
       containerName: record.name,
       hostUts: record.spec.namespaces.uts.mode === 'host',
       ...(shared.network === undefined ? {} : { join: { path: shared.network } }),
+      ...(planned.length === 0 ? {} : { interfaces: await interfaceFacts(planned) }),
     },
   );
+}
+
+async function interfaceFacts(planned: readonly PlannedAttachment[]): Promise<InterfaceFact[]> {
+  const { hasNameServer } = await import('../../network/drivers/switch.ts');
+  return planned.map(({ network, attachment: { ipv4, ipv6 } }) => {
+    const gateway = (version: 4 | 6): string => network.subnets.find((subnet) => ipVersion(subnet.gateway) === version)?.gateway ?? '';
+    return {
+      addresses: { ...(ipv4 === undefined ? {} : { ipv4: { ...ipv4, gateway: gateway(4) } }), ...(ipv6 === undefined ? {} : { ipv6: { ...ipv6, gateway: gateway(6) } }) },
+      dns: network.dns && hasNameServer(),
+      internal: network.internal,
+    };
+  });
 }
 
 function networkFact(plan: NetworkPlan, early: boolean): NetworkFact {

@@ -7,7 +7,6 @@ import { releaseClaim } from '../../runtime/claim.ts';
 import type { ContainerRecord } from '../../runtime/container-record.ts';
 import { lateFailure } from '../../runtime/late-failure.ts';
 import { readContainerState } from '../../runtime/lifecycle.ts';
-import type { PendingMonitor } from '../../runtime/monitor.ts';
 import type { ContainerSpec } from '../../spec/container-spec.ts';
 import type { Engine } from '../engine.ts';
 import type { RegistryChoices } from '../images/registry-choices.ts';
@@ -16,7 +15,8 @@ import { removeClaimed, removeContainer } from './removal.ts';
 import { keepPatient, tellWhenHealthy } from './service-manager.ts';
 import { forwardSignals } from './signals.ts';
 import { waitForEnd } from './stop.ts';
-import { beginEarly, startContainer, type AttachStreams, type Running } from './launch.ts';
+import { beginEarly, type Beginning } from './beginning.ts';
+import { startContainer, type AttachStreams, type Running } from './launch.ts';
 
 export interface RunOptions {
   readonly replace?: boolean;
@@ -48,9 +48,9 @@ export async function runContainer(engine: Engine, spec: ContainerSpec, options:
   const patience = keepPatient(spec, engine.progress);
   try {
     trace('engine entered');
-    const { record, pending } = await createBeside({ ...engine, progress: patience.progress }, spec, options, interruption.signal);
+    const { record, beginning } = await createBeside({ ...engine, progress: patience.progress }, spec, options, interruption.signal);
     trace('container recorded');
-    const running = await startNew(engine, record, pending, streams, { abort: interruption.signal, onStart: (pid) => signals?.to(pid) });
+    const running = await startNew(engine, record, beginning, streams, { abort: interruption.signal, onStart: (pid) => signals?.to(pid) });
     const ready = tellWhenHealthy(engine, record, patience.say);
     if (streams === undefined) {
       await ready;
@@ -67,20 +67,21 @@ export async function runContainer(engine: Engine, spec: ContainerSpec, options:
 }
 
 /** Creates the container while its namespaces are being made. */
-async function createBeside(engine: Engine, spec: ContainerSpec, options: RunOptions, abort: AbortSignal): Promise<{ record: ContainerRecord; pending: PendingMonitor | undefined }> {
-  const pending = beginEarly(engine, spec);
+async function createBeside(engine: Engine, spec: ContainerSpec, options: RunOptions, abort: AbortSignal): Promise<{ record: ContainerRecord; beginning: Beginning | undefined }> {
+  const beginning = beginEarly(engine, spec);
   try {
-    return { record: await createContainer(engine, spec, { ...options, abort, claim: { autoRemove: spec.autoRemove, stays: options.detach !== true } }), pending };
+    return { record: await createContainer(engine, spec, { ...options, abort, claim: { autoRemove: spec.autoRemove, stays: options.detach !== true } }), beginning };
   } catch (error) {
-    await pending?.abandon();
+    await beginning?.abandon();
+    beginning?.leave();
     throw error;
   }
 }
 
 /** A container that could not be started is kept for `start` or `inspect`, unless it was to be removed or was interrupted. */
-async function startNew(engine: Engine, record: ContainerRecord, pending: PendingMonitor | undefined, attach: AttachStreams | undefined, control: { abort: AbortSignal; onStart: (pid: number) => void }): Promise<Running> {
+async function startNew(engine: Engine, record: ContainerRecord, beginning: Beginning | undefined, attach: AttachStreams | undefined, control: { abort: AbortSignal; onStart: (pid: number) => void }): Promise<Running> {
   try {
-    const running = await startContainer(engine, record, { ...control, claimed: true, pending, ...(attach === undefined ? {} : { attach }) });
+    const running = await startContainer(engine, record, { ...control, claimed: true, beginning, ...(attach === undefined ? {} : { attach }) });
     if (running === 'running') throw new ScullError('WRONG_STATE', `container ${record.name} was started by another command`);
     return running;
   } catch (error) {
@@ -128,8 +129,16 @@ export async function stayUntilEnd(engine: Engine, running: Running): Promise<{ 
 }
 
 async function tidyUp(engine: Engine, record: ContainerRecord): Promise<void> {
+  if (record.config.networkMode.mode === 'networks') await giveAddressesBack(engine, record);
   if (record.spec.autoRemove) await removeClaimed(engine, record, true);
   else await releaseClaim(engine.store.layout, cgroupPlan(), record.id);
+}
+
+/** While the claim is ours: with it the right to its addresses ends. */
+async function giveAddressesBack(engine: Engine, record: ContainerRecord): Promise<void> {
+  const [{ giveBack }, { readNetworkState }] = await Promise.all([import('../networks/attachments.ts'), import('../../network/state.ts')]);
+  const state = readNetworkState(engine.store.layout.container(record.id).networkState);
+  if (state?.driver === 'switch') giveBack(engine, record.id, state.attachments);
 }
 
 async function removeImageOf(engine: Engine, record: ContainerRecord): Promise<void> {

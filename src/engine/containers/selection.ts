@@ -4,6 +4,7 @@ import type { ContainerRecord, ContainerState } from '../../runtime/container-re
 import { containerIds, findContainer, readContainer } from '../../runtime/container-store.ts';
 import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
 import { isRestarting, isStoppedByUser, startsOnBoot } from '../../runtime/restart-state.ts';
+import { readNetwork } from '../../storage/networks.ts';
 import type { Engine } from '../engine.ts';
 import { healthOf } from './health-of.ts';
 
@@ -117,7 +118,7 @@ function matchesFilter(engine: Engine, record: ContainerRecord, state: () => Con
     case 'volume':
       return any((value) => record.config.mounts.some((mount) => mount.name === value || mount.source === value || mount.target === value));
     case 'network':
-      return any((value) => record.config.networkMode.mode === value || (value === 'pasta' && record.config.networkMode.mode === 'default'));
+      return any((value) => isOnNetwork(engine, record, value));
     case 'before':
       return any((value) => record.created < findContainer(engine.store.layout, value).created);
     case 'since':
@@ -137,6 +138,12 @@ function matchesFilter(engine: Engine, record: ContainerRecord, state: () => Con
         hint: 'filters are id, name, label, label!, annotation, status, exited, ancestor, volume, network, before, since, until, health, restart-policy, should-start-on-boot',
       });
   }
+}
+
+function isOnNetwork(engine: Engine, { config: { networkMode } }: ContainerRecord, wanted: string): boolean {
+  if (networkMode.mode !== 'networks') return networkMode.mode === wanted || (wanted === 'pasta' && networkMode.mode === 'default');
+  const named = (name: string): boolean => name === wanted || (/^[0-9a-f]{4,64}$/.test(wanted) && readNetwork(engine.store, name)?.id.startsWith(wanted) === true);
+  return networkMode.networks.some(({ name }) => named(name));
 }
 
 /** A regular expression as in Docker; what is none is looked for as it is. */

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { ScullError } from '../../host/errors.ts';
 import { isAlive, processStat } from '../../host/identity.ts';
-import { readNetworkState } from '../../network/drivers/pasta.ts';
+import { readNetworkState } from '../../network/state.ts';
 import type { ContainerRecord, ContainerState } from '../../runtime/container-record.ts';
 import { claimState, killQuietly, readIdentity } from '../../runtime/claim.ts';
 import { isRuntimeAlive, readRuntimeState } from '../../runtime/crun.ts';

@@ -1,5 +1,5 @@
 /** The single checks of `scull doctor`. Each tries the thing itself; what it says is about this user, this store, now. */
-import { accessSync, constants, existsSync, mkdtempSync, rmSync, statfsSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdtempSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { release, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { callerEnvironment } from '../../host/environment.ts';
@@ -47,6 +47,7 @@ export const CHECKS: readonly (readonly [string, (engine: Engine) => Finding | P
   ['crun', () => checkTool('crun', '1.5', 'no container can be started')],
   ['conmon', () => checkTool('conmon', '2.0.30', 'no container can be started: nothing would watch it')],
   ['network', checkNetwork],
+  ['networks', checkNetworks],
   ['cgroup limits', checkCgroups],
   ['seccomp', checkSeccomp],
   ['runtime directory', checkRuntimeDirectory],
@@ -255,6 +256,28 @@ async function connectOnce(): Promise<ScullError | undefined> {
     child.kill('SIGKILL');
     rmSync(directory, { recursive: true, force: true });
   }
+}
+
+/** Networks of several containers: loads the rules of one in namespaces that end at once. */
+async function checkNetworks(): Promise<Finding> {
+  const loss = 'containers find each other on no network (--network NAME); each alone has its own, none, or the host’s';
+  if (helperPath() === undefined) return warning('the native helper was not built', loss, remedyFor({ kind: 'no-helper' }));
+  const nft = findTool('nft');
+  if (nft === undefined) return warning('nft is not installed', loss, remedyFor({ kind: 'missing-tool', tool: 'nft' }));
+  if (process.getuid?.() === 0) return warning('not tried', 'see user');
+  const { switchRules } = await import('../../network/switch-rules.ts');
+  const directory = mkdtempSync(join(tmpdir(), 'scull-doctor-'));
+  try {
+    const rules = join(directory, 'rules');
+    writeFileSync(rules, switchRules({ ipv4: { address: '10.0.2.100', prefix: 24, gateway: '10.0.2.2' } }));
+    const command = launchCommand({ network: true, program: [nft.path, '-f', rules] });
+    const result = await run(command.file, command.args, { timeout: 10_000 });
+    if (result.status !== 0) return warning(`nft can't load its rules: ${result.stderr.trim().split('\n')[0] ?? ''}`, loss);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+  if (findTool('aardvark-dns') === undefined) return warning('bridges and rules work, but aardvark-dns is not installed', 'containers on one network reach each other by address only', remedyFor({ kind: 'missing-tool', tool: 'aardvark-dns' }));
+  return ok('bridges, rules and aardvark-dns');
 }
 
 const WANTED_CONTROLLERS = ['cpu', 'memory', 'pids'];

@@ -105,7 +105,7 @@ async function hostInfo(): Promise<HostInfo> {
     memFree: freemem(),
     memTotal: totalmem(),
     nativeHelper: helperPath() ?? '',
-    networkBackend: 'pasta',
+    networkBackend: findTool('nft') === undefined || helperPath() === undefined ? 'pasta' : 'bridge',
     ociRuntime,
     os: 'linux',
     pasta,

@@ -6,9 +6,10 @@
  * - without these helpers a small shell does what `keep` does (userns/portable-keep.ts)
  */
 import { accessSync, constants, unlinkSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { errnoOf, ScullError } from '../../host/errors.ts';
-import { readJson, readTextIfPresent, writeJsonAtomic } from '../../host/files.ts';
+import { findProcess } from '../../host/find-process.ts';
+import { readTextIfPresent, writeJsonAtomic } from '../../host/files.ts';
 import { identityOf, isAlive, type ProcessIdentity } from '../../host/identity.ts';
 import { run } from '../../host/process.ts';
 import { remedyFor } from '../../host/remedies.ts';
@@ -16,19 +17,9 @@ import { requireTool } from '../../host/tools.ts';
 import type { PortRequest } from '../../spec/container-spec.ts';
 import { helperPath } from '../../userns/launch.ts';
 import { portableKeepCommand } from '../../userns/portable-keep.ts';
-import type { ContainerAddresses, NetworkPlan, PastaPlan } from '../plan.ts';
+import type { NetworkPlan, PastaPlan } from '../plan.ts';
 import { checkHostPorts, explainPublishFailure } from '../ports.ts';
-
-/** network.json in a container's runtime directory: what its network consists of while it runs. */
-export interface NetworkState {
-  readonly driver: 'pasta';
-  /** Of pasta itself; undefined while it waits for the first packet. */
-  readonly process?: ProcessIdentity;
-  /** True when the helper ends pasta by itself. */
-  readonly kept: boolean;
-  readonly ports: readonly PortRequest[];
-  readonly addresses: ContainerAddresses;
-}
+import type { PastaState } from '../state.ts';
 
 export interface PastaRequest {
   /** A process inside the network namespace (and its owning user namespace) to connect. */
@@ -43,7 +34,7 @@ export interface PastaRequest {
  * Connects a network namespace and returns when its interface is configured.
  * @throws ScullError MISSING_TOOL, IN_USE (a published port), PERMISSION (/dev/net/tun), NETWORK
  */
-export async function startPasta(plan: NetworkPlan, request: PastaRequest): Promise<NetworkState> {
+export async function startPasta(plan: NetworkPlan, request: PastaRequest): Promise<PastaState> {
   if (plan.pasta === undefined) throw new Error('startPasta was called for a plan without pasta');
   const pasta = requireTool('pasta', 'the default network').path;
   // pasta itself may be content with a part of what was asked for.
@@ -71,7 +62,7 @@ export async function startPasta(plan: NetworkPlan, request: PastaRequest): Prom
   const result = await run(file, args, { timeout: START_TIMEOUT });
   if (result.status !== 0) throw await explainPasta(result.stderr, result.status, plan.ports);
   const pastaProcess = waiter === undefined ? identityOf(Number((readTextIfPresent(pidFile) ?? '').trim())) : undefined;
-  const state: NetworkState = {
+  const state: PastaState = {
     driver: 'pasta',
     ...(pastaProcess === undefined ? {} : { process: pastaProcess }),
     kept: true,
@@ -119,14 +110,6 @@ function pidFileOf(stateFile: string): string {
 
 const START_TIMEOUT = 20_000;
 
-/** The state of a container's network, or undefined where it has none of ours. Takes no lock. */
-export function readNetworkState(stateFile: string): NetworkState | undefined {
-  const value = readJson(stateFile) as Partial<NetworkState> | null | undefined;
-  if (value === undefined) return undefined;
-  if (value === null || value.driver !== 'pasta' || !Array.isArray(value.ports)) throw new ScullError('CORRUPT', `the record ${stateFile} is damaged: it is not a network's state`);
-  return value as NetworkState;
-}
-
 /** pasta's process, if it runs: also one that was started by the first packet. */
 export function pastaProcess(stateFile: string): ProcessIdentity | undefined {
   const pid = Number((readTextIfPresent(pidFileOf(stateFile)) ?? '').trim());
@@ -135,6 +118,11 @@ export function pastaProcess(stateFile: string): ProcessIdentity | undefined {
   // A pid is used again after a while: the command line must be the one with our file.
   const words = (readTextIfPresent(`/proc/${pid}/cmdline`) ?? '').split('\0');
   return identity !== undefined && isAlive(identity) && words.includes(pidFileOf(stateFile)) ? identity : undefined;
+}
+
+/** True while scull-net waits for the first packet, or looks after pasta, of this network: it starts that again by itself. */
+export function waitsForTraffic(stateFile: string): boolean {
+  return findProcess((words) => basename(words[0] ?? '') === 'scull-net' && words.includes(pidFileOf(stateFile))) !== undefined;
 }
 
 /** Ends what {@link startPasta} left, where nothing else does. Does nothing when it has ended. */

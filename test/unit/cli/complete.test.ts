@@ -14,6 +14,7 @@ const names: Names = {
   images: async () => ['debian:latest', 'docker.io/library/debian:latest', 'alpine:3'],
   volumes: async () => ['data'],
   secrets: async () => ['token'],
+  networks: async () => ['bridge', 'front'],
 };
 
 const values = async (...words: string[]) => (await completionOf(words, names)).candidates.map(([value]) => value);
@@ -36,7 +37,7 @@ describe('completionOf', () => {
   });
 
   test('flags, with their descriptions, without those that are only there to be refused', async () => {
-    expect((await completionOf(['run', '--net'], names)).candidates).toEqual([['--network', expect.stringContaining('pasta')]]);
+    expect((await completionOf(['run', '--networ'], names)).candidates).toEqual([['--network', expect.stringContaining('pasta')], ['--network-alias', expect.any(String)]]);
     expect(await values('run', '--personal')).toEqual([]);
     expect(await values('run', '--hel')).toEqual(['--help']);
     expect(await values('--ro')).toEqual(['--root']);
@@ -52,6 +53,11 @@ describe('completionOf', () => {
     expect(await values('run', '-it', '--rm', 'deb')).toEqual(['debian:latest']);
     expect(await values('run', '-e', 'A=1', '--name', 'x', '-vit', 'alp')).toEqual(['alpine:3']);
     expect(await completionOf(['run', 'debian', '--re'], names)).toEqual({ candidates: [], then: 'files' });
+  });
+
+  test('a network is one by its name', async () => {
+    expect(await values('network', 'connect', 'f')).toEqual(['front']);
+    expect(await values('network', 'connect', 'front', 'w')).toEqual(['web', 'worker']);
   });
 
   test('a value that is waited for is no argument', async () => {

@@ -150,7 +150,7 @@ test.each<[string[], string | RegExp]>([
   [['--pull', 'sometimes'], /invalid --pull "sometimes"/],
   [['--pids-limit', 'x'], /invalid argument "x" for "--pids-limit" flag/],
   [['--oom-score-adj', '1001'], /invalid argument "1001"/],
-  [['--network', 'none', '--network', 'host'], /only be given one --network/],
+  [['--network', 'none', '--network', 'host'], /several networks, but not together with --network none/],
   [['--userns=host', '--uidmap', '0:0:1'], /cannot be used together/],
   [['--dns', 'none', '--dns', '1.1.1.1'], /--dns none/],
   [['--no-hosts', '--add-host', 'a:1.1.1.1'], /--no-hosts and --add-host/],
@@ -163,7 +163,7 @@ test.each<[string[], string | RegExp]>([
   [['--stop-signal', 'NOPE'], /NOPE/],
   [['-p', '80:x'], /port/],
   [['--pod', 'x'], '--pod is not supported by this version of scull'],
-  [['--ip', '10.0.0.1'], '--ip is not supported by this version of scull'],
+  [['--ip', '10.0.0.1'], '--ip needs a network of several containers'],
   [['--passwd=false'], '--passwd=false is not supported by this version of scull'],
 ])('%j is refused and says why', async (flags, message) => {
   await expect(specOf(...flags, 'img')).rejects.toMatchObject({ name: 'ScullError', message: expect.stringMatching(message) });

@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { explainPasta, readNetworkState, stopPasta } from '../../../../src/network/drivers/pasta.ts';
+import { explainPasta, stopPasta } from '../../../../src/network/drivers/pasta.ts';
+import { readNetworkState } from '../../../../src/network/state.ts';
 
 describe('what pasta says', () => {
   it.each([

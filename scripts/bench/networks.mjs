@@ -1,0 +1,126 @@
+// The part of the bench that is about named networks: runs like measure.mjs, inside a prepared root file system. Servers are
+// that root's own iperf3 and httpd, mounted into containers of the busybox image.
+import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { engines, everyEngine, must, plan, processesOfUser, program, results, scenario, wanted } from './turns.mjs';
+
+const image = 'bench-busybox';
+const few = Math.max(3, Math.ceil(plan.repetitions / 5));
+/** The root's programs and libraries, for the image has none. */
+const borrowed = ['-v', '/usr:/usr:ro', '-v', '/usr/lib:/lib:ro', '-v', '/usr/lib64:/lib64:ro'];
+const port = (engine, base) => base + engines.indexOf(engine);
+
+main().catch((error) => {
+  console.error(error.stack ?? String(error));
+  process.exit(1);
+});
+
+async function main() {
+  for (const engine of engines) {
+    await must(engine, ['import', '/opt/bench/busybox.tar', image]);
+    await must(engine, ['network', 'create', 'bench']);
+  }
+  await scenario('run --rm, first on a user network', { timed: (engine) => must(engine, ['run', '--rm', '--network', 'bench', image, 'true']), after: settle });
+  await everyEngine((engine) => must(engine, ['run', '-d', '--name', 'keep', '--network', 'bench', image, 'sleep', '100000']));
+  await scenario('run --rm, user network', { timed: (engine) => must(engine, ['run', '--rm', '--network', 'bench', image, 'true']) });
+  await everyEngine((engine) => remove(engine, 'keep'));
+  await throughput();
+  await memory('memory of helpers per idle container on a network (KiB)', []);
+  await memory('memory of helpers per idle container with a published port (KiB)', [], true);
+  for (const pid of processesOfUser()) process.kill(Number(pid), 'SIGKILL');
+  process.stdout.write(JSON.stringify(results));
+}
+
+/** The next one is to be the first again. */
+function settle() {
+  return new Promise((resolve) => setTimeout(resolve, 300));
+}
+
+/** Fixed amounts, so that a time is what is measured: below 1 is faster. */
+async function throughput() {
+  const serve = (engine) => must(engine, ['run', '-d', '--name', 'server', '--network', 'bench', '-p', `${port(engine, 15201)}:5201`, ...borrowed, image, '/usr/bin/iperf3', '-s']);
+  const answers = (engine) => until(() => program('iperf3', ['-c', '127.0.0.1', '-p', String(port(engine, 15201)), '-n', '1M'], {}));
+  if (['iperf3 to a published port, 2 GB', 'iperf3 between containers, 8 GB'].some(wanted)) {
+    await everyEngine(serve);
+    await everyEngine((engine) => must(engine, ['run', '-d', '--name', 'client', '--network', 'bench', ...borrowed, image, 'sleep', '100000']));
+    await everyEngine(answers);
+    await scenario('iperf3 to a published port, 2 GB', { timed: (engine) => program('iperf3', ['-c', '127.0.0.1', '-p', String(port(engine, 15201)), '-n', '2G'], {}), times: few });
+    await scenario('iperf3 between containers, 8 GB', { timed: (engine) => must(engine, ['exec', 'client', '/usr/bin/iperf3', '-c', 'server', '-n', '8G']), times: few });
+    await everyEngine((engine) => remove(engine, 'server', 'client'));
+  }
+  if (wanted('1000 short HTTP requests to a published port')) {
+    await everyEngine((engine) => must(engine, ['run', '-d', '--name', 'web', '--network', 'bench', '-p', `${port(engine, 15301)}:80`, image, 'busybox', 'httpd', '-f', '-p', '80', '-h', '/etc']));
+    await everyEngine((engine) => until(() => request(port(engine, 15301))));
+    await scenario('1000 short HTTP requests to a published port', { timed: (engine) => requests(port(engine, 15301), 1000, 8), times: few });
+    await everyEngine((engine) => remove(engine, 'web'));
+  }
+}
+
+async function until(action) {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await action();
+    } catch (error) {
+      if (tries > 100) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+}
+
+async function requests(toPort, count, width) {
+  let left = count;
+  await Promise.all(
+    Array.from({ length: width }, async () => {
+      while (left-- > 0) await request(toPort);
+    }),
+  );
+}
+
+function request(toPort) {
+  return new Promise((resolve, reject) => {
+    const socket = connect(toPort, '127.0.0.1', () => socket.write('GET /group HTTP/1.0\r\n\r\n'));
+    let said = '';
+    socket.on('data', (chunk) => (said += chunk));
+    socket.on('error', reject);
+    socket.on('close', () => (said.includes('root:x:0:') ? resolve() : reject(new Error(`an answer is missing: ${said}`))));
+  });
+}
+
+/** What the network itself costs: neither the container's process nor its monitor, which are there without one. */
+async function memory(name, options, publishes = false) {
+  if (!wanted(name)) return;
+  const instances = 4;
+  results[name] = {};
+  for (const engine of engines) {
+    const known = new Set(processesOfUser());
+    for (let i = 0; i < instances; i++) {
+      const ports = publishes ? ['-p', `${16000 + 10 * engines.indexOf(engine) + i}:80`] : [];
+      await must(engine, ['run', '-d', '--name', `m${i}`, '--network', 'bench', ...ports, ...options, image, 'sleep', '1000']);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    const parts = {};
+    let total = 0;
+    for (const pid of processesOfUser().filter((pid) => !known.has(pid))) {
+      const { command, kilobytes } = proportionalSetSize(pid);
+      if (command === 'sleep' || command === 'conmon') continue;
+      parts[command] = Math.round((parts[command] ?? 0) + kilobytes / instances);
+      total += kilobytes / instances;
+    }
+    results[name][engine.name] = [total];
+    process.stderr.write(`  ${name}: ${engine.name} ${Math.round(total)} ${JSON.stringify(parts)}\n`);
+    for (let i = 0; i < instances; i++) await remove(engine, `m${i}`);
+  }
+}
+
+function proportionalSetSize(pid) {
+  try {
+    const command = readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+    return { command, kilobytes: Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1] ?? 0) };
+  } catch {
+    return { command: '(ended)', kilobytes: 0 };
+  }
+}
+
+async function remove(engine, ...names) {
+  await must(engine, ['rm', '-f', '-t', '0', ...names]);
+}

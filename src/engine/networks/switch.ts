@@ -1,0 +1,81 @@
+/** The switch of this store: found, or made with its way out. */
+import { writeFileSync } from 'node:fs';
+import { isAlive, type ProcessIdentity } from '../../host/identity.ts';
+import { selfCommand } from '../../host/self.ts';
+import { readHostNetwork, type HostNetwork } from '../../network/host-network.ts';
+import { switchResolvConfText } from '../../network/name-files.ts';
+import { DNS_FORWARDER, planNetwork, type NetworkPlan } from '../../network/plan.ts';
+import { becomeMember, livingHolder, prepareSwitch, startHolder, switchPaths, type SwitchPaths } from '../../network/drivers/switch.ts';
+import { switchRules } from '../../network/switch-rules.ts';
+import { readIdentity } from '../../runtime/claim.ts';
+import { EMPTY_CONTAINER_SPEC } from '../../spec/container-spec.ts';
+import { knownSubnet } from '../../spec/subnet.ts';
+import type { Engine } from '../engine.ts';
+import { allNetworks } from './find.ts';
+import { pluggedIn } from './plugged-in.ts';
+
+/** The switch, which stays as long as this process has not left it. */
+export interface Engaged {
+  readonly paths: SwitchPaths;
+  readonly holder: ProcessIdentity;
+  leave(): void;
+}
+
+/** @throws ScullError MISSING_TOOL, NETWORK, PERMISSION */
+export async function engageSwitch(engine: Engine): Promise<Engaged> {
+  const paths = switchPaths(engine.store.layout.switch);
+  const leave = becomeMember(paths);
+  try {
+    return { paths, holder: livingHolder(paths) ?? (await makeSwitch(engine, paths)), leave };
+  } catch (error) {
+    leave();
+    throw error;
+  }
+}
+
+/** The holder of this store's switch, if there is one. */
+export function switchHolder(engine: Engine): ProcessIdentity | undefined {
+  return livingHolder(switchPaths(engine.store.layout.switch));
+}
+
+async function makeSwitch(engine: Engine, paths: SwitchPaths): Promise<ProcessIdentity> {
+  const { layout } = engine.store;
+  const host = readHostNetwork();
+  const plan = planUplink(engine, host);
+  prepareSwitch(paths);
+  writeResolvConf(paths, host);
+  const refresh = selfCommand('--root', layout.root, '--runroot', layout.runRoot.slice(0, layout.runRoot.lastIndexOf('/')), 'network', 'refresh');
+  const { sweepAddresses } = await import('./attachments.ts');
+  // What containers of an earlier switch left.
+  const swept = sweepAddresses(engine);
+  const { holder, isNew } = await startHolder(paths, { rules: switchRules(plan.addresses), onChange: [refresh.file, ...refresh.args], joinUser: orphan(engine) });
+  await Promise.all([isNew ? connectUplink(paths, holder, plan) : undefined, swept]);
+  return holder;
+}
+
+/** A process of a container that lost its switch: what is to plug it in again must be in its user namespace. */
+function orphan(engine: Engine): number | undefined {
+  const { layout } = engine.store;
+  return pluggedIn(engine)
+    .map(({ record }) => readIdentity(layout.container(record.id).monitorFile))
+    .find((monitor) => monitor !== undefined && isAlive(monitor))?.pid;
+}
+
+/** The way out is that of a container of its own (docs/network.md), with an address that none of the networks has. */
+export function planUplink(engine: Engine, host: HostNetwork): NetworkPlan {
+  const networks = allNetworks(engine).flatMap(({ subnets }) => subnets.map(({ subnet, gateway }) => ({ address: gateway, prefix: knownSubnet(subnet).prefix })));
+  const facts = { host: { ...host, ipv4Networks: [...host.ipv4Networks, ...networks.filter(({ address }) => !address.includes(':'))] }, hostname: 'switch', containerName: 'switch' };
+  return planNetwork(EMPTY_CONTAINER_SPEC.network, facts);
+}
+
+/** @throws ScullError MISSING_TOOL, PERMISSION, NETWORK */
+export async function connectUplink(paths: SwitchPaths, holder: ProcessIdentity, plan: NetworkPlan): Promise<void> {
+  if (plan.pasta === undefined) return; // the host has no network either
+  const { startPasta } = await import('../../network/drivers/pasta.ts');
+  await startPasta(plan, { targetPid: holder.pid, watchPid: holder.pid, stateFile: paths.uplink });
+}
+
+/** Written in place: aardvark-dns has it mounted. */
+export function writeResolvConf(paths: SwitchPaths, host: HostNetwork): void {
+  writeFileSync(paths.resolvConf, switchResolvConfText(host.resolvConf, host.ipv4 === undefined ? undefined : DNS_FORWARDER), { mode: 0o644 });
+}

@@ -1,0 +1,55 @@
+/** network.json in a container's runtime directory: what its network consists of while it runs. */
+import { readJson } from '../host/files.ts';
+import { ScullError } from '../host/errors.ts';
+import type { ProcessIdentity } from '../host/identity.ts';
+import type { PortRequest } from '../spec/container-spec.ts';
+import type { ContainerAddresses } from './plan.ts';
+
+interface CommonState {
+  /** Who listens on the published ports: pasta, or the forwarder. Undefined where nobody does (yet). */
+  readonly process?: ProcessIdentity;
+  readonly ports: readonly PortRequest[];
+  /** Of the first interface. */
+  readonly addresses: ContainerAddresses;
+}
+
+export interface PastaState extends CommonState {
+  readonly driver: 'pasta';
+  /** True when the helper ends pasta by itself. */
+  readonly kept: boolean;
+}
+
+/** A container on named networks. */
+export interface SwitchState extends CommonState {
+  readonly driver: 'switch';
+  readonly attachments: readonly Attachment[];
+  /** Name servers of its own, asked for names that are no container's. */
+  readonly dns: readonly string[];
+}
+
+export type NetworkState = PastaState | SwitchState;
+
+/** One interface of a container, on one network. */
+export interface Attachment {
+  readonly network: string;
+  readonly interface: string;
+  readonly mac: string;
+  readonly ipv4?: InterfaceAddress;
+  readonly ipv6?: InterfaceAddress;
+  /** What others on this network may call the container, besides its name. */
+  readonly aliases: readonly string[];
+}
+
+export interface InterfaceAddress {
+  readonly address: string;
+  readonly prefix: number;
+}
+
+/** The state of a container's network, or undefined where it has none of ours. Takes no lock. @throws ScullError CORRUPT */
+export function readNetworkState(stateFile: string): NetworkState | undefined {
+  const value = readJson(stateFile) as Partial<NetworkState> | null | undefined;
+  if (value === undefined) return undefined;
+  const known = value !== null && (value.driver === 'pasta' || (value.driver === 'switch' && Array.isArray(value.attachments)));
+  if (!known || !Array.isArray(value.ports)) throw new ScullError('CORRUPT', `the record ${stateFile} is damaged: it is not a network's state`);
+  return value as NetworkState;
+}
