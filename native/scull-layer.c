@@ -7,6 +7,7 @@
  *   p PATH MODE UID GID          a FIFO; mode in octal, ids as inside the user namespace
  *   x PATH NAME HEX              set an extended attribute
  *   t PATH SECONDS NANOSECONDS   set the modification time
+ *   c PATH SOURCE                give it the extended attributes of SOURCE, a path from the root, that a layer may have
  *
  * A command that fails prints "INDEX ERRNO\n" (its number, from 0) and does not stop the others. Parents of a path are
  * opened by the kernel below the working directory and through no symbolic link (openat2(2), RESOLVE_BENEATH and
@@ -88,6 +89,30 @@ static int set_time(int parent, const char *name, const char *seconds, const cha
 	return utimensat(parent, name, times, AT_SYMLINK_NOFOLLOW);
 }
 
+/* As storage/layers/xattrs.ts: no attribute by which a driver steers a file system, none that belongs to the machine. */
+static int is_kept(const char *name)
+{
+	if (strncmp(name, "user.", 5) == 0)
+		return strncmp(name, "user.overlay.", 13) != 0 && strncmp(name, "user.fuseoverlayfs.", 19) != 0 && strncmp(name, "user.containers.", 16) != 0;
+	return strcmp(name, "security.capability") == 0 || strcmp(name, "system.posix_acl_access") == 0 || strcmp(name, "system.posix_acl_default") == 0;
+}
+
+static int copy_xattrs(int parent, const char *name, const char *source)
+{
+	static char names[65536], value[65536];
+	char path[64 + 256];
+	ssize_t length = llistxattr(source, names, sizeof names);
+	snprintf(path, sizeof path, "/proc/self/fd/%d/%s", parent, name);
+	for (ssize_t at = 0; at < length; at += (ssize_t)strlen(names + at) + 1) {
+		if (!is_kept(names + at))
+			continue;
+		ssize_t size = lgetxattr(source, names + at, value, sizeof value);
+		if (size < 0 || lsetxattr(path, names + at, value, (size_t)size, 0) < 0)
+			return -1;
+	}
+	return length < 0 && errno != ENOTSUP ? -1 : 0;
+}
+
 static char *read_word(void)
 {
 	char *word = NULL;
@@ -110,6 +135,7 @@ int main(void)
 			return ferror(stdin) ? 1 : 0;
 		switch (words[0][0]) {
 		case 'w': wanted = 2; break;
+		case 'c': wanted = 3; break;
 		case 'p': wanted = 5; break;
 		case 'x':
 		case 't': wanted = 4; break;
@@ -127,6 +153,7 @@ int main(void)
 			case 'p': result = make_fifo(parent, name, words[2], words[3], words[4]); break;
 			case 'x': result = set_xattr(parent, name, words[2], words[3]); break;
 			case 't': result = set_time(parent, name, words[2], words[3]); break;
+			case 'c': result = copy_xattrs(parent, name, words[2]); break;
 			}
 		}
 		if (result < 0)

@@ -10,13 +10,13 @@ import { isScullError, errnoOf, type ErrorCode } from '../../host/errors.ts';
 import { explainWriteFailure, writeAllSync } from '../../host/files.ts';
 import { DEFAULT_LIMITS, LayerExtractor } from '../../storage/layers/extract.ts';
 import { LowerLayers } from '../../storage/layers/lower.ts';
-import { applyMarks, planMarks, planTimes } from '../../storage/layers/marks.ts';
+import { applyMarks, copyXattrs, planMarks, planTimes } from '../../storage/layers/marks.ts';
 import { mappedIds } from '../../storage/layers/owners.ts';
 import { TarReader } from '../../storage/layers/tar/reader.ts';
 import type { Tree } from './confined.ts';
 import { contentDigest } from './content-digest.ts';
 import { ignoreRules, NOTHING_IGNORED } from './ignore.ts';
-import { makeDirectory, placeFiles } from './place.ts';
+import { makeDirectory, placeFiles, type Placed } from './place.ts';
 import { select, TAKE_ALL, type Selection } from './selection.ts';
 
 export interface FileJob {
@@ -77,7 +77,7 @@ async function work(job: FileJob): Promise<void> {
     say({ kind: 'digest', digest: contentDigest(selections.flatMap((selection) => selection.files), { owner, chmod: copy.chmod }) });
     waitForGo();
   }
-  const place = (chosen: readonly Selection[], more: { readonly target?: string; readonly keepLinks: boolean; readonly owned: boolean }): void =>
+  const place = (chosen: readonly Selection[], more: { readonly target?: string; readonly keepLinks: boolean; readonly owned: boolean }): readonly Placed[] =>
     placeFiles(job.root, chosen, {
       target: more.target ?? copy.target,
       owner: copy.owner ?? (more.owned ? undefined : { uid: 0, gid: 0 }),
@@ -87,12 +87,17 @@ async function work(job: FileJob): Promise<void> {
       keepLinks: more.keepLinks,
       singleId,
     });
-  if (selections.length > 0) place(selections, { keepLinks: copy.from !== undefined, owned: copy.from !== undefined });
+  if (selections.length > 0) {
+    const placed = place(selections, { keepLinks: copy.from !== undefined, owned: copy.from !== undefined });
+    // Of a context nothing but names, modes and contents is taken; what another stage's files have more, capabilities above all, they keep.
+    if (copy.from !== undefined) await copyXattrs(job.root, placed);
+  }
   for (const archive of copy.archives ?? []) {
     await unpackArchive(archive.file, archive.scratch);
     // The target is made like any directory on the way, unless the archive says what its root is like.
     const unpacked = select({ root: archive.scratch, escapes: 'stay' }, '/', TAKE_ALL).map((whole) => ({ ...whole, files: whole.files.filter((file) => file.to !== '') }));
-    place(unpacked, { target: copy.target.endsWith('/') ? copy.target : `${copy.target}/`, keepLinks: true, owned: true });
+    const placed = place(unpacked, { target: copy.target.endsWith('/') ? copy.target : `${copy.target}/`, keepLinks: true, owned: true });
+    await copyXattrs(job.root, placed);
   }
 }
 

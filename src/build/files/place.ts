@@ -25,12 +25,22 @@ export interface PlaceOptions {
   readonly singleId: boolean;
 }
 
-/** @throws ScullError INVALID where a file would take a directory's place, or the other way round */
-export function placeFiles(root: string, selections: readonly Selection[], options: PlaceOptions): void {
+/** A file that was made, by its path from the root without leading slash, and what it was made of. */
+export interface Placed {
+  readonly to: string;
+  readonly from: string;
+}
+
+/**
+ * @returns files and directories that were made, for what only native programs can copy
+ * @throws ScullError INVALID where a file would take a directory's place, or the other way round
+ */
+export function placeFiles(root: string, selections: readonly Selection[], options: PlaceOptions): readonly Placed[] {
   const tree: Tree = { root, escapes: 'stay' };
   const placing = new Placing(tree, options);
   for (const selection of selections) placing.place(selection, selections.length > 1);
   placing.finish();
+  return placing.placed;
 }
 
 /** Makes a directory and those above it, where they are missing. @returns false when all was there */
@@ -44,6 +54,7 @@ export function makeDirectory(root: string, path: string, owner: { readonly uid:
 class Placing {
   readonly #tree: Tree;
   readonly #options: PlaceOptions;
+  readonly placed: Placed[] = [];
   readonly #linked = new Map<string, string>();
   /** Times of directories are set last: making files in them changes them. */
   readonly #times: { readonly path: string; readonly seconds: number }[] = [];
@@ -147,6 +158,7 @@ class Placing {
 
   #attributes(file: SelectedFile, disk: string): void {
     const { owner, chmod, time } = this.#options;
+    if (file.kind !== 'symlink') this.placed.push({ to: disk.slice(this.#tree.root.length + 1), from: file.from });
     this.#chown(disk, owner ?? file);
     const seconds = time ?? file.mtimeMs / 1000;
     if (file.kind === 'symlink') {

@@ -32,7 +32,9 @@ export async function runFileWork(session: BuildSession, work: FileWork): Promis
   const scratch = (index: number): string => `${paths.scratch}/${index}`;
   writeFileSync(paths.job, JSON.stringify(work.job({ root: paths.root, source: paths.source, scratch })), { mode: 0o600 });
   const self = selfCommand('__worker', 'build-files', paths.job);
-  const command = launchCommand({ program: [self.file, ...self.args], steps, writable: [paths.root, paths.scratch], keepFds: [3] });
+  // The fence is not for fuse-overlayfs: its own process would stand inside it.
+  const fence = steps.some((step) => step.kind === 'fuse') ? {} : { writable: [paths.root, paths.scratch] };
+  const command = launchCommand({ program: [self.file, ...self.args], steps, ...fence, keepFds: [3] });
   const child = start(command.file, command.args, { stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
   const go = child.stdio[3] as Writable;
   go.on('error', () => undefined); // it ended early and has said why

@@ -9,7 +9,7 @@ import type { ImageConfig } from '../../oci/image.ts';
 import { cgroupPlan } from '../../runtime/cgroups.ts';
 import { claimContainer, killQuietly } from '../../runtime/claim.ts';
 import { CONTAINER_FORMAT, type ContainerRecord, type ResolvedMount } from '../../runtime/container-record.ts';
-import { commitContainer, releaseName, reserveName } from '../../runtime/container-store.ts';
+import { commitContainer, reserveName } from '../../runtime/container-store.ts';
 import { readContainerState } from '../../runtime/lifecycle.ts';
 import { mergeConfig } from '../../runtime/merge.ts';
 import type { RunStep } from '../../build/plan/step.ts';
@@ -58,8 +58,7 @@ export async function runCommandStep(session: BuildSession, work: RunWork): Prom
     const { upper } = layout.container(record.id);
     return await commitLayer(session, work.layers, upper, mountPlaces(record));
   } finally {
-    await removeClaimed(engine, record, false);
-    releaseName(layout, record.name, record.id);
+    session.beside(removeClaimed(engine, record, false));
   }
 }
 

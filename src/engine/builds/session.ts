@@ -29,6 +29,7 @@ export class BuildSession {
   readonly #blobs = new Set<Digest>();
   readonly #layers = new Set<Digest>();
   readonly #underWay = new Map<string, Promise<unknown>>();
+  readonly #beside: Promise<void>[] = [];
   #turn: Promise<void> = Promise.resolve();
   #steps = 0;
   #places = 0;
@@ -77,6 +78,18 @@ export class BuildSession {
     } finally {
       finished();
     }
+  }
+
+  /** Work that nothing waits for but the end of the build. */
+  beside(work: Promise<void>): void {
+    work.catch(() => undefined); // told in the end
+    this.#beside.push(work);
+  }
+
+  /** Waits for all of it. @throws what failed first */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#beside);
+    await Promise.all(this.#beside);
   }
 
   /** The same step of two stages is done once. */

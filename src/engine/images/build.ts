@@ -47,7 +47,7 @@ export async function buildImage(engine: Engine, options: BuildOptions): Promise
     const buildPlatform = hostPlatform();
     const plan = planStages(file, { buildPlatform, targetPlatform: options.platform ?? buildPlatform, args: given, target: options.target, from: options.from });
     const session = new BuildSession({ engine, options, staging, file, plan, context, scope: { given, global: plan.global, platform: plan.platform } });
-    const built = await new Stages(session).buildTarget();
+    const built = await new Stages(session).buildTarget().finally(() => session.settled());
     warnOfUnused(session, given.used);
     const wanted = names.length > 0 || options.outputs.length === 0 || options.outputs.some(({ kind }) => kind === 'image' || kind === 'archive');
     const image = wanted ? await makeImage(session, built) : undefined;
