@@ -3,21 +3,21 @@
  * goes the way of every image (admit.ts); only the layer need not be fetched, and need not be unpacked either: the
  * directory it was packed from can become the unpacked layer, or it is left for its first use.
  */
-import { mkdirSync, renameSync } from 'node:fs';
-import { errnoOf } from '../host/errors.ts';
+import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { ensurePrivateDirectory, explainWriteFailure, syncDirectory, writeJsonAtomic } from '../host/files.ts';
+import { ownerTag } from '../host/identity.ts';
 import type { Progress } from '../host/progress.ts';
 import { chainIds } from '../oci/chain-id.ts';
 import { digestHex, type Digest } from '../oci/digest.ts';
 import { MEDIA_TYPES, type ImageConfig } from '../oci/image.ts';
 import { admitImage } from './admit.ts';
-import { adoptBlob, digestOf, openBlob } from './blobs.ts';
+import { adoptBlob, commitBlob, digestOf, hasBlob, openBlob } from './blobs.ts';
 import { writeClaims } from './claims.ts';
 import type { ImageRecord, ImageSource } from './image-types.ts';
 import { linkOf, shortName } from './layers/links.ts';
 import type { PackedLayer } from './layers/pack.ts';
 import { LAYER_FORMAT, type LayerRecord } from './layers/record.ts';
-import { layerExists, layerPaths } from './layers/store.ts';
+import { layerExists, layerPaths, nameLayer, UNFINISHED } from './layers/store.ts';
 import { flushStore } from './layers/unpack.ts';
 import type { Staging } from './staging.ts';
 import type { Store } from './store.ts';
@@ -90,9 +90,48 @@ function layerType(mediaType: string, docker: boolean): string {
  * this one too. @throws ScullError NO_SPACE, PERMISSION
  */
 export async function takeOverLayer(store: Store, staging: Staging, layer: PackedLayer, upper: string, chainId: Digest, parent: Digest | null): Promise<void> {
-  if (layerExists(store, chainId)) return;
+  await placeLayer(store, staging, layer, upper, chainId, parent)();
+}
+
+/**
+ * The same in two parts, for who goes on with it at once: the directory gets its place, so that it can be mounted, but the
+ * layer does not exist (it has no record) until what is returned was called: that flushes, many layers at a time, and gives
+ * blob and record their names. Who dies in between leaves a directory that the next one replaces.
+ */
+export function placeLayer(store: Store, staging: Staging, layer: PackedLayer, upper: string, chainId: Digest, parent: Digest | null): () => Promise<void> {
+  if (layerExists(store, chainId)) return async () => commitBlobOf(store, layer);
   const place = staging.path(`taken-over-${digestHex(chainId)}`);
-  const record: LayerRecord = {
+  const { directory, record } = layerPaths(store, chainId);
+  const own = `${directory}/${UNFINISHED}${ownerTag()}`;
+  const content = recordOf(layer, chainId, parent);
+  try {
+    mkdirSync(place, { mode: 0o700 });
+    renameSync(upper, `${place}/diff`);
+    writeJsonAtomic(`${place}${own.slice(directory.length)}`, content, { durable: false });
+    ensurePrivateDirectory(store.layout.layers);
+    // Where somebody else makes the same layer at this moment, his directory is as good; ours goes with the staging directory.
+    nameLayer(store, place, chainId);
+  } catch (error) {
+    throw explainWriteFailure(error, place);
+  }
+  linkOf(store, chainId);
+  return async () => {
+    await flushStore(store);
+    commitBlobOf(store, layer);
+    if (!layerExists(store, chainId)) {
+      if (existsSync(own)) renameSync(own, record);
+      else writeJsonAtomic(record, content);
+    }
+    syncDirectory(store.layout.layers);
+  };
+}
+
+function commitBlobOf(store: Store, layer: PackedLayer): void {
+  if (!hasBlob(store, layer.descriptor)) commitBlob(store, layer.file, layer.descriptor.digest);
+}
+
+function recordOf(layer: PackedLayer, chainId: Digest, parent: Digest | null): LayerRecord {
+  return {
     format: LAYER_FORMAT,
     chainId,
     diffId: layer.diffId,
@@ -111,17 +150,4 @@ export async function takeOverLayer(store: Store, staging: Staging, layer: Packe
     ownersSquashed: false,
     unpacked: new Date().toISOString(),
   };
-  try {
-    mkdirSync(place, { mode: 0o700 });
-    renameSync(upper, `${place}/diff`);
-    writeJsonAtomic(`${place}/layer.json`, record, { durable: false });
-    await flushStore(store);
-    ensurePrivateDirectory(store.layout.layers);
-    renameSync(place, layerPaths(store, chainId).directory);
-  } catch (error) {
-    // Somebody else made the same layer meanwhile: his is as good, ours goes with the staging directory.
-    if (!['ENOTEMPTY', 'EEXIST'].includes(errnoOf(error) ?? '')) throw explainWriteFailure(error, place);
-  }
-  linkOf(store, chainId);
-  syncDirectory(store.layout.layers);
 }

@@ -3,7 +3,7 @@ import { existsSync, lstatSync, readdirSync, rmdirSync, unlinkSync, type Stats }
 import { errnoOf } from '../../host/errors.ts';
 import { chainIds } from '../../oci/chain-id.ts';
 import type { Digest } from '../../oci/digest.ts';
-import { takeOverLayer } from '../../storage/admit-packed.ts';
+import { placeLayer } from '../../storage/admit-packed.ts';
 import { adoptBlob, hasBlob } from '../../storage/blobs.ts';
 import { resolveDriver } from '../../storage/drivers/resolve.ts';
 import { unpackStored } from '../../storage/fetch-layers.ts';
@@ -43,10 +43,11 @@ export async function commitLayer(session: BuildSession, parents: readonly Layer
   const layer: LayerRef = { descriptor: packed.descriptor, diffId: packed.diffId, chainId: chain.at(-1) as Digest };
   session.claim([layer]);
   await session.alone(async () => {
-    if (!hasBlob(store, layer.descriptor)) adoptBlob(store, staging, packed.file, layer.descriptor.digest);
+    // The next step can begin; flushing takes its time beside it.
+    if (driver === 'overlay') return session.finishing(layer, placeLayer(store, staging, packed, upper, layer.chainId, chain.at(-2) ?? null));
     // A directory that fuse-overlayfs or a copy has made looks different from what native overlay would read.
-    if (driver === 'overlay') await takeOverLayer(store, staging, packed, upper, layer.chainId, chain.at(-2) ?? null);
-    else await unpackStored(store, [...parents, layer], layer, engine.progress);
+    if (!hasBlob(store, layer.descriptor)) adoptBlob(store, staging, packed.file, layer.descriptor.digest);
+    await unpackStored(store, [...parents, layer], layer, engine.progress);
   });
   return layer;
 }

@@ -6,7 +6,7 @@ import type { StagePlan } from '../../build/plan/stages.ts';
 import type { BuildScope } from '../../build/plan/step.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { LayerRef } from '../../storage/image-types.ts';
-import type { CacheRecord } from '../../storage/build-cache.ts';
+import { writeCached, type CacheRecord } from '../../storage/build-cache.ts';
 import { writeClaims } from '../../storage/claims.ts';
 import type { Staging } from '../../storage/staging.ts';
 import type { Engine } from '../engine.ts';
@@ -29,6 +29,7 @@ export class BuildSession {
   readonly #blobs = new Set<Digest>();
   readonly #layers = new Set<Digest>();
   readonly #underWay = new Map<string, Promise<unknown>>();
+  readonly #finishing = new Map<Digest, Promise<void>>();
   readonly #beside: Promise<void>[] = [];
   #turn: Promise<void> = Promise.resolve();
   #steps = 0;
@@ -80,6 +81,21 @@ export class BuildSession {
     }
   }
 
+  /** A layer that can be mounted, but is not flushed yet. */
+  finishing(layer: LayerRef, finish: () => Promise<void>): void {
+    const work = finish();
+    this.#finishing.set(layer.chainId, work);
+    this.beside(work);
+  }
+
+  /** Notes the result of a step, once its layer is there for good. */
+  remember(record: CacheRecord): void {
+    this.used.set(record.key, record);
+    const finished = record.layer === undefined ? undefined : this.#finishing.get(record.layer.chainId);
+    if (finished === undefined) writeCached(this.engine.store, record);
+    else this.beside(finished.then(() => writeCached(this.engine.store, record)));
+  }
+
   /** Work that nothing waits for but the end of the build. */
   beside(work: Promise<void>): void {
     work.catch(() => undefined); // told in the end
@@ -88,7 +104,10 @@ export class BuildSession {
 
   /** Waits for all of it. @throws what failed first */
   async settled(): Promise<void> {
-    await Promise.allSettled(this.#beside);
+    for (let count = -1; count !== this.#beside.length; ) {
+      count = this.#beside.length;
+      await Promise.allSettled(this.#beside);
+    }
     await Promise.all(this.#beside);
   }
 

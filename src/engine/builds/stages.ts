@@ -11,7 +11,7 @@ import type { HistoryEntry, ImageConfig } from '../../oci/image.ts';
 import { formatPlatform, type Platform } from '../../oci/platform.ts';
 import { readRootfsFile } from '../../runtime/rootfs-file.ts';
 import { resolveUser } from '../../runtime/user.ts';
-import { CACHE_FORMAT, findCached, touchCached, writeCached, type CacheRecord } from '../../storage/build-cache.ts';
+import { CACHE_FORMAT, findCached, touchCached, type CacheRecord } from '../../storage/build-cache.ts';
 import type { LayerRef } from '../../storage/image-types.ts';
 import { ensureImage } from '../images/ensure.ts';
 import { runFileWork } from './file-step.ts';
@@ -358,6 +358,8 @@ class StageBuilder {
 
   #find(key: string): CacheRecord | undefined {
     if (!this.#cached) return undefined;
+    const own = this.#session.used.get(key);
+    if (own !== undefined) return own;
     const { store } = this.#session.engine;
     const newerThan = this.#newerThan();
     const found = findCached(store, key, newerThan);
@@ -368,9 +370,7 @@ class StageBuilder {
   }
 
   #remember(record: CacheRecord): void {
-    if (!this.#session.options.layers) return;
-    writeCached(this.#session.engine.store, record);
-    this.#session.used.set(record.key, record);
+    if (this.#session.options.layers) this.#session.remember(record);
   }
 
   #record(key: string, step: Step, layer: LayerRef | undefined): CacheRecord {

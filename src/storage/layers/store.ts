@@ -1,7 +1,9 @@
 /** Layers that are in the store. Reads take no lock; a layer exists when its directory does (it is renamed there complete). */
-import { accessSync, readdirSync } from 'node:fs';
+import { accessSync, readdirSync, renameSync } from 'node:fs';
 import { errnoOf, ScullError } from '../../host/errors.ts';
+import { parseOwnerTag } from '../../host/identity.ts';
 import { digestHex, isDigest, type Digest } from '../../oci/digest.ts';
+import { ownerMayLive } from '../hosts.ts';
 import type { LayerPaths } from '../layout.ts';
 import { moveToTrash, removeOwnedTree } from '../staging.ts';
 import type { Store } from '../store.ts';
@@ -21,6 +23,33 @@ export function layerExists(store: Store, chainId: Digest): boolean {
     if (errno === 'ENOENT' || errno === 'ENOTDIR') return false;
     throw error;
   }
+}
+
+/** Begins the name of a record whose layer is not flushed yet: `layer.json.<owner>`. */
+export const UNFINISHED = 'layer.json.';
+
+/**
+ * Renames a directory to be that of a layer. Another that is there already stays, unless it is what a dead process left
+ * unfinished. @returns false when another is there
+ */
+export function nameLayer(store: Store, from: string, chainId: Digest): boolean {
+  const { directory } = layerPaths(store, chainId);
+  for (;;) {
+    try {
+      renameSync(from, directory);
+      return true;
+    } catch (error) {
+      const errno = errnoOf(error);
+      if (errno !== 'ENOTEMPTY' && errno !== 'EEXIST') throw error;
+      if (layerExists(store, chainId) || isBeingFinished(store, directory)) return false;
+      moveToTrash(store, directory);
+    }
+  }
+}
+
+function isBeingFinished(store: Store, directory: string): boolean {
+  const owners = readdirSync(directory).flatMap((name) => (name.startsWith(UNFINISHED) ? (parseOwnerTag(name.slice(UNFINISHED.length)) ?? []) : []));
+  return owners.some((owner) => ownerMayLive(store.layout, owner));
 }
 
 /** @throws ScullError CORRUPT when the record is missing or damaged */

@@ -2,10 +2,10 @@
  * Layers come into the store here. The work is done by a process of its own (unpack-worker.ts) in a user + mount
  * namespace; this side feeds it, listens, flushes, and makes the result visible by one rename.
  */
-import { closeSync, openSync, readSync, renameSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { crashPoint } from '../../host/crash-point.ts';
-import { errnoOf, ScullError } from '../../host/errors.ts';
+import { ScullError } from '../../host/errors.ts';
 import { ensurePrivateDirectory, explainWriteFailure, syncDirectory } from '../../host/files.ts';
 import { exitStatus, explainSpawnFailure, runOrThrow, start } from '../../host/process.ts';
 import type { Progress } from '../../host/progress.ts';
@@ -21,7 +21,7 @@ import type { UnpackLimits } from './extract.ts';
 import { layerLimits } from './limits.ts';
 import { linkOf, shortName } from './links.ts';
 import type { LayerRecord } from './record.ts';
-import { layerExists } from './store.ts';
+import { layerExists, nameLayer } from './store.ts';
 import type { UnpackJob, WorkerMessage } from './unpack-worker.ts';
 
 export interface UnpackRequest {
@@ -145,11 +145,10 @@ function admit(store: Store, staging: Staging, chainId: Digest): void {
   const place = store.layout.layer(digestHex(chainId));
   ensurePrivateDirectory(store.layout.layers);
   try {
-    renameSync(staging.path('layer'), place.directory);
+    nameLayer(store, staging.path('layer'), chainId);
     crashPoint('layer:named');
   } catch (error) {
-    const errno = errnoOf(error);
-    if (errno !== 'ENOTEMPTY' && errno !== 'EEXIST') throw explainWriteFailure(error, place.directory);
+    throw explainWriteFailure(error, place.directory);
   }
   linkOf(store, chainId);
   crashPoint('layer:linked');
