@@ -10,15 +10,27 @@ export function dataDirectory(): string {
 }
 
 /**
- * $XDG_RUNTIME_DIR/scull where that directory is the caller's own (with `su` it is often another user's), else
- * /tmp/scull-UID, unless somebody else has made that, else run/ beside the data. The caller appends the boot id.
+ * scull/ in the user's runtime directory, else /tmp/scull-UID, unless somebody else has made that, else run/ beside the data.
+ * The caller appends the boot id.
  */
 export function runtimeDirectory(): string {
   const uid = process.getuid?.() ?? 0;
-  const given = absolute(process.env['XDG_RUNTIME_DIR']);
-  if (given !== undefined && ownerOf(given) === uid) return join(given, 'scull');
+  const users = userRuntimeDirectory();
+  if (users !== undefined) return join(users, 'scull');
   const temporary = `/tmp/scull-${uid}`;
   return isOthers(temporary) ? join(dataDirectory(), 'run') : temporary;
+}
+
+/**
+ * $XDG_RUNTIME_DIR where that directory is the caller's own (with `su` it is often another user's), else /run/user/UID, where logind
+ * makes it: cron jobs and system units with User= have no variable, and must see the same containers as the user's shell does.
+ */
+export function userRuntimeDirectory(): string | undefined {
+  const uid = process.getuid?.() ?? 0;
+  const given = absolute(process.env['XDG_RUNTIME_DIR']);
+  if (given !== undefined && ownerOf(given) === uid) return given;
+  const usual = `/run/user/${uid}`;
+  return ownerOf(usual) === uid ? usual : undefined;
 }
 
 /** True for what is there and not the caller's alone: in /tmp anybody may have made it, and could read or swap what is in it. */

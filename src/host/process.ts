@@ -7,6 +7,7 @@
 import type { ChildProcess, SpawnOptions, StdioOptions } from 'node:child_process';
 import { exitStatus, explainSpawnFailure, startChild } from './child.ts';
 import { crashEnvironment } from './crash-point.ts';
+import { userRuntimeDirectory } from './directories.ts';
 import { ScullError } from './errors.ts';
 
 export { exitStatus, explainSpawnFailure };
@@ -98,10 +99,12 @@ export function start(file: string, args: readonly string[], options: StartOptio
 /** What every tool of ours gets unless told otherwise: nothing of the caller's but what finding programs needs. */
 export function minimalEnvironment(): Record<string, string> {
   const kept: Record<string, string> = { PATH: toolPath() };
-  for (const name of ['HOME', 'XDG_RUNTIME_DIR', 'DBUS_SESSION_BUS_ADDRESS', 'TMPDIR']) {
+  for (const name of ['HOME', 'DBUS_SESSION_BUS_ADDRESS', 'TMPDIR']) {
     const value = process.env[name];
     if (value !== undefined) kept[name] = value;
   }
+  const runtime = userRuntimeDirectory() ?? process.env['XDG_RUNTIME_DIR'];
+  if (runtime !== undefined) kept['XDG_RUNTIME_DIR'] = runtime;
   return { ...kept, ...crashEnvironment() };
 }
 

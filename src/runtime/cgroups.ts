@@ -1,7 +1,7 @@
 /** Where a container's cgroup can go on this host, worked out by looking; see cgroups(7) and systemd's CGROUP_DELEGATION. */
 import { accessSync, constants, mkdirSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { environmentVariable } from '../host/environment.ts';
+import { userRuntimeDirectory } from '../host/directories.ts';
 import { errnoOf, ScullError } from '../host/errors.ts';
 import { readTextIfPresent } from '../host/files.ts';
 import { remedyFor } from '../host/remedies.ts';
@@ -108,10 +108,22 @@ function look(): CgroupPlan {
   const uid = process.getuid?.() ?? 0;
   const own = ownCgroup();
   const userService = `/sys/fs/cgroup/user.slice/user-${uid}.slice/user@${uid}.service`;
-  const bus = join(environmentVariable('XDG_RUNTIME_DIR') ?? `/run/user/${uid}`, 'bus');
+  const bus = join(userRuntimeDirectory() ?? `/run/user/${uid}`, 'bus');
   if (exists(bus) && writable(userService)) return { manager: 'systemd', mountOwn: false, controllers: controllersOf(userService), remedy };
   if (own !== undefined && writable(own)) return { manager: 'cgroupfs', mountOwn: false, controllers: handedOn(own), remedy };
   return { manager: 'none', mountOwn: false, controllers: [], reason: 'no cgroup is delegated to this user', remedy };
+}
+
+/**
+ * Words before a command line that joins a container's cgroup, as `crun exec` does. Under systemd's manager the kernel lets nobody
+ * move a process out of a login session, or of another service, into the user's own subtree (cgroups(7), "Delegation
+ * containment"): the user's manager has to do it, with a scope.
+ */
+export function joiningWords(plan: CgroupPlan): readonly string[] {
+  if (plan.manager !== 'systemd') return [];
+  const own = ownCgroup();
+  if (own !== undefined && own.includes(`/user@${process.getuid?.() ?? 0}.service/`)) return [];
+  return ['systemd-run', '--user', '--scope', '--quiet', '--collect', '--'];
 }
 
 function ownCgroup(): string | undefined {

@@ -15,7 +15,7 @@ import { requireTool } from '../host/tools.ts';
 import type { ProcessSpec } from '../oci/runtime-spec.ts';
 import type { StoreLayout } from '../storage/layout.ts';
 import { helperPath } from '../userns/launch.ts';
-import type { CgroupPlan } from './cgroups.ts';
+import { joiningWords, type CgroupPlan } from './cgroups.ts';
 import { killQuietly } from './claim.ts';
 import { crunGlobals, explainRuntimeFailure } from './crun.ts';
 import { portableExecCommand } from './portable-exec.ts';
@@ -52,7 +52,8 @@ export function startExec(request: ExecRequest): ExecSession {
   const files = new ExecFiles(request);
   try {
     writeFileSync(files.process, JSON.stringify(request.process), { mode: 0o600 });
-    const { file, args, detached = false } = execCommand(request, files);
+    const { detached = false, ...command } = execCommand(request, files);
+    const [file, ...args] = [...joiningWords(request.cgroup), command.file, ...command.args] as [string, ...string[]];
     const background = request.background;
     const output = background ? 'ignore' : request.capture === undefined ? 'inherit' : 'pipe';
     const child = startChild(file, args, {
@@ -142,6 +143,9 @@ function withoutHelper(request: ExecRequest, files: ExecFiles, crun: readonly st
 function outcome(request: ExecRequest, files: ExecFiles, status: number): number {
   const log = readTextIfPresent(files.log) ?? '';
   // The helper makes the log as soon as it can take signals.
+  if (status === 1 && !exists(files.log) && joiningWords(request.cgroup).length > 0) {
+    throw new ScullError('TOOL_FAILED', 'systemd-run could not put the command into your systemd, which alone can let it join the container', { hint: 'check `systemctl --user status`' });
+  }
   if (log === '' && helperPath() !== undefined && !exists(files.log)) throw new ScullError('INTERRUPTED', 'interrupted before the command was started');
   if (log === 'detached\n') return 0;
   const own = /^scull-helper: (.*)/m.exec(log);

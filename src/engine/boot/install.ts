@@ -4,8 +4,7 @@
  */
 import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { configDirectory } from '../../host/directories.ts';
-import { environmentVariable } from '../../host/environment.ts';
+import { configDirectory, userRuntimeDirectory } from '../../host/directories.ts';
 import { ScullError } from '../../host/errors.ts';
 import { writeFileAtomic } from '../../host/files.ts';
 import { run } from '../../host/process.ts';
@@ -60,7 +59,7 @@ function available(): BootMeans | undefined {
 
 /** A user manager that can be talked to, not just a program of that name. */
 function hasSystemd(): boolean {
-  const runtime = environmentVariable('XDG_RUNTIME_DIR') ?? `/run/user/${process.getuid?.() ?? 0}`;
+  const runtime = userRuntimeDirectory() ?? `/run/user/${process.getuid?.() ?? 0}`;
   return existsSync('/run/systemd/system') && existsSync(join(runtime, 'systemd', 'private'));
 }
 

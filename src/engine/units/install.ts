@@ -1,5 +1,5 @@
 /** Quadlet files → units in the user's own unit folder, which systemctl then enables and starts like any other. */
-import { environmentVariable } from '../../host/environment.ts';
+import { userRuntimeDirectory } from '../../host/directories.ts';
 import { ScullError } from '../../host/errors.ts';
 import { WAIT_FOR_NETWORK } from '../../systemd/quadlet/convert.ts';
 import { systemctl, userManagerRuns } from '../../systemd/systemctl.ts';
@@ -57,7 +57,7 @@ function install(name: string, text: string): Installed {
 }
 
 async function tellSystemd(units: readonly ReadUnit[], options: InstallOptions): Promise<void> {
-  const runs = userManagerRuns(environmentVariable('XDG_RUNTIME_DIR'));
+  const runs = userManagerRuns(userRuntimeDirectory());
   if (!runs && (options.reload === true || options.enable === true || options.now === true)) {
     throw new ScullError('UNSUPPORTED', 'the units were installed, but no systemd of yours runs here that could be told', { hint: 'log in on a machine with systemd, or let an administrator `loginctl enable-linger` you' });
   }
@@ -79,7 +79,7 @@ async function tellSystemd(units: readonly ReadUnit[], options: InstallOptions):
  */
 export async function removeUnits(names: readonly string[]): Promise<string[]> {
   const units = names.map(installedNamed);
-  const runs = userManagerRuns(environmentVariable('XDG_RUNTIME_DIR'));
+  const runs = userManagerRuns(userRuntimeDirectory());
   if (runs) await systemctl('disable', '--now', ...units.map((unit) => unit.name));
   for (const unit of units) removeInstalled(unit);
   if (runs) await systemctl('daemon-reload');

@@ -1,6 +1,6 @@
 /** Which units scull made, whether their files have changed since, and whether they run. */
 import { existsSync } from 'node:fs';
-import { environmentVariable } from '../../host/environment.ts';
+import { userRuntimeDirectory } from '../../host/directories.ts';
 import { isScullError } from '../../host/errors.ts';
 import { activeStates, userManagerRuns } from '../../systemd/systemctl.ts';
 import { installedText, listInstalled, type InstalledUnit } from './installed.ts';
@@ -19,7 +19,7 @@ export interface UnitSummary {
 
 export async function listUnits(): Promise<UnitSummary[]> {
   const units = listInstalled().filter((unit) => unit.madeFrom.startsWith('/'));
-  const states = userManagerRuns(environmentVariable('XDG_RUNTIME_DIR')) ? await activeStates(units.map((unit) => unit.name)) : [];
+  const states = userManagerRuns(userRuntimeDirectory()) ? await activeStates(units.map((unit) => unit.name)) : [];
   return units.map((unit, index) => ({ name: unit.name, madeFrom: unit.madeFrom, path: unit.path, state: stateOf(unit), active: states[index] ?? 'unknown' }));
 }
 

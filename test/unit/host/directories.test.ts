@@ -1,8 +1,8 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { isOthers } from '../../../src/host/directories.ts';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { isOthers, userRuntimeDirectory } from '../../../src/host/directories.ts';
 
 let base: string;
 beforeEach(() => {
@@ -31,3 +31,19 @@ test('a directory of another user is not trusted', () => {
   // /proc belongs to root, and to nobody when root itself asks from inside a namespace.
   if (process.getuid?.() !== 0) expect(isOthers('/proc')).toBe(true);
 });
+
+test('the runtime directory is the one of the variable where that is ours, else logind’s, whoever calls', () => {
+  const usual = userRuntimeDirectoryWith(undefined);
+  expect(usual === undefined || usual === `/run/user/${process.getuid?.()}`).toBe(true);
+  expect(userRuntimeDirectoryWith(base)).toBe(base);
+  for (const wrong of ['relative', join(base, 'missing')]) expect(userRuntimeDirectoryWith(wrong)).toBe(usual);
+});
+
+function userRuntimeDirectoryWith(value: string | undefined): string | undefined {
+  vi.stubEnv('XDG_RUNTIME_DIR', value);
+  try {
+    return userRuntimeDirectory();
+  } finally {
+    vi.unstubAllEnvs();
+  }
+}
