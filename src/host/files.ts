@@ -6,6 +6,7 @@ import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rm
 import { dirname } from 'node:path';
 import { crashPoint } from './crash-point.ts';
 import { errnoOf, ScullError } from './errors.ts';
+import { flushes } from './flush.ts';
 import { ownerTag, parseOwnerTag, type ProcessIdentity } from './identity.ts';
 
 export interface WriteOptions {
@@ -17,7 +18,7 @@ export interface WriteOptions {
 
 /** Writes `data` to `path` so that readers see the old content or all of the new. @throws ScullError NO_SPACE */
 export function writeFileAtomic(path: string, data: string | Uint8Array, options: WriteOptions = {}): void {
-  const durable = options.durable ?? true;
+  const durable = (options.durable ?? true) && flushes;
   const beside = `${path}.${ownerTag()}.tmp`;
   try {
     const fd = openSync(beside, 'wx', options.mode ?? 0o600);
@@ -49,6 +50,7 @@ export function besideOwner(name: string): ProcessIdentity | undefined {
 
 /** Flushes a directory's entries, so that renames in it survive a power cut. */
 export function syncDirectory(path: string): void {
+  if (!flushes) return;
   const fd = openSync(path, 'r');
   try {
     fsyncSync(fd);

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { crashPoint } from '../host/crash-point.ts';
 import { errnoOf, ScullError } from '../host/errors.ts';
 import { ensurePrivateDirectory, explainWriteFailure, readJson, syncDirectory, writeJsonAtomic } from '../host/files.ts';
+import { flushes } from '../host/flush.ts';
 import { ownerTag, ownIdentity, randomHex, type ProcessIdentity } from '../host/identity.ts';
 import { ownerMayLive, registerHost } from '../storage/hosts.ts';
 import type { StoreLayout } from '../storage/layout.ts';
@@ -221,7 +222,7 @@ export function commitContainer(layout: StoreLayout, record: ContainerRecord, du
     const fd = openSync(join(staging, 'container.json'), 'wx', 0o600);
     try {
       writeFileSync(fd, `${JSON.stringify(record, null, 2)}\n`);
-      if (durable) fsyncSync(fd);
+      if (durable && flushes) fsyncSync(fd);
     } finally {
       closeSync(fd);
     }

@@ -10,6 +10,7 @@ import type { Readable, Writable } from 'node:stream';
 import { crashPoint } from '../host/crash-point.ts';
 import { errnoOf, isScullError, ScullError } from '../host/errors.ts';
 import { explainWriteFailure, writeAllSync } from '../host/files.ts';
+import { flushes } from '../host/flush.ts';
 import { MAX_DOCUMENT } from '../oci/decode.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { digestAlgorithm, digestHex, type Digest } from '../oci/digest.ts';
@@ -108,7 +109,7 @@ export async function storeBlob(store: Store, staging: Staging, descriptor: Desc
   try {
     await receive(fd, file, descriptor, open, options);
     crashPoint('blob:written');
-    await new Promise<void>((resolve, reject) => fsync(fd, (error) => (error === null ? resolve() : reject(explainWriteFailure(error, file.path)))));
+    if (flushes) await new Promise<void>((resolve, reject) => fsync(fd, (error) => (error === null ? resolve() : reject(explainWriteFailure(error, file.path)))));
   } catch (error) {
     options.tee?.destroy(error as Error);
     throw error;

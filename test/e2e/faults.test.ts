@@ -2,11 +2,13 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { busyboxEntries, dockerArchive } from '../support/images.ts';
 import { expectCleanError, useScull } from '../support/scull.ts';
 import { expectSound } from '../support/store-facts.ts';
+
+vi.setConfig({ testTimeout: 180_000 });
 
 const s = useScull();
 
@@ -41,7 +43,7 @@ function onSmallDisk(megabytes: number, script: string): Step[] {
     fill() { rm -f $M/fill; left=$(( $(free) - $1 )); dd if=/dev/zero of=$M/fill bs=1k count=$left 2>/dev/null; }
     ${script}`;
   const outer = `mount -t tmpfs -o size=${megabytes}m,mode=700 tmpfs ${place} && exec unshare --user --map-user=1000 --map-group=1000 bash -c "$0"`;
-  const result = spawnSync('unshare', ['--user', '--map-root-user', '--mount', 'sh', '-c', outer, inner], { env: { ...s.env }, encoding: 'utf8', timeout: 100_000 });
+  const result = spawnSync('unshare', ['--user', '--map-root-user', '--mount', 'sh', '-c', outer, inner], { env: { ...s.env }, encoding: 'utf8', timeout: 170_000 });
   expect(result.status, result.stderr).toBe(0);
   const count = readdirSync(results).filter((name) => name.endsWith('.status')).length;
   const read = (name: string): string => readFileSync(join(results, name), 'utf8');
@@ -79,14 +81,14 @@ test('what does not fit is told before the disk is full, and leaves nothing', ()
 test('a disk that gets full at any moment of a command: it says so, and what was there is whole', () => {
   const archive = s.file('bb.tar', dockerArchive({ tags: ['bb:1'], layers: [busyboxEntries()] }));
   const two = s.file('two.tar', dockerArchive({ tags: ['two:1'], layers: [busyboxEntries(), [{ path: 'own', content: noise(400_000) }]] }));
-  const small = [0, 4, 8, 12, 16, 24, 32, 48];
+  const small = [0, 4, 12, 24, 48];
   const steps = onSmallDisk(20, `
     sc load -q -i ${archive}
     for kb in ${small.join(' ')}; do
       fill $kb; sc create --name c$kb bb:1 true; sc tag bb:1 t:$kb; sc volume create v$kb; sc rename c$kb r$kb; sc commit -q r$kb m:$kb; sc system check
       sc rm -f c$kb r$kb; sc rmi -f t:$kb m:$kb; sc volume rm -f v$kb
     done
-    for kb in 100 300 500 700 900 1200 2000; do fill $kb; sc load -q -i ${two}; sc system check; sc rmi -f two:1; done`);
+    for kb in 100 500 900 2000; do fill $kb; sc load -q -i ${two}; sc system check; sc rmi -f two:1; done`);
   for (const step of steps) {
     if (step.status !== 0 && !/no such (image|container)|no container with/.test(step.err)) expectCleanError({ status: step.status, stdout: step.out, stderr: step.err }, /no space left|would fill the disk|has only|would leave less/);
     if (/^Checked/m.test(step.out)) expect(step.out).toMatch(/no damage/);

@@ -7,6 +7,7 @@ import type { Readable, Writable } from 'node:stream';
 import { crashPoint } from '../../host/crash-point.ts';
 import { ScullError } from '../../host/errors.ts';
 import { ensurePrivateDirectory, explainWriteFailure, syncDirectory } from '../../host/files.ts';
+import { flushes } from '../../host/flush.ts';
 import { exitStatus, explainSpawnFailure, runOrThrow, start } from '../../host/process.ts';
 import type { Progress } from '../../host/progress.ts';
 import { selfCommand } from '../../host/self.ts';
@@ -124,6 +125,7 @@ let nextFlush: Promise<unknown> | undefined;
  * while a flush runs share the next one.
  */
 export async function flushStore(store: Store): Promise<void> {
+  if (!flushes) return;
   if (flushing !== undefined) {
     nextFlush ??= flushing.catch(() => undefined).then(() => {
       nextFlush = undefined;

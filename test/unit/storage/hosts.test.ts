@@ -1,0 +1,36 @@
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { bootId, machineId, ownIdentity } from '../../../src/host/identity.ts';
+import { otherHost, otherHosts, ownerMayLive, registerHost } from '../../../src/storage/hosts.ts';
+import { storeLayout, type StoreLayout } from '../../../src/storage/layout.ts';
+import { scratchDirectory } from '../../support/extracted.ts';
+
+const theirs = 'd'.repeat(32);
+
+function layoutWith(hosts: Readonly<Record<string, string>> = {}): StoreLayout {
+  const root = scratchDirectory();
+  const layout = storeLayout(root, join(root, 'run'));
+  mkdirSync(layout.hosts);
+  for (const [name, text] of Object.entries(hosts)) writeFileSync(join(layout.hosts, name), text);
+  return layout;
+}
+
+test('a machine says once a boot in which boot it is', () => {
+  const layout = layoutWith();
+  registerHost(layout);
+  registerHost(layout);
+  expect(readdirSync(layout.hosts)).toEqual([machineId()]);
+  expect(JSON.parse(readFileSync(join(layout.hosts, machineId()), 'utf8'))).toMatchObject({ bootId: bootId() });
+  expect(otherHosts(layout)).toEqual([]);
+});
+
+test('processes of this boot live or do not, those of another machine may, those of any other boot do not', () => {
+  const layout = layoutWith({ ['f'.repeat(32)]: JSON.stringify({ bootId: theirs, name: 'alpha' }), ['e'.repeat(32)]: 'garbage' });
+  expect(ownerMayLive(layout, ownIdentity())).toBe(true);
+  expect(ownerMayLive(layout, { ...ownIdentity(), startTime: 1 })).toBe(false);
+  expect(ownerMayLive(layout, { pid: 1, startTime: 1, bootId: theirs })).toBe(true);
+  expect(ownerMayLive(layout, { pid: 1, startTime: 1, bootId: 'c'.repeat(32) })).toBe(false);
+  expect(otherHost(layout, theirs)).toEqual({ bootId: theirs, name: 'alpha' });
+  expect(otherHost(layout, bootId())).toBeUndefined();
+});
