@@ -105,7 +105,7 @@ test('a damaged blob is fetched again from where it came', async () => {
     ]) {
       for (const file of blobs()) damage(file);
       const told = await s.fails(['system', 'check'], 125, /damaged/);
-      expect(told.stdout).toContain(`image ${registry.host}/again:1: ${blobs()[0] ?? join(s.storeRoot, 'images/blobs')}`);
+      expect(told.stdout).toContain(`image ${registry.host}/again:1: ${join(s.storeRoot, 'images/blobs')}`);
       expect(await s.ok(['system', 'check', '--repair'])).toMatch(/repaired: fetched it again from .*again@sha256:/);
       // With the manifest gone nobody knew what else there is to be damaged.
       await s.ok(['system', 'check', '--repair']);
