@@ -22,6 +22,9 @@ import { commitLayer } from './layer.ts';
 import type { StepLabel } from './options.ts';
 import type { BuildSession } from './session.ts';
 
+/** What containers of steps are made of, for those who look at them: no name that an image could have. */
+export const STEP_IMAGE = '<build>';
+
 /** A command of a build that ended with another status than 0. */
 export class CommandFailed extends ScullError {
   readonly exitCode: number;
@@ -101,7 +104,7 @@ async function makeRecord(session: BuildSession, work: RunWork): Promise<Contain
     name,
     created: new Date().toISOString(),
     spec,
-    image: { id: `sha256:${'0'.repeat(64)}` as Digest, manifestDigest: `sha256:${'0'.repeat(64)}` as Digest, name: 'build', layers: work.layers.map((layer) => digestHex(layer.chainId)) },
+    image: { id: `sha256:${'0'.repeat(64)}` as Digest, manifestDigest: `sha256:${'0'.repeat(64)}` as Digest, name: STEP_IMAGE, layers: work.layers.map((layer) => digestHex(layer.chainId)) },
     config: { ...config, mounts: [...work.mounts, ...more.filter((mount) => !work.mounts.some((own) => own.target === mount.target))] },
   };
 }

@@ -15,6 +15,7 @@ import { openContext } from '../builds/context.ts';
 import { makeImage } from '../builds/image.ts';
 import { writeOutput } from '../builds/outputs.ts';
 import type { BuildOptions } from '../builds/options.ts';
+import { endOrphanedSteps } from '../builds/orphans.ts';
 import { BuildSession } from '../builds/session.ts';
 import { Stages } from '../builds/stages.ts';
 import { sweepContainers } from '../containers/cleanup.ts';
@@ -35,6 +36,7 @@ export async function buildImage(engine: Engine, options: BuildOptions): Promise
   const names = options.tags.map((tag) => formatReference(localReference(tag)));
   ensurePrivateDirectory(engine.store.layout.root);
   await Promise.all([sweepStaging(engine.store), sweepContainers(engine)]);
+  await endOrphanedSteps(engine);
   const staging = createStaging(engine.store);
   let failed = true;
   try {

@@ -1,0 +1,35 @@
+/** Steps of a build that was killed: containers that go on, though nobody waits for what they make. */
+import { readdirSync } from 'node:fs';
+import { errnoOf, isScullError } from '../../host/errors.ts';
+import { isAlive } from '../../host/identity.ts';
+import { readIdentity } from '../../runtime/claim.ts';
+import { readContainer } from '../../runtime/container-store.ts';
+import { removeContainer } from '../containers/removal.ts';
+import type { Engine } from '../engine.ts';
+import { STEP_IMAGE } from './run-step.ts';
+
+/** Ends and removes them. Looks at what runs only. */
+export async function endOrphanedSteps(engine: Engine): Promise<void> {
+  const { layout } = engine.store;
+  for (const id of claimed(layout.claims)) {
+    const starter = readIdentity(layout.container(id).starterFile);
+    if (starter === undefined || isAlive(starter)) continue;
+    const record = readContainer(layout, id);
+    if (record?.image?.name !== STEP_IMAGE) continue;
+    try {
+      await removeContainer(engine, record, { force: true });
+    } catch (error) {
+      // Another command is removing it, or it has just ended.
+      if (!isScullError(error, 'IN_USE', 'WRONG_STATE', 'NO_SUCH_CONTAINER')) throw error;
+    }
+  }
+}
+
+function claimed(directory: string): string[] {
+  try {
+    return readdirSync(directory).filter((name) => /^[0-9a-f]{64}$/.test(name));
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
