@@ -21,14 +21,19 @@ export interface CgroupPlan {
   readonly remedy: string;
 }
 
-/** Of a container with its own wish (--cgroups). @throws ScullError UNSUPPORTED for `split` where the own cgroup is not ours to divide */
+/** Of a container with its own wish. @throws ScullError UNSUPPORTED for --cgroups=split where our cgroup is not ours to divide, and for --cgroup-parent where there is none */
 export function cgroupPlanFor({ cgroups, cgroupParent }: ResourceSpec): CgroupPlan {
   const plan = cgroupPlan();
   if (cgroups === 'disabled') {
     if (cgroupParent !== undefined) throw new ScullError('USAGE', '--cgroups=disabled and --cgroup-parent cannot be used together');
     return { ...plan, manager: 'none', controllers: [], reason: 'it was made with --cgroups=disabled', remedy: 'leave --cgroups=disabled out' };
   }
-  if (cgroups !== 'split') return plan;
+  if (cgroups !== 'split') {
+    if (cgroupParent !== undefined && plan.manager === 'none') {
+      throw new ScullError('UNSUPPORTED', `--cgroup-parent ${JSON.stringify(cgroupParent)} is no place for a container: ${plan.reason ?? 'there are no cgroups'}`, { hint: plan.remedy });
+    }
+    return plan;
+  }
   if (cgroupParent !== undefined) throw new ScullError('USAGE', '--cgroups=split and --cgroup-parent cannot be used together');
   const own = splitBase();
   if (plan.mountOwn || own === undefined || !writable(own)) {

@@ -164,7 +164,21 @@ function explainSetUpFailure(line: string, detail: string): ScullError | undefin
   if (kinds !== null) return invalid(`cannot mount ${JSON.stringify(kinds[1])} on ${JSON.stringify(`/${kinds[2]}`)}: one is a directory, the other is not`);
   const place = /^(?:mkdir|creat|create|make dir(?:ectory)?) `([^`]+)`: (Not a directory|File exists)/.exec(line);
   if (place !== null) return invalid(`cannot make the mount point ${JSON.stringify(place[1])} in the container: a part of that path is a file`);
+  const namespace = explainNamespaceFailure(line, detail);
+  if (namespace !== undefined) return namespace;
   const setting = /^open `?\/proc\/sys\/([^`:]+)`?: (No such file or directory|Permission denied)/.exec(line);
   if (setting !== null) return invalid(`cannot set ${(setting[1] as string).replaceAll('/', '.')}: ${/^No/.test(setting[2] as string) ? 'this kernel does not have it in a container' : 'it can only be set for the whole host'}`);
   return undefined;
+}
+
+/** `--network ns:PATH` and the like: setns(2) wants to be privileged in the user namespace that owns the other one, and a container's is its own. */
+function explainNamespaceFailure(line: string, detail: string): ScullError | undefined {
+  const match = /^open `(\/proc\/[^`]+\/ns\/[^`]+)`: (Permission denied|No such file or directory)/.exec(line) ?? /^(?:cannot )?setns `([^`]+)`: (Operation not permitted)/.exec(line);
+  if (match === null) return undefined;
+  const [, path, reason] = match as unknown as [string, string, string];
+  if (reason.startsWith('No')) return new ScullError('NOT_FOUND', `there is no namespace ${JSON.stringify(path)}: its process has ended`, { detail });
+  return new ScullError('PERMISSION', `cannot join the namespace ${JSON.stringify(path)}: it belongs to another user, or to another user namespace than the container's`, {
+    hint: 'to share the namespace of a container, name that one: --network container:NAME (--pid, --ipc, --uts likewise)',
+    detail,
+  });
 }

@@ -1,4 +1,5 @@
 /** Changing what a container may use, and what becomes of it when it ends or is not well. */
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { useScull } from '../support/scull.ts';
@@ -56,4 +57,29 @@ test('--cgroups=disabled runs without a cgroup, and excludes limits and a parent
   expect(await s.ok(['run', '--rm', '--cgroups', 'no-conmon', 'busybox', 'echo', 'runs'])).toBe('runs');
   await s.fails(['run', '--rm', '--cgroups', 'disabled', '--memory', '64m', 'busybox', 'true'], 125, /--memory and --cgroups=disabled exclude each other/);
   await s.fails(['run', '--rm', '--cgroups', 'disabled', '--cgroup-parent', 'x', 'busybox', 'true'], 125, /--cgroups=disabled and --cgroup-parent cannot be used together/);
+});
+
+test('what only an administrator could grant is said: a parent among the cgroups, and a low score for the kernel out of memory', async () => {
+  const info = JSON.parse(await s.ok(['info', '--format', 'json']));
+  if (info.host.cgroupManager === 'none') {
+    const failed = await s.fails(['run', '--rm', '--cgroup-parent', 'x', 'busybox', 'true'], 125, /--cgroup-parent "x" is no place for a container: /);
+    expect(failed.stderr).toMatch(/hint: /);
+  }
+  const raised = await s.scull(['run', '--rm', '--oom-score-adj=-900', 'busybox', 'cat', '/proc/self/oom_score_adj']);
+  const own = Number(readFileSync('/proc/self/oom_score_adj', 'utf8'));
+  expect(raised).toMatchObject({ status: 0, stdout: `${own}\n` });
+  expect(raised.stderr).toContain(`--oom-score-adj -900 is below your own, which takes an administrator: the container gets ${own}`);
+  expect((await s.scull(['run', '--rm', `--oom-score-adj=${own + 10}`, 'busybox', 'true'])).stderr).toBe('');
+});
+
+test('a namespace that belongs to somebody else cannot be joined, and the error says whose it is to be', async () => {
+  const failed = await s.fails(['run', '--rm', '--network', 'ns:/proc/1/ns/net', 'busybox', 'true'], 125, /cannot join the namespace "\/proc\/1\/ns\/net": it belongs to another user/);
+  expect(failed.stderr).toMatch(/hint: .*--network container:NAME/);
+});
+
+test('inspect tells the size of /dev/shm that is mounted', async () => {
+  await s.ok(['run', '-d', '--name', 'memory', 'busybox', 'sleep', '1000']);
+  const kibibytes = await s.ok(['exec', 'memory', 'sh', '-c', 'df -k /dev/shm | tail -1 | awk "{print \\$2}"']);
+  expect((await s.inspect('memory')).HostConfig.ShmSize).toBe(Number(kibibytes) * 1024);
+  await s.ok(['rm', '-f', '-t', '0', 'memory']);
 });

@@ -4,6 +4,7 @@ import { cgroupPlan } from '../../runtime/cgroups.ts';
 import type { ContainerRecord, ContainerState, ResolvedMount } from '../../runtime/container-record.ts';
 import { readRuntimeState } from '../../runtime/crun.ts';
 import { readHealth } from '../../runtime/health-state.ts';
+import { DEFAULT_SHM_SIZE } from '../../runtime/oci-spec/mounts.ts';
 import { isRestarting, isStoppedByUser, readRestarts } from '../../runtime/restart-state.ts';
 import type { ContainerPaths } from '../../storage/layout.ts';
 import { findContainer } from '../../runtime/container-store.ts';
@@ -174,7 +175,7 @@ function hostConfigOf(record: ContainerRecord): object {
     Tmpfs: Object.fromEntries(config.mounts.filter((mount) => mount.type === 'tmpfs').map((mount) => [mount.target, mount.options.join(',')])),
     UTSMode: namespaceText(spec.namespaces.uts),
     UsernsMode: userNamespaceText(spec.namespaces.user),
-    ShmSize: spec.shmSize ?? 65_536_000,
+    ShmSize: spec.shmSize ?? DEFAULT_SHM_SIZE,
     Runtime: 'oci',
     Isolation: '',
     CpuShares: spec.resources.cpuShares ?? 0,

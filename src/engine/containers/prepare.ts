@@ -55,6 +55,7 @@ export async function prepareContainer(engine: Engine, record: ContainerRecord, 
   for (const text of network.warnings) engine.progress({ kind: 'message', level: 'warning', text });
   const users = imageUsers(engine.store.layout, record);
   const host = readHostFacts(maps, cgroup, spec.privileged);
+  if (spec.oomScoreAdj !== undefined) tellOfOomScore(engine, spec.oomScoreAdj, host.oomScoreAdjustment);
   const files = generatedFiles(record, paths, { network, shared, users });
   const secrets = record.config.secrets === undefined ? undefined : (await import('../secrets/containers.ts')).startSecrets(record, paths, (uid, gid) => idsOutside(userNamespace, uid, gid));
   const service = handedOn(spec, paths);
@@ -107,6 +108,12 @@ function explainSingleId(engine: Engine, reason: string): void {
     level: 'warning',
     text: `running with a single user id, since ${reason}: users other than root do not exist in containers; \`scull doctor\` tells how to change that`,
   });
+}
+
+/** As Podman without root: it is raised, and that is said. */
+function tellOfOomScore(engine: Engine, asked: number, own: number): void {
+  if (asked >= own) return;
+  engine.progress({ kind: 'message', level: 'warning', text: `--oom-score-adj ${asked} is below your own, which takes an administrator: the container gets ${own}` });
 }
 
 async function plannedAttachments(engine: Engine, record: ContainerRecord): Promise<readonly PlannedAttachment[]> {

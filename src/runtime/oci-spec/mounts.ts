@@ -10,7 +10,8 @@ import { isMapped } from './namespaces.ts';
 /** Where the init program of --init is seen in the container. */
 export const INIT_PATH = '/run/scull-init';
 
-const DEFAULT_SHM_SIZE = 65_536 * 1024;
+/** Bytes: podman-run(1) and docker-run(1) say 64m. */
+export const DEFAULT_SHM_SIZE = 65_536 * 1024;
 const TTY_GROUP = 5;
 
 /** Sorted so that no mount covers one made before it: by depth, otherwise in the order given. */

@@ -8,6 +8,10 @@ describe('explainRuntimeFailure', () => {
     ['open /proc/sys/net/no/such: No such file or directory', 'INVALID', 'cannot set net.no.such: this kernel does not have it in a container'],
     ['open `/proc/sys/net/core/rmem_max`: Permission denied', 'INVALID', 'cannot set net.core.rmem_max: it can only be set for the whole host'],
     ['executable file `nosuch` not found in $PATH: No such file or directory', 'COMMAND_NOT_FOUND', 'executable file "nosuch" not found in the container\'s $PATH'],
+    ['open `/proc/1/ns/net`: Permission denied', 'PERMISSION', 'cannot join the namespace "/proc/1/ns/net": it belongs to another user, or to another user namespace than the container\'s'],
+    ['cannot setns `/run/netns/x`: Operation not permitted', 'PERMISSION', 'cannot join the namespace "/run/netns/x": it belongs to another user, or to another user namespace than the container\'s'],
+    ['setns `/run/netns/x`: Operation not permitted', 'PERMISSION', 'cannot join the namespace "/run/netns/x": it belongs to another user, or to another user namespace than the container\'s'],
+    ['open `/proc/999999/ns/net`: No such file or directory', 'NOT_FOUND', 'there is no namespace "/proc/999999/ns/net": its process has ended'],
     ['something new', 'TOOL_FAILED', 'crun: something new'],
     ['', 'TOOL_FAILED', 'crun failed without giving a reason'],
   ])('%j', (said, code, message) => {
