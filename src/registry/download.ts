@@ -7,24 +7,34 @@ import { discardBody, openTransport, watchBody, type HttpResponse, type Transpor
 
 const MAX_REDIRECTS = 10;
 
+export interface Download {
+  readonly content: Readable;
+  /** When the server says that it was changed last. */
+  readonly changed?: Date;
+}
+
 /**
  * The content of an http or https address, after redirects (never from https to http).
  * @param verb what for, in messages: `import`
+ * @param abort ends it, with the signal's own reason
  * @throws ScullError NETWORK, also as the stream's error; INVALID for what is no such address
  */
-export async function download(address: string, verb: string): Promise<Readable> {
+export async function download(address: string, verb: string, abort?: AbortSignal): Promise<Download> {
   let url = addressOf(address);
   const purpose: Purpose = { verb, subject: redactUrl(url), registry: url.host, authenticated: false };
   for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects += 1) {
     const transport = openTransport({ tls: endpointOf(url.host).tls });
+    abort?.addEventListener('abort', () => transport.close(), { once: true });
     try {
+      abort?.throwIfAborted();
       const response = await transport.exchange({ method: 'GET', url, headers: { 'accept-encoding': 'identity' } });
-      if (response.status === 200) return bodyOf(transport, response, purpose);
+      if (response.status === 200) return { content: bodyOf(transport, response, purpose, abort), ...changeOf(response) };
       discardBody(response);
       transport.close();
       url = redirectOf(response, url, purpose);
     } catch (cause) {
       transport.close();
+      abort?.throwIfAborted();
       throw explainConnectionFailure(cause, url, purpose);
     }
   }
@@ -47,13 +57,19 @@ function redirectOf(response: HttpResponse, from: URL, { verb, subject }: Purpos
   return to;
 }
 
-function bodyOf(transport: Transport, response: HttpResponse, purpose: Purpose): Readable {
+function changeOf(response: HttpResponse): Pick<Download, 'changed'> {
+  const time = Date.parse(header(response, 'last-modified') ?? '');
+  return Number.isNaN(time) ? {} : { changed: new Date(time) };
+}
+
+function bodyOf(transport: Transport, response: HttpResponse, purpose: Purpose, abort: AbortSignal | undefined): Readable {
   async function* chunks(): AsyncGenerator<Buffer> {
     try {
       yield* watchBody(response, transport.limits);
       const announced = header(response, 'content-length');
       if (announced !== undefined && !response.body.complete) throw new ScullError('NETWORK', `cannot ${purpose.verb} ${purpose.subject}: the connection ended before all ${announced} bytes had come`);
     } catch (cause) {
+      abort?.throwIfAborted();
       throw explainConnectionFailure(cause, response.url, purpose);
     } finally {
       transport.close();

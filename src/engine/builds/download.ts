@@ -1,6 +1,6 @@
 /** Files from the web: ADD of a URL, a context or a Containerfile by its URL. */
 import { createWriteStream, utimesSync } from 'node:fs';
-import { Readable, Transform } from 'node:stream';
+import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ScullError } from '../../host/errors.ts';
 import { explainWriteFailure } from '../../host/files.ts';
@@ -10,32 +10,23 @@ const LARGEST = 64 * 1024 ** 3;
 
 /**
  * Fetches a file; its time is what the server says of its last change.
- * @throws ScullError NETWORK, NO_SPACE
+ * @throws ScullError NETWORK, INVALID (no such address, too large), NO_SPACE
  */
 export async function download(url: string, file: string, abort?: AbortSignal): Promise<void> {
-  const shown = JSON.stringify(url.replace(/\/\/[^/@]*@/, '//'));
-  let response: Response;
-  try {
-    response = await fetch(url, abort === undefined ? {} : { signal: abort });
-  } catch (cause) {
-    abort?.throwIfAborted();
-    throw new ScullError('NETWORK', `cannot fetch ${shown}: ${((cause as Error).cause as Error | undefined)?.message ?? (cause as Error).message}`, { cause });
-  }
-  if (!response.ok || response.body === null) throw new ScullError('NETWORK', `cannot fetch ${shown}: the server answered ${response.status}`);
+  const { content, changed } = await (await import('../../registry/download.ts')).download(url, 'fetch', abort);
   let size = 0;
   const bounded = new Transform({
     transform(chunk: Uint8Array, _encoding, done) {
       size += chunk.length;
-      done(size > LARGEST ? new ScullError('INVALID', `${shown} is larger than ${LARGEST} bytes`) : null, chunk);
+      done(size > LARGEST ? new ScullError('INVALID', `${JSON.stringify(url.replace(/\/\/[^/@]*@/, '//'))} is larger than ${LARGEST} bytes`) : null, chunk);
     },
   });
   try {
-    await pipeline(Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]), bounded, createWriteStream(file, { mode: 0o600, flags: 'wx' }));
+    await pipeline(content, bounded, createWriteStream(file, { mode: 0o600, flags: 'wx' }));
   } catch (error) {
     throw explainWriteFailure(error, file);
   }
-  const changed = Date.parse(response.headers.get('last-modified') ?? '');
-  const seconds = Number.isNaN(changed) ? 0 : Math.floor(changed / 1000);
+  const seconds = Math.floor((changed?.getTime() ?? 0) / 1000);
   utimesSync(file, seconds, seconds);
 }
 

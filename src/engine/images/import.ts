@@ -81,6 +81,6 @@ async function sourceOf(config: ImageConfig, layer: StagedBlob): Promise<ImageSo
 
 async function openInput(input: string | Readable): Promise<Readable> {
   if (typeof input !== 'string') return input;
-  if (/^https?:\/\//.test(input)) return (await import('../../registry/download.ts')).download(input, 'import');
+  if (/^https?:\/\//.test(input)) return (await (await import('../../registry/download.ts')).download(input, 'import')).content;
   return openUserFile(input);
 }
