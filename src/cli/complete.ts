@@ -6,7 +6,8 @@
  * what to do with them: `:end` (nothing more), `:open` (no space after it, a value follows), `:files` (offer paths).
  * Candidates begin with CURRENT. Nothing is ever printed to standard error, and the status is 0: a shell can't use either.
  */
-import { ClosedOutputError, writeOut } from './output.ts';
+import { ClosedOutputError } from '../host/errors.ts';
+import { writeOut } from './output.ts';
 import { allSpellings, findCommand, nouns } from './command-table.ts';
 import { escapeControl } from './escape.ts';
 import { readManifest, type ManifestCommand, type ManifestFlag } from './manifest.ts';

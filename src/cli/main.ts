@@ -2,11 +2,11 @@
  * From words to an exit status. Loads the one command that the words name; help, suggestions and completion, and with
  * them the rest of oclif, only when they are asked for.
  */
-import { isScullError, ScullError } from '../host/errors.ts';
+import { ClosedOutputError, isScullError, ScullError } from '../host/errors.ts';
 import { VERSION } from '../host/version.ts';
 import { findCommand, nouns, type Found } from './command-table.ts';
 import type { CommandContext, GlobalValues } from './command.ts';
-import { ClosedOutputError, isTerminal, writeErr, writeOut } from './output.ts';
+import { isTerminal, writeErr, writeOut } from './output.ts';
 
 /** @param words what was typed after the program's name. @returns the exit status; never throws. */
 export async function main(words: string[]): Promise<number> {
@@ -36,7 +36,7 @@ export async function main(words: string[]): Promise<number> {
       debug = value;
     });
   } catch (error) {
-    if (error instanceof ClosedOutputError) return 0;
+    if (error instanceof ClosedOutputError) return error.status;
     const { renderError } = await import('./errors.ts');
     const rendered = renderError(error, { command, debug, colour: await isTerminal(2) });
     writeErr(rendered.text);

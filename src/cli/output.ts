@@ -3,17 +3,9 @@
  * single-file executable, and it leaves O_NONBLOCK on a pipe that a container may inherit.
  */
 import { fstatSync } from 'node:fs';
-import { errnoOf, ScullError } from '../host/errors.ts';
+import { ClosedOutputError, errnoOf, ScullError } from '../host/errors.ts';
 import { writeAllSync } from '../host/files.ts';
 import { describeErrno } from '../host/errno.ts';
-
-/** The reader of our standard output has gone (`scull ps | head -1`): the command ends quietly. */
-export class ClosedOutputError extends Error {
-  constructor() {
-    super('standard output was closed');
-    this.name = 'ClosedOutputError';
-  }
-}
 
 /** Writes all of it to standard output, waiting where a pipe is full. @throws ClosedOutputError, ScullError where it cannot be written */
 export function writeOut(data: string | Uint8Array): void {

@@ -1,22 +1,22 @@
 /** Where an archive goes that a command writes: standard output, or a file that is there only when it is whole. */
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
-import { errnoOf, ScullError } from '../host/errors.ts';
+import { ClosedOutputError, errnoOf, ScullError } from '../host/errors.ts';
 import { explainWriteFailure } from '../host/files.ts';
 
 /**
  * Gives `write` a descriptor: standard output's, or that of a file which replaces `output` when all is written and flushed.
  * Pipes and devices are written to directly.
- * @throws ScullError USAGE for a terminal; NOT_FOUND (no such folder), PERMISSION, NO_SPACE; and what `write` throws
+ * @throws ScullError USAGE for a terminal; NOT_FOUND (no such folder), PERMISSION, NO_SPACE; ClosedOutputError when nobody reads it any more; and what `write` throws
  */
 export async function toFileOrOutput<T>(output: string | undefined, write: (fd: number) => Promise<T>): Promise<T> {
   if (output === undefined) {
     const { isatty } = await import('node:tty');
     if (isatty(1)) throw new ScullError('USAGE', 'an archive is not written to a terminal', { hint: 'name a file with -o, or redirect the output' });
-    return write(1);
+    return write(1).catch(explainClosed);
   }
   if (isSpecial(output)) {
     const fd = openOutput(output, 'w');
-    return write(fd).finally(() => closeSync(fd));
+    return write(fd).catch(explainClosed).finally(() => closeSync(fd));
   }
   const beside = `${output}.${process.pid}.part`;
   const fd = openOutput(beside, 'wx');
@@ -31,6 +31,10 @@ export async function toFileOrOutput<T>(output: string | undefined, write: (fd: 
   } finally {
     closeSync(fd);
   }
+}
+
+function explainClosed(error: unknown): never {
+  throw errnoOf(error) === 'EPIPE' ? new ClosedOutputError(141) : error;
 }
 
 function isSpecial(path: string): boolean {

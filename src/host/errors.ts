@@ -54,6 +54,18 @@ export class ScullError extends Error {
   }
 }
 
+/** The reader of our standard output has gone (`scull ps | head -1`): the command ends quietly. */
+export class ClosedOutputError extends Error {
+  readonly status: 0 | 141;
+
+  /** @param status 141, as of a program that SIGPIPE ends, where a part is worth nothing: an archive. A list was read as far as it was wanted. */
+  constructor(status: 0 | 141 = 0) {
+    super('standard output was closed');
+    this.status = status;
+    this.name = 'ClosedOutputError';
+  }
+}
+
 /** True when `error` is a ScullError with one of the given codes (any code if none is given). */
 export function isScullError(error: unknown, ...codes: readonly ErrorCode[]): error is ScullError {
   return error instanceof ScullError && (codes.length === 0 || codes.includes(error.code));

@@ -3,13 +3,16 @@
  * descriptor, whoever swaps links meanwhile; this side says what is to be done and explains what went wrong.
  */
 import type { Readable, Writable } from 'node:stream';
-import { ScullError } from '../host/errors.ts';
+import { ClosedOutputError, ScullError } from '../host/errors.ts';
 import { nativeProgram } from '../host/product.ts';
 import { exitStatus, explainSpawnFailure, start } from '../host/process.ts';
 import { launchCommand, launchFailure, type LaunchStep } from '../userns/launch.ts';
 import { keptXattrs } from './layers/xattrs.ts';
 import type { TarEntry, TarSink } from './layers/tar/entry.ts';
 import { TarReader } from './layers/tar/reader.ts';
+
+/** Ended by SIGPIPE. */
+const BROKEN_PIPE = 141;
 
 /** A tree of files that paths are looked up in, as if it were `/`. */
 export interface FileRoot {
@@ -54,7 +57,7 @@ export async function copyFiles(from: Place, to: Place, name: string, options: C
 
 /**
  * Packs a file or directory as a tar to a descriptor.
- * @throws ScullError NOT_FOUND, PERMISSION, NO_SPACE
+ * @throws ScullError NOT_FOUND, PERMISSION, NO_SPACE; ClosedOutputError when nobody reads it any more
  */
 export async function packFiles(from: Place, name: string, output: number): Promise<void> {
   const fds = new Descriptors();
@@ -146,6 +149,7 @@ async function run({ name, words, steps, fds, namespace, stdio, feed }: Run): Pr
   }
   const status = await ended;
   if (feedError !== undefined) throw feedError;
+  if (status === BROKEN_PIPE && typeof stdio[1] === 'number') throw new ClosedOutputError(BROKEN_PIPE);
   if (status !== 0) throw launchFailure(status, stderr) ?? copyFailure(name, status, stderr);
 }
 

@@ -22,6 +22,14 @@ describe('a closed standard output ends quietly', () => {
     expect(result).toMatchObject({ status: 0, stderr: '' });
   });
 
+  // A list was read as far as it was wanted; the beginning of an archive is worth nothing, and `set -o pipefail` must hear of it.
+  test.each(['export up', 'save busybox', 'save --format oci-archive busybox', 'cp up:/bin -', 'cp fresh:/bin -', 'volume export big'])('scull %s | head -c 1 ends quietly too, with 141', async (words) => {
+    if (words.startsWith('volume')) await s.ok(['run', '--rm', '-v', 'big:/v', 'busybox', 'cp', '/bin/busybox', '/v/']);
+    const result = shell(`${scull} ${words} | head -c 1 >/dev/null; echo "\${PIPESTATUS[0]}"`);
+    expect(result).toMatchObject({ stdout: '141\n', stderr: '' });
+    if (words.startsWith('volume')) await s.ok(['volume', 'rm', 'big']);
+  });
+
   test('a full disk is said', () => {
     const result = shell(`${scull} ps -a > /dev/full`);
     expect(result.status).not.toBe(0);

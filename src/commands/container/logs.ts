@@ -2,8 +2,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { ScullCommand } from '../../cli/command.ts';
-import { errnoOf } from '../../host/errors.ts';
-import { ClosedOutputError } from '../../cli/output.ts';
+import { ClosedOutputError, errnoOf } from '../../host/errors.ts';
 import { parseTime } from '../../cli/time.ts';
 
 export default class Logs extends ScullCommand {

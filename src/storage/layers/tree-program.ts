@@ -5,8 +5,11 @@
 import type { ChildProcess } from 'node:child_process';
 import { nativeProgram } from '../../host/product.ts';
 import { exitStatus, explainSpawnFailure } from '../../host/process.ts';
-import { ScullError } from '../../host/errors.ts';
+import { ClosedOutputError, ScullError } from '../../host/errors.ts';
 import { launchFailure, startInUserNamespace } from '../../userns/launch.ts';
+
+/** Ended by SIGPIPE. */
+const BROKEN_PIPE = 141;
 
 /** What is looked at. All are directories on disk, highest first. */
 export type TreeView =
@@ -41,7 +44,7 @@ export function treeArguments(verb: 'pack' | 'diff', view: TreeView, options: Tr
 
 export interface RunningTree {
   readonly child: ChildProcess;
-  /** Its warnings, once it ended well. @throws ScullError (rejects) when it did not */
+  /** Its warnings, once it ended well. @throws (rejects) ScullError when it did not, ClosedOutputError when nobody reads the descriptor any more */
   readonly ended: Promise<readonly string[]>;
 }
 
@@ -73,6 +76,7 @@ export function startTree(args: readonly string[], options: { readonly stdout?: 
     child.once('close', (code, signal) => {
       const status = exitStatus(code, signal);
       if (status === 0) resolve(stderr.split('\n').flatMap((line) => /^warning: (.*)$/.exec(line)?.[1] ?? []));
+      else if (status === BROKEN_PIPE && typeof options.stdout === 'number') reject(new ClosedOutputError(BROKEN_PIPE));
       else reject(launchFailure(status, stderr) ?? treeFailure(status, stderr));
     });
   });

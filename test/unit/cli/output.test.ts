@@ -7,7 +7,7 @@ const bun = `${top}node_modules/.bin/bun`;
 
 /** Runs a few lines that import output.ts in a shell pipeline; vitest's own standard output is no place for this. */
 function pipeline(code: string, after: string) {
-  const script = `import { isTerminal, writeErr, writeOut, ClosedOutputError } from '${top}src/cli/output.ts'; ${code}`;
+  const script = `import { isTerminal, writeErr, writeOut } from '${top}src/cli/output.ts'; import { ClosedOutputError } from '${top}src/host/errors.ts'; ${code}`;
   return spawnSync('bash', ['-o', 'pipefail', '-c', `'${bun}' -e "$1" ${after}`, 'bash', script], { encoding: 'utf8' });
 }
 
