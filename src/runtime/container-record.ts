@@ -84,6 +84,11 @@ export interface ResolvedMount {
   readonly copyUp?: boolean;
 }
 
+/** Whether what is written over some of its mounts lasts as long as a run: `-v …:O`, images mounted rw. */
+export function hasOverlayMounts({ config }: ContainerRecord): boolean {
+  return config.mounts.some((mount) => mount.overlay === true || (mount.type === 'image' && !mount.readOnly));
+}
+
 /** A mount in the order it goes into config.json. */
 export type FinalMount = MountSpec;
 

@@ -1,7 +1,7 @@
 /**
  * What has to happen while a container runs that nobody waits for, and at its end: a tiny process sleeps until then, ended with the
  * monitor. It runs health checks when their time has come; at the end it has the container removed (--rm) or started again
- * (--restart). A container that wants none of this has none.
+ * (--restart), and what it wrote over `-v …:O` thrown away. A container that wants none of this has none.
  */
 import { startChild } from '../host/child.ts';
 import { identityOf, type ProcessIdentity } from '../host/identity.ts';
@@ -10,7 +10,7 @@ import { selfCommand, type SelfCommand } from '../host/self.ts';
 import type { StoreLayout } from '../storage/layout.ts';
 import { helperPath } from '../userns/launch.ts';
 import { portableKeepCommand, type KeepRequest } from '../userns/portable-keep.ts';
-import type { ContainerRecord } from './container-record.ts';
+import { hasOverlayMounts, type ContainerRecord } from './container-record.ts';
 import { firstCheckAfter } from './health-state.ts';
 
 /**
@@ -20,7 +20,7 @@ import { firstCheckAfter } from './health-state.ts';
  */
 export function startKeeper(layout: StoreLayout, record: ContainerRecord, monitorPid: number, foreground: boolean, parts: { readonly check: boolean; readonly then: boolean } = { check: true, then: true }): void {
   const check = parts.check ? healthCheck(layout, record) : undefined;
-  const then = parts.then && (record.spec.autoRemove || record.spec.restart !== undefined) ? scull(layout, 'container', 'cleanup', record.id) : undefined;
+  const then = parts.then && (record.spec.autoRemove || record.spec.restart !== undefined || hasOverlayMounts(record)) ? scull(layout, 'container', 'cleanup', record.id) : undefined;
   if (check === undefined && then === undefined) return;
   const own = foreground ? identityOf(process.pid) : undefined;
   const ifExists = layout.container(record.id).directory;

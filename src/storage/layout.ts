@@ -89,6 +89,8 @@ export interface ContainerPaths {
   readonly record: string;
   readonly upper: string;
   readonly work: string;
+  /** What was written over `-v …:O` and images mounted rw, a folder for each, numbered as the mounts; goes with the run. */
+  readonly overlays: string;
   readonly log: string;
   /** Directory where the monitor leaves the exit code in a file named after the id. */
   readonly exitDirectory: string;
@@ -213,6 +215,7 @@ function containerPaths(directory: string, bundle: string, runtimeRoot: string, 
     record: `${directory}/container.json`,
     upper: `${directory}/upper`,
     work: `${directory}/work`,
+    overlays: `${directory}/overlays`,
     log: `${directory}/log`,
     exitDirectory: `${directory}/exit`,
     exitFile: `${directory}/exit/${id}`,

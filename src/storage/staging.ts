@@ -8,7 +8,7 @@
  * sweeps it ({@link sweepStaging}). staging/trash/ holds what was renamed out of sight in order to be deleted: anyone may
  * delete it, at any time.
  */
-import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { crashPoint } from '../host/crash-point.ts';
 import { errnoOf, ScullError } from '../host/errors.ts';
@@ -96,6 +96,15 @@ export async function removeOwnedTree(path: string): Promise<void> {
     if (result.status !== 0) {
       throw new ScullError('PERMISSION', `cannot remove ${path}`, { detail: result.stderr.trim(), cause: error });
     }
+  }
+}
+
+/** overlay(5) leaves an empty directory in its work directory that nobody may read, which would send the removal into a user namespace. */
+export function removeOverlayWork(work: string): void {
+  try {
+    rmdirSync(join(work, 'work'));
+  } catch {
+    // Not there, or not empty: then the removal of the whole tree says what is wrong.
   }
 }
 

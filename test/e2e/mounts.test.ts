@@ -1,5 +1,7 @@
-import { chmodSync, existsSync, lstatSync, readFileSync, symlinkSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { eventually } from '../support/eventually.ts';
 import { busyboxEntries } from '../support/images.ts';
 import { useScull } from '../support/scull.ts';
 
@@ -73,6 +75,32 @@ describe('bind mounts', () => {
   test(':O throws writes away', async () => {
     expect(await run('-v', `${s.base}/src:/m:O`, 'busybox', 'sh', '-c', 'echo changed > /m/a; cat /m/a')).toMatchObject({ status: 0, stdout: 'changed\n' });
     expect(readFileSync(`${s.base}/src/a`, 'utf8')).toBe('alpha\n');
+  });
+
+  test.each([
+    ['in the foreground', ['start', '-a', 'covering']],
+    ['in the background', ['start', 'covering']],
+  ])('what was written over :O, and into an image mounted rw, goes with the run, %s', async (_where, start) => {
+    const script = 'cat /m/new /i/new 2>/dev/null; echo x >/m/new; echo x >/i/new; chown 1500 /m/new; mkdir /m/other; chown 1500 /m/other';
+    const args = ['-v', `${s.base}/src:/m:O`, '--mount', 'type=image,source=busybox,destination=/i,rw=true', 'busybox', 'sh', '-c', script];
+    const id = await s.ok(['create', '--name', 'covering', ...args]);
+    const kept = join(s.storeRoot, 'containers', id, 'overlays');
+    for (const _time of [1, 2]) {
+      await s.ok(start);
+      await s.ok(['wait', 'covering']);
+      await eventually('the writes to be gone', () => !existsSync(kept));
+    }
+    expect(await s.ok(['logs', 'covering'])).toBe('');
+    await s.ok(['rm', 'covering']);
+  });
+
+  test('what a killed keeper left of :O is not seen by the next run', async () => {
+    const id = await s.ok(['create', '--name', 'left', '-v', `${s.base}/src:/m:O`, 'busybox', 'sh', '-c', 'test -e /m/new && echo again; echo x >/m/new']);
+    const upper = join(s.storeRoot, 'containers', id, 'overlays', '0', 'upper');
+    mkdirSync(upper, { recursive: true });
+    writeFileSync(join(upper, 'new'), 'of the run before');
+    expect(await s.ok(['start', '-a', 'left'])).toBe('');
+    await s.ok(['rm', 'left']);
   });
 
   test(':O shows the owner and mode of what it covers', async () => {
@@ -196,9 +224,9 @@ describe('other mounts', () => {
     expect(await s.ok(owners)).toBe('0:0\n1500:1500\nprotected');
   });
 
-  test('--mount type=image,rw=true: writes are the container’s, the image stays as it is', async () => {
+  test('--mount type=image,rw=true: writes last as long as the run, the image stays as it is', async () => {
     await s.ok(['run', '--name', 'writes', '--mount', 'type=image,source=busybox,destination=/i,rw=true', 'busybox', 'sh', '-c', 'test -e /i/new && exit 3; echo x > /i/new; rm /i/etc/data/from-image; cat /i/new']);
-    expect((await s.scull(['start', '-a', 'writes'])).status).toBe(3);
+    expect((await s.scull(['start', '-a', 'writes'])).status).toBe(0);
     expect(await s.ok(['run', '--rm', '--mount', 'type=image,source=busybox,destination=/i,rw=true', 'busybox', 'cat', '/i/etc/data/from-image'])).toBe('from the image');
     await s.ok(['rm', 'writes']);
   });

@@ -21,6 +21,7 @@ export async function cleanupContainer(engine: Engine, nameOrId: string, options
     throw error;
   }
   await cleanup(engine, record);
+  await (await import('./overlay-mounts.ts')).discardOverlaysAfterEnd(engine, record);
   if (record.spec.restart !== undefined) await (await import('./restart-policy.ts')).restartAfterEnd(engine, record, options.waited);
 }
 

@@ -19,7 +19,7 @@ import { trace } from '../../host/trace.ts';
 import { startAttach, type Attachment } from '../../runtime/attach.ts';
 import { cgroupPlan, cgroupPlanFor, type CgroupPlan } from '../../runtime/cgroups.ts';
 import { claimContainer, killQuietly, recordMonitor, releaseClaim } from '../../runtime/claim.ts';
-import type { ContainerRecord } from '../../runtime/container-record.ts';
+import { hasOverlayMounts, type ContainerRecord } from '../../runtime/container-record.ts';
 import { crunStart, isRuntimeAlive, readRuntimeState } from '../../runtime/crun.ts';
 import { endSurvivors, refuseElsewhere } from '../../runtime/last-run.ts';
 import { killProcessesNaming } from '../../runtime/strays.ts';
@@ -92,6 +92,7 @@ export async function startContainer(engine: Engine, record: ContainerRecord, op
     await endSurvivors(layout.container(record.id));
     cgroup = cgroupPlanFor(record.spec.resources);
     forgetLastRun(engine, record, options.byPolicy === true);
+    if (hasOverlayMounts(record)) await (await import('./overlay-mounts.ts')).discardOverlays(engine, record);
     const shared = sharedNamespaces(engine, record);
     beginning ??= beginLaunch(engine, record.spec, record.config.networkMode, shared, options.capture);
     const { pending, engaged } = await beginning.ready;

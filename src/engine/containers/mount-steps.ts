@@ -112,7 +112,7 @@ async function prepareMount(engine: Engine, record: ContainerRecord, mount: Reso
   if (mount.type === 'tmpfs' && mount.chown === true) return { mount: ownedTmpfs(mount, facts.users.user), steps: [] };
   const paths = engine.store.layout.container(record.id);
   const place = join(paths.bundle, 'mounts', String(index));
-  const changes = join(paths.directory, 'overlays', String(index));
+  const changes = join(paths.overlays, String(index));
   const upper = join(changes, 'upper');
   const work = join(changes, 'work');
   const steps: LaunchStep[] = [];

@@ -2,12 +2,11 @@
  * Removing one container: it is first claimed (nobody starts it any more), then renamed out of sight (it does not exist any
  * more, also on a full disk), then deleted. A crash in between leaves only garbage that the next writer sweeps.
  */
-import { rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { crashPoint } from '../../host/crash-point.ts';
 import { ScullError } from '../../host/errors.ts';
 import { makingRoom } from '../../storage/ballast.ts';
-import { moveToTrash, removeOwnedTree } from '../../storage/staging.ts';
+import { moveToTrash, removeOverlayWork, removeOwnedTree } from '../../storage/staging.ts';
 import { claimContainer, releaseClaim } from '../../runtime/claim.ts';
 import { cgroupPlan } from '../../runtime/cgroups.ts';
 import type { ContainerRecord } from '../../runtime/container-record.ts';
@@ -73,17 +72,8 @@ export async function removeDirectory(engine: Engine, id: string): Promise<void>
   const gone = await makingRoom(engine.store, () => moveToTrash(engine.store, engine.store.layout.container(id).directory));
   if (gone === undefined) return;
   crashPoint('rm:moved');
-  removeOverlayWork(join(gone, 'work', 'work'));
+  removeOverlayWork(join(gone, 'work'));
   await removeOwnedTree(gone);
-}
-
-/** overlay(5) leaves an empty directory that nobody may read, which would send the removal into a user namespace. */
-function removeOverlayWork(path: string): void {
-  try {
-    rmdirSync(path);
-  } catch {
-    // Not there, or not empty: then the removal of the whole tree says what is wrong.
-  }
 }
 
 /** Volumes without a name of the user's that no other container uses. */

@@ -4,7 +4,7 @@ import { trace } from '../../host/trace.ts';
 import { DEFAULT_DETACH_KEYS, OUTPUT_CLOSED, parseDetachKeys } from '../../runtime/attach.ts';
 import { cgroupPlan } from '../../runtime/cgroups.ts';
 import { releaseClaim } from '../../runtime/claim.ts';
-import type { ContainerRecord } from '../../runtime/container-record.ts';
+import { hasOverlayMounts, type ContainerRecord } from '../../runtime/container-record.ts';
 import { lateFailure } from '../../runtime/late-failure.ts';
 import { readContainerState } from '../../runtime/lifecycle.ts';
 import type { ContainerSpec } from '../../spec/container-spec.ts';
@@ -131,7 +131,10 @@ export async function stayUntilEnd(engine: Engine, running: Running): Promise<{ 
 async function tidyUp(engine: Engine, record: ContainerRecord): Promise<void> {
   if (record.config.networkMode.mode === 'networks') await giveAddressesBack(engine, record);
   if (record.spec.autoRemove) await removeClaimed(engine, record, true);
-  else await releaseClaim(engine.store.layout, cgroupPlan(), record.id);
+  else {
+    if (hasOverlayMounts(record)) await (await import('./overlay-mounts.ts')).discardOverlays(engine, record);
+    await releaseClaim(engine.store.layout, cgroupPlan(), record.id);
+  }
 }
 
 /** While the claim is ours: with it the right to its addresses ends. */
