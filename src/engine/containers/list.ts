@@ -5,6 +5,7 @@ import type { HealthStatus } from '../../runtime/health-state.ts';
 import { isRunning, knownToRuntime, readContainerState } from '../../runtime/lifecycle.ts';
 import { isRestarting, readRestarts } from '../../runtime/restart-state.ts';
 import type { PortRequest } from '../../spec/container-spec.ts';
+import { otherHosts } from '../../storage/hosts.ts';
 import type { Engine } from '../engine.ts';
 import { healthOf } from './health-of.ts';
 import { matchesFilters, readContainers, type Filters } from './selection.ts';
@@ -55,7 +56,9 @@ export async function listContainers(engine: Engine, options: ListOptions = {}):
   const everything = options.all === true || options.last !== undefined || 'status' in filters || 'exited' in filters;
   let found: { record: ContainerRecord; state: ContainerState }[] = [];
   const known = knownToRuntime(engine.store.layout);
-  for (const record of readContainers(engine)) {
+  // What runs is known to crun, unless it runs on another machine.
+  const running = everything || otherHosts(engine.store.layout).length > 0 ? undefined : known;
+  for (const record of readContainers(engine, running)) {
     const state = readContainerState(engine.store.layout.container(record.id), known.has(record.id));
     if (!everything && state.status !== 'running' && state.status !== 'paused') continue;
     if (matchesFilters(engine, record, filters, state)) found.push({ record, state });
