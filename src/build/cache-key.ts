@@ -1,5 +1,5 @@
 /** Keys of steps: a digest of all that decides what comes of a step. Pure. */
-import { createHash } from 'node:crypto';
+import { sha256Hex } from '../oci/chain-id.ts';
 
 /** Whatever JSON can say; the order of an object's keys does not matter. */
 export type KeyPart = string | number | boolean | null | undefined | readonly KeyPart[] | { readonly [key: string]: KeyPart };
@@ -9,7 +9,7 @@ const GENERATION = 1;
 
 /** @returns 64 hex digits */
 export function cacheKey(kind: string, parts: KeyPart): string {
-  return createHash('sha256').update(canonical([GENERATION, kind, parts])).digest('hex');
+  return sha256Hex(canonical([GENERATION, kind, parts]));
 }
 
 function canonical(value: KeyPart): string {

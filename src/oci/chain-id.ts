@@ -12,14 +12,14 @@ export function chainIds(diffIds: readonly Digest[]): readonly Digest[] {
 }
 
 interface BunHasher {
-  readonly CryptoHasher: new (algorithm: 'sha256') => { update(text: string): void; digest(encoding: 'hex'): string };
+  readonly CryptoHasher: new (algorithm: 'sha256') => { update(text: string | Uint8Array): void; digest(encoding: 'hex'): string };
 }
 
 /**
- * SHA-256 of a short text. Every `run` of an image with several layers comes here, so node:crypto is avoided where the
+ * SHA-256 of a short text, in hex. Every `run` of an image with several layers comes here, so node:crypto is avoided where the
  * runtime has a hash built in: loading it costs the executable as much as all the rest of a start.
  */
-function sha256Hex(text: string): string {
+export function sha256Hex(text: string | Uint8Array): string {
   const bun = (globalThis as { readonly Bun?: BunHasher }).Bun;
   if (bun !== undefined) {
     const hasher = new bun.CryptoHasher('sha256');

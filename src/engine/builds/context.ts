@@ -1,18 +1,14 @@
 /** The context of a build: a directory, a tar on standard input, a git repository, a URL; and the Containerfile. */
-import { createWriteStream, existsSync, mkdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { createReadStream, createWriteStream, existsSync, mkdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { basename, join, relative, resolve } from 'node:path';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import type { Readable } from 'node:stream';
 import { ignoreRules, NOTHING_IGNORED, type IgnoreRules } from '../../build/files/ignore.ts';
 import { follow, type Tree } from '../../build/files/confined.ts';
 import { describeErrno } from '../../host/errno.ts';
 import { errnoOf, ScullError } from '../../host/errors.ts';
-import { runInUserNamespace } from '../../userns/launch.ts';
-import { inflate } from '../../storage/archives/inflate.ts';
 import type { Staging } from '../../storage/staging.ts';
 import type { BuildOptions } from './options.ts';
 import { cloneRepository, gitSource } from './git.ts';
-import { download } from './download.ts';
 
 export interface BuildContext {
   readonly tree: Tree;
@@ -43,7 +39,7 @@ async function contextDirectory({ context, file, input }: BuildOptions, staging:
   }
   if (!isDirectory) {
     if (file === undefined && /(?:Containerfile|Dockerfile)/i.test(basename(context))) throw new ScullError('INVALID', `the build context ${JSON.stringify(context)} is a file`, { hint: `name its directory: scull build -f ${context} .` });
-    return unpackContext(Readable.from(readFileSync(directory)), staging.path('context'), context);
+    return unpackContext(createReadStream(directory), staging.path('context'), context);
   }
   return realpathSync(directory);
 }
@@ -56,6 +52,7 @@ async function contextOfStream(input: NodeJS.ReadableStream | undefined, staging
   const begun = await peek(input as Readable, 262);
   if (isArchive(begun.start)) return unpackContext(begun.stream, directory, 'standard input');
   mkdirSync(directory, { mode: 0o700 });
+  const { pipeline } = await import('node:stream/promises');
   await pipeline(begun.stream, createWriteStream(join(directory, 'Containerfile'), { mode: 0o600 }));
   return directory;
 }
@@ -68,12 +65,13 @@ function isArchive(start: Buffer): boolean {
 
 async function contextOfUrl(url: string, staging: Staging): Promise<string> {
   const file = staging.path('download');
-  await download(url, file);
+  await (await import('./download.ts')).download(url, file);
   const start = readFileSync(file).subarray(0, 262);
   const directory = staging.path('context');
-  if (isArchive(start)) return unpackContext(Readable.from(readFileSync(file)), directory, url);
+  if (isArchive(start)) return unpackContext(createReadStream(file), directory, url);
   mkdirSync(directory, { mode: 0o700 });
-  await pipeline(Readable.from(readFileSync(file)), createWriteStream(join(directory, 'Containerfile'), { mode: 0o600 }));
+  const { pipeline } = await import('node:stream/promises');
+  await pipeline(createReadStream(file), createWriteStream(join(directory, 'Containerfile'), { mode: 0o600 }));
   return directory;
 }
 
@@ -81,8 +79,9 @@ async function contextOfUrl(url: string, staging: Staging): Promise<string> {
 async function unpackContext(stream: Readable, directory: string, what: string): Promise<string> {
   mkdirSync(directory, { mode: 0o700 });
   const file = `${directory}.tar`;
-  await pipeline(await inflate(stream, what), createWriteStream(file, { mode: 0o600 }));
-  const result = await runInUserNamespace('tar', ['--extract', '--no-same-owner', '--delay-directory-restore', '--file', file, '--directory', directory], { readOnlyExcept: [directory] });
+  const { pipeline } = await import('node:stream/promises');
+  await pipeline(await (await import('../../storage/archives/inflate.ts')).inflate(stream, what), createWriteStream(file, { mode: 0o600 }));
+  const result = await (await import('../../userns/launch.ts')).runInUserNamespace('tar', ['--extract', '--no-same-owner', '--delay-directory-restore', '--file', file, '--directory', directory], { readOnlyExcept: [directory] });
   if (result.status !== 0) throw new ScullError('INVALID', `the build context from ${what} can't be unpacked: ${result.stderr.trim().split('\n')[0] ?? ''}`, { detail: result.stderr.trim() });
   return directory;
 }
@@ -97,7 +96,7 @@ async function readContainerfile(options: BuildOptions, tree: Tree, staging: Sta
   }
   if (file !== undefined && /^https?:\/\//.test(file)) {
     const place = staging.path('containerfile');
-    await download(file, place);
+    await (await import('./download.ts')).download(file, place);
     return { name: basename(new URL(file).pathname) || 'Containerfile', text: readFileSync(place, 'utf8') };
   }
   if (file !== undefined) return readNamed(file, tree, context);

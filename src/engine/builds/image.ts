@@ -1,16 +1,13 @@
 /** The image that a build ends with, made of the target stage. */
-import { Readable } from 'node:stream';
 import { withEnvironment } from '../../build/plan/config.ts';
-import { chainIds } from '../../oci/chain-id.ts';
+import { chainIds, sha256Hex } from '../../oci/chain-id.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { MEDIA_TYPES, type HistoryEntry, type ImageConfig, type ImageRuntimeConfig } from '../../oci/image.ts';
 import { formatReference, localReference } from '../../oci/reference.ts';
-import { admitImage } from '../../storage/admit.ts';
-import { adoptBlob, digestOf, hasBlob, openBlob } from '../../storage/blobs.ts';
+import { adoptBlob, hasBlob, openBlob } from '../../storage/blobs.ts';
 import { readImage, withImageIds } from '../../storage/images.ts';
 import type { ImageRecord, ImageSource, LayerRef } from '../../storage/image-types.ts';
 import { readIndex } from '../../storage/index-file.ts';
-import { packLayer } from '../../storage/layers/pack.ts';
 import { layerSize } from '../../storage/layers/store.ts';
 import { layerDirectories } from './layer.ts';
 import { recordEvent } from '../events/record.ts';
@@ -22,9 +19,10 @@ export async function makeImage(session: BuildSession, built: StageResult): Prom
   const { engine, options } = session;
   const names = options.tags.map((tag) => formatReference(localReference(tag)));
   const stage = await squashed(session, built);
-  const source = await sourceOf(session, stage);
+  const source = sourceOf(session, stage);
   const present = alreadyThere(session, source.manifestDigest, names);
   if (present !== undefined) return present;
+  const { admitImage } = await import('../../storage/admit.ts');
   const image = await admitImage(engine.store, source, { names, progress: engine.progress, unpackLater: { bytes: stage.layers.reduce((sum, layer) => sum + (layerSize(engine.store, layer.chainId) ?? 0), 0) } });
   recordEvent(engine, { type: 'image', status: 'build', id: image.id, name: names[0] ?? '' });
   return image;
@@ -50,6 +48,7 @@ async function squashed(session: BuildSession, stage: StageResult): Promise<Stag
   const base = stage.layers.slice(0, kept);
   const directories = layerDirectories(session, stage.layers);
   const view = kept === 0 ? ({ kind: 'whole', layers: directories } as const) : ({ kind: 'compare', layers: directories, below: layerDirectories(session, base) } as const);
+  const { packLayer } = await import('../../storage/layers/pack.ts');
   const packed = await packLayer(staging, { view, compression: 'gzip', clampTo: options.timestamp, progress: engine.progress });
   const chainId = chainIds([...base.map((layer) => layer.diffId), packed.diffId]).at(-1) as Digest;
   const layer: LayerRef = { descriptor: packed.descriptor, diffId: packed.diffId, chainId };
@@ -69,11 +68,16 @@ function layersUntil(history: readonly HistoryEntry[], index: number): number {
   return history.slice(0, index + 1).filter((entry) => entry.empty_layer !== true).length;
 }
 
-async function sourceOf(session: BuildSession, stage: StageResult): Promise<ImageSource & { readonly manifestDigest: Digest }> {
+/** Without loading node:crypto: a build that changes nothing gets no further than this. */
+function digestOf(bytes: Uint8Array): Digest {
+  return `sha256:${sha256Hex(bytes)}` as Digest;
+}
+
+function sourceOf(session: BuildSession, stage: StageResult): ImageSource & { readonly manifestDigest: Digest } {
   const { options, engine } = session;
   const docker = options.format === 'docker';
   const configBytes = Buffer.from(JSON.stringify(imageConfig(session, stage)));
-  const config = { mediaType: docker ? MEDIA_TYPES.dockerConfig : MEDIA_TYPES.ociConfig, digest: await digestOf(configBytes), size: configBytes.length };
+  const config = { mediaType: docker ? MEDIA_TYPES.dockerConfig : MEDIA_TYPES.ociConfig, digest: digestOf(configBytes), size: configBytes.length };
   const mediaType = docker ? MEDIA_TYPES.dockerManifest : MEDIA_TYPES.ociManifest;
   const manifest = {
     schemaVersion: 2,
@@ -85,9 +89,9 @@ async function sourceOf(session: BuildSession, stage: StageResult): Promise<Imag
   const bytes = Buffer.from(JSON.stringify(manifest));
   return {
     resumable: false,
-    manifestDigest: await digestOf(bytes),
+    manifestDigest: digestOf(bytes),
     manifest: async () => ({ bytes, mediaType }),
-    blob: async (wanted) => (wanted.digest === config.digest ? Readable.from([configBytes]) : openBlob(engine.store, wanted.digest)),
+    blob: async (wanted) => (wanted.digest === config.digest ? (await import('node:stream')).Readable.from([configBytes]) : openBlob(engine.store, wanted.digest)),
   };
 }
 

@@ -3,13 +3,10 @@ import { existsSync, lstatSync, readdirSync, rmdirSync, unlinkSync, type Stats }
 import { errnoOf } from '../../host/errors.ts';
 import { chainIds } from '../../oci/chain-id.ts';
 import type { Digest } from '../../oci/digest.ts';
-import { placeLayer } from '../../storage/admit-packed.ts';
 import { adoptBlob, hasBlob } from '../../storage/blobs.ts';
 import { resolveDriver } from '../../storage/drivers/resolve.ts';
-import { unpackStored } from '../../storage/fetch-layers.ts';
 import type { LayerRef } from '../../storage/image-types.ts';
 import { LowerLayers } from '../../storage/layers/lower.ts';
-import { packLayer } from '../../storage/layers/pack.ts';
 import { layerPaths } from '../../storage/layers/store.ts';
 import type { TreeView } from '../../storage/layers/tree-program.ts';
 import type { BuildSession } from './session.ts';
@@ -36,6 +33,7 @@ export async function commitLayer(session: BuildSession, parents: readonly Layer
   const driver = await resolveDriver(store);
   const below = layerDirectories(session, parents);
   const view: TreeView = copied ? { kind: 'compare', layers: [upper], below } : { kind: 'upper', upper, below, dotMarks: driver === 'fuse-overlayfs' };
+  const [{ packLayer }, { placeLayer }] = await Promise.all([import('../../storage/layers/pack.ts'), import('../../storage/admit-packed.ts')]);
   const packed = await packLayer(staging, { view, leaveOut, clampTo: options.timestamp, compression: 'gzip', progress: engine.progress });
   if (packed.contents.entries === 0) return undefined;
   if (driver === 'overlay') removePlaceholders(upper, below, leaveOut, packed.contents.opaque);
@@ -47,6 +45,7 @@ export async function commitLayer(session: BuildSession, parents: readonly Layer
     if (driver === 'overlay') return session.finishing(layer, placeLayer(store, staging, packed, upper, layer.chainId, chain.at(-2) ?? null));
     // A directory that fuse-overlayfs or a copy has made looks different from what native overlay would read.
     if (!hasBlob(store, layer.descriptor)) adoptBlob(store, staging, packed.file, layer.descriptor.digest);
+    const { unpackStored } = await import('../../storage/fetch-layers.ts');
     await unpackStored(store, [...parents, layer], layer, engine.progress);
   });
   return layer;

@@ -3,6 +3,9 @@ import type { Platform } from '../../oci/platform.ts';
 import type { ContainerSpec, PullPolicy } from '../../spec/container-spec.ts';
 import type { RegistryChoices } from '../images/registry-choices.ts';
 
+/** What containers of steps are made of, for those who look at them: no name that an image could have. */
+export const STEP_IMAGE = '<build>';
+
 export interface BuildOptions {
   /** Directory, `-` (a tar, or with `file: '-'` nothing), http or git URL. */
   readonly context: string;

@@ -4,9 +4,8 @@ import { errnoOf, isScullError } from '../../host/errors.ts';
 import { isAlive } from '../../host/identity.ts';
 import { readIdentity } from '../../runtime/claim.ts';
 import { readContainer } from '../../runtime/container-store.ts';
-import { removeContainer } from '../containers/removal.ts';
 import type { Engine } from '../engine.ts';
-import { STEP_IMAGE } from './run-step.ts';
+import { STEP_IMAGE } from './options.ts';
 
 /** Ends and removes them. Looks at what runs only. */
 export async function endOrphanedSteps(engine: Engine): Promise<void> {
@@ -16,6 +15,7 @@ export async function endOrphanedSteps(engine: Engine): Promise<void> {
     if (starter === undefined || isAlive(starter)) continue;
     const record = readContainer(layout, id);
     if (record?.image?.name !== STEP_IMAGE) continue;
+    const { removeContainer } = await import('../containers/removal.ts');
     try {
       await removeContainer(engine, record, { force: true });
     } catch (error) {

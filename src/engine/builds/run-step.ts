@@ -19,11 +19,8 @@ import { startContainer } from '../containers/launch.ts';
 import { resolveMounts } from '../containers/mounts.ts';
 import { removeClaimed } from '../containers/removal.ts';
 import { commitLayer } from './layer.ts';
-import type { StepLabel } from './options.ts';
+import { STEP_IMAGE, type StepLabel } from './options.ts';
 import type { BuildSession } from './session.ts';
-
-/** What containers of steps are made of, for those who look at them: no name that an image could have. */
-export const STEP_IMAGE = '<build>';
 
 /** A command of a build that ended with another status than 0. */
 export class CommandFailed extends ScullError {

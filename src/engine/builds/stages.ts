@@ -14,11 +14,8 @@ import { resolveUser } from '../../runtime/user.ts';
 import { CACHE_FORMAT, findCached, touchCached, type CacheRecord } from '../../storage/build-cache.ts';
 import type { LayerRef } from '../../storage/image-types.ts';
 import { ensureImage } from '../images/ensure.ts';
-import { runFileWork } from './file-step.ts';
 import { commitLayer, layerDirectories, topOf } from './layer.ts';
 import type { StepLabel } from './options.ts';
-import { openRunMounts, readyRunMounts } from './run-mounts.ts';
-import { runCommandStep } from './run-step.ts';
 import type { BuildSession } from './session.ts';
 import { gather, openNamed, openOrigin, type Origin } from './sources.ts';
 
@@ -225,6 +222,7 @@ class StageBuilder {
     const owner = this.#userOf(before);
     const key = this.#keyOf('workdir', before, [path, owner.uid, owner.gid]);
     return this.#layerStep(before, step, key, async () => {
+      const { runFileWork } = await import('./file-step.ts');
       const upper = await runFileWork(this.#session, { layers: before.layers, job: ({ root }) => ({ root, time: this.#session.options.timestamp, directory: { path, ...owner } }) });
       return upper === undefined ? undefined : commitLayer(this.#session, before.layers, upper, []);
     });
@@ -244,6 +242,7 @@ class StageBuilder {
 
   async #runStep(before: StageResult, step: Step, work: RunStep, label: StepLabel): Promise<Done> {
     const session = this.#session;
+    const { openRunMounts, readyRunMounts } = await import('./run-mounts.ts');
     const opened = await openRunMounts(session, work, before.platform, async (index) => (await this.#other(index)).layers);
     const { run } = session.options;
     const key = this.#keyOf('run', before, [
@@ -262,6 +261,7 @@ class StageBuilder {
     return this.#layerStep(before, step, key, async () => {
       const ready = await readyRunMounts(session, work, opened);
       try {
+        const { runCommandStep } = await import('./run-step.ts');
         return await runCommandStep(session, { step: work, label, layers: before.layers, config: this.imageConfig(before), mounts: ready.mounts, secretEnvironment: ready.environment });
       } finally {
         ready.release();
@@ -285,6 +285,7 @@ class StageBuilder {
       const gathered = await gather(session, work, statement, origin.tree, owner === undefined ? '0:0' : `${owner.uid}:${owner.gid}`);
       const key = this.#keyOf('copy', before, [how, gathered.digest]);
       return this.#layerStep(before, step, key, async () => {
+        const { runFileWork } = await import('./file-step.ts');
         const upper = await runFileWork(session, {
           layers: before.layers,
           job: ({ root, scratch }) => ({
@@ -308,6 +309,7 @@ class StageBuilder {
     return this.#layerStep(before, step, key, async () => {
       let content = '';
       let found: CacheRecord | undefined;
+      const { runFileWork } = await import('./file-step.ts');
       const upper = await runFileWork(session, {
         layers: before.layers,
         source: origin.layers,

@@ -13,7 +13,6 @@ import type { ImageRecord } from '../../storage/image-types.ts';
 import { createStaging, sweepStaging } from '../../storage/staging.ts';
 import { openContext } from '../builds/context.ts';
 import { makeImage } from '../builds/image.ts';
-import { writeOutput } from '../builds/outputs.ts';
 import type { BuildOptions } from '../builds/options.ts';
 import { endOrphanedSteps } from '../builds/orphans.ts';
 import { BuildSession } from '../builds/session.ts';
@@ -53,7 +52,7 @@ export async function buildImage(engine: Engine, options: BuildOptions): Promise
     warnOfUnused(session, given.used);
     const wanted = names.length > 0 || options.outputs.length === 0 || options.outputs.some(({ kind }) => kind === 'image' || kind === 'archive');
     const image = wanted ? await makeImage(session, built) : undefined;
-    for (const output of options.outputs) await writeOutput(session, output, built, image, names);
+    for (const output of options.outputs) await (await import('../builds/outputs.ts')).writeOutput(session, output, built, image, names);
     if (options.cacheTo.length > 0) {
       const { exportCache } = await import('../builds/cache-directory.ts');
       for (const directory of options.cacheTo) exportCache(session, directory, [...session.used.values()]);
