@@ -3,8 +3,9 @@
  * No descriptor of the caller's enters the container: the process gets pipes, or a terminal that crun makes.
  */
 import type { ChildProcess } from 'node:child_process';
-import { read } from 'node:fs';
+import { appendFileSync, read } from 'node:fs';
 import { isatty } from 'node:tty';
+import { describeErrno } from '../host/errno.ts';
 import { errnoOf } from '../host/errors.ts';
 import { readTextIfPresent, writeAllSync } from '../host/files.ts';
 import { exitStatus, minimalEnvironment, run, start } from '../host/process.ts';
@@ -31,6 +32,7 @@ export async function main(args: string[]): Promise<number> {
   if (job.stdin && input === 'pipe') void (job.terminal ? terminalReady(job, child).then(() => passInput(child, CTRL_D)) : passInput(child));
   const status = await endOf(child);
   errors.end(status);
+  if (lost !== undefined) appendFileSync(job.log, `scull-helper: cannot write the command's output: ${describeErrno(lost)}\n`);
   await restore();
   endNow(status);
 }
@@ -210,12 +212,17 @@ class HeldErrors {
   }
 }
 
+/** Why output was lost. No reason to stop the command, but told in the end, as by the native helper. */
+let lost: unknown;
+
 function show(fd: 1 | 2, chunk: Buffer): void {
   try {
     writeAllSync(fd, chunk);
   } catch (error) {
-    if (errnoOf(error) === undefined) throw error;
+    const errno = errnoOf(error);
+    if (errno === undefined) throw error;
     // Nobody reads any more: as a shell's pipe would end it.
-    if (errnoOf(error) === 'EPIPE') endNow(128 + 13);
+    if (errno === 'EPIPE') endNow(128 + 13);
+    if (errno === 'ENOSPC' || errno === 'EDQUOT' || errno === 'EFBIG') lost ??= error;
   }
 }

@@ -1,4 +1,5 @@
 /** The core of it all once more, without the native helpers, as after a build without a C compiler. */
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createConnection, createServer, type AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -28,6 +29,15 @@ test('run --rm keeps stdout and stderr apart and passes the exit code on', async
 test('a large output and a large input arrive whole', async () => {
   const lines = Array.from({ length: 100_000 }, (_, index) => `line ${index}\n`).join('');
   expect((await s.scull(['run', '--rm', '-i', 'busybox', 'cat'], { input: lines })).stdout === lines).toBe(true);
+});
+
+test('output into a full disk is an error, of run and of exec', async () => {
+  await s.ok(['run', '-d', '--name', 'full', 'busybox', 'sleep', '1000']);
+  for (const words of [['run', '--rm', 'busybox'], ['exec', 'full'], ['exec', '-t', 'full']]) {
+    const result = spawnSync('sh', ['-c', '"$@" >/dev/full', 'sh', ...s.command, ...words, 'echo', 'lost'], { env: s.env, encoding: 'utf8' });
+    expect({ words, status: result.status, stderr: result.stderr }).toEqual({ words, status: 125, stderr: expect.stringMatching(/^Error: .*cannot write.*: no space left on (the )?device\n$/i) });
+  }
+  await s.ok(['rm', '-f', '-t', '0', 'full']);
 });
 
 test('a program that does not exist is 127', async () => {
