@@ -21,11 +21,14 @@ export interface ClaimPurpose {
   readonly autoRemove?: boolean;
   /** This process stays until the container ends and tidies up itself: nobody else may as long as it lives. */
   readonly stays?: boolean;
+  /** The files are mounted where this process is seen to live: as long as it does, nobody else may change them. Instead of our own process. */
+  readonly mountedBy?: ProcessIdentity;
 }
 
 /** starter.json */
 interface Starter extends ProcessIdentity {
   readonly stays: boolean;
+  readonly mounted?: boolean;
 }
 
 /** How long a command waits for another one that works on the same container, milliseconds. */
@@ -34,6 +37,7 @@ const PATIENCE = 20_000;
 /**
  * Claims a container for this process; the caller releases it with {@link releaseClaim}, or leaves it to the container.
  * @returns 'running' when the container has processes, 'busy' when another command held it all the time
+ * @throws ScullError IN_USE while its files are mounted inside `scull unshare`
  */
 export async function claimContainer(layout: StoreLayout, cgroup: CgroupPlan, id: string, purpose: ClaimPurpose = {}): Promise<'claimed' | ClaimRefusal> {
   const paths = layout.container(id);
@@ -51,6 +55,12 @@ export async function claimContainer(layout: StoreLayout, cgroup: CgroupPlan, id
     }
     const holder = claimState(layout, id);
     if (holder === 'dead') await clearClaim(layout, cgroup, id);
+    else if (isMounted(paths.starterFile)) {
+      removeTree(prepared);
+      throw new ScullError('IN_USE', `the files of container ${id.slice(0, 12)} are mounted inside \`scull unshare\` (process ${readIdentity(paths.starterFile)?.pid ?? '?'})`, {
+        hint: `take them away with \`scull unmount ${id.slice(0, 12)}\` there, or leave it`,
+      });
+    }
     else if (holder === 'running' || Date.now() > deadline) {
       removeTree(prepared);
       return holder;
@@ -66,9 +76,18 @@ function prepareClaim(layout: StoreLayout, directory: string, purpose: ClaimPurp
     prepareRunRoot(layout);
     mkdirSync(directory, { mode: 0o700 });
   }
-  writeFileAtomic(join(directory, 'starter.json'), JSON.stringify({ ...ownIdentity(), stays: purpose.stays ?? false } satisfies Starter), { durable: false });
+  writeFileAtomic(join(directory, 'starter.json'), JSON.stringify(starterOf(purpose)), { durable: false });
   mkdirSync(join(directory, 'rootfs'), { mode: 0o700 });
   if (purpose.autoRemove === true) closeSync(openSync(join(directory, 'auto-remove'), 'wx', 0o600));
+}
+
+function starterOf({ mountedBy, stays = false }: ClaimPurpose): Starter {
+  return mountedBy === undefined ? { ...ownIdentity(), stays } : { ...mountedBy, stays: true, mounted: true };
+}
+
+function isMounted(starterFile: string): boolean {
+  const starter: Partial<Starter> | undefined = readIdentity(starterFile);
+  return starter?.mounted === true;
 }
 
 /** Makes the runtime folder, and sweeps those of earlier boots: what is in them is dead. */
@@ -127,10 +146,12 @@ async function clearClaim(layout: StoreLayout, cgroup: CgroupPlan, id: string): 
   removeTree(aside);
 }
 
-/** Gives this process's claim up after the container has ended (or was never started). A claim of another is left alone. */
-export async function releaseClaim(layout: StoreLayout, cgroup: CgroupPlan, id: string): Promise<void> {
+/**
+ * Gives this process's claim up after the container has ended (or was never started). A claim of another is left alone.
+ * @param own whose claim it is, if not this process's
+ */
+export async function releaseClaim(layout: StoreLayout, cgroup: CgroupPlan, id: string, own = ownIdentity()): Promise<void> {
   const paths = layout.container(id);
-  const own = ownIdentity();
   const starter = readIdentity(paths.starterFile);
   if (starter === undefined || starter.pid !== own.pid || starter.startTime !== own.startTime) return;
   await forgetRuntime(layout, cgroup, id, paths.runtimeState);

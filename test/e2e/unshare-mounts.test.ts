@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { eventually } from '../support/eventually.ts';
 import { useScull } from '../support/scull.ts';
 import { writeTar } from '../support/tar-writer.ts';
 
@@ -30,6 +31,31 @@ describe('mount', () => {
     expect(text).toMatch(new RegExp(`^1500:1500\n${Id} /.*${Id}\n${Id}\n0$`));
     expect(await s.ok(['start', '-a', 'm1'])).toBe('mine');
     await s.ok(['rm', 'm1']);
+  });
+
+  test('what is mounted to be changed cannot be started, mounted elsewhere or removed until it is unmounted or its shell ends', async () => {
+    await s.ok(['create', '--name', 'm3', '--network', 'none', 'busybox', 'cat', '/planted']);
+    const words = s.command.map((word) => `'${word}'`).join(' ');
+    const inside = s.start(['unshare', 'sh', '-ec', `scull() { ${words} "$@"; }; place=$(scull mount m3); scull mount m3; read line; echo mine >"$place/planted"; scull unmount m3; echo unmounted; read line; scull mount m3; read line`], { openInput: true });
+    await eventually('the mount', () => inside.stdout().includes('\n'));
+    const began = Date.now();
+    for (const refused of [['start', 'm3'], ['rm', 'm3'], ['cp', 'm3:/etc/passwd', '-']]) {
+      const { stderr } = await s.fails(refused, 125, /the files of container [0-9a-f]{12} are mounted inside `scull unshare`/);
+      expect(stderr).toMatch(/hint: .*scull unmount/);
+    }
+    expect(await unshared('scull mount m3 2>&1 || echo "status $?"')).toMatch(/are mounted inside [^]*status 125/);
+    expect(Date.now() - began).toBeLessThan(20_000); // nobody waits for a person
+    inside.child.stdin?.write('\n');
+    await eventually('the unmount', () => inside.stdout().includes('unmounted'));
+    expect(await s.ok(['start', '-a', 'm3'])).toBe('mine');
+    const before = inside.stdout().length;
+    inside.child.stdin?.write('\n');
+    await eventually('the second mount', () => inside.stdout().length > before);
+    await s.fails(['start', 'm3'], 125, 'are mounted inside');
+    inside.child.stdin?.end();
+    await inside.ended;
+    expect(await s.ok(['start', '-a', 'm3'])).toBe('mine');
+    await s.ok(['rm', 'm3']);
   });
 
   test('what runs is shown as it is, and cannot be changed that way', async () => {

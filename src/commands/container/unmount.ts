@@ -20,7 +20,7 @@ export default class ContainerUnmount extends ScullCommand {
     const names = flags.all ? mounts.shownContainers(engine).map((shown) => shown.id) : (argv as string[]);
     return this.forEachName(names, async (name) => {
       const shown = mounts.findShownContainer(engine, name);
-      await mounts.unmount(shown, flags.force);
+      await mounts.unmountContainer(engine, shown, flags.force);
       this.printLine(shown.id);
     });
   }

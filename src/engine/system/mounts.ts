@@ -2,11 +2,14 @@
  * `mount` of containers and images: inside `scull unshare`, where the caller is root of a user + mount namespace. The
  * mounts are seen there only, and go with the last process in it.
  */
-import { existsSync, mkdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readlinkSync, rmdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { environmentVariable } from '../../host/environment.ts';
 import { ScullError } from '../../host/errors.ts';
+import { identityOf, ownIdentity, processStat, type ProcessIdentity } from '../../host/identity.ts';
 import { run } from '../../host/process.ts';
+import { cgroupPlan } from '../../runtime/cgroups.ts';
+import { claimContainer, releaseClaim } from '../../runtime/claim.ts';
 import { findContainer, readContainer } from '../../runtime/container-store.ts';
 import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
 import { chainIds } from '../../runtime/root-file-system.ts';
@@ -37,7 +40,8 @@ export function requireUnshare(command: string): void {
 /**
  * Shows a container's files, to be changed too unless it runs: then they are shown as they are.
  * @returns the directory where they are seen
- * @throws ScullError UNSUPPORTED outside of `scull unshare`, NO_SUCH_CONTAINER
+ * As long as they can be changed nobody can start the container, or mount them once more elsewhere.
+ * @throws ScullError UNSUPPORTED outside of `scull unshare`, NO_SUCH_CONTAINER, IN_USE
  */
 export async function mountContainer(engine: Engine, name: string): Promise<string> {
   requireUnshare(`scull mount ${name}`);
@@ -46,8 +50,44 @@ export async function mountContainer(engine: Engine, name: string): Promise<stri
   const paths = engine.store.layout.container(record.id);
   const target = join(engine.store.layout.shown, record.id);
   const request: MountRequest = { lowers: chainIds(record), upper: paths.upper, work: paths.work, target };
-  const running = isRunning(readContainerState(paths));
-  return show(engine, target, running ? { ...request, readOnlyUpper: true } : request);
+  if (mountPoints().includes(target)) return target;
+  const holder = holderOfMounts();
+  for (;;) {
+    if (isRunning(readContainerState(paths))) return show(engine, target, { ...request, readOnlyUpper: true });
+    const claim = await claimContainer(engine.store.layout, cgroupPlan(), record.id, { mountedBy: holder });
+    if (claim === 'busy') throw new ScullError('IN_USE', `another command is working on container ${record.name}`);
+    if (claim === 'running') continue;
+    try {
+      return await show(engine, target, request);
+    } catch (error) {
+      await releaseClaim(engine.store.layout, cgroupPlan(), record.id, holder);
+      throw error;
+    }
+  }
+}
+
+/**
+ * The process that mounts made here live as long as: the one highest up among our ancestors that is in our mount namespace, the
+ * program that `scull unshare` started.
+ */
+function holderOfMounts(): ProcessIdentity {
+  const own = ownIdentity();
+  const here = mountNamespace(own.pid);
+  let holder = own;
+  for (;;) {
+    const parent = identityOf(processStat(holder.pid)?.parent ?? 0);
+    if (parent === undefined || mountNamespace(parent.pid) !== here) return holder;
+    holder = parent;
+  }
+}
+
+/** Undefined for processes outside of our user namespace: they are none of ours to look at. */
+function mountNamespace(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/mnt`);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Shows an image's files, read-only. @throws ScullError UNSUPPORTED outside of `scull unshare`, NO_SUCH_IMAGE */
@@ -126,6 +166,12 @@ export async function unmount(shown: Shown, force: boolean): Promise<void> {
     throw new ScullError(/busy/.test(result.stderr) ? 'IN_USE' : 'TOOL_FAILED', `cannot unmount ${shown.place}: ${result.stderr.trim().split('\n')[0] ?? ''}`, { hint: 'a process works in it, or has a file of it open; -f unmounts all the same' });
   }
   if (existsSync(shown.place) && !mountPoints().includes(shown.place)) rmdirSync(shown.place);
+}
+
+/** The same for a container, which may be started again then. */
+export async function unmountContainer(engine: Engine, shown: Shown, force: boolean): Promise<void> {
+  await unmount(shown, force);
+  await releaseClaim(engine.store.layout, cgroupPlan(), shown.id, holderOfMounts());
 }
 
 /** The shown container that a name means. @throws ScullError NO_SUCH_CONTAINER, WRONG_STATE */
