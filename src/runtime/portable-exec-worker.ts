@@ -23,7 +23,7 @@ export async function main(args: string[]): Promise<number> {
   const preserved = Array.from({ length: job.preserveFds }, (_, index) => index + 3);
   const saved = kind === 'our terminal' ? (await stty('-g')).trim() : '';
   const restore = async (): Promise<void> => void (saved === '' ? undefined : await stty(saved));
-  const child = start(file, words, { stdio: [input, job.terminal ? 'inherit' : 'pipe', 'pipe', ...preserved], env });
+  const child = start(file, words, { stdio: [input, kind === 'our terminal' ? 'inherit' : 'pipe', 'pipe', ...preserved], env });
   if (job.terminal) endWithUs(child, job, restore);
   else for (const signal of FORWARDED) process.on(signal, () => void signalProcess(child, job, signal));
   const errors = new HeldErrors(job);
