@@ -151,3 +151,56 @@ test('a list that skopeo wrote into the store is a list here', async () => {
   expect(await s.ok(['run', '--rm', 'from-skopeo'])).toBe('here');
   await s.ok(['rmi', 'from-skopeo']);
 });
+
+test('save of a list writes the image for this machine, and says that it is not all', async () => {
+  await s.load({ tags: ['half:here'], layers: [busyboxEntries()], settings: { Cmd: ['true'] } });
+  await s.load({ tags: ['half:foreign'], layers: [[{ path: 'which', content: 'foreign' }]], architecture: foreign });
+  await s.ok(['manifest', 'create', 'halved', 'half:here', 'half:foreign']);
+  const archive = join(s.base, 'halved.tar');
+  const saved = await s.scull(['save', '-o', archive, 'halved']);
+  expect(saved).toMatchObject({ status: 0, stderr: expect.stringMatching(new RegExp(`"halved" is a list of images: only the one for linux/${here}\\S* is written`)) });
+  expect(JSON.parse(skopeo('inspect', `docker-archive:${archive}`)).Architecture).toBe(here);
+  await s.ok(['manifest', 'rm', 'halved']);
+});
+
+test.each(['oci-archive', 'docker-archive', 'dir'])('an image in a file goes into a list with all that it is: %s', async (transport) => {
+  await s.load({ tags: ['filed:1'], layers: [[{ path: 'which', content: `from ${transport}` }]], architecture: foreign });
+  const place = join(s.base, `filed-${transport}`);
+  await s.ok(['push', 'filed:1', `${transport}:${place}`]);
+  await s.ok(['rmi', 'filed:1']);
+  await s.ok(['manifest', 'create', 'files']);
+  await s.ok(['manifest', 'add', '--annotation', 'from=file', 'files', `${transport}:${place}`]);
+  rmSync(place, { recursive: true });
+  const [instance] = (await list('files')).manifests;
+  expect(instance).toMatchObject({ platform: { os: 'linux', architecture: foreign }, annotations: { from: 'file' } });
+  // The list can be sent although the file is gone and no other image has the layer.
+  const name = `${registry.host}/files:${transport}`;
+  await s.ok(['manifest', 'push', '-q', 'files', `docker://${name}`]);
+  await s.ok(['manifest', 'rm', 'files']);
+  await s.ok(['create', '--name', 'filed', '--arch', foreign, name, 'none']);
+  await s.ok(['cp', 'filed:/which', join(s.base, 'which')]);
+  expect(readFileSync(join(s.base, 'which'), 'utf8')).toBe(`from ${transport}`);
+  await s.ok(['rm', 'filed']);
+  await s.ok(['rmi', name]);
+});
+
+test('a list is sent with layers of another compression: images and list are others there', async () => {
+  await s.load({ tags: ['zip:here'], layers: [busyboxEntries(), [{ path: 'which', content: 'zipped' }]], settings: { Cmd: ['cat', '/which'] } });
+  await s.load({ tags: ['zip:foreign'], layers: [[{ path: 'which', content: 'zipped elsewhere' }]], architecture: foreign });
+  await s.ok(['manifest', 'create', 'zipped', 'zip:here', 'zip:foreign']);
+  const name = `${registry.host}/team/zipped:1`;
+  for (const words of [['manifest', 'push'], ['push']]) {
+    await s.ok([...words, '-q', '--compression-format', 'zstd', 'zipped', `docker://${name}`]);
+    const index = JSON.parse(skopeo('inspect', '--raw', '--tls-verify=false', `docker://${name}`));
+    expect(index.manifests.map(({ platform }: { platform: { architecture: string } }) => platform.architecture)).toEqual([here, foreign]);
+    for (const { digest } of index.manifests) {
+      const { layers } = JSON.parse(skopeo('inspect', '--raw', '--tls-verify=false', `docker://${registry.host}/team/zipped@${digest}`));
+      for (const { mediaType } of layers) expect(mediaType).toBe('application/vnd.oci.image.layer.v1.tar+zstd');
+    }
+  }
+  await s.fails(['manifest', 'push', '--all=false', '--compression-format', 'zstd', 'zipped', `docker://${name}`], 125, /no layers to compress/);
+  await s.ok(['manifest', 'rm', 'zipped']);
+  await s.ok(['rmi', 'zip:here', 'zip:foreign']);
+  expect(await s.ok(['run', '--rm', name])).toBe('zipped');
+  await s.ok(['rmi', name]);
+});

@@ -2,7 +2,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { ScullCommand } from '../../cli/command.ts';
-import { unsupported, unsupportedToggle } from '../../cli/flags/declare.ts';
+import { unsupported } from '../../cli/flags/declare.ts';
 import { insecureFlag, trust } from '../../cli/flags/manifest.ts';
 import { registryChoices, registryFlags } from '../../cli/flags/registry.ts';
 import { digestReference, parseReference } from '../../oci/reference.ts';
@@ -24,9 +24,9 @@ export default class ManifestPush extends ScullCommand {
     ...registryFlags,
     ...insecureFlag,
     'add-compression': unsupported('add-compression'),
-    'compression-format': unsupported('compression-format'),
-    'compression-level': unsupported('compression-level'),
-    'force-compression': unsupportedToggle('force-compression'),
+    'compression-format': Flags.option({ options: ['gzip', 'zstd'] as const })({ description: 'Compression of the layers of all images, gzip or zstd (default as they are)', helpValue: 'name' }),
+    'compression-level': Flags.integer({ description: 'Level for layers that are compressed on the way: gzip 1 to 9, zstd 1 to 22', helpValue: 'n', min: 1, max: 22 }),
+    'force-compression': Flags.boolean({ description: 'Compress anew also layers that have another compression (default true with --compression-format)' }),
     'remove-signatures': Flags.boolean({ description: 'Accepted for Podman; none are sent', hidden: true }),
     'sign-by': unsupported('sign-by'),
     'sign-by-sigstore': unsupported('sign-by-sigstore'),
@@ -40,7 +40,8 @@ export default class ManifestPush extends ScullCommand {
     const choices = trust(await registryChoices(flags), flags);
     const engine = await this.engine({ quiet: flags.quiet });
     const { pushManifest } = await import('../../engine/manifests/push.ts');
-    const { reference, digest } = await pushManifest(engine, args.list, { ...choices, destination: args.destination, format: flags.format, all: flags.all });
+    const form = { compression: flags['compression-format'], compressionLevel: flags['compression-level'], forceCompression: flags['force-compression'] };
+    const { reference, digest } = await pushManifest(engine, args.list, { ...choices, ...form, destination: args.destination, format: flags.format, all: flags.all });
     if (flags.digestfile !== undefined) (await import('../../cli/user-file.ts')).writeUserFile(flags.digestfile, digest, '--digestfile');
     if (flags.rm) {
       const [error] = (await (await import('../../engine/manifests/remove.ts')).removeManifests(engine, [args.list])).errors;

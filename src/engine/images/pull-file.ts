@@ -25,7 +25,7 @@ export async function pullFile(engine: Engine, name: string, options: PullFileOp
   const location = parseSource(name);
   if (location.transport === 'docker') throw new Error(`not in a file: ${name}`);
   return withImages(engine, location.path, options.platform, async (images) => {
-    const chosen = choose(location, images);
+    const chosen = chooseArchived(location, images);
     if (chosen.length > 1 && (options.single === true || location.transport !== 'docker-archive')) throw ambiguous(location, images);
     const records: StoredImage[] = [];
     for (const image of chosen) {
@@ -39,7 +39,8 @@ export async function pullFile(engine: Engine, name: string, options: PullFileOp
   });
 }
 
-function choose(location: FileLocation, images: readonly ArchivedImage[]): readonly ArchivedImage[] {
+/** Those of a file's images that a name with a transport means. @throws ScullError NO_SUCH_IMAGE when there is none */
+export function chooseArchived(location: FileLocation, images: readonly ArchivedImage[]): readonly ArchivedImage[] {
   if (location.transport === 'dir') return images;
   if (location.transport === 'docker-archive' && location.index !== undefined) {
     const image = images[location.index];
@@ -55,7 +56,7 @@ function choose(location: FileLocation, images: readonly ArchivedImage[]): reado
   throw new ScullError('NO_SUCH_IMAGE', `${JSON.stringify(location.path)} has no image of the name ${JSON.stringify(name)}`, { hint: hintOf(images) });
 }
 
-function ambiguous(location: FileLocation, images: readonly ArchivedImage[]): ScullError {
+export function ambiguous(location: FileLocation, images: readonly ArchivedImage[]): ScullError {
   return new ScullError('AMBIGUOUS', `${JSON.stringify(location.path)} has ${images.length} images: say which one with ${location.transport}:PATH:NAME`, { hint: hintOf(images) });
 }
 

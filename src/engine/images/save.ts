@@ -2,6 +2,7 @@
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { errnoOf, ScullError } from '../../host/errors.ts';
 import { ensurePrivateDirectory } from '../../host/files.ts';
+import { formatPlatform } from '../../oci/platform.ts';
 import { formatReference, localReference } from '../../oci/reference.ts';
 import { folderSink, tarSink, type FileSink } from '../../storage/archives/file-sink.ts';
 import { writeDockerArchive, writeDockerFolder, writeOciLayout, type SavedImage } from '../../storage/archives/write-images.ts';
@@ -65,10 +66,13 @@ function oneImage(engine: Engine, names: readonly string[]): readonly SavedImage
   return [{ image, names: taggedNames([found, ...more.map((tag) => formatReference(localReference(tag)))]) }];
 }
 
-/** Of a list, the image for this machine. */
+/** Of a list, the image for this machine, as with Podman; that it is not all is said. */
 export function savedImage(engine: Engine, name: string): { readonly image: StoredImage; readonly name?: string } {
   const stored = lookUpStored(engine.store, name);
-  return stored.image.kind === 'list' ? lookUpImage(engine.store, name) : stored;
+  if (stored.image.kind !== 'list') return stored;
+  const chosen = lookUpImage(engine.store, name);
+  engine.progress({ kind: 'message', level: 'warning', text: `${JSON.stringify(name)} is a list of images: only the one for ${formatPlatform(chosen.image.config)} is written; \`scull manifest push\` sends all of them` });
+  return chosen;
 }
 
 /** Names that lead to the same image become one entry with all of them. */

@@ -5,10 +5,10 @@ import { annotateIndex, annotateInstance, EMPTY_INDEX, noteOn, withoutInstance, 
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { hostPlatform, normalizePlatform, type Platform } from '../../oci/platform.ts';
 import { formatReference, localReference } from '../../oci/reference.ts';
-import { changeList, createList, lookUpList, type NewInstance } from '../../storage/image-lists.ts';
+import { changeList, createList, lookUpList } from '../../storage/image-lists.ts';
 import type { Engine } from '../engine.ts';
 import type { RegistryChoices } from '../images/registry-choices.ts';
-import { digestInList, findInstances, type InstanceChoices } from './instances.ts';
+import { digestInList, findInstances, withInstances } from './instances.ts';
 
 export type Annotations = Readonly<Record<string, string>>;
 
@@ -24,26 +24,19 @@ export interface CreateManifestOptions extends RegistryChoices {
 /**
  * Makes a list.
  * @param name a short one becomes `localhost/…`
- * @param images names in this store, else in a registry
+ * @param images names in this store, else in a registry, or with a transport in files
  * @returns its id
  * @throws ScullError NAME_TAKEN, INVALID, NO_SUCH_IMAGE, UNSUPPORTED; and what registries make one throw
  */
 export async function createManifest(engine: Engine, name: string, images: readonly string[], options: CreateManifestOptions = {}): Promise<Digest> {
   const full = listName(name);
-  const instances = await findAll(engine, images, options);
-  return createList(engine.store, full, annotateIndex(EMPTY_INDEX, options.annotations ?? {}), instances, { amend: options.amend === true });
+  return withInstances(engine, images, options, (instances) => createList(engine.store, full, annotateIndex(EMPTY_INDEX, options.annotations ?? {}), instances, { amend: options.amend === true }));
 }
 
 function listName(name: string): string {
   const reference = localReference(name);
   if (reference.digest !== undefined) throw new ScullError('INVALID', `a list can't be called ${JSON.stringify(name)}: what its digest is shows when it is complete`);
   return formatReference(reference);
-}
-
-async function findAll(engine: Engine, images: readonly string[], choices: InstanceChoices): Promise<readonly NewInstance[]> {
-  const found: NewInstance[] = [];
-  for (const image of images) found.push(...(await findInstances(engine, image, choices)));
-  return found;
 }
 
 export interface AddToManifestOptions extends RegistryChoices {
@@ -59,9 +52,10 @@ export interface AddToManifestOptions extends RegistryChoices {
 export async function addToManifest(engine: Engine, list: string, images: readonly string[], options: AddToManifestOptions): Promise<Digest> {
   lookUpList(engine.store, list); // before anything is fetched
   const { notes } = options;
-  const instances = await findAll(engine, images, { ...options, platform: wantedPlatform(notes) });
-  const noted = instances.map((instance) => ({ ...instance, descriptor: noteOn(instance.descriptor, notes) }));
-  return changeList(engine.store, list, (index) => index, noted);
+  return withInstances(engine, images, { ...options, platform: wantedPlatform(notes) }, (instances) => {
+    const noted = instances.map((instance) => ({ ...instance, descriptor: noteOn(instance.descriptor, notes) }));
+    return changeList(engine.store, list, (index) => index, noted);
+  });
 }
 
 function wantedPlatform({ os, architecture, variant }: InstanceNotes): Platform | undefined {

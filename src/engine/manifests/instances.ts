@@ -6,7 +6,7 @@ import type { Digest } from '../../oci/digest.ts';
 import type { ImageIndex, Manifest } from '../../oci/image.ts';
 import { isInstance } from '../../oci/index-edit.ts';
 import { formatPlatform, hostPlatform, type Platform } from '../../oci/platform.ts';
-import { digestReference, hasFileTransport, type Reference } from '../../oci/reference.ts';
+import { digestReference, hasFileTransport, parseSource, type FileLocation, type Reference } from '../../oci/reference.ts';
 import type { FetchedManifest } from '../../registry/manifests.ts';
 import type { RegistrySession } from '../../registry/session.ts';
 import { findEntry } from '../../storage/image-lookup.ts';
@@ -22,6 +22,20 @@ export interface InstanceChoices extends RegistryChoices {
   readonly all?: boolean | undefined;
   /** This machine's unless given. */
   readonly platform?: Platform | undefined;
+}
+
+/**
+ * Gives `work` the images, ready to be put into a list; what is in files can be read only until it is done.
+ * @param found those before
+ * @throws ScullError as {@link findInstances}; NOT_FOUND, AMBIGUOUS for what is in files; and what `work` throws
+ */
+export async function withInstances<T>(engine: Engine, images: readonly string[], choices: InstanceChoices, work: (found: readonly NewInstance[]) => Promise<T>, found: readonly NewInstance[] = []): Promise<T> {
+  const [image, ...more] = images;
+  if (image === undefined) return work(found);
+  if (!hasFileTransport(image)) return withInstances(engine, more, choices, work, [...found, ...(await findInstances(engine, image, choices))]);
+  const [{ archivedInstances }, { withImages }] = await Promise.all([import('./archived-instances.ts'), import('../images/load.ts')]);
+  const location = parseSource(image) as FileLocation;
+  return withImages(engine, location.path, choices.platform, async (archived) => withInstances(engine, more, choices, work, [...found, ...(await archivedInstances(location, archived, choices.all === true))]));
 }
 
 /**
@@ -94,7 +108,7 @@ function chosenOf(index: ImageIndex, name: string, { all, platform = hostPlatfor
 }
 
 /** The entry of a list for an image that says itself what it is for. */
-function describe(descriptor: { readonly mediaType: string; readonly digest: Digest; readonly size: number }, manifest: Manifest, config: Platform | undefined): Descriptor {
+export function describe(descriptor: { readonly mediaType: string; readonly digest: Digest; readonly size: number }, manifest: Manifest, config: Platform | undefined): Descriptor {
   if (config === undefined) return { ...descriptor, artifactType: artifactType(manifest) };
   const { os, architecture, variant } = config;
   return { ...descriptor, platform: { os, architecture, ...(variant === undefined ? {} : { variant }) } };

@@ -3,7 +3,8 @@ import { Readable } from 'node:stream';
 import { ScullError } from '../../host/errors.ts';
 import { decodeManifest } from '../../oci/decode.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
-import { MEDIA_TYPES } from '../../oci/image.ts';
+import type { Digest } from '../../oci/digest.ts';
+import { MEDIA_TYPES, type ImageIndex } from '../../oci/image.ts';
 import { encodeIndex, isInstance } from '../../oci/index-edit.ts';
 import { digestReference, formatReference, parseReference, type Reference } from '../../oci/reference.ts';
 import { openBlob as openRemoteBlob } from '../../registry/blobs.ts';
@@ -12,14 +13,18 @@ import { pushDocumentTo, pushImageTo } from '../../registry/push.ts';
 import { loadRegistriesConf, type RegistriesConf } from '../../registry/registries-conf.ts';
 import { openRegistry, type RegistrySession } from '../../registry/session.ts';
 import { digestOf, hasBlob, openBlob, readDocument } from '../../storage/blobs.ts';
+import { convertImage, wantsForm, type ConvertedImage, type PushForm } from '../../storage/convert-image.ts';
 import { imageKey } from '../../storage/image-names.ts';
+import type { ImageRecord } from '../../storage/image-types.ts';
+import { readStored } from '../../storage/images.ts';
 import { changeIndex } from '../../storage/index-file.ts';
 import { lookUpList, type ImageList } from '../../storage/image-lists.ts';
+import { createStaging, type Staging } from '../../storage/staging.ts';
 import type { Engine } from '../engine.ts';
 import { destinationOf, type Pushed } from '../images/push.ts';
 import { registryOptions, type RegistryChoices } from '../images/registry-choices.ts';
 
-export interface PushManifestOptions extends RegistryChoices {
+export interface PushManifestOptions extends RegistryChoices, Omit<PushForm, 'format'> {
   /** Name to push to; the list's own unless given. May begin with docker://. */
   readonly destination?: string | undefined;
   /** `v2s2` makes it a manifest list of Docker's; what is in it must be Docker's too. */
@@ -34,6 +39,8 @@ interface Push {
   readonly list: ImageList;
   readonly reference: Reference;
   readonly session: RegistrySession;
+  /** Images that are sent in another form than they have here, by their digests here. */
+  readonly converted: ReadonlyMap<Digest, ConvertedImage>;
   readonly conf: RegistriesConf;
   readonly choices: RegistryChoices;
   /** Sessions by registry. */
@@ -49,23 +56,60 @@ export async function pushManifest(engine: Engine, nameOrId: string, options: Pu
   const reference = destinationOf(nameOrId, list.name, options.destination);
   const conf = loadRegistriesConf();
   if (isBlocked(conf, reference)) throw new ScullError('REGISTRY', `cannot push ${formatReference(reference)}: registries.conf blocks it`);
-  const document = await documentFor(engine, list, options.format);
+  const staging = createStaging(engine.store);
   const session = openRegistry(reference.registry, registryOptions(reference, options, isInsecure(conf, reference), engine.progress));
-  const push: Push = { engine, list, reference, session, conf, choices: options, sources: new Map([[reference.registry, session]]) };
+  const sources = new Map([[reference.registry, session]]);
   try {
+    const converted = await convertInstances(engine, staging, list, options);
+    const push: Push = { engine, list, reference, session, converted, conf, choices: options, sources };
+    const document = await documentFor(engine, list, converted, options.format);
     if (options.all !== false) for (const entry of list.index.manifests) await pushInstance(push, entry);
     await pushDocumentTo(session, reference, document);
     await rememberDigest(engine, list, digestReference(reference, document.digest));
     return { reference: formatReference(reference), digest: document.digest };
   } finally {
-    for (const source of push.sources.values()) source.close();
+    for (const source of sources.values()) source.close();
+    await staging.remove();
   }
 }
 
-async function documentFor(engine: Engine, list: ImageList, format: PushManifestOptions['format']) {
+/** @returns those that another compression is wanted for. @throws ScullError USAGE, UNSUPPORTED for images whose layers are not here */
+async function convertInstances(engine: Engine, staging: Staging, list: ImageList, options: PushManifestOptions): Promise<ReadonlyMap<Digest, ConvertedImage>> {
+  const { compression, compressionLevel, forceCompression } = options;
+  const form: PushForm = { compression, compressionLevel, forceCompression };
+  const converted = new Map<Digest, ConvertedImage>();
+  if (!wantsForm(form)) return converted;
+  if (options.all === false) throw new ScullError('USAGE', 'without its images a list has no layers to compress');
+  if (options.format === 'v2s2' && compression === 'zstd') throw new ScullError('USAGE', '--format v2s2 knows no zstd layers');
+  for (const descriptor of list.index.manifests) {
+    const image = readStored(engine.store, [], { descriptor, repoDigests: [] });
+    if (image.kind !== 'image') continue; // nobody knows what the files of an artifact are
+    const away = image.layers.find((layer) => !hasBlob(engine.store, layer.descriptor));
+    if (away !== undefined) throw new ScullError('UNSUPPORTED', `layers of ${descriptor.digest} are in a registry only, so they can't be compressed anew`, { hint: 'pull that image first, or push the list as it is' });
+    const sent = await convertImage(engine.store, staging, image as ImageRecord, form, engine.progress);
+    if (sent.digest !== descriptor.digest) converted.set(descriptor.digest, sent);
+  }
+  return converted;
+}
+
+function withConverted(index: ImageIndex, converted: Push['converted']): ImageIndex {
+  const manifests = index.manifests.map((entry) => {
+    const { mediaType, digest, bytes } = converted.get(entry.digest) ?? { ...entry, bytes: undefined };
+    return bytes === undefined ? entry : { ...entry, mediaType, digest, size: bytes.length };
+  });
+  return { ...index, manifests };
+}
+
+async function documentFor(engine: Engine, list: ImageList, converted: Push['converted'], format: PushManifestOptions['format']) {
   const { digest, mediaType } = list.entry.descriptor;
-  if (format !== 'v2s2' || mediaType === MEDIA_TYPES.dockerManifestList) return { bytes: readDocument(engine.store, digest), digest, mediaType };
-  const bytes = encodeIndex(list.index, 'docker');
+  const docker = mediaType === MEDIA_TYPES.dockerManifestList;
+  if (converted.size === 0 && (format !== 'v2s2' || docker)) return { bytes: readDocument(engine.store, digest), digest, mediaType };
+  const index = withConverted(list.index, converted);
+  const bytes = format === 'v2s2' || (docker && format === undefined) ? encodeIndex(index, 'docker') : undefined;
+  if (bytes === undefined && format !== 'v2s2') {
+    const ours = encodeIndex(index) as Uint8Array;
+    return { bytes: ours, digest: await digestOf(ours), mediaType: MEDIA_TYPES.ociIndex };
+  }
   if (bytes === undefined) throw new ScullError('UNSUPPORTED', 'a manifest list of the format v2s2 holds nothing but images of that format, and no annotations', { hint: 'push it as it is: leave --format out' });
   return { bytes, digest: await digestOf(bytes), mediaType: MEDIA_TYPES.dockerManifestList };
 }
@@ -73,6 +117,11 @@ async function documentFor(engine: Engine, list: ImageList, format: PushManifest
 async function pushInstance(push: Push, entry: Descriptor): Promise<void> {
   const { engine, list, reference, session } = push;
   if (!isInstance(entry)) throw new ScullError('UNSUPPORTED', `${entry.digest} in the list is not an image but of type ${JSON.stringify(entry.mediaType)}`);
+  const converted = push.converted.get(entry.digest);
+  if (converted !== undefined) {
+    await pushImageTo(session, { registry: reference.registry, repository: reference.repository, digest: converted.digest }, converted, { progress: engine.progress });
+    return;
+  }
   const bytes = readDocument(engine.store, entry.digest);
   const { manifest, mediaType } = decodeManifest(bytes, entry.mediaType);
   const from = list.entry.origins?.find((known) => known.endsWith(`@${entry.digest}`));

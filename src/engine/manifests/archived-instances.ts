@@ -1,0 +1,33 @@
+/** Images in files and folders (containers-transports(5)) that shall go into a list: with all they consist of, since nobody else may have it. */
+import { Readable } from 'node:stream';
+import { decodeImageConfig, decodeManifest, isImageConfigType } from '../../oci/decode.ts';
+import type { FileLocation } from '../../oci/reference.ts';
+import type { ArchivedImage } from '../../storage/archives/archived-image.ts';
+import { digestOf, readChecked } from '../../storage/blobs.ts';
+import type { NewBlob, NewInstance } from '../../storage/image-lists.ts';
+import { ambiguous, chooseArchived } from '../images/pull-file.ts';
+import { describe } from './instances.ts';
+
+/** @param all also where there are several @throws ScullError NO_SUCH_IMAGE, AMBIGUOUS, INVALID */
+export async function archivedInstances(location: FileLocation, images: readonly ArchivedImage[], all: boolean): Promise<readonly NewInstance[]> {
+  const chosen = chooseArchived(location, images);
+  if (chosen.length > 1 && !all) throw ambiguous(location, images);
+  const found: NewInstance[] = [];
+  for (const { source } of chosen) {
+    const { bytes, mediaType: declared } = await source.manifest();
+    const { manifest, mediaType } = decodeManifest(bytes, declared);
+    const digest = await digestOf(bytes);
+    const config = await readChecked(await source.blob(manifest.config), manifest.config);
+    const platform = isImageConfigType(manifest.config.mediaType) ? decodeImageConfig(config) : undefined;
+    found.push({
+      descriptor: describe({ mediaType, digest, size: bytes.length }, manifest, platform),
+      documents: [{ digest, bytes }, { digest: manifest.config.digest, bytes: config }],
+      blobs: manifest.layers.map((descriptor): NewBlob => ({ descriptor, open: () => Readable.from(opened(() => source.blob(descriptor)), { objectMode: false }) })),
+    });
+  }
+  return found;
+}
+
+async function* opened(open: () => Promise<Readable>): AsyncGenerator<Uint8Array> {
+  yield* (await open()) as AsyncIterable<Uint8Array>;
+}
