@@ -75,6 +75,8 @@ test('what only an administrator could grant is said: a parent among the cgroups
 test('a namespace that belongs to somebody else cannot be joined, and the error says whose it is to be', async () => {
   const failed = await s.fails(['run', '--rm', '--network', 'ns:/proc/1/ns/net', 'busybox', 'true'], 125, /cannot join the namespace "\/proc\/1\/ns\/net": it belongs to another user/);
   expect(failed.stderr).toMatch(/hint: .*--network container:NAME/);
+  await s.fails(['run', '--rm', '--network', 'ns:/etc/passwd', 'busybox', 'true'], 125, /"\/etc\/passwd" is no namespace/);
+  await s.fails(['run', '--rm', '--pid', 'ns:/proc/4194999/ns/pid', 'busybox', 'true'], 125, /there is no namespace "\/proc\/4194999\/ns\/pid": no such file/);
 });
 
 test('inspect tells the size of /dev/shm that is mounted', async () => {

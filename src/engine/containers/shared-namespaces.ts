@@ -1,7 +1,8 @@
 /** --network, --pid, --ipc, --uts, --userns and --cgroupns with `container:X`: where the other one's namespaces are. */
-import { existsSync } from 'node:fs';
+import { existsSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
-import { ScullError } from '../../host/errors.ts';
+import { describeErrno } from '../../host/errno.ts';
+import { errnoOf, ScullError } from '../../host/errors.ts';
 import { processStat } from '../../host/identity.ts';
 import type { ContainerRecord } from '../../runtime/container-record.ts';
 import { findContainer } from '../../runtime/container-store.ts';
@@ -28,9 +29,10 @@ interface Other {
   readonly monitorPid: number;
 }
 
-/** @throws ScullError NO_SUCH_CONTAINER, WRONG_STATE (not running), INVALID (two containers with different user namespaces) */
+/** @throws ScullError NO_SUCH_CONTAINER, WRONG_STATE (not running), INVALID (two containers with different user namespaces; a file that is no namespace) */
 export function sharedNamespaces(engine: Engine, record: ContainerRecord): SharedNamespaces {
   const { namespaces, network } = record.spec;
+  for (const wish of [...Object.values(namespaces), network.mode]) if (wish.mode === 'path') requireNamespace(wish.path);
   const named: [kind: string, container: string][] = [];
   for (const kind of ['pid', 'ipc', 'uts', 'cgroup', 'user'] as const) {
     const wish = namespaces[kind];
@@ -59,6 +61,22 @@ export function sharedNamespaces(engine: Engine, record: ContainerRecord): Share
     },
     files: others.has('network') ? networkFiles(engine, others.get('network') as Other) : [],
   };
+}
+
+/** NSFS_MAGIC of linux/magic.h: what statfs(2) says of a namespace's file. */
+const NSFS = 0x6e736673;
+
+/** crun says of another file only that a pipe broke. What may not be looked at it explains better. */
+function requireNamespace(path: string): void {
+  let type: number;
+  try {
+    ({ type } = statfsSync(path));
+  } catch (cause) {
+    const errno = errnoOf(cause);
+    if (errno === 'EACCES' || errno === 'EPERM') return;
+    throw new ScullError('NOT_FOUND', `there is no namespace ${JSON.stringify(path)}: ${describeErrno(cause)}`, { hint: 'the process whose namespace it was may have ended', cause });
+  }
+  if (type !== NSFS) throw new ScullError('INVALID', `${JSON.stringify(path)} is no namespace`, { hint: 'give one of /proc/PID/ns, or one that `ip netns add` has made' });
 }
 
 /** The runtime must enter it from ours, and files must show with the owners that its maps make of them. */
