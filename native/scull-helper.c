@@ -37,10 +37,12 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -1865,6 +1867,32 @@ static int notify(int argc, char **argv)
 	return 0;
 }
 
+/*
+ * pause, or -P as catatonit has it: a pod's own process. It does nothing but keep namespaces, and reaps what is orphaned where
+ * the pod shares its process ids. Process 1 gets only the signals that it asks for.
+ */
+static int pause_until_told(void)
+{
+	/* What starting took of the program is given back: it counts as ours for as long as we wait, which is long. */
+	extern const char __executable_start, etext;
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	uintptr_t from = (uintptr_t)&__executable_start & ~(page - 1), to = (uintptr_t)&etext & ~(page - 1);
+	madvise((void *)from, to - from, MADV_DONTNEED);
+	sigset_t awaited;
+	sigemptyset(&awaited);
+	sigaddset(&awaited, SIGTERM);
+	sigaddset(&awaited, SIGINT);
+	sigaddset(&awaited, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &awaited, NULL);
+	for (;;) {
+		int got = sigwaitinfo(&awaited, NULL);
+		if (got == SIGTERM || got == SIGINT)
+			return 0;
+		while (waitpid(-1, NULL, WNOHANG) > 0)
+			;
+	}
+}
+
 int main(int argc, char **argv)
 {
 	if (argc >= 2 && strcmp(argv[1], "launch") == 0)
@@ -1877,5 +1905,7 @@ int main(int argc, char **argv)
 		return exec_in_container(argc - 2, argv + 2);
 	if (argc >= 2 && strcmp(argv[1], "notify") == 0)
 		return notify(argc - 2, argv + 2);
-	usage("scull-helper launch|keep|attach|exec|notify …");
+	if (argc >= 2 && (strcmp(argv[1], "pause") == 0 || strcmp(argv[1], "-P") == 0))
+		return pause_until_told();
+	usage("scull-helper launch|keep|attach|exec|notify|pause …");
 }

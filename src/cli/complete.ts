@@ -25,6 +25,7 @@ export interface Names {
   volumes(globals: GlobalValues): Promise<readonly string[]>;
   secrets(globals: GlobalValues): Promise<readonly string[]>;
   networks(globals: GlobalValues): Promise<readonly string[]>;
+  pods(globals: GlobalValues): Promise<readonly string[]>;
 }
 
 const NOTHING: Completion = { candidates: [], then: 'end' };
@@ -48,6 +49,7 @@ const storeNames: Names = {
   volumes: async (globals) => (await import('../engine/names.ts')).volumeNames(await open(globals)),
   secrets: async (globals) => (await import('../engine/names.ts')).secretNames(await open(globals)),
   networks: async (globals) => (await import('../engine/names.ts')).networkNames(await open(globals)),
+  pods: async (globals) => (await import('../engine/names.ts')).podNames(await open(globals)),
 };
 
 async function open(globals: GlobalValues) {
@@ -202,16 +204,16 @@ function nounWords(noun: string, current: string, manifest: ReadonlyMap<string, 
   return { candidates: sorted(candidates), then: 'end' };
 }
 
-/** A positional word, by the name of the argument it would be: CONTAINER, IMAGE, VOLUME, SECRET, NETWORK; files for anything else. */
+/** A positional word, by the name of the argument it would be: CONTAINER, IMAGE, VOLUME, SECRET, NETWORK, POD; files for anything else. */
 async function argument(command: ManifestCommand, words: readonly string[], current: string, globals: GlobalValues, names: Names): Promise<Completion> {
   const args = Object.values(command.args);
   const arg = args[words.length] ?? (args.at(-1)?.multiple === true ? args.at(-1) : undefined);
   if (arg === undefined) return command.strict === false ? FILES : NOTHING;
   if (arg.options !== undefined) return { candidates: arg.options.filter((value) => value.startsWith(current)).map((value) => [value] as const), then: 'end' };
   if (command.id === 'container:cp') return copyPlace(current, await names.containers(globals));
-  const kind = /^(container|image|volume|secret|network|list)/.exec(arg.name)?.[1]?.replace('list', 'image'); // of images
+  const kind = /^(container|image|volume|secret|network|pod|list)/.exec(arg.name)?.[1]?.replace('list', 'image'); // of images
   if (kind === undefined) return /^(file|path|input|source|command|args?)/.test(arg.name) ? FILES : NOTHING;
-  const found = await names[`${kind as 'container' | 'image' | 'volume' | 'secret' | 'network'}s`](globals);
+  const found = await names[`${kind as 'container' | 'image' | 'volume' | 'secret' | 'network' | 'pod'}s`](globals);
   return { candidates: sorted(found.filter((name) => name.startsWith(current) && !words.includes(name)).map((name) => [name] as [string])), then: 'end' };
 }
 

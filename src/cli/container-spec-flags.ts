@@ -107,6 +107,8 @@ export async function containerSpec(flags: ContainerFlags, words: readonly strin
     restart: restart(flags),
     secrets: flags.secret?.map(parseSecret),
     sdNotify: sdNotify(flags.sdnotify),
+    pod: podOf(flags),
+    monitorPidFile: flags['conmon-pidfile'] === undefined ? undefined : resolve(cwd, flags['conmon-pidfile']),
     cidFile: flags.cidfile === undefined ? undefined : resolve(cwd, flags.cidfile),
     pidFile: flags.pidfile === undefined ? undefined : resolve(cwd, flags.pidfile),
   });
@@ -145,6 +147,13 @@ export function health(flags: Partial<Interfaces.InferredFlags<typeof healthFlag
     startupRetries: flags['health-startup-retries'],
     startupSuccess: flags['health-startup-success'],
   });
+}
+
+function podOf(flags: ContainerFlags): string | undefined {
+  const file = flags['pod-id-file'];
+  const pod = file === undefined ? flags.pod : (readUserFile(file, '--pod-id-file').split('\n', 1)[0] ?? '').trim();
+  if (pod === undefined || (pod !== '' && pod !== 'new:')) return pod;
+  throw new ScullError('INVALID', file === undefined ? `invalid --pod ${JSON.stringify(pod)}: the name of the pod is missing` : `the --pod-id-file ${JSON.stringify(file)} is empty`);
 }
 
 function restart(flags: ContainerFlags): ContainerSpec['restart'] {

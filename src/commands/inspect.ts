@@ -6,15 +6,15 @@ import { inspectEach } from '../cli/inspection.ts';
 import type { Engine } from '../engine/engine.ts';
 import { isScullError, ScullError } from '../host/errors.ts';
 
-const TYPES = ['all', 'container', 'image', 'volume', 'network'] as const;
+const TYPES = ['all', 'container', 'image', 'volume', 'network', 'pod'] as const;
 
 export default class Inspect extends ScullCommand {
-  static override summary = 'Show all that is known of containers, images, volumes or networks';
-  static override description = 'JSON in the shape of Docker\'s. A name is looked for among containers, then images, volumes and networks.';
+  static override summary = 'Show all that is known of containers, images, volumes, networks or pods';
+  static override description = 'JSON in the shape of Docker\'s. A name is looked for among containers, then images, volumes, networks and pods.';
   static override args = { container: Args.string({ required: true, description: 'Name or id', multiple: true }) };
   static override flags = {
     format: Flags.string({ char: 'f', description: "json (default), or a Go template, e.g. '{{.State.Status}}'", helpValue: 'format' }),
-    type: Flags.option({ options: TYPES })({ char: 't', description: 'Look only among these', helpValue: 'all|container|image|volume|network', default: 'all' }),
+    type: Flags.option({ options: TYPES })({ char: 't', description: 'Look only among these', helpValue: 'all|container|image|volume|network|pod', default: 'all' }),
     size: Flags.boolean({ char: 's', description: 'Sizes of the file systems of containers, which takes time' }),
   };
   static override examples = [
@@ -37,7 +37,7 @@ export default class Inspect extends ScullCommand {
 }
 
 async function inspectAny(engine: Engine, name: string, type: (typeof TYPES)[number], size: boolean): Promise<object> {
-  const missing = (error: unknown): boolean => type === 'all' && isScullError(error, 'NO_SUCH_CONTAINER', 'NO_SUCH_IMAGE', 'NO_SUCH_VOLUME', 'NO_SUCH_NETWORK', 'INVALID');
+  const missing = (error: unknown): boolean => type === 'all' && isScullError(error, 'NO_SUCH_CONTAINER', 'NO_SUCH_IMAGE', 'NO_SUCH_VOLUME', 'NO_SUCH_NETWORK', 'NO_SUCH_POD', 'INVALID');
   for (const [kind, inspect] of Object.entries(INSPECTORS)) {
     if (type !== 'all' && type !== kind) continue;
     try {
@@ -55,4 +55,5 @@ const INSPECTORS: Readonly<Record<string, (engine: Engine, name: string, size: b
   image: async (engine, name) => (await import('../engine/images/inspect.ts')).inspectImage(engine, name),
   volume: async (engine, name) => (await import('../engine/volumes/list.ts')).inspectVolume(engine, name),
   network: async (engine, name) => (await import('../engine/networks/list.ts')).inspectNetwork(engine, name),
+  pod: async (engine, name) => (await import('../engine/pods/inspect.ts')).inspectPod(engine, name),
 };

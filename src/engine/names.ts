@@ -20,6 +20,10 @@ export async function networkNames(engine: Engine): Promise<string[]> {
   return namesOf(engine.store);
 }
 
+export function podNames(engine: Engine): string[] {
+  return entries(engine.store.layout.pods);
+}
+
 /** Full references and their familiar short forms. */
 export async function imageNames(engine: Engine): Promise<string[]> {
   const [{ readIndex }, { familiarName, parseReference }] = await Promise.all([import('../storage/index-file.ts'), import('../oci/reference.ts')]);

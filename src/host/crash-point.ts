@@ -53,6 +53,11 @@ export const CRASH_POINTS = [
   'volume:written',
   'volume:named',
   'secret:written',
+  'pod:written',
+  'pod:named', // without its infra container
+  'pod:emptied', // its infra container is the last
+  'pod:without-infra',
+  'pod:removed',
   'copy:made', // vfs: the root is complete, beside
   'copy:named', // vfs: not marked as complete
   'quarantine:moved',

@@ -12,6 +12,7 @@ export type ErrorCode =
   | 'NO_SUCH_VOLUME'
   | 'NO_SUCH_NETWORK'
   | 'NO_SUCH_SECRET'
+  | 'NO_SUCH_POD'
   | 'AMBIGUOUS' //          a short id or name fits more than one object
   | 'NAME_TAKEN'
   | 'IN_USE' //             an object can't be removed while another needs it

@@ -6,6 +6,9 @@ import type { HealthPlan } from './health-config.ts';
 
 export const CONTAINER_FORMAT = 1;
 
+/** What keeps a pod's namespaces; the native helper and catatonit(1) understand the same word. */
+export const PAUSE_COMMAND = ['/pause', '-P'] as const;
+
 export interface ContainerRecord {
   readonly format: typeof CONTAINER_FORMAT;
   /** 64 hex digits. */
@@ -17,6 +20,8 @@ export interface ContainerRecord {
   readonly spec: ContainerSpec;
   /** The words by which it was made, `scull run …`; undefined where no command line made it. */
   readonly createCommand?: readonly string[];
+  /** Set in a pod, for good: its id; whether this is the container that keeps the pod's namespaces; whether the pod stops with the end of the last of the others. */
+  readonly pod?: { readonly id: string; readonly infra?: true; readonly stops?: true };
   /** Undefined with --rootfs. */
   readonly image?: {
     readonly id: Digest;

@@ -59,6 +59,7 @@ const RECORD: Fields = {
 const HEALTH: Fields = { healthcheck: { Test: 'strings', Interval: 'number', Timeout: 'number', Retries: 'number' }, onFailure: 'string', logDestination: 'string', maxLogCount: 'number', maxLogSize: 'number' };
 const SECRETS: Shape = [{ type: 'string', id: 'string', name: 'string', target: 'string' }];
 const RESTART: Fields = { name: 'string' };
+const POD: Fields = { id: 'string' };
 
 const IMAGE: Fields = { id: 'string', manifestDigest: 'string', name: 'string', layers: 'strings' };
 
@@ -66,8 +67,8 @@ const IMAGE: Fields = { id: 'string', manifestDigest: 'string', name: 'string', 
 export function recordFault(value: object): string | undefined {
   const fault = faultOf(value, RECORD, '');
   if (fault !== undefined) return fault;
-  const { image, spec, config } = value as { readonly image?: unknown; readonly spec: { readonly restart?: unknown }; readonly config: { readonly health?: unknown; readonly secrets?: unknown; readonly networkMode: { readonly mode: string; readonly networks?: unknown } } };
-  return faultIn(image, IMAGE, 'image') ?? faultIn(spec.restart, RESTART, 'spec.restart') ?? faultIn(config.health, HEALTH, 'config.health') ?? faultIn(config.secrets, SECRETS, 'config.secrets') ?? networksFault(config.networkMode);
+  const { image, pod, spec, config } = value as { readonly image?: unknown; readonly pod?: unknown; readonly spec: { readonly restart?: unknown }; readonly config: { readonly health?: unknown; readonly secrets?: unknown; readonly networkMode: { readonly mode: string; readonly networks?: unknown } } };
+  return faultIn(image, IMAGE, 'image') ?? faultIn(pod, POD, 'pod') ?? faultIn(spec.restart, RESTART, 'spec.restart') ?? faultIn(config.health, HEALTH, 'config.health') ?? faultIn(config.secrets, SECRETS, 'config.secrets') ?? networksFault(config.networkMode);
 }
 
 function networksFault({ mode, networks }: { readonly mode: string; readonly networks?: unknown }): string | undefined {

@@ -20,7 +20,7 @@ import { firstCheckAfter } from './health-state.ts';
  */
 export function startKeeper(layout: StoreLayout, record: ContainerRecord, monitorPid: number, foreground: boolean, parts: { readonly check: boolean; readonly then: boolean } = { check: true, then: true }): void {
   const check = parts.check ? healthCheck(layout, record) : undefined;
-  const then = parts.then && (record.spec.autoRemove || record.spec.restart !== undefined || hasOverlayMounts(record)) ? scull(layout, 'container', 'cleanup', record.id) : undefined;
+  const then = parts.then && (record.spec.autoRemove || record.spec.restart !== undefined || hasOverlayMounts(record) || record.pod?.stops === true) ? scull(layout, 'container', 'cleanup', record.id) : undefined;
   if (check === undefined && then === undefined) return;
   const own = foreground ? identityOf(process.pid) : undefined;
   const ifExists = layout.container(record.id).directory;

@@ -5,6 +5,7 @@ import type { ContainerRecord } from './container-record.ts';
 
 /** Directories on disk that make up the root, highest first, for reading files of it from outside. */
 export function rootDirectories(layout: StoreLayout, record: ContainerRecord): string[] {
+  if (record.pod?.infra === true) return [layout.container(record.id).upper];
   if (record.image === undefined) return [...(record.spec.rootfsOverlay === true ? [layout.container(record.id).upper] : []), record.spec.rootfs ?? '/nonexistent'];
   const lowers = [...record.image.layers].reverse().map((id) => layout.layer(id).diff);
   return [layout.container(record.id).upper, ...lowers];

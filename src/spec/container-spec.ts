@@ -73,8 +73,12 @@ export interface ContainerSpec {
   readonly sdNotify?: SdNotify;
   readonly health?: HealthSpec;
   readonly restart?: RestartSpec;
+  /** Name or id of the pod to live in; `new:NAME` makes one. The record holds what came of it. */
+  readonly pod?: string;
   readonly cidFile?: string;
   readonly pidFile?: string;
+  /** --conmon-pidfile */
+  readonly monitorPidFile?: string;
 }
 
 /**

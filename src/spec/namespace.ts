@@ -42,6 +42,5 @@ function parseShared(text: string, option: string): SharedNamespaceSpec | undefi
 }
 
 function invalid(text: string, option: string, expected: string): ScullError {
-  const pod = text === 'pod' ? ' (pods come in a later version)' : '';
-  return new ScullError(pod === '' ? 'INVALID' : 'UNSUPPORTED', `invalid ${option} ${JSON.stringify(text.slice(0, 100))}${pod}: expected ${expected}`);
+  return new ScullError('INVALID', `invalid ${option} ${JSON.stringify(text.slice(0, 100))}: expected ${expected}`, text === 'pod' ? { hint: 'with --pod it is the pod that says what its containers share, with `scull pod create --share`' } : {});
 }

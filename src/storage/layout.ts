@@ -26,6 +26,7 @@ export interface StoreLayout {
   readonly names: string;
   readonly volumes: string;
   readonly secrets: string;
+  readonly pods: string;
   /** Blobs that have come in part, see partial-blobs.ts. */
   readonly partial: string;
   /** What happened, newest file and the one before it; a link names who is changing them. */
@@ -69,6 +70,7 @@ export interface StoreLayout {
   volume(name: string): VolumePaths;
   secret(name: string): string;
   network(name: string): string;
+  pod(name: string): string;
   name(name: string): string;
 }
 
@@ -166,6 +168,7 @@ export function storeLayout(root: string, runRoot: string): StoreLayout {
     names: join(root, 'names'),
     volumes,
     secrets: join(root, 'secrets'),
+    pods: join(root, 'pods'),
     partial,
     events: eventPaths(join(root, 'events')),
     networks,
@@ -198,6 +201,7 @@ export function storeLayout(root: string, runRoot: string): StoreLayout {
     },
     secret: (name) => join(root, 'secrets', name),
     network: (name) => join(networks, `${name}.json`),
+    pod: (name) => join(root, 'pods', name),
     name: (name) => join(root, 'names', name),
   };
 }

@@ -25,7 +25,7 @@ export function mountsOf(base: string): string[] {
 /** Entries in the folders of a store that must be empty once every container is removed. */
 export function leftovers(storeRoot: string, runRoot: string): string[] {
   const found: string[] = [];
-  for (const folder of ['containers', 'names', 'staging']) {
+  for (const folder of ['containers', 'names', 'pods', 'staging']) {
     for (const path of list(join(storeRoot, folder))) {
       if (path.endsWith('staging/trash') && list(path).length === 0) continue;
       found.push(`left over ${path}`);

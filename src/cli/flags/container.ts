@@ -84,6 +84,9 @@ export const containerFlags = {
   annotation: list(IDENTITY, 'key=value', 'Set an OCI annotation'),
   cidfile: text(IDENTITY, 'file', "Write the container's id to this new file"),
   pidfile: text(IDENTITY, 'file', "Write the process id of the container's program to this file"),
+  'conmon-pidfile': text(IDENTITY, 'file', "Write the process id of the container's monitor to this file"),
+  pod: text(IDENTITY, 'pod', 'Live in this pod; new:NAME makes one, with the network and the ports that are asked for here'),
+  'pod-id-file': text(IDENTITY, 'file', 'Take the id of the pod from this file', { exclusive: ['pod'] }),
   hostname: text(IDENTITY, 'name', "The container's host name", { char: 'h' }),
 
   env: list(ENVIRONMENT, 'name[=value]', "Set a variable; without a value it is the caller's, NAME* takes all that begin so", { char: 'e' }),
@@ -168,7 +171,6 @@ export const containerFlags = {
 function laterContainerFlags() {
   return {
     chrootdirs: unsupported('chrootdirs'),
-    'conmon-pidfile': unsupported('conmon-pidfile'),
     'cpu-rt-period': unsupported('cpu-rt-period'),
     'cpu-rt-runtime': unsupported('cpu-rt-runtime'),
     'decryption-key': unsupported('decryption-key'),
@@ -181,8 +183,6 @@ function laterContainerFlags() {
     'link-local-ip': unsupported('link-local-ip'),
     'passwd-entry': unsupported('passwd-entry'),
     personality: unsupported('personality'),
-    pod: unsupported('pod'),
-    'pod-id-file': unsupported('pod-id-file'),
     'rdt-class': unsupported('rdt-class'),
     requires: unsupported('requires'),
     runtime: unsupported('runtime', ['crun']),

@@ -11,6 +11,8 @@ export interface PsOptions {
   readonly noTrunc?: boolean;
   readonly noHeading?: boolean;
   readonly size?: boolean;
+  /** Columns for their pods. */
+  readonly pod?: boolean;
   /** One of {@link PS_SORT_KEYS}; created unless given. */
   readonly sort?: string;
   /** Milliseconds since the epoch. */
@@ -51,11 +53,13 @@ function containerTable(containers: readonly ContainerSummary[], options: PsOpti
       portsText(one.ports, one.exposedPorts),
       one.name,
     ];
+    if (options.pod === true) row.push(shortId(one.pod?.id ?? '', options.noTrunc), one.pod?.name ?? '');
     if (options.size === true) row.push(sizeText(one));
     return row;
   });
   if (options.noHeading !== true) {
     const head = ['CONTAINER ID', 'IMAGE', 'COMMAND', 'CREATED', 'STATUS', 'PORTS', 'NAMES'];
+    if (options.pod === true) head.push('POD ID', 'PODNAME');
     if (options.size === true) head.push('SIZE');
     rows.unshift(head);
   }
@@ -120,15 +124,15 @@ function jsonContainer(one: ContainerSummary, now: number): object {
     Id: one.id,
     Image: one.image,
     ImageID: shortId(one.imageId, true),
-    IsInfra: false,
+    IsInfra: one.pod?.infra ?? false,
     Labels: one.labels,
     Mounts: one.mounts.map((mount) => mount.target),
     Names: [one.name],
     Namespaces: {},
     Networks: one.networks,
     Pid: one.state.pid,
-    Pod: '',
-    PodName: '',
+    Pod: one.pod?.id ?? '',
+    PodName: one.pod?.name ?? '',
     Ports: one.ports.map((port) => ({ host_ip: port.hostIp, container_port: port.containerPort, host_port: port.hostPort ?? 0, range: port.range, protocol: port.protocol })),
     Restarts: one.restarts,
     Size: one.size === undefined ? null : { rootFsSize: one.size.rootFs, rwSize: one.size.rw },
@@ -183,10 +187,10 @@ function templateRow(one: ContainerSummary, options: PsOptions): object {
     ExitedAt: unixSeconds(one.state.finishedAt),
     ExposedPorts: new Map(Object.entries(exposedByNumber(one.exposedPorts))),
     ImageID: shortId(one.imageId, options.noTrunc),
-    IsInfra: false,
+    IsInfra: one.pod?.infra ?? false,
     Pid: one.state.pid,
-    Pod: '',
-    PodName: '',
+    Pod: shortId(one.pod?.id ?? '', options.noTrunc),
+    PodName: one.pod?.name ?? '',
     Restarts: one.restarts,
     Health: one.health ?? '',
     StartedAt: unixSeconds(one.state.startedAt),

@@ -34,6 +34,21 @@ function table(stats: readonly ContainerStats[], { noTrunc, history }: StatsOpti
   return renderTable([history === undefined ? head : [...head, 'CPU'], ...rows]);
 }
 
+/** `pod stats`, as Podman has it. @param pods the pod of each container */
+export async function presentPodStats(stats: readonly ContainerStats[], pods: ReadonlyMap<string, { readonly id: string }>, format: string | undefined): Promise<string> {
+  const rows = stats.map((one) => {
+    const row = fields(one, false);
+    return { Pod: shortId(pods.get(one.id)?.id ?? ''), CID: row.ID, ID: row.ID, Name: row.Name, CPU: row.CPUPerc, MemUsage: row.MemUsage, MemUsageBytes: row.MemUsageBytes, Mem: row.MemPerc, NetIO: row.NetIO, BlockIO: row.BlockIO, PIDS: row.PIDS };
+  });
+  if (format === undefined) {
+    const head = ['POD', 'CID', 'NAME', 'CPU %', 'MEM USAGE / LIMIT', 'MEM %', 'NET IO', 'BLOCK IO', 'PIDS'];
+    return renderTable([head, ...rows.map((row) => [row.Pod, row.CID, row.Name, row.CPU, row.MemUsage, row.Mem, row.NetIO, row.BlockIO, row.PIDS])]);
+  }
+  const { isJsonFormat, renderJson, renderRows } = await import('./format.ts');
+  if (isJsonFormat(format)) return renderJson(rows, 4);
+  return renderRows(rows, format, { headings: { ...HEADINGS, CPU: 'CPU %', Mem: 'MEM %' } });
+}
+
 /** One character a look, as high as its share of the highest (at least of one percent, so that idle looks idle). */
 export function graph(values: readonly number[]): string {
   const top = Math.max(1, ...values);

@@ -21,7 +21,7 @@ export default class ContainerLs extends ScullCommand {
     sort: Flags.string({ description: 'created (default), command, id, image, names, runningfor, size or status', helpValue: 'key' }),
     sync: Flags.boolean({ description: 'Accepted for Podman; states are always read afresh', hidden: true }),
     external: Flags.boolean({ description: 'Accepted for Podman; there are no containers of others here', hidden: true }),
-    pod: unsupportedToggle('pod', false, { char: 'p' }),
+    pod: Flags.boolean({ char: 'p', description: 'Their pods too' }),
     ns: unsupportedToggle('ns', false, { aliases: ['namespace'] }),
     watch: unsupported('watch', [], { char: 'w' }),
   };
@@ -41,7 +41,7 @@ export default class ContainerLs extends ScullCommand {
     const { listContainers } = await import('../../engine/containers/list.ts');
     const containers = await listContainers(await this.engine(), { all: flags.all, last, filters: containerFilters(flags.filter, now), size });
     const { presentContainers } = await import('../../cli/present/containers.ts');
-    const options = { format, quiet: flags.quiet, noTrunc: flags['no-trunc'], noHeading: flags.noheading, size: flags.size, sort: flags.sort, now };
+    const options = { format, quiet: flags.quiet, noTrunc: flags['no-trunc'], noHeading: flags.noheading, size: flags.size, pod: flags.pod, sort: flags.sort, now };
     this.print(await presentContainers(containers, options));
   }
 }

@@ -23,6 +23,7 @@ export interface Beginning {
  */
 export function beginEarly(engine: Engine, spec: ContainerSpec, capture?: Capture): Beginning | undefined {
   const { user, pid, ipc, uts, cgroup } = spec.namespaces;
+  if (spec.pod !== undefined) return undefined;
   if ([user, pid, ipc, uts, cgroup, spec.network.mode].some((wish) => wish.mode === 'container')) return undefined;
   return beginLaunch(engine, spec, spec.network.mode, {}, capture);
 }

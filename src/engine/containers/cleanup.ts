@@ -23,6 +23,7 @@ export async function cleanupContainer(engine: Engine, nameOrId: string, options
   await cleanup(engine, record);
   await (await import('./overlay-mounts.ts')).discardOverlaysAfterEnd(engine, record);
   if (record.spec.restart !== undefined) await (await import('./restart-policy.ts')).restartAfterEnd(engine, record, options.waited);
+  if (record.pod?.stops === true) await (await import('../pods/exit-policy.ts')).stopAfterLast(engine, record.pod.id);
 }
 
 async function cleanup(engine: Engine, record: ContainerRecord): Promise<void> {

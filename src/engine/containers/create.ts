@@ -1,8 +1,7 @@
 /** create: the wish becomes a container on disk. Nothing runs yet. */
 import { hostname } from 'node:os';
-import { closeSync, existsSync, openSync, unlinkSync } from 'node:fs';
-import { errnoOf, isScullError, ScullError } from '../../host/errors.ts';
-import { writeAllSync } from '../../host/files.ts';
+import { existsSync, unlinkSync } from 'node:fs';
+import { isScullError, ScullError } from '../../host/errors.ts';
 import { randomId } from '../../host/identity.ts';
 import { callerEnvironment } from '../../host/environment.ts';
 import { trace } from '../../host/trace.ts';
@@ -22,6 +21,7 @@ import { recordContainerEvent } from '../events/record.ts';
 import { ensureImage } from '../images/ensure.ts';
 import type { RegistryChoices } from '../images/registry-choices.ts';
 import { sweepContainers } from './cleanup.ts';
+import { writeIdFile } from './id-file.ts';
 import { unlessAborted } from './interruption.ts';
 import { resolveMounts } from './mounts.ts';
 import { inventName } from './names.ts';
@@ -38,35 +38,46 @@ export interface CreateOptions {
   readonly abort?: AbortSignal;
   /** Claim the container for this process before it exists, for a caller that starts it at once. */
   readonly claim?: ClaimPurpose;
+  /** The container that keeps the namespaces of this pod: its id was chosen before, and it needs no files. */
+  readonly infraOf?: { readonly pod: string; readonly id: string };
 }
 
 /**
  * podman-create(1).
  * @throws ScullError NAME_TAKEN, NO_SUCH_IMAGE, INVALID …; nothing is left then
  */
-export async function createContainer(engine: Engine, spec: ContainerSpec, options: CreateOptions = {}): Promise<ContainerRecord> {
+export async function createContainer(engine: Engine, wish: ContainerSpec, options: CreateOptions = {}): Promise<ContainerRecord> {
+  if (wish.pod === undefined) return createAlone(engine, wish, options);
+  const { createInPod } = await import('../pods/join.ts');
+  return createInPod(engine, wish, (spec, pod) => createAlone(engine, spec, options, pod));
+}
+
+/** @param pod that it is a member of */
+async function createAlone(engine: Engine, spec: ContainerSpec, options: CreateOptions, pod?: ContainerRecord['pod']): Promise<ContainerRecord> {
   const { layout } = engine.store;
   if (spec.name !== undefined && !isName(spec.name)) {
     throw new ScullError('INVALID', `invalid container name ${JSON.stringify(spec.name.slice(0, 200))}: names must match [a-zA-Z0-9][a-zA-Z0-9_.-]*`);
   }
   const image = spec.image === undefined ? undefined : await unlessAborted(ensureImage(engine, spec.image, { ...options.registry, pull: spec.pull, ...(spec.platform === undefined ? {} : { platform: spec.platform }) }), options.abort);
   trace('image found');
-  if (image === undefined) checkRootfs(spec);
-  const id = randomId();
+  if (image === undefined && options.infraOf === undefined) checkRootfs(spec);
+  const id = options.infraOf?.id ?? randomId();
   await sweepContainers(engine);
   if (options.replace === true && spec.name !== undefined) await removeNamed(engine, spec.name);
   const name = takeName(engine, spec, id);
   let cidFile: string | undefined;
   try {
-    cidFile = spec.cidFile === undefined ? undefined : writeCidFile(spec.cidFile, id);
+    cidFile = spec.cidFile === undefined ? undefined : writeIdFile(spec.cidFile, id, '--cidfile');
     const secrets = (spec.secrets ?? []).length === 0 ? undefined : (await import('../secrets/containers.ts')).takeSecrets(engine, spec.secrets ?? []);
     const config = { ...(await makeConfig(engine, spec, image, id, name)), ...(secrets === undefined ? {} : { secrets: secrets.resolved }) };
-    const record: ContainerRecord = { ...makeRecord(spec, image, config, id, name), ...(options.createCommand === undefined ? {} : { createCommand: options.createCommand }) };
+    const membership: ContainerRecord['pod'] = options.infraOf === undefined ? pod : { id: options.infraOf.pod, infra: true };
+    const record: ContainerRecord = { ...makeRecord(spec, image, config, id, name), ...(membership === undefined ? {} : { pod: membership }), ...(options.createCommand === undefined ? {} : { createCommand: options.createCommand }) };
     if (config.health !== undefined) (await import('./health.ts')).checkLogDestination(config.health);
     if (options.claim !== undefined) await claimContainer(layout, cgroupPlan(), id, options.claim);
     // What is removed at its end anyway need not survive a power cut.
     commitContainer(layout, record, !spec.autoRemove, secrets?.write);
     await confirmLayers(engine, record);
+    if (pod !== undefined) await (await import('../pods/join.ts')).confirmPod(engine, record);
     recordContainerEvent(engine, record, 'create');
     return record;
   } catch (error) {
@@ -120,24 +131,6 @@ function takeName(engine: Engine, spec: ContainerSpec, id: string): string {
     } catch (error) {
       if (!isScullError(error, 'NAME_TAKEN') || attempt > 100) throw error;
     }
-  }
-}
-
-/** Made before the container, and exclusively: two commands can't both believe the file to be theirs. */
-function writeCidFile(path: string, id: string): string {
-  try {
-    const fd = openSync(path, 'wx', 0o644);
-    try {
-      writeAllSync(fd, id);
-    } finally {
-      closeSync(fd);
-    }
-    return path;
-  } catch (cause) {
-    if (errnoOf(cause) === 'EEXIST') {
-      throw new ScullError('IN_USE', `container ID file ${JSON.stringify(path)} exists already`, { hint: 'make sure the other container is not running and delete the file', cause });
-    }
-    throw new ScullError('NOT_FOUND', `cannot write the container ID file ${JSON.stringify(path)}: ${(cause as Error).message}`, { cause });
   }
 }
 

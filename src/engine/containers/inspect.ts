@@ -60,7 +60,8 @@ export async function inspectContainer(engine: Engine, nameOrId: string, options
     Config: configOf(record),
     NetworkSettings: networkSettingsOf(engine, record, state),
     Namespace: '',
-    IsInfra: false,
+    Pod: record.pod?.id ?? '',
+    IsInfra: record.pod?.infra === true,
     IsService: false,
     KubeExitCodePropagation: 'invalid',
     lockNumber: 0,
@@ -223,13 +224,14 @@ function securityOptions({ security }: ContainerSpec): string[] {
   ];
 }
 
-function namespaceText(wish: SharedNamespaceSpec | { readonly mode: string }): string {
+/** As it is typed: private, host, container:NAME, ns:PATH. */
+export function namespaceText(wish: SharedNamespaceSpec | { readonly mode: string }): string {
   if ('container' in wish) return `container:${wish.container}`;
   if ('path' in wish) return `ns:${wish.path}`;
   return wish.mode;
 }
 
-function userNamespaceText(wish: UserNamespaceSpec): string {
+export function userNamespaceText(wish: UserNamespaceSpec): string {
   switch (wish.mode) {
     case 'host':
       return '';
@@ -276,7 +278,7 @@ function mountOf(mount: ResolvedMount): object {
 }
 
 /** `80/tcp` → bindings; both families are one binding on '' in our spec and 0.0.0.0 here, as Docker prints it. */
-function portMap(ports: readonly PortRequest[]): Record<string, { HostIp: string; HostPort: string }[]> {
+export function portMap(ports: readonly PortRequest[]): Record<string, { HostIp: string; HostPort: string }[]> {
   const map: Record<string, { HostIp: string; HostPort: string }[]> = {};
   for (const port of ports) {
     for (let offset = 0; offset < port.range; offset++) {

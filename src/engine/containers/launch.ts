@@ -93,6 +93,7 @@ export async function startContainer(engine: Engine, record: ContainerRecord, op
     cgroup = cgroupPlanFor(record.spec.resources);
     forgetLastRun(engine, record, options.byPolicy === true);
     if (hasOverlayMounts(record)) await (await import('./overlay-mounts.ts')).discardOverlays(engine, record);
+    if (record.pod !== undefined && record.pod.infra !== true) await (await import('../pods/infra.ts')).startInfraOf(engine, record.pod.id, record.name);
     const shared = sharedNamespaces(engine, record);
     beginning ??= beginLaunch(engine, record.spec, record.config.networkMode, shared, options.capture);
     const { pending, engaged } = await beginning.ready;
@@ -176,11 +177,11 @@ function launchMonitor(engine: Engine, record: ContainerRecord, preparation: Pre
 }
 
 /** Before the command is executed: who waits for the file (systemd.service(5) PIDFile=) finds a process. */
-function writePidFile(path: string, pid: number): void {
+function writePidFile(path: string, option: string, pid: number): void {
   try {
     writeFileSync(path, String(pid), { mode: 0o644 });
   } catch (cause) {
-    throw new ScullError('NOT_FOUND', `cannot write the --pidfile ${JSON.stringify(path)}: ${describeErrno(cause)}`, { cause });
+    throw new ScullError('NOT_FOUND', `cannot write the ${option} ${JSON.stringify(path)}: ${describeErrno(cause)}`, { cause });
   }
 }
 
@@ -204,7 +205,8 @@ async function bringUp(engine: Engine, record: ContainerRecord, monitor: Monitor
     crashPoint('start:filled');
     startKeeper(engine.store.layout, record, monitor.pid, options.attach !== undefined || options.capture !== undefined);
     options.abort?.throwIfAborted();
-    if (record.spec.pidFile !== undefined) writePidFile(record.spec.pidFile, pid);
+    if (record.spec.pidFile !== undefined) writePidFile(record.spec.pidFile, '--pidfile', pid);
+    if (record.spec.monitorPidFile !== undefined) writePidFile(record.spec.monitorPidFile, record.pod?.infra === true ? '--infra-conmon-pidfile' : '--conmon-pidfile', monitor.pid);
     options.onStart?.(pid);
     // Not after its end, should that be quick.
     const time = new Date().toISOString();

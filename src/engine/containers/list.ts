@@ -2,6 +2,7 @@
 import { isScullError } from '../../host/errors.ts';
 import type { ContainerRecord, ContainerState, ResolvedMount } from '../../runtime/container-record.ts';
 import type { HealthStatus } from '../../runtime/health-state.ts';
+import { readContainer } from '../../runtime/container-store.ts';
 import { isRunning, knownToRuntime, readContainerState } from '../../runtime/lifecycle.ts';
 import { isRestarting, readRestarts } from '../../runtime/restart-state.ts';
 import type { PortRequest } from '../../spec/container-spec.ts';
@@ -37,6 +38,8 @@ export interface ContainerSummary {
   /** It waits for the time of its next start. */
   readonly restarting: boolean;
   readonly cidFile?: string;
+  /** The pod that it is in; the name is '' where the pod is gone. */
+  readonly pod?: { readonly id: string; readonly name: string; readonly infra: boolean };
   /** Bytes, where asked for. */
   readonly size?: { readonly rw: number; readonly rootFs: number };
 }
@@ -67,7 +70,8 @@ export async function listContainers(engine: Engine, options: ListOptions = {}):
     found = found.sort((a, b) => (a.record.created < b.record.created ? 1 : -1)).slice(0, options.last);
   }
   const trouble = found.some(({ state }) => isRunning(state)) ? (await import('../networks/trouble.ts')).networkTrouble(engine) : () => undefined;
-  return Promise.all(found.map(async ({ record, state }) => withTrouble(await summarize(engine, record, state, options.size === true), trouble)));
+  const pods = found.some(({ record }) => record.pod !== undefined) ? await podFacts(engine) : undefined;
+  return Promise.all(found.map(async ({ record, state }) => withTrouble(await summarize(engine, record, state, options.size === true, pods), trouble)));
 }
 
 /** A damaged record of a network is `inspect`'s to tell. */
@@ -82,10 +86,44 @@ function withTrouble(summary: ContainerSummary, trouble: (id: string) => string 
   }
 }
 
-async function summarize(engine: Engine, record: ContainerRecord, state: ContainerState, size: boolean): Promise<ContainerSummary> {
+/** What a listing shows of a container that is its pod's. */
+interface PodFacts {
+  readonly names: ReadonlyMap<string, string>;
+  /** Infra containers by their pods. */
+  readonly infras: ReadonlyMap<string, ContainerRecord | undefined>;
+}
+
+async function podFacts(engine: Engine): Promise<PodFacts> {
+  const { readPods } = await import('../pods/find.ts');
+  const pods = readPods(engine);
+  return {
+    names: new Map(pods.map(({ id, name }) => [id, name])),
+    infras: new Map(pods.flatMap(({ id, infra }) => (infra === undefined ? [] : [[id, infraRecord(engine, infra.id)] as const]))),
+  };
+}
+
+/** A damaged one is told where containers are read. */
+function infraRecord(engine: Engine, id: string): ContainerRecord | undefined {
+  try {
+    return readContainer(engine.store.layout, id);
+  } catch (error) {
+    if (!isScullError(error)) throw error;
+    return undefined;
+  }
+}
+
+/** The container whose network it has: itself, or the infra container of its pod. */
+function networkOwner(record: ContainerRecord, pods: PodFacts | undefined): ContainerRecord {
+  const infra = record.pod === undefined ? undefined : pods?.infras.get(record.pod.id);
+  const { mode } = record.spec.network;
+  return infra !== undefined && mode.mode === 'container' && mode.container === infra.id ? infra : record;
+}
+
+async function summarize(engine: Engine, record: ContainerRecord, state: ContainerState, size: boolean, pods: PodFacts | undefined): Promise<ContainerSummary> {
   const { spec, config } = record;
   const paths = engine.store.layout.container(record.id);
   const health = healthOf(engine, record, isRunning(state));
+  const network = networkOwner(record, pods);
   return {
     id: record.id,
     name: record.name,
@@ -95,14 +133,15 @@ async function summarize(engine: Engine, record: ContainerRecord, state: Contain
     created: record.created,
     state,
     labels: config.labels,
-    ports: config.ports,
+    ports: network.config.ports,
     exposedPorts: config.exposedPorts,
     mounts: config.mounts,
-    networks: networkNames(record),
+    networks: networkNames(network),
     autoRemove: spec.autoRemove,
     ...(health === undefined ? {} : { health }),
     restarts: spec.restart === undefined ? 0 : readRestarts(paths).count,
     restarting: spec.restart !== undefined && state.status === 'exited' && isRestarting(paths),
+    ...(record.pod === undefined ? {} : { pod: { id: record.pod.id, name: pods?.names.get(record.pod.id) ?? '', infra: record.pod.infra === true } }),
     ...(spec.cidFile === undefined ? {} : { cidFile: spec.cidFile }),
     ...(size ? { size: await containerSize(engine, record) } : {}),
   };

@@ -87,7 +87,8 @@ async function rootSteps(engine: Engine, record: ContainerRecord, { userNamespac
   const paths = engine.store.layout.container(record.id);
   const nested = knownMaps(userNamespace);
   const reachable = canEnterOurFolders(userNamespace);
-  const plain = record.image === undefined ? (record.spec.rootfs as string) : undefined;
+  // A pod's own container has no files but those that are mounted into it.
+  const plain = record.pod?.infra === true ? paths.upper : record.image === undefined ? (record.spec.rootfs as string) : undefined;
   const covered = record.spec.rootfsOverlay === true;
   if (plain !== undefined && reachable && !covered) return { root: plain, steps: [] };
   const root = reachable ? paths.rootfs : openFolder([...record.config.mounts.map((mount) => mount.source), paths.directory, paths.bundle, ...(plain === undefined ? [] : [plain]), ...programs()]);

@@ -10,7 +10,7 @@ import { requireTool } from '../../host/tools.ts';
 import type { InterfaceFact, NetworkPlan } from '../../network/plan.ts';
 import type { RuntimeSpec } from '../../oci/runtime-spec.ts';
 import { cgroupsPathOf, type CgroupPlan } from '../../runtime/cgroups.ts';
-import type { ContainerRecord } from '../../runtime/container-record.ts';
+import { PAUSE_COMMAND, type ContainerRecord, type ResolvedMount } from '../../runtime/container-record.ts';
 import { blockDevices, expandDevices } from '../../runtime/host-devices.ts';
 import { readHostFacts } from '../../runtime/host-facts.ts';
 import { buildRuntimeSpec } from '../../runtime/oci-spec/build.ts';
@@ -19,7 +19,7 @@ import { compiledSeccompFile, withCompiledSeccomp } from '../../runtime/seccomp-
 import { ipVersion } from '../../spec/ip-address.ts';
 import type { ContainerPaths, StoreLayout } from '../../storage/layout.ts';
 import { defaultIdMaps } from '../../userns/id-maps.ts';
-import type { LaunchStep } from '../../userns/launch.ts';
+import { helperPath, type LaunchStep } from '../../userns/launch.ts';
 import type { Engine } from '../engine.ts';
 import type { PlannedAttachment } from '../networks/attachments.ts';
 import { generatedFiles } from './generated-files.ts';
@@ -65,7 +65,7 @@ export async function prepareContainer(engine: Engine, record: ContainerRecord, 
     config,
     rootfs: steps.root,
     user: users.user,
-    mounts,
+    mounts: record.pod?.infra === true ? [...mounts, pauseMount()] : mounts,
     files: [...files, ...(secrets?.files ?? []), ...service.files],
     serviceEnvironment: service.environment,
     secretEnvironment: [...(secrets?.environment ?? []), ...(given.secretEnvironment ?? [])],
@@ -156,6 +156,12 @@ async function interfaceFacts(planned: readonly PlannedAttachment[]): Promise<In
 function networkFact(plan: NetworkPlan, early: boolean): NetworkFact {
   if (plan.namespace.kind === 'new') return early ? { kind: 'inherit' } : { kind: 'new' };
   return plan.namespace;
+}
+
+/** What a pod's own container runs, see {@link PAUSE_COMMAND}. */
+function pauseMount(): ResolvedMount {
+  const source = helperPath() ?? requireTool('catatonit', 'a pod').path;
+  return { type: 'bind', source, target: PAUSE_COMMAND[0], readOnly: true, propagation: 'rprivate', options: ['bind', 'nosuid', 'nodev'] };
 }
 
 function initProgram(given: string | undefined): string {

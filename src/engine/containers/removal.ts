@@ -21,8 +21,9 @@ import { selectContainers } from './selection.ts';
 import { endRestarts, killAndWait, stopContainer } from './stop.ts';
 
 /** @throws ScullError WRONG_STATE when it runs and `force` is not set */
-export async function removeContainer(engine: Engine, record: ContainerRecord, options: { readonly force?: boolean; readonly volumes?: boolean; readonly timeout?: number } = {}): Promise<void> {
+export async function removeContainer(engine: Engine, record: ContainerRecord, options: { readonly force?: boolean; readonly volumes?: boolean; readonly timeout?: number; /** Its pod goes as well. */ readonly withPod?: boolean } = {}): Promise<void> {
   const { layout } = engine.store;
+  if (record.pod?.infra === true && options.withPod !== true) await (await import('../pods/infra.ts')).refuseWithoutPod(engine, record);
   const cgroup = cgroupPlan();
   if (record.spec.restart !== undefined && options.force === true) await endRestarts(engine, record);
   const paths = layout.container(record.id);

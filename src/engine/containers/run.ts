@@ -135,6 +135,7 @@ async function tidyUp(engine: Engine, record: ContainerRecord): Promise<void> {
     if (hasOverlayMounts(record)) await (await import('./overlay-mounts.ts')).discardOverlays(engine, record);
     await releaseClaim(engine.store.layout, cgroupPlan(), record.id);
   }
+  if (record.pod?.stops === true) await (await import('../pods/exit-policy.ts')).stopAfterLast(engine, record.pod.id);
 }
 
 /** While the claim is ours: with it the right to its addresses ends. */

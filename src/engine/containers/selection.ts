@@ -3,6 +3,7 @@ import { isScullError, ScullError } from '../../host/errors.ts';
 import type { ContainerRecord, ContainerState } from '../../runtime/container-record.ts';
 import { containerIds, findContainer, readContainer } from '../../runtime/container-store.ts';
 import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
+import { readPod } from '../../storage/pods.ts';
 import { isRestarting, isStoppedByUser, startsOnBoot } from '../../runtime/restart-state.ts';
 import { readNetwork } from '../../storage/networks.ts';
 import type { Engine } from '../engine.ts';
@@ -132,7 +133,7 @@ function matchesFilter(engine: Engine, record: ContainerRecord, state: () => Con
     case 'health':
       return any((value) => value === (healthOf(engine, record, isRunning(state())) ?? 'none'));
     case 'pod':
-      return any((value) => value === 'none' || value === '');
+      return any((value) => (record.pod === undefined ? value === 'none' || value === '' : podOf(engine, record.pod.id, value)));
     case 'restart-policy':
       return any((value) => value === (record.spec.restart?.name ?? 'no') || (value === '' && record.spec.restart === undefined));
     case 'should-start-on-boot':
@@ -148,6 +149,11 @@ function isOnNetwork(engine: Engine, { config: { networkMode } }: ContainerRecor
   if (networkMode.mode !== 'networks') return networkMode.mode === wanted || (wanted === 'pasta' && networkMode.mode === 'default');
   const named = (name: string): boolean => name === wanted || (/^[0-9a-f]{4,64}$/.test(wanted) && readNetwork(engine.store, name)?.id.startsWith(wanted) === true);
   return networkMode.networks.some(({ name }) => named(name));
+}
+
+/** @param value name, id or its beginning */
+function podOf(engine: Engine, id: string, value: string): boolean {
+  return value !== '' && (id.startsWith(value) || readPod(engine.store, value)?.id === id);
 }
 
 /** A regular expression as in Docker; what is none is looked for as it is. */

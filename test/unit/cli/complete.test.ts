@@ -15,6 +15,7 @@ const names: Names = {
   volumes: async () => ['data'],
   secrets: async () => ['token'],
   networks: async () => ['bridge', 'front'],
+  pods: async () => ['shop'],
 };
 
 const values = async (...words: string[]) => (await completionOf(words, names)).candidates.map(([value]) => value);

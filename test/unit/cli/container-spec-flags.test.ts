@@ -162,7 +162,7 @@ test.each<[string[], string | RegExp]>([
   [['--name', '-x'], /invalid container name "-x"/],
   [['--stop-signal', 'NOPE'], /NOPE/],
   [['-p', '80:x'], /port/],
-  [['--pod', 'x'], '--pod is not supported by this version of scull'],
+  [['--pod', ''], 'the name of the pod is missing'],
   [['--ip', '10.0.0.1'], '--ip needs a network of several containers'],
   [['--passwd=false'], '--passwd=false is not supported by this version of scull'],
 ])('%j is refused and says why', async (flags, message) => {

@@ -8,7 +8,7 @@ describe('parseNamespace', () => {
     expect(parseNamespace(text, '--pid')).toEqual(mode);
   });
 
-  it.each([['hosts', 'expected private, host'], ['container:', "the container's name is missing"], ['ns:proc', 'the path must be absolute'], ['shareable', 'invalid --pid'], ['pod', 'pods come in a later version']])('refuses %j', (text, why) => {
+  it.each([['hosts', 'expected private, host'], ['container:', "the container's name is missing"], ['ns:proc', 'the path must be absolute'], ['shareable', 'invalid --pid'], ['pod', 'expected private, host']])('refuses %j', (text, why) => {
     expect(() => parseNamespace(text, '--pid')).toThrow(why);
   });
 

@@ -1,0 +1,36 @@
+/** Pods: a file each, too small for `system df`. Their containers are containers. */
+import { isScullError } from '../../../host/errors.ts';
+import { podNames, readPod } from '../../../storage/pods.ts';
+import { moveToQuarantine } from '../../../storage/quarantine.ts';
+import type { CheckRun, StoreKind } from '../store-kind.ts';
+
+export const podKind: StoreKind = {
+  label: 'Pods',
+  check: checkPods,
+  prune: {
+    heading: 'Deleted Pods',
+    warning: () => 'all stopped pods',
+    run: async (engine, { filters }) => {
+      const [{ prunePods }, { matchesPod, listPods }] = await Promise.all([import('../../pods/remove.ts'), import('../../pods/list.ts')]);
+      const fitting = new Set(podNames(engine.store).length === 0 ? [] : listPods(engine).filter((pod) => matchesPod(pod, filters)).map(({ id }) => id));
+      const outcomes = fitting.size === 0 ? [] : await prunePods(engine, ({ id }) => fitting.has(id));
+      for (const { error } of outcomes) if (error !== undefined) engine.progress({ kind: 'message', level: 'warning', text: error.message });
+      return { names: outcomes.flatMap(({ id, error }) => (id === undefined || error !== undefined ? [] : [id])), bytes: 0 };
+    },
+  },
+};
+
+function checkPods(run: CheckRun): void {
+  const { store } = run.engine;
+  const names = podNames(store);
+  for (const name of names) {
+    try {
+      readPod(store, name);
+    } catch (error) {
+      if (!isScullError(error)) throw error;
+      const file = store.layout.pod(name);
+      run.found({ object: `pod ${name}`, file, what: error.message, repair: () => `put it into quarantine as ${moveToQuarantine(store, file)}; its containers stay, and can be removed` });
+    }
+  }
+  run.looked('pod', names.length);
+}
