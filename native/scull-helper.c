@@ -37,12 +37,10 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -1873,11 +1871,6 @@ static int notify(int argc, char **argv)
  */
 static int pause_until_told(void)
 {
-	/* What starting took of the program is given back: it counts as ours for as long as we wait, which is long. */
-	extern const char __executable_start, etext;
-	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-	uintptr_t from = (uintptr_t)&__executable_start & ~(page - 1), to = (uintptr_t)&etext & ~(page - 1);
-	madvise((void *)from, to - from, MADV_DONTNEED);
 	sigset_t awaited;
 	sigemptyset(&awaited);
 	sigaddset(&awaited, SIGTERM);
