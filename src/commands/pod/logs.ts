@@ -19,7 +19,7 @@ export default class PodLogs extends ScullCommand {
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(PodLogs);
-    if ((args.pod === undefined) !== flags.latest) this.usage('give the name of one pod, or --latest');
+    if ((args.pod === undefined) !== (flags.latest === true)) this.usage('give the name of one pod, or --latest');
     const options = logOptions(flags, Date.now());
     const { streamPodLogs } = await import('../../engine/pods/observe.ts');
     try {
