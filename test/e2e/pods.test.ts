@@ -109,6 +109,8 @@ test('--exit-policy stop ends the pod with its last container, in the background
   await s.ok(['pod', 'create', '--name', 'p', '--exit-policy', 'stop', '--network', 'none']);
   await s.ok(['run', '--pod', 'p', '--name', 'first', 'busybox', 'true']);
   expect(await statusOf('p')).toBe('Exited');
+  await s.fails(['run', '--rm', '--pod', 'p', 'busybox', '/nothing'], 127, /\/nothing/);
+  expect(await statusOf('p')).toBe('Exited');
   await s.ok(['run', '-d', '--pod', 'p', '--name', 'long', ...sleep]);
   await s.ok(['run', '--rm', '--pod', 'p', 'busybox', 'true']);
   expect(await s.ok(['ps', '--format', '{{.Names}}', '--filter', 'name=long'])).toBe('long');

@@ -93,7 +93,7 @@ export async function startContainer(engine: Engine, record: ContainerRecord, op
     cgroup = cgroupPlanFor(record.spec.resources);
     forgetLastRun(engine, record, options.byPolicy === true);
     if (hasOverlayMounts(record)) await (await import('./overlay-mounts.ts')).discardOverlays(engine, record);
-    if (record.pod !== undefined && record.pod.infra !== true) await (await import('../pods/infra.ts')).startInfraOf(engine, record.pod.id, record.name);
+    if (record.pod !== undefined && record.pod.infra !== true) await (await import('../pods/infra.ts')).prepareForMember(engine, record);
     const shared = sharedNamespaces(engine, record);
     beginning ??= beginLaunch(engine, record.spec, record.config.networkMode, shared, options.capture);
     const { pending, engaged } = await beginning.ready;
@@ -114,6 +114,8 @@ export async function startContainer(engine: Engine, record: ContainerRecord, op
     if (preparation !== undefined) await giveAddressesBack(engine, record, preparation);
     await takeBack(engine, record, monitor, cgroup, underWay);
     if (isScullError(error) && error.code !== 'INTERRUPTED') noteFailure(engine, record, error.message);
+    // For it alone the pod may have been started.
+    if (record.pod?.stops === true) await (await import('../pods/exit-policy.ts')).stopAfterLast(engine, record.pod.id);
     throw error;
   } finally {
     beginning?.leave();

@@ -11,17 +11,23 @@ import { infraOf } from './create.ts';
 import { podById } from './find.ts';
 import { withPodLock } from './lock.ts';
 
+/** Before a member starts: what it shares is there, and the others find it by its name. @throws ScullError NO_SUCH_POD */
+export async function prepareForMember(engine: Engine, record: ContainerRecord): Promise<void> {
+  const pod = await startInfraOf(engine, record.pod?.id ?? '', record.name);
+  // A name that was made up is known to nobody, and each `run --rm` would add one.
+  if (pod.share.includes('net') && record.spec.name !== undefined) makeKnown(engine, pod, record.name);
+}
+
 /**
- * Before a member starts. The member is claimed by then, so who stops the pod after its last container sees that it is not the last.
+ * Starts it unless it runs or there is none. The member is claimed by then, so who stops the pod after its last container sees that it is not the last.
  * @throws ScullError NO_SUCH_POD when the pod was removed
  */
-export async function startInfraOf(engine: Engine, podId: string, member: string): Promise<void> {
+export async function startInfraOf(engine: Engine, podId: string, member: string): Promise<PodRecord> {
   const pod = podById(engine, podId);
   if (pod === undefined) throw podIsGone(member, podId);
-  // Nobody stops it behind our back where the end of the last container does not.
-  if (pod.infra === undefined) return;
-  if (pod.exitPolicy !== 'continue' || !infraRuns(engine, pod)) await startInfra(engine, pod, member);
-  if (pod.share.includes('net')) makeKnown(engine, pod, member);
+  // Nobody stops it behind our back, and no lock is needed, where the end of the last container does not.
+  if (pod.infra !== undefined && (pod.exitPolicy === 'stop' || !infraRuns(engine, pod))) await startInfra(engine, pod, member);
+  return pod;
 }
 
 async function startInfra(engine: Engine, pod: PodRecord, member: string): Promise<void> {
@@ -35,7 +41,7 @@ async function startInfra(engine: Engine, pod: PodRecord, member: string): Promi
 
 /** /etc/hosts is shared with the network: the others find a member by its name where they find everything of the pod. The infra container's start begins it anew. */
 function makeKnown(engine: Engine, pod: PodRecord, member: string): void {
-  if (pod.infra === undefined || member === pod.infra.name) return;
+  if (pod.infra === undefined) return;
   const { hosts } = engine.store.layout.container(pod.infra.id);
   const text = readTextIfPresent(hosts);
   const line = `127.0.0.1\t${member}`;

@@ -69,6 +69,11 @@ describe('completionOf', () => {
     expect(await values('run', '--log-level=de')).toEqual(['--log-level=debug']);
   });
 
+  test('names of pods', async () => {
+    expect(await values('pod', 'start', '')).toEqual(['shop']);
+    expect(await values('pod', 'logs', 's')).toEqual(['shop']);
+  });
+
   test('container names, each once, and not those already typed', async () => {
     expect(await values('start', 'w')).toEqual(['web', 'worker']);
     expect(await values('start', 'web', 'w')).toEqual(['worker']);
