@@ -18,6 +18,8 @@ const HEADINGS: readonly (readonly [noun: string, heading: string])[] = [
   ['network', 'NETWORKS'],
   ['pod', 'PODS'],
   ['secret', 'SECRETS'],
+  ['manifest', 'LISTS OF IMAGES'],
+  ['unit', 'UNITS OF SYSTEMD'],
   ['', 'SYSTEM'],
 ];
 
