@@ -106,12 +106,10 @@ async function documentFor(engine: Engine, list: ImageList, converted: Push['con
   if (converted.size === 0 && (format !== 'v2s2' || docker)) return { bytes: readDocument(engine.store, digest), digest, mediaType };
   const index = withConverted(list.index, converted);
   const bytes = format === 'v2s2' || (docker && format === undefined) ? encodeIndex(index, 'docker') : undefined;
-  if (bytes === undefined && format !== 'v2s2') {
-    const ours = encodeIndex(index) as Uint8Array;
-    return { bytes: ours, digest: await digestOf(ours), mediaType: MEDIA_TYPES.ociIndex };
-  }
-  if (bytes === undefined) throw new ScullError('UNSUPPORTED', 'a manifest list of the format v2s2 holds nothing but images of that format, and no annotations', { hint: 'push it as it is: leave --format out' });
-  return { bytes, digest: await digestOf(bytes), mediaType: MEDIA_TYPES.dockerManifestList };
+  if (bytes !== undefined) return { bytes, digest: await digestOf(bytes), mediaType: MEDIA_TYPES.dockerManifestList };
+  if (format === 'v2s2') throw new ScullError('UNSUPPORTED', 'a manifest list of the format v2s2 holds nothing but images of that format, and no annotations', { hint: 'push it as it is: leave --format out' });
+  const ours = encodeIndex(index) as Uint8Array;
+  return { bytes: ours, digest: await digestOf(ours), mediaType: MEDIA_TYPES.ociIndex };
 }
 
 async function pushInstance(push: Push, entry: Descriptor): Promise<void> {
