@@ -9,7 +9,7 @@ export default class Rm extends OutcomesCommand {
   static override description = 'Exit status: 1 when a container did not exist, 2 when one was running, 125 for anything else that failed.';
   static override args = { container: Args.string({ description: 'Name or id', multiple: true }) };
   static override flags = {
-    all: Flags.boolean({ char: 'a', description: 'Remove all containers' }),
+    all: Flags.boolean({ char: 'a', description: 'Remove all containers, and all pods' }),
     force: Flags.boolean({ char: 'f', description: 'Kill what runs; a container that does not exist is no error' }),
     volumes: Flags.boolean({ char: 'v', description: 'Remove their anonymous volumes too' }),
     ignore: Flags.boolean({ char: 'i', description: 'A container that does not exist is no error' }),
