@@ -235,15 +235,26 @@ function wrongContent(descriptor: Descriptor, why: string): ScullError {
   });
 }
 
+const GAVE_UP = 'the layer ended before its content did';
+
+function readerGaveUp(): ScullError {
+  return new ScullError('INVALID', GAVE_UP);
+}
+
+/** True for a transfer that failed only because who was to read it did; why, that one knows. */
+export function isReaderGone(error: unknown): boolean {
+  return isScullError(error, 'INVALID') && error.message === GAVE_UP;
+}
+
 /** Writes with regard for the reader's speed; fails with the reader's error if it gives up. */
 function writeTo(target: Writable, chunk: Uint8Array): void | Promise<void> {
-  if (target.destroyed) throw target.errored ?? new ScullError('INVALID', 'the layer ended before its content did');
+  if (target.destroyed) throw target.errored ?? readerGaveUp();
   if (target.write(chunk)) return;
   return new Promise<void>((resolve, reject) => {
     const settle = (): void => {
       target.off('drain', settle);
       target.off('close', settle);
-      if (target.destroyed && !target.writableFinished) reject(target.errored ?? new ScullError('INVALID', 'the layer ended before its content did'));
+      if (target.destroyed && !target.writableFinished) reject(target.errored ?? readerGaveUp());
       else resolve();
     };
     target.once('drain', settle);

@@ -9,7 +9,7 @@ import { forEachLimited } from '../host/for-each-limited.ts';
 import type { Progress } from '../host/progress.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
-import { hasBlob, openBlob, storeBlob, type BlobFile } from './blobs.ts';
+import { hasBlob, isReaderGone, openBlob, storeBlob, type BlobFile } from './blobs.ts';
 import type { ImageSource, LayerRef } from './image-types.ts';
 import { layerExists } from './layers/store.ts';
 import { takePartialBlob } from './partial-blobs.ts';
@@ -133,8 +133,8 @@ async function storeAndUnpack(fetch: LayerFetch, layer: LayerRef, into: BlobFile
   const unpacking = unpackLayer(fetch.store, { layer, parents: parentsOf(fetch.layers, layer), compressed: tee, progress: fetch.progress });
   unpacking.catch((error: unknown) => tee.destroy(error as Error));
   const [stored, unpacked] = await Promise.allSettled([storeFrom(fetch, layer.descriptor, into, tee), unpacking]);
-  // A full disk shows first where the larger part is written.
-  if (unpacked.status === 'rejected' && isScullError(unpacked.reason, 'NO_SPACE')) throw unpacked.reason;
+  // A full disk shows first where the larger part is written; a worker that could not even begin takes nothing.
+  if (unpacked.status === 'rejected' && (isScullError(unpacked.reason, 'NO_SPACE') || (stored.status === 'rejected' && isReaderGone(stored.reason)))) throw unpacked.reason;
   // The unpacking fails also when the fetching does: then the fetching's error is the one to tell.
   if (stored.status === 'rejected') throw stored.reason;
   if (unpacked.status === 'rejected') throw unpacked.reason;

@@ -197,13 +197,23 @@ test('a disk without the space for it is told beforehand, with a remedy, and not
   const made = make();
   const root = s.directory('full');
   // A small file system of its own, in a namespace of its own.
-  const script = 'mount -t tmpfs -o size=20m none "$0" && exec "$@"';
+  const script = 'mount -t tmpfs -o size=6m none "$0" && exec "$@"';
   const child = spawn('unshare', ['--user', '--map-current-user', '--keep-caps', '--mount', 'sh', '-c', script, root, ...s.command, '--root', root, 'pull', '-q', made.name], { env: { ...s.env }, stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (said += chunk.toString()));
   const status = await new Promise((resolve) => child.once('close', resolve));
-  expect({ status, said }).toEqual({ status: 125, said: expect.stringMatching(/^Error: the layers to fetch take \d+ MB and more when unpacked, but .* has only \d+ MB free\nhint: .*scull rm/) });
+  expect({ status, said }).toEqual({ status: 125, said: expect.stringMatching(/^Error: taking the image in takes \d+ MB at least, but .* has only \d+ MB to spare\nhint: .*scull rm/) });
   expect(askedFor(made)).toEqual([]);
+});
+
+test('a machine on which layers cannot be unpacked is told with its cause, not as a broken layer', async () => {
+  const made = make();
+  // In a user namespace of one id nobody's subordinate ids can be mapped.
+  const child = spawn('unshare', ['--user', '--map-current-user', '--keep-caps', ...s.command, '--root', s.directory('unmapped'), 'pull', '-q', made.name], { env: { ...s.env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  const status = await new Promise((resolve) => child.once('close', resolve));
+  expect({ status, said }).toEqual({ status: 125, said: expect.stringMatching(/^Error: your subordinate ids could not be mapped: /) });
 });
 
 test('the process that unpacks can write nothing but the layer that it makes', async () => {
