@@ -153,7 +153,6 @@ async function nameWhatIsHere(store: Store, wanted: Wanted, options: AdmitOption
   const entries = withImageIds(store, readIndex(store));
   const entry = entries.find((candidate) => candidate.imageId === wanted.manifest.config.digest);
   if (entry === undefined) return undefined;
-  crashPoint('image:entered');
   const present = readImage(store, entries, entry);
   const same: Wanted = { ...wanted, digest: present.manifestDigest, mediaType: present.manifestMediaType, manifest: present.manifest, layers: present.layers, bytes: readDocument(store, present.manifestDigest) };
   if (!isComplete(store, same)) return undefined;
@@ -197,6 +196,7 @@ async function enterIntoIndex(store: Store, wanted: Wanted, options: AdmitOption
     return after;
   });
   if (entry === undefined) return undefined;
+  crashPoint('image:entered');
   if (options.announceMoved === true) for (const other of moved) options.progress({ kind: 'message', level: 'warning', text: movedMessage(other) });
   return readStored(store, after, after.find((other) => other.descriptor.digest === wanted.digest) ?? entry);
 }

@@ -109,6 +109,17 @@ function ownedDirectories(): Record<string, unknown> {
   };
 }
 
+/** Frees a lock whose owner has died, and that nobody has asked for since: locks of single pods are asked for by few. */
+export function dropLockOfDead(layout: StoreLayout, path: string): void {
+  if (ownersOf(path).length === 0 || !takeOverFromDead(layout, path)) return;
+  try {
+    rmdirSync(path);
+  } catch (error) {
+    // Somebody has taken it meanwhile, or removed it.
+    if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(errnoOf(error) ?? '')) throw explainWriteFailure(error, path);
+  }
+}
+
 /** @returns true when there may be something to gain by trying again at once */
 function takeOverFromDead(layout: StoreLayout, path: string): boolean {
   for (const name of ownersOf(path)) {

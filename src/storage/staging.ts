@@ -15,6 +15,7 @@ import { errnoOf, ScullError } from '../host/errors.ts';
 import { ensurePrivateDirectory, explainWriteFailure } from '../host/files.ts';
 import { ownerTag, parseOwnerTag, randomHex } from '../host/identity.ts';
 import { ownerMayLive, registerHost } from './hosts.ts';
+import { dropLockOfDead } from './locks.ts';
 import type { Store } from './store.ts';
 
 export interface Staging {
@@ -55,10 +56,12 @@ export async function sweepStaging(store: Store): Promise<void> {
     const owner = parseOwnerTag(entry);
     if (owner !== undefined && !ownerMayLive(store.layout, owner)) await discard(join(store.layout.staging, entry));
   }
-  // What a process left that was killed while it was asking for a lock: `<lock>.<owner>`.
   for (const entry of entriesOf(store.layout.locks)) {
+    const path = join(store.layout.locks, entry);
+    // What a process left that was killed while it was asking for a lock: `<lock>.<owner>`.
     const owner = parseOwnerTag(entry.slice(entry.indexOf('.') + 1));
-    if (owner !== undefined && !ownerMayLive(store.layout, owner)) await discard(join(store.layout.locks, entry));
+    if (owner === undefined) dropLockOfDead(store.layout, path);
+    else if (!ownerMayLive(store.layout, owner)) await discard(path);
   }
   for (const entry of entriesOf(store.layout.trash)) await discard(join(store.layout.trash, entry));
 }

@@ -61,6 +61,7 @@ const scenarios: readonly Scenario[] = [
   { what: 'commit', before: () => s.ok(['run', '--name', 'c', 'busybox', 'touch', '/new']), args: () => ['commit', '-q', 'c', 'made:1'], after: async () => { await remove('c')(); await s.ok(['rmi', '-f', 'made:1']); } },
   { what: 'prune', before: async () => { await create('busybox', 'true')(); await s.ok(['volume', 'create', 'v']); await s.ok(['load', '-q', '-i', join(s.base, 'two.tar')]); await s.ok(['untag', 'two:1']); }, args: () => ['system', 'prune', '-f', '--volumes'], after: async () => undefined },
   { what: 'check --repair', before: async () => { for (const layer of layers()) await s.ok(['unshare', 'sh', '-c', `echo x >>${join(s.storeRoot, 'layers', layer, 'diff/etc/group')}`]); }, args: () => ['system', 'check', '--repair'], after: async () => undefined },
+  { what: 'check --repair of what cannot be mended', before: async () => { await s.ok(['secret', 'create', '--replace', 'key', join(s.base, 'two.tar.secret')]); writeFileSync(join(s.storeRoot, 'secrets', 'key'), '{'); }, args: () => ['system', 'check', '--repair'], after: () => s.ok(['system', 'prune', '-a', '-f']) },
 ];
 
 const layers = (): string[] => readdirSync(join(s.storeRoot, 'layers')).filter((name) => name.length === 64);
