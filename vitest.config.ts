@@ -10,6 +10,8 @@ const endToEnd = {
   globalSetup: ['test/support/global-setup.ts'],
   testTimeout: 60_000,
   hookTimeout: 120_000,
+  // What is waited for may take its time on a machine with little of it.
+  expect: { poll: { timeout: 20_000 } },
   // CI shares its machine: a test that fails there is asked once more, and the report says so.
   retry: process.env['CI'] === undefined ? 0 : 1,
   // Half of a suite's time is spent waiting for containers, so a few more files than processors keep the machine busy.
