@@ -57,36 +57,8 @@
 
 enum { EXIT_SETUP = 119, EXIT_HOLDER_GONE = 118, LOCAL_TABLE = 100 };
 
-static void __attribute__((noreturn, format(printf, 1, 2))) die(const char *format, ...)
-{
-	int saved = errno;
-	char text[512];
-	va_list args;
-	va_start(args, format);
-	vsnprintf(text, sizeof text, format, args);
-	va_end(args);
-	if (saved != 0)
-		dprintf(2, "scull-bridge: %s: %s\n", text, strerror(saved));
-	else
-		dprintf(2, "scull-bridge: %s\n", text);
-	_exit(EXIT_SETUP);
-}
-
-static void __attribute__((noreturn)) usage(const char *what)
-{
-	errno = 0;
-	die("usage: %s", what);
-}
-
-static int number(const char *text)
-{
-	char *end;
-	errno = 0;
-	long value = strtol(text, &end, 10);
-	if (errno != 0 || *text == '\0' || *end != '\0' || value < 0 || value > 0x7fffffff)
-		usage(text);
-	return (int)value;
-}
+#define PROGRAM "scull-bridge"
+#include "program.h"
 
 /* --- processes -------------------------------------------------------------------------------------------------- */
 
