@@ -2,11 +2,14 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { eventually, sleep } from '../support/eventually.ts';
 import { useScull } from '../support/scull.ts';
 
 const s = useScull();
+
+// What a failed test leaves would be started and listed in the next.
+afterEach(() => s.ok(['rm', '-f', '-a', '-t', '0']));
 
 async function remove(...names: string[]): Promise<void> {
   await s.ok(['rm', '-f', '-t', '0', ...names]);
@@ -109,25 +112,48 @@ test('--rm and a policy exclude each other, and nonsense is refused', async () =
   expect(await s.ok(['run', '--rm', '--restart', 'no', 'busybox', 'echo', 'x'])).toBe('x');
 });
 
-/** As after a reboot: everything that ran is dead, and the runtime folder is another one. */
-function powerCut(): void {
-  for (const pid of readdirSync('/proc')) {
-    if (!/^\d+$/.test(pid) || Number(pid) === process.pid) continue;
+/** The pid that a state file names, or none where its owner has just taken it away. */
+function pidIn(...path: string[]): number[] {
+  try {
+    return [JSON.parse(readFileSync(join(...path), 'utf8')).pid];
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/** Every process of this suite's store: what watches containers, and for each its monitor and its first process. */
+function everyProcess(): number[] {
+  const watching = readdirSync('/proc').map(Number).filter((pid) => {
+    if (!pid || pid === process.pid) return false;
     try {
       const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-      if (command.includes(s.base) && /scull-helper|scull-keep|scull-restart/.test(command)) process.kill(Number(pid), 'SIGKILL');
+      return command.includes(s.base) && /scull-helper|scull-keep|scull-restart/.test(command);
     } catch {
-      continue; // it has ended
+      return false; // it has ended
     }
+  });
+  const contained = readdirSync(s.runRoot).flatMap((boot) =>
+    readdirSync(join(s.runRoot, boot, 'c')).flatMap((id) => [
+      ...pidIn(s.runRoot, boot, 'c', id, 'monitor.json'),
+      ...pidIn(s.runRoot, boot, 'crun', id, 'status'),
+    ]));
+  return [...watching, ...contained];
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error; // dead already, as it is to be
   }
-  for (const boot of readdirSync(s.runRoot)) {
-    for (const id of readdirSync(join(s.runRoot, boot, 'c'))) {
-      for (const file of ['monitor.json']) process.kill(JSON.parse(readFileSync(join(s.runRoot, boot, 'c', id, file), 'utf8')).pid, 'SIGKILL');
-      const status = JSON.parse(readFileSync(join(s.runRoot, boot, 'crun', id, 'status'), 'utf8'));
-      process.kill(status.pid, 'SIGKILL');
-    }
-    rmSync(join(s.runRoot, boot), { recursive: true });
-  }
+}
+
+/** As after a reboot: everything that ran is dead, none had time to notice the death of another, and the runtime folder is a new one. */
+function powerCut(): void {
+  const running = everyProcess();
+  for (const name of ['SIGSTOP', 'SIGKILL'] as const) for (const pid of running) signal(pid, name);
+  for (const boot of readdirSync(s.runRoot)) rmSync(join(s.runRoot, boot), { recursive: true });
 }
 
 test('boot starts what should run, those first that others live in', async () => {
