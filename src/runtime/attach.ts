@@ -3,22 +3,9 @@ import { startChild, type Child } from '../host/child.ts';
 import { describeErrno } from '../host/errno.ts';
 import { ScullError } from '../host/errors.ts';
 import { minimalEnvironment } from '../host/process.ts';
-import type { ContainerPaths } from '../storage/layout.ts';
 import { helperPath } from '../userns/launch.ts';
+import type { AttachRequest } from './attach-request.ts';
 import { LOST_OUTPUT, portableAttachCommand, type AttachCommand } from './portable-attach.ts';
-
-export interface AttachRequest {
-  readonly paths: ContainerPaths;
-  /** The container has a terminal. */
-  readonly terminal: boolean;
-  readonly stdin: boolean;
-  readonly stdout: boolean;
-  readonly stderr: boolean;
-  /** Bytes that detach, empty for none; see {@link parseDetachKeys}. */
-  readonly detachKeys: readonly number[];
-  /** Milliseconds to wait for a monitor that is being started. */
-  readonly patience?: number;
-}
 
 /** An error: it ended, but not all of its output could be written (a full disk). */
 export type AttachEnd = 'ended' | 'detached' | 'output-closed' | ScullError;

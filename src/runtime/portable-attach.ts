@@ -10,15 +10,15 @@ import { basename, dirname } from 'node:path';
 import { minimalEnvironment } from '../host/process.ts';
 import { selfCommand } from '../host/self.ts';
 import { requireTool } from '../host/tools.ts';
-import type { AttachRequest } from './attach.ts';
+import type { AttachRequest } from './attach-request.ts';
 
-/** conmon's socket in the worker; a POSIX shell knows descriptors of one digit. */
 /**
  * Statuses of whoever connects our streams with a container's when it has ended but its output could not all be written: the
  * errno of that, from <asm-generic/errno.h>.
  */
 export const LOST_OUTPUT: Readonly<Record<number, string>> = { 27: 'EFBIG', 28: 'ENOSPC', 122: 'EDQUOT' };
 
+/** conmon's socket in the worker; a POSIX shell knows descriptors of one digit. */
 export const SOCKET_FD = 5;
 
 /** What the worker is told. */

@@ -17,7 +17,7 @@
 import { realpathSync } from 'node:fs';
 import { ScullError } from '../host/errors.ts';
 import { defaultIdMaps, type IdRange } from './id-maps.ts';
-import type { LaunchRequest } from './launch.ts';
+import type { LaunchRequest } from './launch-request.ts';
 import { INNER_SCRIPT, JOIN_SCRIPT, OUTER_SCRIPT } from './portable-scripts.ts';
 
 /** A POSIX shell redirects descriptors of one digit; two of them are the pipe to the holder. */

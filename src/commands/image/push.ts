@@ -4,7 +4,7 @@ import * as Flags from '@oclif/core/flags';
 import { ScullCommand } from '../../cli/command.ts';
 import { unsupported } from '../../cli/flags/declare.ts';
 import { progressFlags, registryChoices, registryFlags } from '../../cli/flags/registry.ts';
-import type { Pushed } from '../../engine/images/push.ts';
+import type { Pushed } from '../../engine/images/push-destination.ts';
 import { digestReference, parseReference } from '../../oci/reference.ts';
 
 export default class ImagePush extends ScullCommand {

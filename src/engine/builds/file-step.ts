@@ -7,7 +7,8 @@ import { exitStatus, explainSpawnFailure, start } from '../../host/process.ts';
 import { selfCommand } from '../../host/self.ts';
 import { mountPlan } from '../../storage/drivers/plan.ts';
 import type { LayerRef } from '../../storage/image-types.ts';
-import { launchCommand, launchFailure, type LaunchStep } from '../../userns/launch.ts';
+import { launchCommand, launchFailure } from '../../userns/launch.ts';
+import type { LaunchStep } from '../../userns/launch-request.ts';
 import type { BuildSession } from './session.ts';
 
 export interface FileWork {

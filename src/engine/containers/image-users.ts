@@ -6,7 +6,7 @@ import { rootDirectories } from '../../runtime/root-file-system.ts';
 import { readRootfsFile } from '../../runtime/rootfs-file.ts';
 import type { StoreLayout } from '../../storage/layout.ts';
 import { userName } from '../../userns/id-maps.ts';
-import type { LaunchStep } from '../../userns/launch.ts';
+import type { LaunchStep } from '../../userns/launch-request.ts';
 
 export interface ImageUsers extends ContainerUsers {
   /** Contents of the container's /etc/passwd and /etc/group as they are. */

@@ -134,7 +134,7 @@ function noteStart(file: string, pid: number): void {
 
 async function giveAddressesBack(engine: Engine, record: ContainerRecord, { planned }: Preparation): Promise<void> {
   if (planned.length === 0) return;
-  const { giveBack } = await import('../networks/attachments.ts');
+  const { giveBack } = await import('../networks/addresses.ts');
   giveBack(engine, record.id, planned.map(({ attachment }) => attachment));
 }
 

@@ -12,7 +12,7 @@ import type { IdMapping } from '../../oci/runtime-spec.ts';
 import type { NestedMaps } from '../../storage/drivers/driver.ts';
 import { mountPlan } from '../../storage/drivers/plan.ts';
 import { defaultIdMaps, toInside } from '../../userns/id-maps.ts';
-import type { LaunchStep } from '../../userns/launch.ts';
+import type { LaunchStep } from '../../userns/launch-request.ts';
 import type { Engine } from '../engine.ts';
 import { entrySteps } from './image-users.ts';
 import { canEnterOurFolders, openFolder } from './root-place.ts';

@@ -19,7 +19,8 @@ import { compiledSeccompFile, withCompiledSeccomp } from '../../runtime/seccomp-
 import { ipVersion } from '../../spec/ip-address.ts';
 import type { ContainerPaths, StoreLayout } from '../../storage/layout.ts';
 import { defaultIdMaps } from '../../userns/id-maps.ts';
-import { helperPath, type LaunchStep } from '../../userns/launch.ts';
+import { helperPath } from '../../userns/launch.ts';
+import type { LaunchStep } from '../../userns/launch-request.ts';
 import type { Engine } from '../engine.ts';
 import type { PlannedAttachment } from '../networks/attachments.ts';
 import { generatedFiles } from './generated-files.ts';

@@ -140,7 +140,7 @@ async function tidyUp(engine: Engine, record: ContainerRecord): Promise<void> {
 
 /** While the claim is ours: with it the right to its addresses ends. */
 async function giveAddressesBack(engine: Engine, record: ContainerRecord): Promise<void> {
-  const [{ giveBack }, { readNetworkState }] = await Promise.all([import('../networks/attachments.ts'), import('../../network/state.ts')]);
+  const [{ giveBack }, { readNetworkState }] = await Promise.all([import('../networks/addresses.ts'), import('../../network/state.ts')]);
   const state = readNetworkState(engine.store.layout.container(record.id).networkState);
   if (state?.driver === 'switch') giveBack(engine, record.id, state.attachments);
 }

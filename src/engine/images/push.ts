@@ -3,13 +3,13 @@
  * compressed in the store (it came from an archive of Docker) is compressed on the way.
  */
 import { ScullError } from '../../host/errors.ts';
-import type { Digest } from '../../oci/digest.ts';
-import { digestReference, formatReference, hasFileTransport, LOCAL_REGISTRY, parseReference, repositoryName, type Reference } from '../../oci/reference.ts';
+import { digestReference, formatReference, hasFileTransport, parseReference, repositoryName, type Reference } from '../../oci/reference.ts';
 import { wantsForm, type ConvertedImage, type PushForm } from '../../storage/convert-image.ts';
 import type { ImageRecord, StoredImage } from '../../storage/image-types.ts';
 import { createStaging, type Staging } from '../../storage/staging.ts';
 import type { Engine } from '../engine.ts';
 import { recordEvent } from '../events/record.ts';
+import { destinationOf, type Pushed } from './push-destination.ts';
 import { registryOptions, type RegistryChoices } from './registry-choices.ts';
 
 export interface PushOptions extends RegistryChoices, PushForm {
@@ -17,12 +17,6 @@ export interface PushOptions extends RegistryChoices, PushForm {
   readonly destination?: string | undefined;
   /** To a `dir:`: compress layers that are not. */
   readonly compress?: boolean | undefined;
-}
-
-export interface Pushed {
-  /** Undefined for a file. */
-  readonly reference?: string;
-  readonly digest: Digest;
 }
 
 /**
@@ -83,20 +77,6 @@ async function pushedForm(engine: Engine, staging: Staging, image: StoredImage, 
   // Nobody knows what the files of an artifact are.
   if (wantsForm(form)) throw new ScullError('UNSUPPORTED', 'an artifact is pushed as it is: format and compression are for images');
   return unconverted(engine.store, image);
-}
-
-/** Where an image or a list is to be pushed. @throws ScullError INVALID, UNSUPPORTED */
-export function destinationOf(nameOrId: string, found: string | undefined, destination: string | undefined): Reference {
-  const text = destination ?? found;
-  if (text === undefined) throw new ScullError('INVALID', `${JSON.stringify(nameOrId)} is an image id, which does not say where to push to`, { hint: 'give a destination: `scull push IMAGE REGISTRY/REPOSITORY:TAG`' });
-  if (hasFileTransport(text)) throw new ScullError('UNSUPPORTED', `${JSON.stringify(text)} is not in a registry, so a list can't be pushed to it`, { hint: 'push single images there' });
-  const reference = parseReference(text.replace(/^docker:\/\//, ''));
-  if (reference.registry === LOCAL_REGISTRY && destination === undefined) {
-    throw new ScullError('INVALID', `${formatReference(reference)} was made here, and its name does not say where to push to`, {
-      hint: `give a destination: \`scull push ${nameOrId} REGISTRY/REPOSITORY:TAG\`, or a name with \`scull tag\``,
-    });
-  }
-  return reference;
 }
 
 /** Repositories of the same registry that hold this very image, as far as is known here. */

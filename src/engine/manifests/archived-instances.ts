@@ -6,7 +6,7 @@ import type { ArchivedImage } from '../../storage/archives/archived-image.ts';
 import { digestOf, readChecked } from '../../storage/blobs.ts';
 import type { NewBlob, NewInstance } from '../../storage/image-lists.ts';
 import { ambiguous, chooseArchived } from '../images/pull-file.ts';
-import { describe } from './instances.ts';
+import { describe } from './list-entry.ts';
 
 /** @param all also where there are several @throws ScullError NO_SUCH_IMAGE, AMBIGUOUS, INVALID */
 export async function archivedInstances(location: FileLocation, images: readonly ArchivedImage[], all: boolean): Promise<readonly NewInstance[]> {

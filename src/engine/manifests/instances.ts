@@ -3,7 +3,7 @@ import { isScullError, ScullError } from '../../host/errors.ts';
 import { decodeImageConfig, isImageConfigType } from '../../oci/decode.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
-import type { ImageIndex, Manifest } from '../../oci/image.ts';
+import type { ImageIndex } from '../../oci/image.ts';
 import { isInstance } from '../../oci/index-edit.ts';
 import { formatPlatform, hostPlatform, type Platform } from '../../oci/platform.ts';
 import { digestReference, hasFileTransport, parseSource, type FileLocation, type Reference } from '../../oci/reference.ts';
@@ -11,11 +11,12 @@ import type { FetchedManifest } from '../../registry/manifests.ts';
 import type { RegistrySession } from '../../registry/session.ts';
 import { findEntry } from '../../storage/image-lookup.ts';
 import type { NewInstance } from '../../storage/image-lists.ts';
-import { artifactType, chooseInstance, readConfig, readManifestOrIndex } from '../../storage/images.ts';
+import { chooseInstance, readConfig, readManifestOrIndex } from '../../storage/images.ts';
 import { readIndex, type IndexEntry } from '../../storage/index-file.ts';
 import type { Engine } from '../engine.ts';
 import { inRegistry } from '../images/pull.ts';
 import type { RegistryChoices } from '../images/registry-choices.ts';
+import { describe } from './list-entry.ts';
 
 export interface InstanceChoices extends RegistryChoices {
   /** Of a list, everything in it; otherwise the image for {@link platform}. */
@@ -105,13 +106,6 @@ function chosenOf(index: ImageIndex, name: string, { all, platform = hostPlatfor
   const chosen = chooseInstance({ ...index, manifests: images }, platform);
   if (chosen !== undefined) return [chosen];
   throw new ScullError('NO_SUCH_IMAGE', `${name} has no image for ${formatPlatform(platform)}`, { hint: 'take all that are in it with --all, or choose one with --os, --arch and --variant' });
-}
-
-/** The entry of a list for an image that says itself what it is for. */
-export function describe(descriptor: { readonly mediaType: string; readonly digest: Digest; readonly size: number }, manifest: Manifest, config: Platform | undefined): Descriptor {
-  if (config === undefined) return { ...descriptor, artifactType: artifactType(manifest) };
-  const { os, architecture, variant } = config;
-  return { ...descriptor, platform: { os, architecture, ...(variant === undefined ? {} : { variant }) } };
 }
 
 /** The digest meant by `text` in a list: itself, or that of an image here of which the list has the manifest. @throws ScullError NO_SUCH_IMAGE */

@@ -21,7 +21,7 @@ import { changeIndex } from '../../storage/index-file.ts';
 import { lookUpList, type ImageList } from '../../storage/image-lists.ts';
 import { createStaging, type Staging } from '../../storage/staging.ts';
 import type { Engine } from '../engine.ts';
-import { destinationOf, type Pushed } from '../images/push.ts';
+import { destinationOf, type Pushed } from '../images/push-destination.ts';
 import { registryOptions, type RegistryChoices } from '../images/registry-choices.ts';
 
 export interface PushManifestOptions extends RegistryChoices, Omit<PushForm, 'format'> {

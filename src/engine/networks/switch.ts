@@ -45,7 +45,7 @@ async function makeSwitch(engine: Engine, paths: SwitchPaths): Promise<ProcessId
   prepareSwitch(paths);
   writeResolvConf(paths, host);
   const refresh = selfCommand('--root', layout.root, '--runroot', layout.runRoot.slice(0, layout.runRoot.lastIndexOf('/')), 'network', 'refresh');
-  const { sweepAddresses } = await import('./attachments.ts');
+  const { sweepAddresses } = await import('./addresses.ts');
   // What containers of an earlier switch left.
   const swept = sweepAddresses(engine);
   const { holder, isNew } = await startHolder(paths, { rules: switchRules(plan.addresses), onChange: [refresh.file, ...refresh.args], joinUser: orphan(engine) });

@@ -7,7 +7,7 @@ import type { GeneratedFile } from '../../runtime/oci-spec/input.ts';
 import type { SecretRequest } from '../../spec/container-spec.ts';
 import { secretPath } from '../../spec/secret.ts';
 import type { ContainerPaths } from '../../storage/layout.ts';
-import type { LaunchStep } from '../../userns/launch.ts';
+import type { LaunchStep } from '../../userns/launch-request.ts';
 import type { Engine } from '../engine.ts';
 import { findSecret } from './find.ts';
 

@@ -17,7 +17,7 @@ import type { MountRequest } from '../../storage/drivers/driver.ts';
 import { mountPlan } from '../../storage/drivers/plan.ts';
 import { lookUpImage } from '../../storage/image-lookup.ts';
 import { ensureLayers } from '../../storage/admit.ts';
-import type { LaunchStep } from '../../userns/launch.ts';
+import type { LaunchStep } from '../../userns/launch-request.ts';
 import type { Engine } from '../engine.ts';
 
 export interface Shown {

@@ -4,7 +4,7 @@ import type { VolumeMount } from '../../spec/container-spec.ts';
 import type { ResolvedMount } from '../../runtime/container-record.ts';
 import { parseVolumeOptions } from '../../storage/volume-options.ts';
 import { checkVolumeDevice, claimFirstUse, endFirstUse, giveUpFirstUse, readVolume, volumeSource, type VolumeRecord, type WriteVolumeOptions } from '../../storage/volumes.ts';
-import type { LaunchStep } from '../../userns/launch.ts';
+import type { LaunchStep } from '../../userns/launch-request.ts';
 import type { Engine } from '../engine.ts';
 import { createAnonymousVolume, ensureVolume } from './create.ts';
 

@@ -1,7 +1,7 @@
 /** What a storage driver is: a way to show layers, lowest to highest, and a writable directory on top as one tree. */
 import type { Digest } from '../../oci/digest.ts';
 import type { IdMapping } from '../../oci/runtime-spec.ts';
-import type { LaunchStep } from '../../userns/launch.ts';
+import type { LaunchStep } from '../../userns/launch-request.ts';
 import type { DriverName, Store } from '../store.ts';
 
 export interface MountRequest {

@@ -9,7 +9,7 @@ import type { IdMapping } from '../../oci/runtime-spec.ts';
 import { layerPaths } from '../layers/store.ts';
 import type { StorageDriver } from './driver.ts';
 import { isIdentity, type MountRequest, type NestedMaps } from './driver.ts';
-import type { LaunchStep } from '../../userns/launch.ts';
+import type { LaunchStep } from '../../userns/launch-request.ts';
 import type { Store } from '../store.ts';
 
 export const fuseOverlayfs: StorageDriver = {

@@ -4,7 +4,7 @@
  */
 import { relative } from 'node:path';
 import { ScullError } from '../../host/errors.ts';
-import type { LaunchStep } from '../../userns/launch.ts';
+import type { LaunchStep } from '../../userns/launch-request.ts';
 import { linkOf } from '../layers/links.ts';
 import type { Store } from '../store.ts';
 import type { MountRequest, StorageDriver } from './driver.ts';

@@ -1,6 +1,6 @@
 /** The one question a launcher asks: how does this container's root get mounted? */
 import { existsSync } from 'node:fs';
-import type { LaunchStep } from '../../userns/launch.ts';
+import type { LaunchStep } from '../../userns/launch-request.ts';
 import type { Store } from '../store.ts';
 import { isIdentity, type MountRequest } from './driver.ts';
 import { resolveDriver, storageDriver } from './resolve.ts';

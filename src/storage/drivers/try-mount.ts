@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { isScullError } from '../../host/errors.ts';
 import { ensurePrivateDirectory } from '../../host/files.ts';
 import { run } from '../../host/process.ts';
-import { launchCommand, launchFailure, type LaunchStep } from '../../userns/launch.ts';
+import { launchCommand, launchFailure } from '../../userns/launch.ts';
+import type { LaunchStep } from '../../userns/launch-request.ts';
 import { createStaging } from '../staging.ts';
 import type { Store } from '../store.ts';
 

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { LaunchRequest } from '../../../src/userns/launch.ts';
+import type { LaunchRequest } from '../../../src/userns/launch-request.ts';
 import { portableLaunchCommand } from '../../../src/userns/portable-launch.ts';
 
 let directory: string;

@@ -1,0 +1,24 @@
+/** Where a push goes, and what came of it. */
+import { ScullError } from '../../host/errors.ts';
+import type { Digest } from '../../oci/digest.ts';
+import { formatReference, hasFileTransport, LOCAL_REGISTRY, parseReference, type Reference } from '../../oci/reference.ts';
+
+export interface Pushed {
+  /** Undefined for a file. */
+  readonly reference?: string;
+  readonly digest: Digest;
+}
+
+/** Where an image or a list is to be pushed. @throws ScullError INVALID, UNSUPPORTED */
+export function destinationOf(nameOrId: string, found: string | undefined, destination: string | undefined): Reference {
+  const text = destination ?? found;
+  if (text === undefined) throw new ScullError('INVALID', `${JSON.stringify(nameOrId)} is an image id, which does not say where to push to`, { hint: 'give a destination: `scull push IMAGE REGISTRY/REPOSITORY:TAG`' });
+  if (hasFileTransport(text)) throw new ScullError('UNSUPPORTED', `${JSON.stringify(text)} is not in a registry, so a list can't be pushed to it`, { hint: 'push single images there' });
+  const reference = parseReference(text.replace(/^docker:\/\//, ''));
+  if (reference.registry === LOCAL_REGISTRY && destination === undefined) {
+    throw new ScullError('INVALID', `${formatReference(reference)} was made here, and its name does not say where to push to`, {
+      hint: `give a destination: \`scull push ${nameOrId} REGISTRY/REPOSITORY:TAG\`, or a name with \`scull tag\``,
+    });
+  }
+  return reference;
+}

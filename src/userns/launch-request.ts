@@ -1,0 +1,41 @@
+/** What is asked of a launch: the namespaces, what happens inside them, and the program that they are for. */
+import type { IdMaps } from './id-maps.ts';
+
+/** What is done inside the new mount namespace before PROGRAM, in order. */
+export type LaunchStep =
+  /** Native overlay; lower directories in `options` are relative to `directory`. */
+  | { readonly kind: 'overlay'; readonly directory: string; readonly options: string; readonly target: string }
+  /** fuse-overlayfs, which the kernel ends together with PROGRAM. */
+  | { readonly kind: 'fuse'; readonly program: string; readonly options: string; readonly target: string }
+  | { readonly kind: 'bind'; readonly source: string; readonly target: string }
+  /** Binds `path`, opened beneath `base`, on `target`, which is made. */
+  | { readonly kind: 'beneath'; readonly base: string; readonly path: string; readonly target: string }
+  /** Copy `path` of the mounted root into an empty volume. */
+  | { readonly kind: 'fill'; readonly root: string; readonly path: string; readonly volume: string }
+  /** Adds lines to the end of a file of the mounted root, which is made if its folder is there. */
+  | { readonly kind: 'append'; readonly root: string; readonly path: string; readonly text: string }
+  /** chown -R, ids as inside. */
+  | { readonly kind: 'chown'; readonly owner: string; readonly path: string }
+  | { readonly kind: 'cgroup2' };
+
+export interface LaunchRequest {
+  readonly maps?: IdMaps;
+  /** Join the user namespace of this process instead of making one. */
+  readonly joinUser?: number;
+  /** A network namespace too. */
+  readonly network?: boolean;
+  /** A cgroup namespace too. */
+  readonly cgroup?: boolean;
+  /** Keep the caller's supplementary groups. */
+  readonly keepGroups?: boolean;
+  readonly steps?: readonly LaunchStep[];
+  /** When given, everything else is mounted read-only. */
+  readonly writable?: readonly string[];
+  /** Descriptor on which one byte says that the namespaces stand. */
+  readonly readyFd?: number;
+  /** Descriptors PROGRAM may have besides 0, 1 and 2. */
+  readonly keepFds?: readonly number[];
+  /** Given later, with restOfLaunch of launch.ts on this descriptor. */
+  readonly restFrom?: number;
+  readonly program: readonly string[];
+}
