@@ -21,9 +21,14 @@ export function debianRoot(packages: readonly string[] = PACKAGES): DebianRoot {
   if (existsSync(archive)) return { archive, release };
   mkdirSync(directory, { recursive: true });
   const unfinished = join(directory, `unfinished-${process.pid}.tar`);
-  execFileSync('mmdebstrap', ['--quiet', '--variant=apt', `--include=${packages.join(',')}`, release, unfinished, source], { stdio: ['ignore', 'ignore', 'inherit'] });
+  makeDebian(['--variant=apt', `--include=${packages.join(',')}`, release, unfinished, source]);
   renameSync(unfinished, archive);
   return { archive, release };
+}
+
+/** mmdebstrap(1), which is patient with a package source that is away for a moment. */
+export function makeDebian(args: readonly string[]): void {
+  execFileSync('mmdebstrap', ['--quiet', '--aptopt=Acquire::Retries "5"', ...args], { stdio: ['ignore', 'ignore', 'inherit'] });
 }
 
 /** What apt on this machine takes packages from. @param release another one than the machine's own */

@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { packageSource } from './debian.ts';
+import { makeDebian, packageSource } from './debian.ts';
 import { top } from './product.ts';
 
 const release = 'trixie';
@@ -59,7 +59,7 @@ export function virtualMachineImage(): string {
   const archive = join(unfinished, 'root.tar');
   const user = ['--customize-hook=chroot "$1" useradd --create-home --shell /bin/bash user'];
   const lean = ['doc', 'man', 'locale'].map((folder) => `--dpkgopt=path-exclude=/usr/share/${folder}/*`);
-  execFileSync('mmdebstrap', ['--quiet', '--variant=minbase', `--include=${packages.join(',')}`, ...lean, ...user, release, archive, packageSource(release).source], { stdio: ['ignore', 'ignore', 'inherit'] });
+  makeDebian(['--variant=minbase', `--include=${packages.join(',')}`, ...lean, ...user, release, archive, packageSource(release).source]);
   const path = `/usr/sbin:/sbin:${process.env['PATH'] ?? '/usr/bin:/bin'}`;
   execFileSync('unshare', ['--user', '--map-auto', '--map-root-user', 'sh', '-c', makeDisk, 'sh', archive, jobUnit], { cwd: unfinished, env: { ...process.env, PATH: path }, stdio: ['ignore', 'ignore', 'inherit'] });
   rmSync(archive);
