@@ -1,10 +1,12 @@
 /** What `build` does around the engine's build: streams, signals, progress, files for others to read. */
 import { ScullError } from '../host/errors.ts';
 import type { Engine } from '../engine/engine.ts';
-import type { CheckedFile } from '../engine/images/build.ts';
+import type { BuildResult, CheckedFile } from '../engine/images/build.ts';
 import type { RegistryChoices } from '../engine/images/registry-choices.ts';
-import type { BuildEvent } from '../engine/builds/options.ts';
+import type { BuiltList } from '../engine/builds/lists.ts';
+import type { BuildEvent, BuildOptions } from '../engine/builds/options.ts';
 import { digestHex } from '../oci/digest.ts';
+import type { ImageRecord } from '../storage/image-types.ts';
 import { buildOptions, type BuildFlags } from './build-options.ts';
 import { renderError } from './errors.ts';
 import { inputStream } from './input.ts';
@@ -36,12 +38,9 @@ export async function runBuild(command: BuildCommand): Promise<number> {
     const options = { ...(await buildOptions(flags, command.tokens)), context: command.context, input, registry: command.registry, abort: abort.signal, onEvent: (event: BuildEvent) => presenter.show(event) };
     const { buildImage, checkBuild } = await import('../engine/images/build.ts');
     if (flags.check === true) return presentFindings(await checkBuild(engine, options), command.print);
-    const { image, names } = await buildImage(engine, options);
+    const result = await buildImage(engine, options);
     presenter.finish();
-    if (image === undefined) return 0;
-    if (flags.iidfile !== undefined) writeUserFile(flags.iidfile, image.id, '--iidfile');
-    if (flags['metadata-file'] !== undefined) writeUserFile(flags['metadata-file'], metadata(image, names), '--metadata-file');
-    if (!options.outputs.some((output) => 'path' in output && output.path === '-')) command.print(digestHex(image.id));
+    presentResult(result, options, flags, command.print);
     return 0;
   } catch (error) {
     presenter.finish();
@@ -88,12 +87,27 @@ function presenterOf({ flags, terminalOutput }: BuildCommand): BuildPresenter {
   }
 }
 
+function presentResult({ images, list, names }: BuildResult, { outputs }: BuildOptions, flags: BuildFlags, print: (line: string) => void): void {
+  // A list is what the names stand for, but of one platform the image itself is of interest.
+  const [image] = images;
+  const ids = image === undefined || images.length > 1 ? [...images.map(({ id }) => id), ...(list === undefined ? [] : [list.id])] : [image.id];
+  const [id] = ids;
+  if (id === undefined) return;
+  if (flags.iidfile !== undefined) {
+    if (ids.length > 1) throw new ScullError('USAGE', '--iidfile is for one id, and images for several platforms were made', { hint: 'put them together with -t or --manifest' });
+    writeUserFile(flags.iidfile, id, '--iidfile');
+  }
+  if (flags['metadata-file'] !== undefined) writeUserFile(flags['metadata-file'], metadata(image, list, names), '--metadata-file');
+  if (!outputs.some((output) => 'path' in output && output.path === '-')) for (const each of ids) print(digestHex(each));
+}
+
 /** As buildx writes it. */
-function metadata(image: { readonly id: string; readonly manifestDigest: string; readonly manifestMediaType: string; readonly manifest: unknown }, names: readonly string[]): string {
+function metadata(image: ImageRecord | undefined, list: BuiltList | undefined, names: readonly string[]): string {
+  const { mediaType, digest, size } = image === undefined ? (list as BuiltList).descriptor : { mediaType: image.manifestMediaType, digest: image.manifestDigest, size: Buffer.byteLength(JSON.stringify(image.manifest)) };
   const value = {
-    'containerimage.config.digest': image.id,
-    'containerimage.digest': image.manifestDigest,
-    'containerimage.descriptor': { mediaType: image.manifestMediaType, digest: image.manifestDigest, size: Buffer.byteLength(JSON.stringify(image.manifest)) },
+    ...(image === undefined ? {} : { 'containerimage.config.digest': image.id }),
+    'containerimage.digest': digest,
+    'containerimage.descriptor': { mediaType, digest, size },
     ...(names.length === 0 ? {} : { 'image.name': names.join(',') }),
   };
   return `${JSON.stringify(value, null, 2)}\n`;

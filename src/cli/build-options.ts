@@ -1,10 +1,11 @@
 /** From the flags of `build` to what is asked of the engine: each value goes through its parser, nothing is looked up. */
 import { resolve } from 'node:path';
 import type { Interfaces } from '@oclif/core';
-import type { BuildOptions, BuildOutput, SecretSource } from '../engine/builds/options.ts';
+import type { BuildOptions, BuildOutput, CachePlace, SecretSource } from '../engine/builds/options.ts';
 import { callerEnvironment, environmentVariable } from '../host/environment.ts';
 import { ScullError } from '../host/errors.ts';
-import { parsePlatform } from '../oci/platform.ts';
+import { formatPlatform, hostPlatform, parsePlatform, type Platform } from '../oci/platform.ts';
+import { parseReference } from '../oci/reference.ts';
 import { parseEnvironment } from '../spec/environment.ts';
 import { parseLabel } from '../spec/label.ts';
 import { containerSpec, parsePullPolicy } from './container-spec-flags.ts';
@@ -54,7 +55,8 @@ export async function buildOptions(flags: BuildFlags, tokens: readonly FlagToken
     target: flags.target,
     from: flags.from,
     args,
-    platform: flags.platform === undefined ? undefined : onePlatform(flags.platform),
+    platforms: platforms(flags.platform ?? []),
+    manifest: flags.manifest,
     labels: Object.fromEntries((flags.label ?? []).map((text) => parseLabel(text, '--label'))),
     annotations: Object.fromEntries((flags.annotation ?? []).map((text) => parseLabel(text, '--annotation'))),
     env: (flags.env ?? []).flatMap((text) => parseEnvironment(text, caller)),
@@ -64,8 +66,8 @@ export async function buildOptions(flags: BuildFlags, tokens: readonly FlagToken
     noCache: flags['no-cache'] ?? false,
     noCacheFilter: (flags['no-cache-filter'] ?? []).flatMap((names) => names.split(',')),
     cacheTtl: flags['cache-ttl'] === undefined ? undefined : span(flags['cache-ttl']),
-    cacheFrom: (flags['cache-from'] ?? []).map((text) => cacheDirectory(text, '--cache-from', 'src')),
-    cacheTo: (flags['cache-to'] ?? []).map((text) => cacheDirectory(text, '--cache-to', 'dest')),
+    cacheFrom: (flags['cache-from'] ?? []).map((text) => cachePlace(text, '--cache-from', 'src')),
+    cacheTo: (flags['cache-to'] ?? []).map((text) => cachePlace(text, '--cache-to', 'dest')),
     jobs: flags.jobs,
     layers: flags.layers ?? true,
     squash: flags['squash-all'] === true ? 'all' : flags.squash === true ? 'new' : 'no',
@@ -116,9 +118,10 @@ function buildArgs(flags: BuildFlags, caller: Readonly<Record<string, string>>):
   return args;
 }
 
-function onePlatform(text: string): BuildOptions['platform'] {
-  if (text.includes(',')) throw new ScullError('UNSUPPORTED', 'building for several platforms at once is not supported by this version of scull', { hint: 'build for one after the other, and put the images together with `scull manifest`' });
-  return parsePlatform(text);
+/** Several after commas, or the option several times. */
+function platforms(texts: readonly string[]): readonly Platform[] {
+  const found = texts.flatMap((text) => text.split(',')).filter((text) => text !== '').map((text) => (text === 'local' ? hostPlatform() : parsePlatform(text)));
+  return [...new Map(found.map((platform) => [formatPlatform(platform), platform])).values()];
 }
 
 function imageFormat(text: string | undefined): 'oci' | 'docker' {
@@ -207,15 +210,29 @@ function allowed(rights: readonly string[]): boolean {
   return rights.some((text) => text.split(',').includes('security.insecure'));
 }
 
-function cacheDirectory(text: string, option: string, key: 'src' | 'dest'): string {
-  if (!text.includes('=')) {
-    if (/^(?:\.{0,2}\/|~)/.test(text)) return resolve(text);
-    throw new ScullError('UNSUPPORTED', `${option} ${JSON.stringify(text)}: a registry is not supported by this version of scull`, { hint: `name a directory: ${option} type=local,${key}=DIRECTORY` });
+/** As BuildKit has it, `type=…,…`; a path alone is a directory, a name alone an image or (without a tag, as Podman has it) a repository. */
+function cachePlace(text: string, option: string, key: 'src' | 'dest'): CachePlace {
+  const values = text.includes('=') ? keyed(text, option, ['type', key, 'ref', 'mode', 'ignore-error', 'image-manifest', 'oci-mediatypes']) : undefined;
+  const ignoreErrors = values?.get('ignore-error') === 'true';
+  if (values === undefined) return /^(?:\.{0,2}\/|\.{1,2}$|~)/.test(text) ? { kind: 'directory', path: resolve(text), ignoreErrors } : registryPlace(text, option, true, ignoreErrors);
+  const needed = (name: string): string => {
+    const value = values.get(name);
+    if (value === undefined || value === '') throw new ScullError('INVALID', `invalid ${option} ${JSON.stringify(text)}: it has no ${name}`);
+    return value;
+  };
+  switch (values.get('type')) {
+    case 'local':
+      return { kind: 'directory', path: resolve(needed(key)), ignoreErrors };
+    case 'registry':
+      return registryPlace(needed('ref'), option, false, ignoreErrors);
+    default:
+      throw new ScullError('UNSUPPORTED', `${option} of type ${JSON.stringify(values.get('type') ?? '')} is not supported`, { hint: `there are type=local,${key}=DIRECTORY and type=registry,ref=NAME` });
   }
-  const values = keyed(text, option, ['type', key, 'mode', 'ref']);
-  const type = values.get('type');
-  if (type !== 'local') throw new ScullError('UNSUPPORTED', `${option} of type ${JSON.stringify(type ?? 'registry')} is not supported by this version of scull`, { hint: `name a directory: ${option} type=local,${key}=DIRECTORY` });
-  const path = values.get(key);
-  if (path === undefined || path === '') throw new ScullError('INVALID', `invalid ${option} ${JSON.stringify(text)}: it has no ${key}`);
-  return resolve(path);
+}
+
+/** @param mayBeRepository without a tag it is one, and gets an artifact for each step */
+function registryPlace(name: string, option: string, mayBeRepository: boolean, ignoreErrors: boolean): CachePlace {
+  const { digest } = parseReference(name);
+  if (digest !== undefined) throw new ScullError('INVALID', `invalid ${option} ${JSON.stringify(name)}: what a digest names never changes`);
+  return { kind: 'registry', reference: name, perStep: mayBeRepository && !/:[^/]*$/.test(name), ignoreErrors };
 }

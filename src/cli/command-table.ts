@@ -21,6 +21,7 @@ export const COMMANDS: Readonly<Record<string, Loader>> = {
   'boot install': () => import('../commands/boot/install.ts'),
   'boot stop': () => import('../commands/boot/stop.ts'),
   'boot uninstall': () => import('../commands/boot/uninstall.ts'),
+  'builder cleanup': () => import('../commands/builder/cleanup.ts'),
   'builder prune': () => import('../commands/builder/prune.ts'),
   completion: () => import('../commands/completion.ts'),
   'container attach': () => import('../commands/container/attach.ts'),

@@ -22,6 +22,8 @@ const PACKAGES = {
   getsubids: { apt: 'uidmap', dnf: 'shadow-utils', apk: 'shadow-subids', pacman: 'shadow', zypper: 'shadow' },
   tar: {},
   git: {},
+  'ssh-agent': { apt: 'openssh-client', dnf: 'openssh-clients', apk: 'openssh-client', pacman: 'openssh', zypper: 'openssh-clients' },
+  'ssh-add': { apt: 'openssh-client', dnf: 'openssh-clients', apk: 'openssh-client', pacman: 'openssh', zypper: 'openssh-clients' },
 } as const;
 
 export type ToolName = keyof typeof PACKAGES;

@@ -3,7 +3,7 @@ import type { Descriptor } from './descriptor.ts';
 import type { Digest } from './digest.ts';
 import { isManifestType } from './decode.ts';
 import { MEDIA_TYPES, type ImageIndex } from './image.ts';
-import { normalizePlatform, type Platform } from './platform.ts';
+import { formatPlatform, normalizePlatform, type Platform } from './platform.ts';
 
 export const EMPTY_INDEX: ImageIndex = { schemaVersion: 2, mediaType: MEDIA_TYPES.ociIndex, manifests: [] };
 
@@ -23,6 +23,12 @@ export function withInstances(index: ImageIndex, added: readonly Descriptor[]): 
   const manifests = new Map(index.manifests.map((entry) => [entry.digest, entry]));
   for (const descriptor of added) manifests.set(descriptor.digest, descriptor);
   return { ...index, manifests: [...manifests.values()] };
+}
+
+/** Takes out what is for one of these platforms. */
+export function withoutPlatforms(index: ImageIndex, platforms: readonly Platform[]): ImageIndex {
+  const gone = new Set(platforms.map(formatPlatform));
+  return { ...index, manifests: index.manifests.filter((entry) => entry.platform === undefined || !gone.has(formatPlatform(entry.platform))) };
 }
 
 /** Takes an image out. */

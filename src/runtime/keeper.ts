@@ -24,7 +24,30 @@ export function startKeeper(layout: StoreLayout, record: ContainerRecord, monito
   if (check === undefined && then === undefined) return;
   const own = foreground ? identityOf(process.pid) : undefined;
   const ifExists = layout.container(record.id).directory;
-  const { file, args } = keepCommand({ watch: monitorPid, ...(check === undefined ? {} : { check }), ...(then === undefined ? {} : { then: { command: [then.file, ...then.args], ifExists } }) }, own);
+  startApart(keepCommand({ watch: monitorPid, ...(check === undefined ? {} : { check }), ...(then === undefined ? {} : { then: { command: [then.file, ...then.args], ifExists } }) }, own));
+}
+
+/**
+ * Arranges for a command of ours, should this process be killed before it has removed what it works in.
+ * @param ifExists the directory it works in
+ */
+export function startOwnKeeper(layout: StoreLayout, ifExists: string, ...words: readonly string[]): void {
+  const then = scull(layout, ...words);
+  startApart(keepCommand({ watch: process.pid, then: { command: [then.file, ...then.args], ifExists } }, undefined));
+}
+
+/**
+ * The command that starts a daemon which is ended when the process `watch` ends. It returns when the daemon has daemonised, with the status
+ * of that.
+ * @param pidFile where the daemon leaves its pid
+ */
+export function keptDaemon(watch: number, pidFile: string, command: readonly string[]): SelfCommand {
+  const helper = helperPath();
+  return helper === undefined ? portableKeepCommand({ watch, daemon: { command, pidFile } }) : { file: helper, args: ['keep', '--watch', String(watch), '--pid-file', pidFile, '--', ...command] };
+}
+
+/** In a session of its own: what ends us does not reach it. */
+function startApart({ file, args }: SelfCommand): void {
   startChild(file, args, { stdio: ['ignore', 'ignore', 'ignore'], env: minimalEnvironment(), detached: true }).unref();
 }
 
@@ -40,7 +63,7 @@ export function scull(layout: StoreLayout, ...words: readonly string[]): SelfCom
   return selfCommand('--root', layout.root, '--runroot', layout.runRoot.slice(0, layout.runRoot.lastIndexOf('/')), ...words);
 }
 
-function keepCommand(request: KeepRequest, unlessAlive: ProcessIdentity | undefined): { file: string; args: string[] } {
+function keepCommand(request: KeepRequest, unlessAlive: ProcessIdentity | undefined): SelfCommand {
   const { check, then } = request;
   const helper = helperPath();
   if (helper === undefined) return portableKeepCommand(then === undefined || unlessAlive === undefined ? request : { ...request, then: { ...then, unlessAlive: unlessAlive.pid } });

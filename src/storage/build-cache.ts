@@ -31,13 +31,17 @@ export interface CacheRecord {
   readonly layer?: LayerRef;
 }
 
-/** @returns undefined where there is no usable record, or it is older than `newerThan` (milliseconds since 1970) */
-export function findCached(store: Store, key: string, newerThan = 0): CacheRecord | undefined {
+/**
+ * @param newerThan milliseconds since 1970: an older one does not count
+ * @param unpacked whether its layer must be unpacked, or the blob is enough
+ * @returns undefined where there is no usable record
+ */
+export function findCached(store: Store, key: string, newerThan = 0, unpacked = true): CacheRecord | undefined {
   const path = recordPath(store, key);
   const record = readRecord(path);
   if (record === undefined || record.key !== key) return undefined;
   if (newerThan > 0 && Date.parse(record.created) < newerThan) return undefined;
-  if (record.layer !== undefined && !(layerExists(store, record.layer.chainId) && hasBlob(store, record.layer.descriptor))) return undefined;
+  if (record.layer !== undefined && !((!unpacked || layerExists(store, record.layer.chainId)) && hasBlob(store, record.layer.descriptor))) return undefined;
   return record;
 }
 

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { ScullError } from '../host/errors.ts';
 import { ensurePrivateDirectory, syncDirectory } from '../host/files.ts';
+import { randomHex } from '../host/identity.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { MEDIA_TYPES, type ImageIndex } from '../oci/image.ts';
@@ -74,11 +75,30 @@ export async function createList(store: Store, name: string, index: ImageIndex, 
       const before = findList(store, entries, name);
       return replace(store, staging, entries, before, { ...before.index, annotations: { ...before.index.annotations, ...index.annotations } }, instances);
     }
-    const { randomBytes } = await import('node:crypto');
-    const id = `sha256:${randomBytes(32).toString('hex')}` as Digest;
-    const entry: IndexEntry = { descriptor: await storeIndex(store, staging, withAdded(index, instances)), imageId: id, repoDigests: [], created: new Date().toISOString(), origins: originsOf(instances) };
-    return { id, entries: putNames(entries, entry, [name]) };
+    const entry = newEntry(await storeIndex(store, staging, withAdded(index, instances)), instances);
+    return { id: imageKey(entry) as Digest, entries: putNames(entries, entry, [name]) };
   });
+}
+
+/**
+ * Makes a list under names that it takes from whatever had them. One that is here already gets the names.
+ * @returns its id and where it is
+ * @throws ScullError NO_SPACE
+ */
+export async function putList(store: Store, names: readonly string[], index: ImageIndex, instances: readonly NewInstance[]): Promise<{ readonly id: Digest; readonly descriptor: Descriptor }> {
+  let descriptor: Descriptor | undefined;
+  const id = await changing(store, instances, async (staging, entries) => {
+    descriptor = await storeIndex(store, staging, withAdded(index, instances));
+    const { digest } = descriptor;
+    const same = entries.filter((known) => known.descriptor.digest === digest);
+    const entry = same.find(({ name }) => name !== undefined && names.includes(name)) ?? same[0] ?? newEntry(descriptor, instances);
+    return { id: imageKey(entry) as Digest, entries: putNames(entries, entry, names) };
+  });
+  return { id, descriptor: descriptor as Descriptor };
+}
+
+function newEntry(descriptor: Descriptor, instances: readonly NewInstance[]): IndexEntry {
+  return { descriptor, imageId: `sha256:${randomHex(32)}` as Digest, repoDigests: [], created: new Date().toISOString(), origins: originsOf(instances) };
 }
 
 /**

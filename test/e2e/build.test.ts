@@ -1,9 +1,11 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createServer } from 'node:http';
-import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, realpathSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
+import { startDockerRegistry } from '../support/docker-registry.ts';
 import { eventually } from '../support/eventually.ts';
+import { processesOf } from '../support/leaks.ts';
 import { useScull, type CallOptions } from '../support/scull.ts';
 
 const s = useScull();
@@ -208,6 +210,39 @@ test('contexts: a tar or a Containerfile on standard input, -f -, a named direct
   expect(await build(named, ['--build-context', `files=${directory}`])).toMatch(/^[0-9a-f]{64}$/);
 });
 
+test('FROM a named context: a directory as a file system, an OCI layout, a tar on the web; before stages and images of that name', async () => {
+  const directory = context({ Containerfile: ['FROM busybox AS files', 'RUN false', 'FROM files AS made', 'RUN cat /greeting > /out', 'FROM alpine', 'COPY --from=made /out /', 'COPY --from=web sub/f /web'], 'files/greeting': 'hello', 'web/sub/f': 'from the web' });
+  mkdirSync(join(directory, 'files/bin'));
+  for (const applet of ['sh', 'cat']) cpSync('/bin/busybox', join(directory, 'files/bin', applet));
+  await s.ok(['push', '-q', 'busybox', `oci:${directory}/layout:v1`]);
+  const tar = execFileSync('tar', ['cz', '-C', join(directory, 'web'), '.']);
+  const server = createServer((_request, response) => response.end(tar));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  try {
+    const { port } = server.address() as { port: number };
+    const contexts = ['--build-context', `files=${directory}/files`, '--build-context', `alpine=oci-layout://${directory}/layout:v1`, '--build-context', `web=http://127.0.0.1:${port}/web.tar.gz`];
+    const image = await build(directory, contexts);
+    expect(await said(image, 'cat', '/out', '/web')).toBe('hellofrom the web');
+    expect(await build(directory, contexts)).toBe(image);
+    await s.fails(['build', '--build-context', `files=${directory}/nothing`, directory], 125, /Containerfile:\d:1: the build context "files" is .*nothing", which is no directory|ONBUILD of files:1:1: the build context "files"/);
+  } finally {
+    server.close();
+  }
+});
+
+test('COPY --link: found again whatever is below', async () => {
+  const files = { Containerfile: ['FROM busybox AS base', 'ARG n', 'RUN echo $n > /below', 'FROM base', 'COPY --link big /big/', 'COPY --link --from=busybox /bin/busybox /linked/', 'RUN cat /below /big/f > /all'], 'big/f': 'big' };
+  const directory = context(files);
+  const first = await s.scull(['build', '--progress=plain', '--build-arg', 'n=1', directory]);
+  const second = await s.scull(['build', '--progress=plain', '--build-arg', 'n=2', directory]);
+  expect([first.status, second.status]).toEqual([0, 0]);
+  expect(second.stderr.match(/CACHED/g)).toHaveLength(2);
+  const [one, two] = await Promise.all([first, second].map(({ stdout }) => s.inspect(stdout.trim())));
+  expect(one.RootFS.Layers.slice(2, 4)).toEqual(two.RootFS.Layers.slice(2, 4));
+  expect(one.RootFS.Layers[1]).not.toBe(two.RootFS.Layers[1]);
+  expect(await said(second.stdout.trim(), 'sh', '-c', 'cat /all; ls /linked')).toBe('2\nbigbusybox');
+});
+
 test('the cache in a directory, used by another store', async () => {
   const directory = context({ Containerfile: ['FROM busybox', 'RUN cat /proc/sys/kernel/random/uuid > /when', 'ENV a=b'] });
   const cache = join(directory, '..', 'cache-of-builds');
@@ -222,6 +257,36 @@ test('the cache in a directory, used by another store', async () => {
   expect([result.status, result.stderr]).toEqual([0, expect.stringMatching(/can't be used: .*not what was announced/)]);
   expect(result.stdout.trim()).not.toBe(id);
 });
+
+test('the cache in a registry: all results under a tag, or one for each step in a repository', async () => {
+  const registry = await startDockerRegistry(s.directory('registry'));
+  try {
+    const directory = context({ Containerfile: ['FROM busybox AS one', 'RUN cat /proc/sys/kernel/random/uuid > /when', 'FROM busybox', 'ENV a=b', 'RUN true', 'COPY f /', 'COPY --from=one /when /'], f: 'f' });
+    const forget = async (id: string): Promise<void> => {
+      await s.ok(['rmi', '-f', id]);
+      await s.ok(['image', 'prune', '-f', '--build-cache']);
+    };
+    for (const [to, from] of [[`type=registry,ref=${registry.host}/all:tag,mode=max`, `${registry.host}/all:tag`], [`${registry.host}/each`, `${registry.host}/each`]] as const) {
+      const id = await build(directory, ['--no-cache', '--cache-to', to]);
+      await forget(id);
+      expect(await build(directory, ['--cache-from', from]), from).toBe(id);
+      await forget(id);
+    }
+    // What another build brings is added to a repository.
+    const changed = context({ Containerfile: ['FROM busybox', 'RUN cat /proc/sys/kernel/random/uuid > /other'] });
+    await forget(await build(changed, ['--cache-to', `${registry.host}/each`]));
+    const { tags } = (await (await fetch(`http://${registry.host}/v2/each/tags/list`)).json()) as { tags: string[] };
+    expect(tags.length).toBeGreaterThan(5);
+    // A cache that is not there yet, or is none, or out of reach, keeps nobody from building.
+    await s.ok(['push', '-q', 'busybox', `${registry.host}/image:1`]);
+    const result = await s.scull(['build', '-q', '--retry', '0', '--cache-from', `${registry.host}/none:1`, '--cache-from', `${registry.host}/image:1`, '--cache-from', '127.0.0.1:1/x:1', directory]);
+    expect([result.status, result.stderr]).toEqual([0, expect.stringMatching(/without the cache \S+\/image:1: .* is no cache[\s\S]*without the cache 127.0.0.1:1\/x:1: /)]);
+    await s.fails(['build', '-q', '--retry', '0', '--cache-to', '127.0.0.1:1/x:1', directory], 125, /nothing listens/);
+    await s.ok(['build', '-q', '--retry', '0', '--cache-to', 'type=registry,ref=127.0.0.1:1/x:1,ignore-error=true', directory]);
+  } finally {
+    await registry.stop();
+  }
+}, 60_000);
 
 test('a step that fails: its line, its output, its status, and nothing is left', async () => {
   const directory = context({ Containerfile: ['FROM busybox', '', 'RUN echo said; echo complained >&2; exit 7'] });
@@ -264,19 +329,38 @@ test('CVE-2025-4953 class: what a step writes to the context is gone', async () 
   expect([readFileSync(join(directory, 'file'), 'utf8'), existsSync(join(directory, 'new'))]).toEqual(['as it was', false]);
 });
 
-test('Ctrl-C ends all steps at once; a killed build is swept', async () => {
+test.each(['SIGINT', 'SIGKILL'] as const)('%s ends all steps of a build at once, and nothing is left', async (signal) => {
   const directory = context({ Containerfile: ['FROM busybox AS a', 'RUN echo begun-a; sleep 300', 'FROM busybox AS b', 'RUN echo begun-b; sleep 300', 'FROM scratch', 'COPY --from=a / /', 'COPY --from=b / /'] });
-  for (const signal of ['SIGINT', 'SIGKILL'] as const) {
-    const running = s.start(['build', '--jobs', '2', directory]);
-    await eventually('both steps run', () => /\d begun-a/.test(running.stderr()) && /\d begun-b/.test(running.stderr()), 20_000);
-    running.child.kill(signal);
-    const { status } = await running.ended;
-    expect(status, signal).toBe(signal === 'SIGINT' ? 130 : 137);
-    // Steps of a killed build go on until the next build ends them; what is unfinished is swept.
-    if (signal === 'SIGKILL') await build(context({ Containerfile: ['FROM busybox'] }));
-    expect(await s.ok(['ps', '-aq']), signal).toBe('');
-    expect(readdirSync(join(s.storeRoot, 'staging')).filter((name) => name !== 'trash'), signal).toEqual([]);
-  }
+  const running = s.start(['build', '--jobs', '2', directory]);
+  await eventually('both steps run', () => /\d begun-a/.test(running.stderr()) && /\d begun-b/.test(running.stderr()), 20_000);
+  running.child.kill(signal);
+  const { status } = await running.ended;
+  expect(status).toBe(signal === 'SIGINT' ? 130 : 137);
+  // Who kills a build calls nothing else afterwards: its keeper does.
+  await eventually('no process is left', () => processesOf(s.base).length === 0, 20_000);
+  expect(await s.ok(['ps', '-aq'])).toBe('');
+  expect(readdirSync(join(s.storeRoot, 'staging')).filter((name) => name !== 'trash')).toEqual([]);
+});
+
+test('--ssh with keys: an agent that holds them for the time of the build', async () => {
+  const place = s.directory('keys');
+  for (const [name, phrase] of [['one', ''], ['two', ''], ['locked', 'phrase']] as const) execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', phrase, '-C', `key-${name}`, '-f', join(place, name)]);
+  chmodSync(join(place, 'one'), 0o644);
+  writeFileSync(join(place, 'none'), 'no key');
+  // The client is this machine's, mounted into the steps.
+  const folders = ['/usr', '/lib', '/lib64', '/bin'].filter((folder) => existsSync(folder) && realpathSync(folder) === folder);
+  const args = (...more: readonly string[]): string[] => [...folders.flatMap((folder) => ['-v', `${folder}:${folder}:ro`]), ...more];
+  const directory = context({
+    Containerfile: ['FROM busybox', 'RUN --network=none for l in bin lib lib64 sbin; do test -e /$l || ln -s usr/$l /$l; done', 'RUN --mount=type=ssh ssh-add -L > /default; test -n "$SSH_AUTH_SOCK"', 'RUN --mount=type=ssh,id=other,required ssh-add -L > /other; ! ls /run/buildkit/* | grep -q one'],
+  });
+  const image = await build(directory, args('--ssh', `default=${join(place, 'one')},${join(place, 'two')}`, '--ssh', `other=${join(place, 'two')}`));
+  expect(await said(image, 'sh', '-c', 'cut -d" " -f3 /default; echo; cut -d" " -f3 /other')).toBe('key-one\nkey-two\n\nkey-two');
+  await eventually('the agents are gone', () => processesOf(s.base).length === 0, 10_000);
+  const failing = (...more: readonly string[]): string[] => ['build', '--no-cache', ...args(...more), directory];
+  await s.fails(failing('--ssh', `default=${join(place, 'locked')}`), 125, /Containerfile:3:1: the key ".*locked" of --ssh default wants a passphrase[\s\S]*ssh-add/);
+  await s.fails(failing('--ssh', `default=${join(place, 'none')}`), 125, /Containerfile:3:1: ".*none" of --ssh default is neither a private key nor the socket/);
+  await s.fails(failing('--ssh', `default=${join(place, 'nothing')}`), 125, /".*nothing" does not exist/);
+  await s.fails(failing('--ssh', `default=${join(place, 'one')}`), 125, /Containerfile:4:1: the ssh agent "other" is required/);
 });
 
 test('two builds of the same file at once', async () => {
@@ -297,9 +381,57 @@ test('--check, --target, options for image and network, and the words of other t
   const hosts = context({ Containerfile: ['FROM busybox', 'RUN grep -w thehost /etc/hosts > /hosts && cat /proc/self/limits | grep "open files" > /limits'] });
   const image = await build(hosts, ['--add-host', 'thehost:10.1.2.3', '--ulimit', 'nofile=333:333']);
   expect(await said(image, 'cat', '/hosts', '/limits')).toMatch(/10\.1\.2\.3\s+thehost[\s\S]*333/);
-  await s.fails(['build', '--platform', 'linux/amd64,linux/arm64', directory], 125, /several platforms/);
   await s.fails(['build', '--target', 'oen', directory], 125, /there is no stage "oen"[\s\S]*did you mean one\?/);
-  await s.fails(['build', '--cache-from', 'registry.example/x', directory], 125, /a registry is not supported/);
+  await s.fails(['build', '--cache-from', 'type=gha', directory], 125, /type "gha" is not supported[\s\S]*type=registry,ref=NAME/);
+});
+
+test('several platforms: a list under the names, each image with its own files; --manifest adds to one', async () => {
+  const [own, other] = process.arch === 'arm64' ? ['arm64', 'amd64'] : ['amd64', 'arm64'];
+  const directory = context({
+    Containerfile: ['FROM scratch AS files', 'ARG TARGETARCH', 'COPY $TARGETARCH /arch', 'FROM --platform=$BUILDPLATFORM busybox AS tool', 'ARG TARGETPLATFORM', 'RUN echo made for $TARGETPLATFORM > /out', 'FROM scratch', 'COPY --from=files /arch /', 'COPY --from=tool /out /'],
+    amd64: 'amd64',
+    arm64: 'arm64',
+  });
+  const platforms = `linux/${own},linux/${other}`;
+  const metadata = join(directory, 'metadata.json');
+  const id = await build(directory, ['--platform', platforms, '-t', 'several', '-t', 'several:2', '--metadata-file', metadata]);
+  expect(await s.ok(['images', '-q', '--no-trunc', 'several:2'])).toBe(`sha256:${id}`);
+  expect(await build(directory, ['--platform', platforms, '-t', 'several'])).toBe(id);
+  const list = JSON.parse(await s.ok(['manifest', 'inspect', 'several'])) as { manifests: { digest: string; platform: { architecture: string } }[] };
+  expect(list.manifests.map(({ platform }) => platform.architecture)).toEqual([own, other]);
+  expect(JSON.parse(readFileSync(metadata, 'utf8'))).toMatchObject({ 'containerimage.descriptor': { mediaType: 'application/vnd.oci.image.index.v1+json' }, 'image.name': 'localhost/several:latest,localhost/several:2' });
+  const archives = await Promise.all([own, other].map(async (architecture) => {
+    const out = join(s.directory('platforms'), `${architecture}.tar`);
+    await s.ok(['create', '--name', `of-${architecture}`, '--platform', `linux/${architecture}`, 'several', 'none']);
+    await s.ok(['export', '-o', out, `of-${architecture}`]);
+    await s.ok(['rm', `of-${architecture}`]);
+    return execFileSync('tar', ['xOf', out, 'arch', 'out'], { encoding: 'utf8' });
+  }));
+  expect(archives).toEqual([`${own}made for linux/${own}\n`, `${other}made for linux/${other}\n`]);
+
+  const outputs = s.directory('outputs');
+  await build(directory, ['--platform', `linux/${own}`, '--platform', `linux/${other}`, '-o', outputs]);
+  expect(readFileSync(join(outputs, `linux_${other}/out`), 'utf8')).toBe(`made for linux/${other}\n`);
+  expect((await build(directory, ['--platform', platforms])).split('\n')).toHaveLength(2);
+
+  for (const architecture of [own, other, other]) await build(directory, ['--platform', `linux/${architecture}`, '--manifest', 'added']);
+  const added = JSON.parse(await s.ok(['manifest', 'inspect', 'added'])) as typeof list;
+  expect(added.manifests).toEqual(list.manifests);
+  await s.fails(['build', '--platform', platforms, '-o', 'type=tar,dest=x.tar', directory], 125, /an archive is written of one platform only/);
+  await build(directory, ['-t', 'single']);
+  await s.fails(['build', '--manifest', 'single', directory], 125, /"localhost\/single:latest" is not a list of images but a single one/);
+});
+
+test('RUN for a platform that nothing here can execute says so', async () => {
+  const machine = process.arch === 'arm64' ? 0x3e : 0xb7;
+  const program = Buffer.alloc(4096);
+  program.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, machine, 0, 1]);
+  const directory = context({ Containerfile: ['FROM scratch', 'COPY --chmod=755 sh /bin/sh', 'RUN true'] });
+  writeFileSync(join(directory, 'sh'), program);
+  const result = await s.scull(['build', '--platform', process.arch === 'arm64' ? 'linux/amd64' : 'linux/arm64', directory]);
+  // Where emulation is set up it is the emulator that says that this is no program.
+  if (/no emulation/.test(result.stderr)) expect([result.status, result.stderr]).toEqual([125, expect.stringMatching(/Containerfile:3:1: programs for linux\/\w+ can't be executed here[\s\S]*BUILDPLATFORM/)]);
+  else expect(readdirSync('/proc/sys/fs/binfmt_misc')).toContainEqual(expect.stringMatching(/qemu/));
 });
 
 test('images are what other tools expect: skopeo reads them, docker format too', async () => {

@@ -38,7 +38,11 @@ export interface StageChoices {
   readonly args: GivenArgs;
   /** --from: instead of the first FROM's image. */
   readonly from?: string | undefined;
+  /** Names of --build-context: they stand for no stage of the file. */
+  readonly contexts?: ReadonlySet<string>;
 }
+
+const NO_CONTEXTS: ReadonlySet<string> = new Set();
 
 /** @throws ScullError INVALID for an unknown target, a stage that needs itself, a variable without a value in FROM */
 export function planStages(file: Containerfile, choices: StageChoices): StagePlan {
@@ -47,7 +51,7 @@ export function planStages(file: Containerfile, choices: StageChoices): StagePla
   const global = globalScope(file.globalArgs, choices.args, platform);
   const stages: PlannedStage[] = [];
   for (const stage of file.stages) stages.push(planStage(file, stage, stages, global, platform, choices));
-  const withUses = stages.map((planned) => ({ ...planned, uses: usesOf(file, planned.stage) }));
+  const withUses = stages.map((planned) => ({ ...planned, uses: usesOf(file, planned.stage, choices.contexts ?? NO_CONTEXTS) }));
   const order = orderOf(file, withUses, targetStage.index);
   return { stages: withUses, target: withUses[targetStage.index] as PlannedStage, order, global, platform };
 }
@@ -91,7 +95,7 @@ function planStage(file: Containerfile, stage: Stage, before: readonly PlannedSt
       throw mistakeAt(file.source, statement.at, error);
     }
   }
-  const earlier = before.findLast((candidate) => candidate.name === image.toLowerCase());
+  const earlier = choices.contexts?.has(image) === true ? undefined : before.findLast((candidate) => candidate.name === image.toLowerCase());
   const name = stage.index === 0 && choices.from !== undefined ? choices.from : image;
   const base: Base = earlier !== undefined ? { kind: 'stage', index: earlier.stage.index } : name === 'scratch' ? { kind: 'scratch' } : { kind: 'image', name };
   return { stage, name: from.name, base, platform: own, uses: [] };
@@ -104,11 +108,11 @@ export function sourcesOf(step: StepInstruction): readonly string[] {
   return [];
 }
 
-function usesOf(file: Containerfile, stage: Stage): readonly number[] {
+function usesOf(file: Containerfile, stage: Stage, contexts: ReadonlySet<string>): readonly number[] {
   const uses = new Set<number>();
   for (const step of stage.steps) {
     for (const from of sourcesOf(step)) {
-      if (from.includes('$')) continue;
+      if (from.includes('$') || contexts.has(from)) continue;
       const found = findStage(file.stages, from);
       if (found !== undefined) uses.add(found.index);
       else if (/^\d+$/.test(from)) throw mistake(file.source, step.statement.at, `there is no stage ${from}`, { hint: `stages are counted from 0, and the last is ${file.stages.length - 1}` });

@@ -29,7 +29,7 @@ async function contextDirectory({ context, file, input }: BuildOptions, staging:
   if (context === '-') return contextOfStream(input, staging);
   const git = gitSource(context, true);
   if (git !== undefined) return cloneRepository(git, staging.path('context'), { keepGitDir: false });
-  if (/^https?:\/\//.test(context)) return contextOfUrl(context, staging);
+  if (/^https?:\/\//.test(context)) return contextOfUrl(context, staging.path('context'));
   const directory = resolve(context);
   let isDirectory: boolean;
   try {
@@ -63,11 +63,15 @@ function isArchive(start: Buffer): boolean {
   return magic.startsWith('\x1f\x8b') || magic.startsWith('BZh') || magic.startsWith('\xfd7zXZ') || magic.startsWith('\x28\xb5\x2f\xfd');
 }
 
-async function contextOfUrl(url: string, staging: Staging): Promise<string> {
-  const file = staging.path('download');
+/**
+ * A tar, or a Containerfile without a context.
+ * @param directory to make
+ * @throws ScullError NETWORK, INVALID, NO_SPACE
+ */
+export async function contextOfUrl(url: string, directory: string): Promise<string> {
+  const file = `${directory}.download`;
   await (await import('./download.ts')).download(url, file);
   const start = readFileSync(file).subarray(0, 262);
-  const directory = staging.path('context');
   if (isArchive(start)) return unpackContext(createReadStream(file), directory, url);
   mkdirSync(directory, { mode: 0o700 });
   const { pipeline } = await import('node:stream/promises');

@@ -5,25 +5,32 @@ import type { Digest } from '../../oci/digest.ts';
 import { MEDIA_TYPES, type HistoryEntry, type ImageConfig, type ImageRuntimeConfig } from '../../oci/image.ts';
 import { formatReference, localReference } from '../../oci/reference.ts';
 import { adoptBlob, hasBlob, openBlob } from '../../storage/blobs.ts';
+import type { NewInstance } from '../../storage/image-lists.ts';
 import { readImage, withImageIds } from '../../storage/images.ts';
 import type { ImageRecord, ImageSource, LayerRef } from '../../storage/image-types.ts';
 import { readIndex } from '../../storage/index-file.ts';
 import { layerSize } from '../../storage/layers/store.ts';
 import { layerDirectories } from './layer.ts';
 import { recordEvent } from '../events/record.ts';
+import type { BuildOptions } from './options.ts';
 import type { BuildSession } from './session.ts';
 import type { StageResult } from './stages.ts';
+
+/** Those of -t in full. @throws ScullError INVALID */
+export function imageNames({ tags }: Pick<BuildOptions, 'tags'>): string[] {
+  return tags.map((tag) => formatReference(localReference(tag)));
+}
 
 /** @throws ScullError NO_SPACE, TIMEOUT … */
 export async function makeImage(session: BuildSession, built: StageResult): Promise<ImageRecord> {
   const { engine, options } = session;
-  const names = options.tags.map((tag) => formatReference(localReference(tag)));
+  const names = imageNames(options);
   const stage = await squashed(session, built);
-  const source = sourceOf(session, stage);
-  const present = alreadyThere(session, source.manifestDigest, names);
+  const documents = documentsOf(session, stage);
+  const present = alreadyThere(session, documents.digest, names);
   if (present !== undefined) return present;
   const { admitImage } = await import('../../storage/admit.ts');
-  const image = await admitImage(engine.store, source, { names, progress: engine.progress, unpackLater: { bytes: stage.layers.reduce((sum, layer) => sum + (layerSize(engine.store, layer.chainId) ?? 0), 0) } });
+  const image = await admitImage(engine.store, sourceOf(session, documents), { names, progress: engine.progress, unpackLater: { bytes: stage.layers.reduce((sum, layer) => sum + (layerSize(engine.store, layer.chainId) ?? 0), 0) } });
   recordEvent(engine, { type: 'image', status: 'build', id: image.id, name: names[0] ?? '' });
   return image;
 }
@@ -73,8 +80,17 @@ function digestOf(bytes: Uint8Array): Digest {
   return `sha256:${sha256Hex(bytes)}` as Digest;
 }
 
-function sourceOf(session: BuildSession, stage: StageResult): ImageSource & { readonly manifestDigest: Digest } {
-  const { options, engine } = session;
+/** What an image is made of besides its layers. */
+interface ImageDocuments {
+  readonly mediaType: string;
+  readonly bytes: Uint8Array;
+  readonly digest: Digest;
+  readonly config: { readonly mediaType: string; readonly digest: Digest; readonly size: number };
+  readonly configBytes: Uint8Array;
+}
+
+function documentsOf(session: BuildSession, stage: StageResult): ImageDocuments {
+  const { options } = session;
   const docker = options.format === 'docker';
   const configBytes = Buffer.from(JSON.stringify(imageConfig(session, stage)));
   const config = { mediaType: docker ? MEDIA_TYPES.dockerConfig : MEDIA_TYPES.ociConfig, digest: digestOf(configBytes), size: configBytes.length };
@@ -87,11 +103,25 @@ function sourceOf(session: BuildSession, stage: StageResult): ImageSource & { re
     ...(Object.keys(options.annotations).length === 0 || docker ? {} : { annotations: options.annotations }),
   };
   const bytes = Buffer.from(JSON.stringify(manifest));
+  return { mediaType, bytes, digest: digestOf(bytes), config, configBytes };
+}
+
+function sourceOf(session: BuildSession, { bytes, mediaType, config, configBytes }: ImageDocuments): ImageSource {
   return {
     resumable: false,
-    manifestDigest: digestOf(bytes),
     manifest: async () => ({ bytes, mediaType }),
-    blob: async (wanted) => (wanted.digest === config.digest ? (await import('node:stream')).Readable.from([configBytes]) : openBlob(engine.store, wanted.digest)),
+    blob: async (wanted) => (wanted.digest === config.digest ? (await import('node:stream')).Readable.from([configBytes]) : openBlob(session.engine.store, wanted.digest)),
+  };
+}
+
+/** The image as a part of a list: its layers are in the store. @throws ScullError NO_SPACE */
+export async function makeInstance(session: BuildSession, built: StageResult): Promise<NewInstance> {
+  const stage = await squashed(session, built);
+  const { bytes, mediaType, digest, config, configBytes } = documentsOf(session, stage);
+  const { os, architecture, variant } = stage.platform;
+  return {
+    descriptor: { mediaType, digest, size: bytes.length, platform: { os, architecture, ...(variant === undefined ? {} : { variant }) } },
+    documents: [{ digest: config.digest, bytes: configBytes }, { digest, bytes }],
   };
 }
 

@@ -7,7 +7,7 @@ import { adoptBlob, hasBlob } from '../../storage/blobs.ts';
 import { resolveDriver } from '../../storage/drivers/resolve.ts';
 import type { LayerRef } from '../../storage/image-types.ts';
 import { LowerLayers } from '../../storage/layers/lower.ts';
-import { layerPaths } from '../../storage/layers/store.ts';
+import { layerExists, layerPaths } from '../../storage/layers/store.ts';
 import type { TreeView } from '../../storage/layers/tree-program.ts';
 import type { BuildSession } from './session.ts';
 
@@ -21,28 +21,50 @@ export function topOf(layers: readonly LayerRef[]): Digest | 'scratch' {
   return layers.at(-1)?.chainId ?? 'scratch';
 }
 
+/** The id of a stack with one more layer. */
+export function chainOn(parents: readonly LayerRef[], diffId: Digest): Digest {
+  return chainIds([...parents.map((layer) => layer.diffId), diffId]).at(-1) as Digest;
+}
+
+/**
+ * A layer of --link, made upon nothing: it goes on any other.
+ * @throws ScullError NO_SPACE
+ */
+export async function graftLayer(session: BuildSession, parents: readonly LayerRef[], layer: LayerRef): Promise<LayerRef> {
+  const { store, progress } = session.engine;
+  const grafted: LayerRef = { ...layer, chainId: chainOn(parents, layer.diffId) };
+  if (grafted.chainId === layer.chainId && layerExists(store, layer.chainId)) return layer;
+  session.claim([grafted]);
+  await session.finished(layer);
+  const { unpackStored } = await import('../../storage/fetch-layers.ts');
+  await session.alone(async () => {
+    if (!layerExists(store, grafted.chainId)) await unpackStored(store, [...parents, grafted], grafted, progress);
+  });
+  return grafted;
+}
+
 /**
  * Packs what an upper directory holds, and makes it a layer by renaming it.
  * @param leaveOut paths that were made for mounts, without leading slash: left out where they are empty
+ * @param madeUpon the layers it was made upon, where these are others than those it goes on: none with --link
  * @returns undefined where nothing was changed
  */
-export async function commitLayer(session: BuildSession, parents: readonly LayerRef[], upper: string, leaveOut: readonly string[]): Promise<LayerRef | undefined> {
+export async function commitLayer(session: BuildSession, parents: readonly LayerRef[], upper: string, leaveOut: readonly string[], madeUpon: readonly LayerRef[] = parents): Promise<LayerRef | undefined> {
   const { engine, staging, options } = session;
   const { store } = engine;
   const copied = existsSync(`${upper}.copied`);
   const driver = await resolveDriver(store);
-  const below = layerDirectories(session, parents);
+  const below = layerDirectories(session, madeUpon);
   const view: TreeView = copied ? { kind: 'compare', layers: [upper], below } : { kind: 'upper', upper, below, dotMarks: driver === 'fuse-overlayfs' };
   const [{ packLayer }, { placeLayer }] = await Promise.all([import('../../storage/layers/pack.ts'), import('../../storage/admit-packed.ts')]);
   const packed = await packLayer(staging, { view, leaveOut, clampTo: options.timestamp, compression: 'gzip', progress: engine.progress });
   if (packed.contents.entries === 0) return undefined;
   if (driver === 'overlay') removePlaceholders(upper, below, leaveOut, packed.contents.opaque);
-  const chain = chainIds([...parents.map((layer) => layer.diffId), packed.diffId]);
-  const layer: LayerRef = { descriptor: packed.descriptor, diffId: packed.diffId, chainId: chain.at(-1) as Digest };
+  const layer: LayerRef = { descriptor: packed.descriptor, diffId: packed.diffId, chainId: chainOn(parents, packed.diffId) };
   session.claim([layer]);
   await session.alone(async () => {
     // The next step can begin; flushing takes its time beside it.
-    if (driver === 'overlay') return session.finishing(layer, placeLayer(store, staging, packed, upper, layer.chainId, chain.at(-2) ?? null));
+    if (driver === 'overlay') return session.finishing(layer, placeLayer(store, staging, packed, upper, layer.chainId, parents.at(-1)?.chainId ?? null));
     // A directory that fuse-overlayfs or a copy has made looks different from what native overlay would read.
     if (!hasBlob(store, layer.descriptor)) adoptBlob(store, staging, packed.file, layer.descriptor.digest);
     const { unpackStored } = await import('../../storage/fetch-layers.ts');

@@ -19,7 +19,10 @@ export interface BuildOptions {
   readonly target?: string | undefined;
   readonly from?: string | undefined;
   readonly args: ReadonlyMap<string, string>;
-  readonly platform?: Platform | undefined;
+  /** This machine's where there is none. */
+  readonly platforms: readonly Platform[];
+  /** --manifest: the list that the images are added to, as typed. */
+  readonly manifest?: string | undefined;
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
   readonly env: readonly string[];
@@ -32,8 +35,8 @@ export interface BuildOptions {
   readonly noCacheFilter: readonly string[];
   /** Milliseconds: older results of steps do not count. */
   readonly cacheTtl?: number | undefined;
-  readonly cacheFrom: readonly string[];
-  readonly cacheTo: readonly string[];
+  readonly cacheFrom: readonly CachePlace[];
+  readonly cacheTo: readonly CachePlace[];
   readonly jobs?: number | undefined;
   /** false: one layer for all steps, nothing kept for the cache. */
   readonly layers: boolean;
@@ -54,6 +57,12 @@ export interface BuildOptions {
   readonly abort: AbortSignal;
   readonly onEvent: (event: BuildEvent) => void;
 }
+
+/** Where results of steps are kept for other machines. */
+export type CachePlace =
+  | { readonly kind: 'directory'; readonly path: string; readonly ignoreErrors: boolean }
+  /** `perStep`: an artifact for each step, tagged with its key, instead of one that has all. */
+  | { readonly kind: 'registry'; readonly reference: string; readonly perStep: boolean; readonly ignoreErrors: boolean };
 
 /** --output: where the result goes besides, or instead of, the store. */
 export type BuildOutput =

@@ -1,14 +1,25 @@
-/** Steps of a build that was killed: containers that go on, though nobody waits for what they make. */
+/**
+ * What builds that were killed left: containers of steps that go on, though nobody waits for what they make, and unfinished files.
+ * The keeper of a build (session.ts) has it cleaned up at once; the next build looks as well.
+ */
 import { readdirSync } from 'node:fs';
 import { errnoOf, isScullError } from '../../host/errors.ts';
 import { isAlive } from '../../host/identity.ts';
 import { readIdentity } from '../../runtime/claim.ts';
 import { readContainer } from '../../runtime/container-store.ts';
+import { sweepStaging } from '../../storage/staging.ts';
+import { sweepContainers } from '../containers/cleanup.ts';
 import type { Engine } from '../engine.ts';
 import { STEP_IMAGE } from './options.ts';
 
-/** Ends and removes them. Looks at what runs only. */
-export async function endOrphanedSteps(engine: Engine): Promise<void> {
+/** Ends and removes all of it. */
+export async function cleanUpBuilds(engine: Engine): Promise<void> {
+  await endOrphanedSteps(engine);
+  await Promise.all([sweepStaging(engine.store), sweepContainers(engine)]);
+}
+
+/** Looks at what runs only. */
+async function endOrphanedSteps(engine: Engine): Promise<void> {
   const { layout } = engine.store;
   for (const id of claimed(layout.claims)) {
     const starter = readIdentity(layout.container(id).starterFile);

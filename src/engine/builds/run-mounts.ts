@@ -1,5 +1,5 @@
 /** What RUN --mount brings into the container of a step: from the context, other stages, caches, secrets. */
-import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheKey, type KeyPart } from '../../build/cache-key.ts';
 import { contentDigest } from '../../build/files/content-digest.ts';
@@ -13,7 +13,6 @@ import { environmentVariable } from '../../host/environment.ts';
 import { describeErrno } from '../../host/errno.ts';
 import { ScullError } from '../../host/errors.ts';
 import { removeTree } from '../../host/files.ts';
-import { ownerTag } from '../../host/identity.ts';
 import { exitStatus, start } from '../../host/process.ts';
 import type { Platform } from '../../oci/platform.ts';
 import type { ResolvedMount } from '../../runtime/container-record.ts';
@@ -79,7 +78,7 @@ export async function readyRunMounts(session: BuildSession, step: RunStep, opene
         if (place.fresh) await fillCache(session, mount, origin, place.directory);
         mounts.push(plainBind(place.directory, mount.target, mount.readOnly));
       } else if (mount.type === 'secret') await addSecret(session, mount, mounts, environment, releases);
-      else addAgent(session, mount, mounts, environment);
+      else await addAgent(session, mount, mounts, environment);
     }
     if (step.script !== undefined) mounts.push(scriptMount(session, step.script));
     return { mounts, environment, release };
@@ -183,9 +182,8 @@ function readSecret(session: BuildSession, mount: SecretRunMount): Buffer | unde
   }
 }
 
-/** In the runtime directory, which is no disk, and under a name that is swept should we be killed. */
 function privateFile(session: BuildSession, content: Buffer, mode: number): { file: string; remove: () => void } {
-  const directory = join(session.engine.store.layout.claims, `.${ownerTag()}`);
+  const directory = session.privatePlace();
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const file = join(directory, 'secret');
   writeFileSync(file, content, { mode: 0o600 });
@@ -193,18 +191,27 @@ function privateFile(session: BuildSession, content: Buffer, mode: number): { fi
   return { file, remove: () => removeTree(directory) };
 }
 
-function addAgent(session: BuildSession, mount: SshRunMount, mounts: ResolvedMount[], environment: string[]): void {
+async function addAgent(session: BuildSession, mount: SshRunMount, mounts: ResolvedMount[], environment: string[]): Promise<void> {
   const given = session.options.ssh.get(mount.id);
   if (given === undefined) {
     if (!mount.required) return;
     throw new ScullError('NOT_FOUND', `the ssh agent ${JSON.stringify(mount.id)} is required, but was not given`, { hint: `give it with --ssh ${mount.id}` });
   }
-  const socket = given[0] ?? environmentVariable('SSH_AUTH_SOCK');
-  if (socket === undefined) throw new ScullError('NOT_FOUND', 'there is no ssh agent: SSH_AUTH_SOCK is not set', { hint: 'start one: eval $(ssh-agent) && ssh-add' });
-  if (!existsSync(socket)) throw new ScullError('NOT_FOUND', `the ssh agent's socket ${JSON.stringify(socket)} does not exist`);
-  if (!statSync(socket).isSocket()) throw new ScullError('UNSUPPORTED', `--ssh ${mount.id}=${socket} names a key, not the socket of an agent`, { hint: 'add the key to an agent with ssh-add, and give --ssh default' });
-  mounts.push(plainBind(socket, mount.target, false));
+  mounts.push(plainBind(await agentSocket(session, mount.id, given), mount.target, false));
   environment.push(`SSH_AUTH_SOCK=${mount.target}`);
+}
+
+/** The caller's agent, another one by its socket, or one of ours with the keys that were named. */
+async function agentSocket(session: BuildSession, id: string, given: readonly string[]): Promise<string> {
+  const socket = given[0] ?? environmentVariable('SSH_AUTH_SOCK');
+  if (socket === undefined) throw new ScullError('NOT_FOUND', 'there is no ssh agent: SSH_AUTH_SOCK is not set', { hint: 'start one: eval $(ssh-agent) && ssh-add; or name a key: --ssh default=FILE' });
+  const stats = [...given, ...(given.length === 0 ? [socket] : [])].map((path) => statSync(path, { throwIfNoEntry: false }));
+  const missing = stats.indexOf(undefined);
+  if (missing >= 0) throw new ScullError('NOT_FOUND', given.length === 0 ? `the ssh agent's socket ${JSON.stringify(socket)} does not exist` : `--ssh ${id}: ${JSON.stringify(given[missing])} does not exist`);
+  const sockets = stats.filter((stat) => stat?.isSocket() === true).length;
+  if (sockets > 0 && stats.length > 1) throw new ScullError('INVALID', `--ssh ${id} names ${sockets === stats.length ? 'several sockets' : 'keys and a socket'}: it is one socket of an agent, or keys`);
+  if (sockets === 1) return socket;
+  return session.once(`ssh ${id}`, async () => (await import('./ssh-agent.ts')).startKeyAgent(session, id, given));
 }
 
 function scriptMount(session: BuildSession, script: { readonly target: string; readonly content: string }): ResolvedMount {

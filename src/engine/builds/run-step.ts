@@ -1,11 +1,12 @@
 /**
  * RUN: a container like any other, made of the stage's layers, whose changes become the next layer. It goes through the same
- * pipe as `run` (containers/launch.ts), is removed at its end, and if this process is killed, by its keeper.
+ * pipe as `run` (containers/launch.ts) and is removed at its end; if this process is killed, the build's keeper has it ended.
  */
 import { ScullError } from '../../host/errors.ts';
 import { randomId } from '../../host/identity.ts';
 import { digestHex, type Digest } from '../../oci/digest.ts';
 import type { ImageConfig } from '../../oci/image.ts';
+import { formatPlatform, hostPlatform } from '../../oci/platform.ts';
 import { cgroupPlan } from '../../runtime/cgroups.ts';
 import { claimContainer, killQuietly } from '../../runtime/claim.ts';
 import { CONTAINER_FORMAT, type ContainerRecord, type ResolvedMount } from '../../runtime/container-record.ts';
@@ -49,6 +50,7 @@ export async function runCommandStep(session: BuildSession, work: RunWork): Prom
   const { engine } = session;
   const { layout } = engine.store;
   if (work.layers.length === 0) throw new ScullError('INVALID', 'there is nothing to run in an empty file system', { hint: 'COPY a program into it first, or begin with FROM an image' });
+  session.keep();
   const record = await makeRecord(session, work);
   reserveName(layout, record.name, record.id);
   await claimContainer(layout, cgroupPlan(), record.id, { autoRemove: true, stays: true });
@@ -64,10 +66,16 @@ export async function runCommandStep(session: BuildSession, work: RunWork): Prom
 
 async function execute(session: BuildSession, work: RunWork, record: ContainerRecord): Promise<void> {
   const { engine, options } = session;
+  const isForeign = work.config.architecture !== hostPlatform().architecture;
+  let notExecutable = false;
   const running = await startContainer(engine, record, {
     claimed: true,
     abort: session.abort.signal,
-    capture: (stream, chunk) => options.onEvent({ kind: 'output', step: work.label, stream, chunk }),
+    capture: (stream, chunk) => {
+      // What crun says where the kernel knows nothing to execute the program with.
+      if (isForeign && stream === 'stderr') notExecutable ||= /exec format error/i.test(Buffer.from(chunk).toString());
+      options.onEvent({ kind: 'output', step: work.label, stream, chunk });
+    },
     secretEnvironment: work.secretEnvironment,
   });
   if (running === 'running') throw new ScullError('WRONG_STATE', `container ${record.name} was started by another command`);
@@ -81,6 +89,11 @@ async function execute(session: BuildSession, work: RunWork, record: ContainerRe
   }
   session.checkAborted();
   const { exitCode } = readContainerState(engine.store.layout.container(record.id));
+  if (exitCode !== 0 && notExecutable) {
+    throw new ScullError('UNSUPPORTED', `programs for ${formatPlatform(work.config)} can't be executed here: there is no emulation for them`, {
+      hint: 'install it (Debian: sudo apt-get install qemu-user-static), or run the step for this machine: FROM --platform=$BUILDPLATFORM',
+    });
+  }
   if (exitCode !== 0) throw new CommandFailed(exitCode, `the command ended with status ${exitCode}: ${shown(work.step.words)}`);
 }
 

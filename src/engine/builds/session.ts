@@ -1,10 +1,11 @@
 /** What all steps of one build share: the store's staging, claims, the number of steps at once, and whom to tell. */
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { ScullError } from '../../host/errors.ts';
+import { ownerTag } from '../../host/identity.ts';
 import type { Containerfile } from '../../build/containerfile/file.ts';
-import type { StagePlan } from '../../build/plan/stages.ts';
-import type { BuildScope } from '../../build/plan/step.ts';
 import type { Digest } from '../../oci/digest.ts';
+import { startOwnKeeper } from '../../runtime/keeper.ts';
 import type { LayerRef } from '../../storage/image-types.ts';
 import { writeCached, type CacheRecord } from '../../storage/build-cache.ts';
 import { writeClaims } from '../../storage/claims.ts';
@@ -18,14 +19,14 @@ export class BuildSession {
   readonly options: BuildOptions;
   readonly staging: Staging;
   readonly file: Containerfile;
-  readonly plan: StagePlan;
-  readonly scope: BuildScope;
   readonly context: BuildContext;
   /** Aborts all that is under way: the user's wish, or the first failure. */
   readonly abort = new AbortController();
   readonly gate: Gate;
   /** Results of steps that this build found or made, by their keys: what --cache-to exports. */
   readonly used = new Map<string, CacheRecord>();
+  /** Places of --cache-from that nothing more is asked of. */
+  readonly lostCaches = new Set<string>();
   readonly #blobs = new Set<Digest>();
   readonly #layers = new Set<Digest>();
   readonly #underWay = new Map<string, Promise<unknown>>();
@@ -34,14 +35,14 @@ export class BuildSession {
   #turn: Promise<void> = Promise.resolve();
   #steps = 0;
   #places = 0;
+  #kept = false;
+  readonly #ends: (() => void)[] = [];
 
-  constructor(given: { readonly engine: Engine; readonly options: BuildOptions; readonly staging: Staging; readonly file: Containerfile; readonly plan: StagePlan; readonly scope: BuildScope; readonly context: BuildContext }) {
+  constructor(given: { readonly engine: Engine; readonly options: BuildOptions; readonly staging: Staging; readonly file: Containerfile; readonly context: BuildContext }) {
     this.engine = given.engine;
     this.options = given.options;
     this.staging = given.staging;
     this.file = given.file;
-    this.plan = given.plan;
-    this.scope = given.scope;
     this.context = given.context;
     this.gate = new Gate(given.options.jobs === undefined || given.options.jobs === 0 ? availableParallelism() : given.options.jobs);
     const { abort } = given.options;
@@ -68,6 +69,27 @@ export class BuildSession {
     return this.staging.path(`${name}-${++this.#places}`);
   }
 
+  /** From now on something would go on without us: should this process be killed, it is ended at once. */
+  keep(): void {
+    if (this.#kept) return;
+    this.#kept = true;
+    startOwnKeeper(this.engine.store.layout, this.staging.directory, 'builder', 'cleanup');
+  }
+
+  /** A path for what no disk shall see: in the runtime directory, under a name that is swept should we be killed. */
+  privatePlace(): string {
+    return join(this.engine.store.layout.claims, `.${ownerTag()}`);
+  }
+
+  /** Done when the build is over, however it ends. */
+  atEnd(work: () => void): void {
+    this.#ends.push(work);
+  }
+
+  end(): void {
+    for (const work of this.#ends.splice(0)) work();
+  }
+
   /** One at a time: what would be in its own way when done twice at once, and is soon over. */
   async alone<T>(work: () => Promise<T>): Promise<T> {
     const before = this.#turn;
@@ -86,6 +108,11 @@ export class BuildSession {
     const work = finish();
     this.#finishing.set(layer.chainId, work);
     this.beside(work);
+  }
+
+  /** Waits until it is there for good, with its blob. */
+  async finished(layer: LayerRef): Promise<void> {
+    await this.#finishing.get(layer.chainId);
   }
 
   /** Notes the result of a step, once its layer is there for good. */

@@ -4,9 +4,9 @@ import { parseTrigger, type StepInstruction } from '../../build/containerfile/in
 import { mistake, mistakeAt } from '../../build/containerfile/source.ts';
 import type { Statement } from '../../build/containerfile/statements.ts';
 import { inheritedConfig, withEnvironment } from '../../build/plan/config.ts';
-import { cycle, type PlannedStage } from '../../build/plan/stages.ts';
-import { evaluate, type CopyStep, type RunStep, type StageState, type Step } from '../../build/plan/step.ts';
-import { isScullError, ScullError } from '../../host/errors.ts';
+import { cycle, type Base, type PlannedStage, type StagePlan } from '../../build/plan/stages.ts';
+import { evaluate, type BuildScope, type CopyStep, type RunStep, type StageState, type Step } from '../../build/plan/step.ts';
+import { isScullError } from '../../host/errors.ts';
 import type { HistoryEntry, ImageConfig } from '../../oci/image.ts';
 import { formatPlatform, type Platform } from '../../oci/platform.ts';
 import { readRootfsFile } from '../../runtime/rootfs-file.ts';
@@ -14,10 +14,10 @@ import { resolveUser } from '../../runtime/user.ts';
 import { CACHE_FORMAT, findCached, touchCached, type CacheRecord } from '../../storage/build-cache.ts';
 import type { LayerRef } from '../../storage/image-types.ts';
 import { ensureImage } from '../images/ensure.ts';
-import { commitLayer, layerDirectories, topOf } from './layer.ts';
+import { commitLayer, graftLayer, layerDirectories, topOf } from './layer.ts';
 import type { StepLabel } from './options.ts';
 import type { BuildSession } from './session.ts';
-import { gather, openNamed, openOrigin, type Origin } from './sources.ts';
+import { gather, imageOfContext, namedContext, openOrigin, type Origin } from './sources.ts';
 
 /** A stage as far as it is built. */
 export interface StageResult {
@@ -35,18 +35,29 @@ export interface StageResult {
   readonly key: string;
 }
 
+/** What is built for one platform. */
+export interface PlatformBuild {
+  readonly plan: StagePlan;
+  readonly scope: BuildScope;
+  /** Before the names of stages in progress; empty where there is one platform only. */
+  readonly prefix: string;
+}
+
+/** All stages for one platform. */
 export class Stages {
   readonly #session: BuildSession;
+  readonly #own: PlatformBuild;
   readonly #results = new Map<number, Promise<StageResult>>();
   readonly #waits = new Map<number, Set<number>>();
 
-  constructor(session: BuildSession) {
+  constructor(session: BuildSession, own: PlatformBuild) {
     this.#session = session;
+    this.#own = own;
   }
 
   /** Builds the target, and beside it everything it will need. @throws ScullError of the first step that fails */
   async buildTarget(): Promise<StageResult> {
-    const { plan } = this.#session;
+    const { plan } = this.#own;
     const all = plan.order.map((index) => this.#result(index));
     const outcomes = await Promise.allSettled(all);
     const first = this.#session.abort.signal.reason as unknown;
@@ -69,7 +80,7 @@ export class Stages {
   /** Another stage's, for one that is being built. Names may come out of variables, so that a circle shows only now. */
   async #other(own: number, index: number): Promise<StageResult> {
     const path = this.#way(index, own);
-    if (path !== undefined) throw cycle(this.#session.file, this.#session.plan.stages, [...path, index]);
+    if (path !== undefined) throw cycle(this.#session.file, this.#own.plan.stages, [...path, index]);
     const waits = this.#waits.get(own) ?? new Set();
     this.#waits.set(own, waits.add(index));
     return this.#result(index);
@@ -87,16 +98,22 @@ export class Stages {
 
   async #build(index: number): Promise<StageResult> {
     const session = this.#session;
-    const planned = session.plan.stages[index] as PlannedStage;
+    const planned = this.#own.plan.stages[index] as PlannedStage;
     let result = await this.#base(planned);
-    const triggers = await this.#triggers(planned);
-    const instructions = [...triggers, ...planned.stage.steps];
-    const builder = new StageBuilder(session, planned, instructions, (other) => this.#other(index, other));
+    const first = this.#isFiles(planned.base) ? [parseTrigger(`COPY --from=${planned.base.name} / /`, planned.base.name)] : await this.#triggers(planned);
+    const instructions = [...first, ...planned.stage.steps];
+    const builder = new StageBuilder(session, this.#own, planned, instructions, (other) => this.#other(index, other));
     for (const instruction of instructions) {
       session.checkAborted();
       result = await builder.step(result, instruction);
     }
     return result;
+  }
+
+  /** A named context that is no image: FROM begins with its files. */
+  #isFiles(base: Base): base is Base & { readonly kind: 'image' } {
+    const named = base.kind === 'image' ? namedContext(this.#session, base.name) : undefined;
+    return named !== undefined && imageOfContext(named) === undefined;
   }
 
   /** ONBUILD of the base. */
@@ -112,7 +129,7 @@ export class Stages {
     const session = this.#session;
     const { base, platform } = planned;
     const state: StageState = { config: {}, args: new Map(), ownCommand: false };
-    if (base.kind === 'scratch') return { layers: [], baseLayers: 0, state, history: [], created: session.now(), platform, base: undefined, key: cacheKey('scratch', formatPlatform(platform)) };
+    if (base.kind === 'scratch' || this.#isFiles(base)) return { layers: [], baseLayers: 0, state, history: [], created: session.now(), platform, base: undefined, key: cacheKey('scratch', formatPlatform(platform)) };
     if (base.kind === 'stage') {
       const other = await this.#other(planned.stage.index, base.index);
       return { ...other, state: { ...state, config: inheritedConfig(other.state.config), ...(other.state.author === undefined ? {} : { author: other.state.author }) } };
@@ -138,15 +155,11 @@ export class Stages {
     const key = `${base.name} ${formatPlatform(platform)}`;
     const known = this.#images.get(key);
     if (known !== undefined) return known;
-    const label = session.label(planned.name ?? `stage-${planned.stage.index}`, '', `FROM ${base.name}`);
+    const label = session.label(shownName(this.#own, planned), '', `FROM ${base.name}`);
     const { statement } = planned.stage.from;
     const work = reported(session, label, statement, async () => {
-      const named = session.options.namedContexts.get(base.name) ?? session.options.namedContexts.get(base.name.replace(/:latest$/, ''));
-      if (named !== undefined) {
-        const origin = await openNamed(session, base.name, named, platform);
-        if (origin.kind === 'context') throw new ScullError('UNSUPPORTED', `FROM a build context that is a directory (${base.name}) is not supported`, { hint: 'use FROM scratch and COPY --from' });
-      }
-      const name = named === undefined ? base.name : named.replace(/^(?:docker-image|container-image|docker):\/\//, '');
+      const named = namedContext(session, base.name);
+      const name = (named === undefined ? undefined : imageOfContext(named)) ?? base.name;
       const image = await ensureImage(session.engine, name, { ...session.options.registry, pull: session.options.pull, platform });
       session.claim(image.layers);
       return { value: { layers: image.layers, config: image.config as ImageConfig | undefined }, result: 'ok' as const };
@@ -154,6 +167,10 @@ export class Stages {
     this.#images.set(key, work);
     return work;
   }
+}
+
+function shownName({ prefix }: PlatformBuild, planned: PlannedStage): string {
+  return `${prefix}${planned.name ?? `stage-${planned.stage.index}`}`;
 }
 
 /** Tells of a step's beginning and end, and gives its errors their place in the file. */
@@ -174,16 +191,18 @@ async function reported<T>(session: BuildSession, step: StepLabel, statement: St
 /** One stage's steps. */
 class StageBuilder {
   readonly #session: BuildSession;
+  readonly #scope: BuildScope;
   readonly #name: string;
   readonly #total: number;
   readonly #cached: boolean;
   readonly #other: (index: number) => Promise<StageResult>;
   #number = 0;
 
-  constructor(session: BuildSession, planned: PlannedStage, instructions: readonly StepInstruction[], other: (index: number) => Promise<StageResult>) {
+  constructor(session: BuildSession, own: PlatformBuild, planned: PlannedStage, instructions: readonly StepInstruction[], other: (index: number) => Promise<StageResult>) {
     const { options } = session;
     this.#session = session;
-    this.#name = planned.name ?? `stage-${planned.stage.index}`;
+    this.#scope = own.scope;
+    this.#name = shownName(own, planned);
     this.#total = instructions.filter((instruction) => ['RUN', 'COPY', 'ADD', 'WORKDIR'].includes(instruction.kind)).length;
     this.#cached = options.layers && !options.noCache && !options.noCacheFilter.some((name) => name.toLowerCase() === planned.name || name === String(planned.stage.index));
     this.#other = other;
@@ -191,7 +210,7 @@ class StageBuilder {
 
   async step(before: StageResult, instruction: StepInstruction): Promise<StageResult> {
     const session = this.#session;
-    const step = evaluate(instruction, before.state, session.scope);
+    const step = evaluate(instruction, before.state, this.#scope);
     const { work } = step;
     if (work.kind === 'config') return this.#configStep(before, step);
     const label = session.label(this.#name, `${++this.#number}/${this.#total}`, step.title);
@@ -210,7 +229,7 @@ class StageBuilder {
   /** Nothing happens but that the time is noted, so that building again makes the same image. */
   async #configStep(before: StageResult, step: Step): Promise<StageResult> {
     const session = this.#session;
-    const key = this.#keyOf('config', before, [before.key, step.createdBy]);
+    const key = this.#keyOf('config', before.layers, [before.key, step.createdBy]);
     const found = await this.#findAnywhere(key, before.layers);
     if (found !== undefined) session.used.set(key, found);
     const created = found?.created ?? session.now();
@@ -220,7 +239,7 @@ class StageBuilder {
 
   async #workdirStep(before: StageResult, step: Step, path: string): Promise<Done> {
     const owner = this.#userOf(before);
-    const key = this.#keyOf('workdir', before, [path, owner.uid, owner.gid]);
+    const key = this.#keyOf('workdir', before.layers, [path, owner.uid, owner.gid]);
     return this.#layerStep(before, step, key, async () => {
       const { runFileWork } = await import('./file-step.ts');
       const upper = await runFileWork(this.#session, { layers: before.layers, job: ({ root }) => ({ root, time: this.#session.options.timestamp, directory: { path, ...owner } }) });
@@ -245,7 +264,7 @@ class StageBuilder {
     const { openRunMounts, readyRunMounts } = await import('./run-mounts.ts');
     const opened = await openRunMounts(session, work, before.platform, async (index) => (await this.#other(index)).layers);
     const { run } = session.options;
-    const key = this.#keyOf('run', before, [
+    const key = this.#keyOf('run', before.layers, [
       work.words,
       work.env,
       before.state.config.User,
@@ -280,52 +299,54 @@ class StageBuilder {
     const { statement } = step;
     const owner = work.chown === undefined ? undefined : this.#chownOf(before, work.chown, statement);
     const origin = await openOrigin(session, work.from, before.platform, async (index) => (await this.#other(index)).layers);
+    // What --link copies depends on nothing below it, and is found again whatever that is.
+    const upon = work.link ? [] : before.layers;
     const how: KeyPart = [work.target, owner ?? null, work.chmod, work.parents, work.add ? 'add' : 'copy'];
     if (origin.kind === 'context') {
       const gathered = await gather(session, work, statement, origin.tree, owner === undefined ? '0:0' : `${owner.uid}:${owner.gid}`);
-      const key = this.#keyOf('copy', before, [how, gathered.digest]);
+      const key = this.#keyOf('copy', upon, [how, gathered.digest]);
       return this.#layerStep(before, step, key, async () => {
         const { runFileWork } = await import('./file-step.ts');
         const upper = await runFileWork(session, {
-          layers: before.layers,
+          layers: upon,
           job: ({ root, scratch }) => ({
             root,
             time: session.options.timestamp,
             copy: { target: work.target, owner, chmod: work.chmod, selections: gathered.selections, archives: gathered.archives.map((file, index) => ({ file, scratch: scratch(index), inflated: true })) },
           }),
         });
-        return upper === undefined ? undefined : commitLayer(session, before.layers, upper, []);
-      });
+        return upper === undefined ? undefined : commitLayer(session, before.layers, upper, [], upon);
+      }, work.link);
     }
-    return this.#copyFromLayers(before, step, work, origin, how, owner);
+    return this.#copyFromLayers(before, step, work, origin, how, owner, upon);
   }
 
   /** Where the other stage is the same as before, nothing is looked at; else the files that are copied decide. */
-  async #copyFromLayers(before: StageResult, step: Step, work: CopyStep, origin: Origin & { kind: 'layers' }, how: KeyPart, owner: { readonly uid: number; readonly gid: number } | undefined): Promise<Done> {
+  async #copyFromLayers(before: StageResult, step: Step, work: CopyStep, origin: Origin & { kind: 'layers' }, how: KeyPart, owner: { readonly uid: number; readonly gid: number } | undefined, upon: readonly LayerRef[]): Promise<Done> {
     const session = this.#session;
     const sources = work.sources.flatMap((source) => ('path' in source ? [source.path] : []));
     if (sources.length !== work.sources.length) throw mistake(step.statement.source, step.statement.at, 'a here-document and --from do not go together');
-    const key = this.#keyOf('copy-from', before, [how, topOf(origin.layers), sources, work.exclude]);
+    const key = this.#keyOf('copy-from', upon, [how, topOf(origin.layers), sources, work.exclude]);
     return this.#layerStep(before, step, key, async () => {
       let content = '';
       let found: CacheRecord | undefined;
       const { runFileWork } = await import('./file-step.ts');
       const upper = await runFileWork(session, {
-        layers: before.layers,
+        layers: upon,
         source: origin.layers,
         job: ({ root, source }) => ({ root, copy: { target: work.target, owner, chmod: work.chmod, from: { tree: { root: source, escapes: 'stay' }, sources, parents: work.parents, exclude: work.exclude } } }),
         onDigest: (digest) => {
-          content = this.#keyOf('copy-content', before, [how, digest]);
-          found = this.#find(content);
+          content = this.#keyOf('copy-content', upon, [how, digest]);
+          found = this.#find(content, work.link);
           return found === undefined;
         },
       });
       if (found !== undefined) return found;
-      const layer = upper === undefined ? undefined : await commitLayer(session, before.layers, upper, []);
+      const layer = upper === undefined ? undefined : await commitLayer(session, before.layers, upper, [], upon);
       const made = this.#record(content, step, layer);
       this.#remember(made);
       return made;
-    });
+    }, work.link);
   }
 
   /** A number alone is user and group, as Docker has it; names are looked up in the stage. */
@@ -339,16 +360,16 @@ class StageBuilder {
     }
   }
 
-  #keyOf(kind: string, before: StageResult, parts: KeyPart): string {
-    return cacheKey(kind, [topOf(before.layers), this.#session.options.timestamp ?? null, parts]);
+  #keyOf(kind: string, below: readonly LayerRef[], parts: KeyPart): string {
+    return cacheKey(kind, [topOf(below), this.#session.options.timestamp ?? null, parts]);
   }
 
-  /** In the store, or in a directory of --cache-from. */
-  async #findAnywhere(key: string, below: readonly LayerRef[]): Promise<CacheRecord | undefined> {
-    const here = this.#find(key);
+  /** In the store, or in a place of --cache-from. */
+  async #findAnywhere(key: string, below: readonly LayerRef[], linked = false): Promise<CacheRecord | undefined> {
+    const here = this.#find(key, linked);
     if (here !== undefined || !this.#cached || this.#session.options.cacheFrom.length === 0) return here;
-    const { importCached } = await import('./cache-directory.ts');
-    const found = await importCached(this.#session, key, below, this.#newerThan());
+    const { importCached } = await import('./cache-places.ts');
+    const found = await importCached(this.#session, key, linked ? undefined : below, this.#newerThan());
     if (found !== undefined) this.#remember(found);
     return found;
   }
@@ -358,17 +379,17 @@ class StageBuilder {
     return cacheTtl === undefined ? 0 : Date.now() - cacheTtl;
   }
 
-  #find(key: string): CacheRecord | undefined {
+  #find(key: string, linked = false): CacheRecord | undefined {
     if (!this.#cached) return undefined;
     const own = this.#session.used.get(key);
     if (own !== undefined) return own;
     const { store } = this.#session.engine;
     const newerThan = this.#newerThan();
-    const found = findCached(store, key, newerThan);
+    const found = findCached(store, key, newerThan, !linked);
     if (found?.layer === undefined) return found;
     // Claimed first, looked at again: a garbage collection may be going on.
     this.#session.claim([found.layer]);
-    return findCached(store, key, newerThan);
+    return findCached(store, key, newerThan, !linked);
   }
 
   #remember(record: CacheRecord): void {
@@ -379,11 +400,14 @@ class StageBuilder {
     return { format: CACHE_FORMAT, key, created: this.#session.now(), step: step.createdBy, ...(layer === undefined ? {} : { layer }) };
   }
 
-  /** @param execute gives the new layer, or the record of an earlier step that came to the same */
-  async #layerStep(before: StageResult, step: Step, key: string, execute: () => Promise<LayerRef | CacheRecord | undefined>): Promise<Done> {
+  /**
+   * @param execute gives the new layer, or the record of an earlier step that came to the same
+   * @param linked the layer is put upon whatever is below
+   */
+  async #layerStep(before: StageResult, step: Step, key: string, execute: () => Promise<LayerRef | CacheRecord | undefined>, linked = false): Promise<Done> {
     const session = this.#session;
     const { record, cached } = await session.once(key, async () => {
-      const found = await this.#findAnywhere(key, before.layers);
+      const found = await this.#findAnywhere(key, before.layers, linked);
       if (found !== undefined) {
         touchCached(session.engine.store, key);
         session.used.set(key, found);
@@ -398,7 +422,8 @@ class StageBuilder {
       this.#remember(made);
       return { record: made, cached: false };
     });
-    const { layer, created } = record;
+    const { created } = record;
+    const layer = linked && record.layer !== undefined ? await graftLayer(session, before.layers, record.layer) : record.layer;
     const entry: HistoryEntry = { created, created_by: step.createdBy, ...(layer === undefined ? { empty_layer: true } : {}) };
     const value: StageResult = {
       ...before,

@@ -47,7 +47,7 @@ export interface AttachStreams {
 export interface StartOptions {
   /** Connect our own standard streams. */
   readonly attach?: AttachStreams;
-  /** Gets the output of a container with the log driver passthrough, for a caller that stays until the end. */
+  /** Gets the output of a container with the log driver passthrough, for a caller that stays until the end and removes it; such a container has no keeper. */
   readonly capture?: Capture;
   /** `K=V` that the container's process gets and no record keeps. */
   readonly secretEnvironment?: readonly string[];
@@ -205,7 +205,8 @@ async function bringUp(engine: Engine, record: ContainerRecord, monitor: Monitor
     preparation.firstUses.done();
     volumesFilled = true;
     crashPoint('start:filled');
-    startKeeper(engine.store.layout, record, monitor.pid, options.attach !== undefined || options.capture !== undefined);
+    // Who captures stays, and is watched itself.
+    if (options.capture === undefined) startKeeper(engine.store.layout, record, monitor.pid, options.attach !== undefined);
     options.abort?.throwIfAborted();
     if (record.spec.pidFile !== undefined) writePidFile(record.spec.pidFile, '--pidfile', pid);
     if (record.spec.monitorPidFile !== undefined) writePidFile(record.spec.monitorPidFile, record.pod?.infra === true ? '--infra-conmon-pidfile' : '--conmon-pidfile', monitor.pid);

@@ -1,28 +1,30 @@
 /** build: a Containerfile and a context become an image. What happens in between is in engine/builds and src/build. */
 import { checkContainerfile, type Finding } from '../../build/check.ts';
-import { parseContainerfile } from '../../build/containerfile/file.ts';
+import { parseContainerfile, type Containerfile } from '../../build/containerfile/file.ts';
 import { mistake } from '../../build/containerfile/source.ts';
 import { planStages } from '../../build/plan/stages.ts';
-import { PROXY_ARGS } from '../../build/plan/scope.ts';
+import { PROXY_ARGS, type GivenArgs } from '../../build/plan/scope.ts';
 import { ScullError } from '../../host/errors.ts';
 import { ensurePrivateDirectory } from '../../host/files.ts';
-import { hostPlatform } from '../../oci/platform.ts';
-import { formatReference, localReference } from '../../oci/reference.ts';
+import { formatPlatform, hostPlatform } from '../../oci/platform.ts';
+import type { NewInstance } from '../../storage/image-lists.ts';
 import { discardLeftovers } from '../../storage/garbage.ts';
 import type { ImageRecord } from '../../storage/image-types.ts';
-import { createStaging, sweepStaging } from '../../storage/staging.ts';
+import { createStaging } from '../../storage/staging.ts';
 import { openContext } from '../builds/context.ts';
-import { makeImage } from '../builds/image.ts';
+import { imageNames, makeImage } from '../builds/image.ts';
+import type { BuiltList } from '../builds/lists.ts';
 import type { BuildOptions } from '../builds/options.ts';
-import { endOrphanedSteps } from '../builds/orphans.ts';
+import { cleanUpBuilds } from '../builds/orphans.ts';
 import { BuildSession } from '../builds/session.ts';
-import { Stages } from '../builds/stages.ts';
-import { sweepContainers } from '../containers/cleanup.ts';
+import { Stages, type PlatformBuild, type StageResult } from '../builds/stages.ts';
 import type { Engine } from '../engine.ts';
 
-export interface BuiltImage {
-  /** Undefined where only files of it were asked for. */
-  readonly image: ImageRecord | undefined;
+/** What a build has made; neither where only files of it were asked for. */
+export interface BuildResult {
+  /** One for each platform, in the order asked for; none where they are in a list alone. */
+  readonly images: readonly ImageRecord[];
+  readonly list?: BuiltList | undefined;
   /** Full references. */
   readonly names: readonly string[];
 }
@@ -31,12 +33,14 @@ export interface BuiltImage {
  * podman-build(1), docker-build(1).
  * @throws ScullError naming file, line and column for what is wrong in the Containerfile; CommandFailed for a RUN that fails
  */
-export async function buildImage(engine: Engine, options: BuildOptions): Promise<BuiltImage> {
-  const names = options.tags.map((tag) => formatReference(localReference(tag)));
+export async function buildImage(engine: Engine, options: BuildOptions): Promise<BuildResult> {
+  const names = imageNames(options);
+  if (options.manifest !== undefined) (await import('../manifests/change.ts')).listName(options.manifest);
+  if (options.outputs.length > 0) (await import('../builds/outputs.ts')).checkOutputs(options);
   ensurePrivateDirectory(engine.store.layout.root);
-  await Promise.all([sweepStaging(engine.store), sweepContainers(engine)]);
-  await endOrphanedSteps(engine);
+  await cleanUpBuilds(engine);
   const staging = createStaging(engine.store);
+  let session: BuildSession | undefined;
   let failed = true;
   try {
     const context = await openContext(options, staging);
@@ -45,27 +49,64 @@ export async function buildImage(engine: Engine, options: BuildOptions): Promise
     const [first] = findings;
     if (isError && first !== undefined) throw mistake(file.source, first.at, `${first.rule}: ${first.text}`, { hint: 'the file itself makes such findings errors: # check=error=true' });
     const given = { values: options.args, used: new Set<string>() };
-    const buildPlatform = hostPlatform();
-    const plan = planStages(file, { buildPlatform, targetPlatform: options.platform ?? buildPlatform, args: given, target: options.target, from: options.from });
-    const session = new BuildSession({ engine, options, staging, file, plan, context, scope: { given, global: plan.global, platform: plan.platform } });
-    const built = await new Stages(session).buildTarget().finally(() => session.settled());
+    const targets = platformBuilds(file, options, given);
+    session = new BuildSession({ engine, options, staging, file, context });
+    const built = await buildTargets(session, targets);
     warnOfUnused(session, given.used);
-    const wanted = names.length > 0 || options.outputs.length === 0 || options.outputs.some(({ kind }) => kind === 'image' || kind === 'archive');
-    const image = wanted ? await makeImage(session, built) : undefined;
-    for (const output of options.outputs) await (await import('../builds/outputs.ts')).writeOutput(session, output, built, image, names);
-    if (options.cacheTo.length > 0) {
-      const { exportCache } = await import('../builds/cache-directory.ts');
-      for (const directory of options.cacheTo) exportCache(session, directory, [...session.used.values()]);
-    }
+    const result = await keepResult(session, built, names);
+    if (options.cacheTo.length > 0) await (await import('../builds/cache-places.ts')).exportCache(session);
     failed = false;
-    return { image, names };
+    return result;
   } catch (error) {
     if (options.abort.aborted) throw options.abort.reason instanceof ScullError ? options.abort.reason : new ScullError('INTERRUPTED', 'interrupted');
     throw error;
   } finally {
+    session?.end();
     await staging.remove();
     if (failed && !options.abort.aborted) await discardLeftovers(engine.store);
   }
+}
+
+function platformBuilds(file: Containerfile, options: BuildOptions, given: GivenArgs): PlatformBuild[] {
+  const buildPlatform = hostPlatform();
+  const platforms = options.platforms.length === 0 ? [buildPlatform] : options.platforms;
+  return platforms.map((targetPlatform) => {
+    const plan = planStages(file, { buildPlatform, targetPlatform, args: given, target: options.target, from: options.from, contexts: new Set(options.namedContexts.keys()) });
+    return { plan, scope: { given, global: plan.global, platform: plan.platform }, prefix: platforms.length === 1 ? '' : `${formatPlatform(targetPlatform)} ` };
+  });
+}
+
+/** All platforms at the same time. The first failure ends all of them. */
+async function buildTargets(session: BuildSession, targets: readonly PlatformBuild[]): Promise<StageResult[]> {
+  const outcomes = await Promise.allSettled(targets.map((target) => new Stages(session, target).buildTarget()));
+  const failure = outcomes.find((outcome) => outcome.status === 'rejected');
+  try {
+    await session.settled();
+  } catch (error) {
+    throw failure?.reason ?? error;
+  }
+  if (failure !== undefined) throw failure.reason;
+  return outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+}
+
+/** Images, lists, files: whatever was asked for. */
+async function keepResult(session: BuildSession, built: readonly StageResult[], names: readonly string[]): Promise<BuildResult> {
+  const { options } = session;
+  const wanted = names.length > 0 || options.manifest !== undefined || options.outputs.length === 0 || options.outputs.some(({ kind }) => kind === 'image' || kind === 'archive');
+  const several = built.length > 1;
+  const inList = several && (names.length > 0 || options.manifest !== undefined);
+  const images: ImageRecord[] = [];
+  if (wanted && !inList) for (const one of built) images.push(await makeImage(session, one));
+  let list: BuiltList | undefined;
+  if (inList || options.manifest !== undefined) {
+    const [{ makeInstance }, { addToList, nameList }] = await Promise.all([import('../builds/image.ts'), import('../builds/lists.ts')]);
+    const instances: NewInstance[] = [];
+    for (const one of built) instances.push(await makeInstance(session, one));
+    if (several && names.length > 0) list = await nameList(session, names, instances);
+    if (options.manifest !== undefined) list = await addToList(session, options.manifest, instances);
+  }
+  if (options.outputs.length > 0) await (await import('../builds/outputs.ts')).writeOutputs(session, built, images[0], names);
+  return { images, list, names };
 }
 
 /**
@@ -78,8 +119,7 @@ export async function checkBuild(engine: Engine, options: BuildOptions): Promise
   try {
     const context = await openContext(options, staging);
     const file = parseContainerfile(context.containerfile.name, context.containerfile.text);
-    const buildPlatform = hostPlatform();
-    planStages(file, { buildPlatform, targetPlatform: options.platform ?? buildPlatform, args: { values: options.args, used: new Set() }, target: options.target, from: options.from });
+    platformBuilds(file, options, { values: options.args, used: new Set() });
     return { name: file.source.name, lines: file.source.lines, findings: checkContainerfile(file, context.ignore).findings };
   } finally {
     await staging.remove();

@@ -33,7 +33,8 @@ export async function createManifest(engine: Engine, name: string, images: reado
   return withInstances(engine, images, options, (instances) => createList(engine.store, full, annotateIndex(EMPTY_INDEX, options.annotations ?? {}), instances, { amend: options.amend === true }));
 }
 
-function listName(name: string): string {
+/** A name for a list; a short one becomes `localhost/…`. @throws ScullError INVALID */
+export function listName(name: string): string {
   const reference = localReference(name);
   if (reference.digest !== undefined) throw new ScullError('INVALID', `a list can't be called ${JSON.stringify(name)}: what its digest is shows when it is complete`);
   return formatReference(reference);
