@@ -13,6 +13,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { lazyModules } from './build/lazy-modules.mjs';
 import { lazyRequires } from './build/lazy-requires.mjs';
 import { compileNative } from './build/native.mjs';
 
@@ -36,6 +37,7 @@ compileNative(top);
 
 /** Esbuild's settings that both products share. */
 function bundle(entry, outfile, { crashPoints = false } = {}) {
+  const define = { 'import.meta.url': '""', 'process.env.NODE_ENV': '"production"', HAS_CRASH_POINTS: String(crashPoints) };
   return build({
     entryPoints: [entry],
     outfile,
@@ -50,8 +52,8 @@ function bundle(entry, outfile, { crashPoints = false } = {}) {
     logLevel: 'warning',
     // import('node:x') would boot Node's ESM loader, 20 ms.
     supported: { 'dynamic-import': false },
-    define: { 'import.meta.url': '""', 'process.env.NODE_ENV': '"production"', HAS_CRASH_POINTS: String(crashPoints) },
-    plugins: [lazyRequires(oclif)],
+    define,
+    plugins: [lazyRequires(oclif), lazyModules(define)],
     metafile: true,
   }).then((result) => {
     writeFileSync('.cache/build/meta.json', JSON.stringify(result.metafile));
@@ -106,7 +108,9 @@ function compileExecutable() {
   }
   // Beside, then renamed: a running scull keeps its file. No .env and no bunfig.toml of the directory it is started in.
   const beside = `.cache/build/scull.${process.pid}`;
-  must(bun, ['build', '--compile', '--bytecode', '--minify', '--no-compile-autoload-dotenv', '--no-compile-autoload-bunfig', '.cache/build/scull.cjs', '--outfile', beside]);
+  // Compiled to machine code is only what runs for long: most commands are over before that pays.
+  const tuning = ['--bytecode', '--minify', '--compile-jit-policy=100'];
+  must(bun, ['build', '--compile', ...tuning, '--no-compile-autoload-dotenv', '--no-compile-autoload-bunfig', '.cache/build/scull.cjs', '--outfile', beside]);
   renameSync(beside, 'dist/scull');
   console.log('dist/scull: made');
 }
