@@ -5,7 +5,7 @@ import { sha256Hex } from '../oci/chain-id.ts';
 export type KeyPart = string | number | boolean | null | undefined | readonly KeyPart[] | { readonly [key: string]: KeyPart };
 
 /** With the meaning of a step, or what executing it does, this number changes: what was made before does not count any more. */
-const GENERATION = 1;
+const GENERATION = 2;
 
 /** @returns 64 hex digits */
 export function cacheKey(kind: string, parts: KeyPart): string {

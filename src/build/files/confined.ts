@@ -78,10 +78,9 @@ function leadsOut(path: string, link?: string, target?: string): ScullError {
 /** The file's state, or undefined where it is not there. */
 export function lstatIfThere(path: string): Stats | undefined {
   try {
-    return lstatSync(path);
+    return lstatSync(path, { throwIfNoEntry: false }); // an exception costs more than the question
   } catch (error) {
-    const errno = errnoOf(error);
-    if (errno === 'ENOENT' || errno === 'ENOTDIR') return undefined;
+    if (errnoOf(error) === 'ENOTDIR') return undefined;
     throw error;
   }
 }
