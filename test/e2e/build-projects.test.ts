@@ -1,6 +1,9 @@
 /** Projects as people have them: built, run, and asked. */
-import { existsSync, realpathSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { basename, dirname, join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { debianRoot } from '../support/debian.ts';
 import { eventually } from '../support/eventually.ts';
@@ -30,6 +33,79 @@ test('a C program: compiled in a stage that has the compiler of this machine, al
   expect(await s.ok(['run', '--rm', '--network=none', 'greeter', 'you'])).toBe('ahoy you 65532');
   expect((await s.inspect('greeter')).RootFS.Layers).toHaveLength(1);
 });
+
+/** A registry with one package, `words`. @returns its address, and how often its tarball was fetched */
+async function serveWords(): Promise<{ address: string; fetched: () => number; close: () => void }> {
+  const place = s.directory('words');
+  mkdirSync(join(place, 'package'), { recursive: true });
+  writeFileSync(join(place, 'package/package.json'), JSON.stringify({ name: 'words', version: '1.2.3', main: 'index.js' }));
+  writeFileSync(join(place, 'package/index.js'), "module.exports = (name) => `words for ${name}`;\n");
+  const tarball = execFileSync('tar', ['cz', '-C', place, 'package']);
+  const integrity = `sha512-${createHash('sha512').update(tarball).digest('base64')}`;
+  let fetched = 0;
+  let address = '';
+  const server = createServer((request, response) => {
+    if (request.url === '/words') response.end(JSON.stringify({ name: 'words', 'dist-tags': { latest: '1.2.3' }, versions: { '1.2.3': { name: 'words', version: '1.2.3', dist: { tarball: `${address}/words.tgz`, integrity } } } }));
+    else if (request.url === '/words.tgz') {
+      fetched++;
+      response.end(tarball);
+    } else {
+      response.statusCode = 404;
+      response.end('{}');
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  address = `http://127.0.0.1:${(server.address() as { port: number }).port}`;
+  return { address, fetched: () => fetched, close: () => server.close() };
+}
+
+test('a Node service on Debian: npm install with its cache in a mount, the package fetched once, answering on a port', async () => {
+  const words = await serveWords();
+  try {
+    const npm = dirname(dirname(realpathSync(execFileSync('sh', ['-c', 'command -v npm'], { encoding: 'utf8' }).trim())));
+    // Debian's npm has its modules beside itself.
+    const [modules, target] = basename(dirname(npm)) === 'nodejs' ? [dirname(npm), '/opt/modules'] : [npm, '/opt/modules/npm'];
+    const files = {
+      Containerfile: [
+        'FROM localhost/debian AS base',
+        'COPY --from=node node /usr/local/bin/',
+        'FROM base AS dependencies',
+        'WORKDIR /app',
+        'COPY package.json .',
+        'ARG REGISTRY',
+        `RUN --mount=type=cache,target=/root/.npm --mount=type=bind,from=npm,target=${target} NODE_PATH=/opt/modules node /opt/modules/npm/bin/npm-cli.js install --registry=$REGISTRY --prefer-offline --no-audit --no-fund --no-update-notifier`,
+        'FROM base',
+        'WORKDIR /app',
+        'COPY --from=dependencies /app/node_modules ./node_modules',
+        'COPY server.js .',
+        'USER 1000:1000',
+        'EXPOSE 8000',
+        'CMD ["node", "server.js"]',
+      ],
+      'package.json': ['{"name": "service", "version": "1.0.0", "dependencies": {"words": "^1.0.0"}}'],
+      'server.js': ["require('http').createServer((request, response) => response.end(require('words')(request.url) + ' from ' + process.getuid())).listen(8000);"],
+    };
+    const directory = project('node', files);
+    const args = ['--network', 'host', '--build-arg', `REGISTRY=${words.address}`, '--build-context', `node=${dirname(process.execPath)}`, '--build-context', `npm=${modules}`, directory];
+    await s.ok(['build', '-q', '-t', 'node-service', ...args], { timeout: 120_000 });
+    expect(words.fetched()).toBe(1);
+    // Another dependency list, and so another step, but the package is in the cache.
+    writeFileSync(join(directory, 'package.json'), '{"name": "service", "version": "1.0.1", "dependencies": {"words": "1.2.3"}}');
+    await s.ok(['build', '-q', '-t', 'node-service', ...args], { timeout: 120_000 });
+    expect(words.fetched()).toBe(1);
+  } finally {
+    words.close();
+  }
+  await s.ok(['run', '-d', '--name', 'node-service', '-p', '127.0.0.1::8000', 'node-service']);
+  const address = await s.ok(['port', 'node-service', '8000']);
+  let answer = '';
+  await eventually('an answer', async () => {
+    answer = await fetch(`http://${address}/me`).then((response) => response.text(), () => '');
+    return answer !== '';
+  }, 30_000);
+  expect(answer).toBe('words for /me from 1000');
+  await s.ok(['rm', '-f', '-t', '0', 'node-service']);
+}, 240_000);
 
 test('a Python service on Debian: compiled into a cache, a user of its own, answering on a port', async () => {
   const directory = project('python', {
