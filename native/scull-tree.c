@@ -513,17 +513,13 @@ static void pack_directory(int parent, const char *name, const struct stat *stat
 }
 
 /* An empty file beside what it hides: OCI image-spec layer.md "Whiteouts". Nothing in it depends on when it was made. */
-static void pack_mark(bool inside, const char *mark, const char *name)
+static void pack_whiteout(const char *name)
 {
 	struct bytes full = {0};
 	add_text(&full, path.data);
-	if (inside)
-		add_text(&full, "/");
-	else { /* beside */
-		char *slash = strrchr(full.data, '/');
-		truncate_to(&full, slash == NULL ? 0 : (size_t)(slash - full.data) + 1);
-	}
-	add_text(&full, mark);
+	char *slash = strrchr(full.data, '/');
+	truncate_to(&full, slash == NULL ? 0 : (size_t)(slash - full.data) + 1);
+	add_text(&full, ".wh.");
 	add_text(&full, name);
 	struct entry entry = {.type = '0', .name = full.data};
 	put_header(&entry);
@@ -589,6 +585,8 @@ static bool is_skipped(const struct stat *stat, int parent, const char *name)
 	size_t length = path.length;
 	for (size_t i = 0; i < names.count && all; i++) {
 		struct stat below;
+		if (options.dot_marks && starts_with(names.list[i], ".wh."))
+			continue;
 		fd = open_directory(parent, name);
 		add_text(&path, "/");
 		add_text(&path, names.list[i]);
@@ -626,13 +624,69 @@ static bool same(int parent_a, const struct stat *a, int parent_b, const struct 
 	return a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec && (whole_seconds || a->st_mtim.tv_nsec == b->st_mtim.tv_nsec);
 }
 
+/* Names and values, sorted, of those that layers keep. */
+static void kept_attributes(int parent, const char *name, struct bytes *result)
+{
+	static char list[XATTR_LIST_MAX_BYTES], value[65536];
+	const char *names[256];
+	int count = 0;
+	ssize_t length = llistxattr(by_descriptor(parent, name), list, sizeof list);
+	for (char *at = list; length > 0 && at < list + length; at += strlen(at) + 1)
+		if (is_kept(at) && count < 256)
+			names[count++] = at;
+	qsort(names, (size_t)count, sizeof *names, compare_texts);
+	for (int i = 0; i < count; i++) {
+		ssize_t size = lgetxattr(by_descriptor(parent, name), names[i], value, sizeof value);
+		if (size < 0)
+			continue;
+		add(result, names[i], strlen(names[i]) + 1);
+		add(result, &size, sizeof size);
+		add(result, value, (size_t)size);
+	}
+}
+
+static bool same_attributes(int parent_a, int parent_b, const char *name)
+{
+	struct bytes a = {0}, b = {0};
+	kept_attributes(parent_a, name, &a);
+	kept_attributes(parent_b, name, &b);
+	bool equal = a.length == b.length && (a.length == 0 || memcmp(a.data, b.data, a.length) == 0);
+	free(a.data);
+	free(b.data);
+	return equal;
+}
+
+static bool same_bytes(int parent_a, int parent_b, const char *name)
+{
+	static char a[64 * 1024], b[64 * 1024];
+	int fd_a = openat(parent_a, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC), fd_b = openat(parent_b, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	ssize_t length = fd_a < 0 || fd_b < 0 ? -1 : 1;
+	for (off_t offset = 0; length > 0; offset += length) {
+		length = pread(fd_a, a, sizeof a, offset);
+		if (pread(fd_b, b, sizeof b, offset) != length || (length > 0 && memcmp(a, b, (size_t)length) != 0))
+			length = -1;
+	}
+	if (fd_a >= 0)
+		close(fd_a);
+	if (fd_b >= 0)
+		close(fd_b);
+	return length == 0;
+}
+
+/* What was copied up and is as it was below, down to the last byte: which files that happens to, differs from driver to driver. */
+static bool unchanged(int parent_a, const struct stat *a, int parent_b, const struct stat *b, const char *name)
+{
+	return same(parent_a, a, parent_b, b, name) && a->st_mtim.tv_sec == b->st_mtim.tv_sec && same_attributes(parent_a, parent_b, name) &&
+	       (!S_ISREG(a->st_mode) || same_bytes(parent_a, parent_b, name));
+}
+
 static void walk(const struct merged *new, const struct merged *old, struct pending *above, bool upper);
 
 static void tell_deleted(const char *name, struct pending *above)
 {
 	tell_above(above);
 	if (options.pack) {
-		pack_mark(false, ".wh.", name);
+		pack_whiteout(name);
 		counts.whiteouts++;
 	} else
 		say_change('D', path.length);
@@ -653,7 +707,8 @@ static void walk_directory(const struct merged *new, int index, const char *name
 		open_merged(old, name, old_index, &below_old);
 	struct pending here = {.above = above, .parent = parent, .name = name, .length = path.length, .stat = *stat};
 	bool whole = !options.upper && !options.compare;
-	if (whole || old_index < 0 || opaque || !same(parent, stat, old->fds[old_index], old_stat, name)) {
+	if (whole || old_index < 0 || (opaque && !options.pack) || !same(parent, stat, old->fds[old_index], old_stat, name) ||
+	    (options.pack && !same_attributes(parent, old->fds[old_index], name))) {
 		tell_above(above);
 		here.told = true;
 		if (options.pack)
@@ -661,14 +716,10 @@ static void walk_directory(const struct merged *new, int index, const char *name
 		else
 			say_change(old_index < 0 ? 'A' : 'C', path.length);
 	}
-	if (opaque) {
-		if (options.report != NULL)
-			fprintf(options.report, "opaque %s%c", path.data, 0);
-		if (options.pack)
-			pack_mark(true, ".wh..wh..opq", "");
-	}
-	/* Below an opaque directory a list of changes needs what is gone, an archive does not: the mark says it all. */
-	walk(&below_new, &below_old, &here, upper && (options.pack || !opaque));
+	if (opaque && options.report != NULL)
+		fprintf(options.report, "opaque %s%c", path.data, 0);
+	/* Whether a directory is marked opaque, or each file that is gone has a whiteout, differs from driver to driver: what is gone is told, always. */
+	walk(&below_new, &below_old, &here, upper && !opaque);
 	close_merged(&below_new);
 	close_merged(&below_old);
 }
@@ -688,7 +739,9 @@ static void visit(const struct merged *new, const struct merged *old, const char
 				char *hidden = checked(strdup(name + 4));
 				truncate_to(&path, start);
 				add_text(&path, hidden);
-				tell_deleted(hidden, above);
+				struct stat gone;
+				if (look_up(old, hidden, &gone) >= 0)
+					tell_deleted(hidden, above);
 				truncate_to(&path, start);
 				add_text(&path, name);
 				free(hidden);
@@ -697,15 +750,13 @@ static void visit(const struct merged *new, const struct merged *old, const char
 		}
 		if (is_whiteout(new->fds[0], name, &stat)) {
 			struct stat gone;
-			if (options.pack || look_up(old, name, &gone) >= 0)
+			if (look_up(old, name, &gone) >= 0)
 				tell_deleted(name, above);
 			return;
 		}
 	} else
 		index = look_up(new, name, &stat);
-	bool compared = !upper || !options.pack || (index >= 0 && S_ISDIR(stat.st_mode));
-	if (compared)
-		old_index = look_up(old, name, &old_stat);
+	old_index = look_up(old, name, &old_stat);
 	if (index < 0) {
 		if (old_index >= 0)
 			tell_deleted(name, above);
@@ -717,7 +768,10 @@ static void visit(const struct merged *new, const struct merged *old, const char
 		walk_directory(new, index, name, &stat, old, old_index, &old_stat, above, upper);
 		return;
 	}
-	if (options.compare && !upper && old_index >= 0 && same(new->fds[index], &stat, old->fds[old_index], &old_stat, name))
+	if (options.compare && !upper && old_index >= 0 && same(new->fds[index], &stat, old->fds[old_index], &old_stat, name) &&
+	    (!options.pack || same_attributes(new->fds[index], old->fds[old_index], name)))
+		return;
+	if (options.upper && options.pack && old_index >= 0 && unchanged(new->fds[index], &stat, old->fds[old_index], &old_stat, name))
 		return;
 	tell_above(above);
 	if (options.pack)

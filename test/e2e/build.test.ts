@@ -176,6 +176,28 @@ test('the same bytes from the same context, whenever and in whatever order: SOUR
   expect((await s.inspect(id)).Created).toMatch(/^2023-11-14T22:13:20/);
 });
 
+test('the same bytes with every storage driver, in any order of steps', async () => {
+  const directory = context({
+    Containerfile: [
+      'FROM scratch AS base', 'COPY bin /bin', 'RUN mkdir -p /etc/kept /old/deep && echo x > /etc/file && echo y > /old/deep/y && echo z > /old/z && chmod 1777 /old',
+      'FROM base AS a', 'RUN mkdir -p /made/sub && echo a > /made/a && chmod 700 /made/sub && ln -s a /made/l && rm -rf /old && mkdir /old && touch /old/new && rm /etc/file',
+      'FROM base AS b', 'COPY --chown=5:6 d /d', 'RUN rm -rf /d/e && mkdir /d/e && echo again > /d/e/z && chown 7:8 /d/x && touch -d @1600000000 /d/x',
+      'FROM base', 'COPY --from=b /d /d', 'COPY --from=a /made /made', 'COPY --link d/x /linked/', 'WORKDIR /w',
+      'RUN --mount=type=bind,from=a,source=/made,target=/o,rw echo changed > /o/a && cat /o/a > /seen && ln /seen /seen2 && mkdir /etc/kept/x', 'RUN rm -rf /made /seen2 && mkdir /made && echo x > /made/b && chmod 755 /bin/sh',
+    ],
+    'd/x': 'x',
+    'd/e/y': 'y',
+  });
+  mkdirSync(join(directory, 'bin'));
+  for (const applet of ['sh', 'mkdir', 'chmod', 'ln', 'rm', 'touch', 'chown', 'cat']) cpSync('/bin/busybox', join(directory, 'bin', applet));
+  const ids: string[] = [];
+  for (const driver of ['overlay', 'fuse-overlayfs', 'vfs']) {
+    const store = ['--root', join(s.base, `store-${driver}`), '--runroot', join(s.base, `r-${driver}`), '--storage-driver', driver];
+    for (const jobs of ['1', '4']) ids.push(await s.ok([...store, 'build', '-q', '--no-cache', '--network=none', '--jobs', jobs, '--timestamp', '1700000000', directory]));
+  }
+  expect(new Set(ids).size, ids.join('\n')).toBe(1);
+}, 180_000);
+
 test('--squash, --squash-all and --layers=false', async () => {
   const directory = context({ Containerfile: ['FROM busybox', 'RUN echo 1 > /1 && rm /etc/not-a-program', 'RUN echo 2 > /2 && rm /1'] });
   for (const [flag, layers] of [['--squash', 2], ['--squash-all', 1], ['--layers=false', 2]] as const) {

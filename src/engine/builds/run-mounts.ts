@@ -94,7 +94,8 @@ function plainBind(source: string, target: string, readOnly: boolean): ResolvedM
 
 /** Never writable for good: without rw it is read-only, with rw what is written is thrown away (CVE-2025-4953). */
 function bindMount(session: BuildSession, mount: BindRunMount, origin: Origin): ResolvedMount {
-  const common = { target: mount.target, readOnly: !mount.writable, propagation: 'rprivate', options: ['rbind', 'nosuid', 'nodev'], ...(mount.writable ? { overlay: true } : {}) };
+  const seen = { target: mount.target, readOnly: !mount.writable, propagation: 'rprivate', options: ['rbind', 'nosuid', 'nodev'] };
+  const common = { ...seen, ...(mount.writable ? { overlay: true } : {}) };
   if (origin.kind === 'layers') {
     const subpath = mount.source === '/' ? {} : { subpath: mount.source.slice(1) };
     if (origin.layers.length === 0) {
@@ -102,7 +103,8 @@ function bindMount(session: BuildSession, mount: BindRunMount, origin: Origin): 
       mkdirSync(empty, { mode: 0o755 });
       return { ...common, type: 'bind', source: empty, ...subpath };
     }
-    return { ...common, type: 'image', name: mount.from ?? '', source: origin.layers.map((layer) => layer.chainId).join(','), ...subpath };
+    // Of an image nothing but a copy on top is ever written.
+    return { ...seen, type: 'image', name: mount.from ?? '', source: origin.layers.map((layer) => layer.chainId).join(','), ...subpath };
   }
   // Resolved beneath the context, and opened beneath it once more when it is mounted (CVE-2024-1753).
   const { path, stat } = follow(origin.tree, mount.source, 'follow');
