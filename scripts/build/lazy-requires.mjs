@@ -39,7 +39,9 @@ export function makeLazy(source, name, version) {
     // A use is the bare identifier: no property of something, no key of an object, none of the names made above.
     text = text.replace(new RegExp(`(?<![.\\w$'"])${variable}(?![\\w$'"])`, 'g'), (use, offset) => {
       const isKey = /^\s*:/.test(text.slice(offset + use.length)) && /[{,]\s*$/.test(text.slice(0, offset));
-      return isKey ? use : `${variable}$lazy()`;
+      if (isKey) return use;
+      // `new a().B()` would make an a: the call stands in brackets of its own.
+      return /\bnew\s+$/.test(text.slice(0, offset)) ? `(${variable}$lazy())` : `${variable}$lazy()`;
     });
   }
   return text;

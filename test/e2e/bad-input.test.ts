@@ -32,6 +32,8 @@ describe('what can be typed wrong gets one clear error and leaves nothing', () =
     { args: ['run', '--rm', '--pull', 'sometimes', 'busybox', 'true'], message: /sometimes/ },
     { args: ['run', '--rm', '--platform', 'a/b/c/d', 'busybox', 'true'], message: /a\/b\/c\/d/ },
     { args: ['run', '--rm', '--rm=perhaps', 'busybox', 'true'], message: /perhaps/ },
+    { args: ['run', '--rm', '--stop-timeout', 'soon', 'busybox', 'true'], message: /invalid argument "soon" for "--stop-timeout"/ },
+    { args: ['ps', '-n', 'few'], message: /invalid argument "few" for "-n, --last"/ },
     { args: ['run'], message: /image/i },
     { args: ['create'], message: /image/i },
     { args: ['start'], message: /container/i },

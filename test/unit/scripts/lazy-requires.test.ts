@@ -25,3 +25,11 @@ test('uses become calls, names of properties and keys stay', () => {
   const text = makeLazy('const util_1 = require("./util");\nconst Errors = __importStar(require("./errors"));\nexports.Errors = Errors; const y = { Errors: (0, util_1.x)(), z: y ? Errors : 1 };', 'index.js', '5.1.9');
   expect(text).toContain('exports.Errors = Errors$lazy(); const y = { Errors: (0, util_1$lazy().x)(), z: y ? Errors$lazy() : 1 };');
 });
+
+test('what is made by new is the class, not what its module is got by', () => {
+  const text = makeLazy('const errors_1 = require("./errors");\nexports.fail = () => { throw new errors_1.CLIError("no"); };', 'flags.js', '5.1.9');
+  const exported = {} as { fail: () => void };
+  class CLIError extends Error {}
+  (new Function('exports', 'require', text) as (...values: unknown[]) => void)(exported, () => ({ CLIError }));
+  expect(exported.fail).toThrow(CLIError);
+});
