@@ -28,7 +28,7 @@ import { parseSignal } from '../spec/signal.ts';
 import { parseSize } from '../spec/size.ts';
 import { parseSysctl } from '../spec/sysctl.ts';
 import { parseUlimit } from '../spec/ulimit.ts';
-import { subordinateRanges } from '../userns/id-maps.ts';
+import { defaultIdMaps, mappedCount, subordinateRanges, toInside } from '../userns/id-maps.ts';
 import type { Interfaces } from '@oclif/core';
 import type { containerFlags, healthFlags } from './flags/container.ts';
 import type { FlagToken } from './parse.ts';
@@ -71,6 +71,7 @@ export async function containerSpec(flags: ContainerFlags, words: readonly strin
     interactive: flags.interactive ?? false,
     init: flags.init ?? false,
     initPath: flags['init-path'],
+    systemd: systemdMode(flags.systemd),
     mounts: await mounts(tokens, cwd),
     volumesFrom: flags['volumes-from'] ?? [],
     readOnly: flags['read-only'] ?? false,
@@ -79,11 +80,12 @@ export async function containerSpec(flags: ContainerFlags, words: readonly strin
     devices: (flags.device ?? []).map(parseDevice),
     capAdd: (flags['cap-add'] ?? []).flatMap(parseCapabilities),
     capDrop: (flags['cap-drop'] ?? []).flatMap(parseCapabilities),
-    security: parseSecurityOptions(flags['security-opt'] ?? [], cwd),
+    security: { ...parseSecurityOptions(flags['security-opt'] ?? [], cwd), ...(flags['seccomp-policy'] === 'image' ? { seccompOfImage: true } : {}) },
     privileged: flags.privileged ?? false,
     ulimits: (flags.ulimit ?? []).map(parseUlimit),
     sysctls: Object.fromEntries((flags.sysctl ?? []).map(parseSysctl).map(({ name, value }) => [name, value])),
     shmSize: size(flags['shm-size'], '--shm-size'),
+    systemdShmSize: size(flags['shm-size-systemd'], '--shm-size-systemd') || undefined,
     namespaces: {
       user: await userNamespace(flags),
       pid: parseNamespace(flags.pid ?? 'private', '--pid'),
@@ -199,6 +201,20 @@ function sdNotify(text: string | undefined): SdNotify | undefined {
   throw new ScullError('INVALID', `invalid --sdnotify ${JSON.stringify(text)}: it is one of container, conmon, healthy, ignore`);
 }
 
+function systemdMode(text: string | undefined): ContainerSpec['systemd'] {
+  switch (text?.toLowerCase()) {
+    case undefined:
+    case 'true':
+      return undefined;
+    case 'false':
+      return 'never';
+    case 'always':
+      return 'always';
+    default:
+      throw new ScullError('INVALID', `invalid --systemd ${JSON.stringify(text)}: it is one of true, false, always`);
+  }
+}
+
 function imageVolume(text: string | undefined): ContainerSpec['imageVolume'] {
   switch (text) {
     case undefined:
@@ -218,16 +234,14 @@ async function userNamespace(flags: ContainerFlags): Promise<ContainerSpec['name
   const { userns } = flags;
   const uidmap = idMapWords(flags, 'uid');
   const gidmap = idMapWords(flags, 'gid');
-  if (uidmap === undefined && gidmap === undefined) return parseUserNamespace(userns ?? 'host');
-  if (userns !== undefined) throw new ScullError('USAGE', '--userns and --uidmap, --gidmap, --subuidname or --subgidname cannot be used together');
-  const { defaultIdMaps, mappedCount, toInside } = await import('../userns/id-maps.ts');
-  const ours = defaultIdMaps();
-  const map = (words: readonly string[], option: '--uidmap' | '--gidmap') => {
-    const ranges = option === '--uidmap' ? ours.uids : ours.gids;
-    return parseIdMaps(words, option, { available: mappedCount(ranges), fromHost: (id) => toInside(ranges, id) });
+  const count = (kind: 'uid' | 'gid') => {
+    const ranges = defaultIdMaps()[`${kind}s`];
+    return { available: mappedCount(ranges), fromHost: (id: number) => toInside(ranges, id) };
   };
+  if (uidmap === undefined && gidmap === undefined) return parseUserNamespace(userns ?? 'host', count);
+  if (userns !== undefined) throw new ScullError('USAGE', '--userns and --uidmap, --gidmap, --subuidname or --subgidname cannot be used together');
   // One alone stands for both, as in Podman.
-  return { mode: 'explicit', uids: map(uidmap ?? gidmap ?? [], '--uidmap'), gids: map(gidmap ?? uidmap ?? [], '--gidmap') };
+  return { mode: 'explicit', uids: parseIdMaps(uidmap ?? gidmap ?? [], '--uidmap', count('uid')), gids: parseIdMaps(gidmap ?? uidmap ?? [], '--gidmap', count('gid')) };
 }
 
 /** Of --uidmap, or of the ranges that --subuidname stands for; of --gidmap and --subgidname likewise. */

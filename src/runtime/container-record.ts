@@ -1,7 +1,7 @@
 /** The lasting record of a container, containers/ID/container.json: what was asked for and what it was made from. */
 import type { Digest } from '../oci/digest.ts';
 import type { MountSpec } from '../oci/runtime-spec.ts';
-import type { ContainerSpec, NetworkMode, PortRequest, SecretRequest } from '../spec/container-spec.ts';
+import type { ContainerSpec, IdRange, NetworkMode, PortRequest, SecretRequest } from '../spec/container-spec.ts';
 import type { HealthPlan } from './health-config.ts';
 
 export const CONTAINER_FORMAT = 1;
@@ -61,6 +61,12 @@ export interface ContainerConfig {
   /** User mounts with volumes named and made: what inspect shows under Mounts. */
   readonly mounts: readonly ResolvedMount[];
   readonly health?: HealthPlan;
+  /** Prepared for systemd as its init. */
+  readonly systemd?: true;
+  /** Text of the seccomp profile that the image brought, with --seccomp-policy=image. */
+  readonly seccompProfile?: string;
+  /** What --userns=auto gave it, in ids of the default map. */
+  readonly ids?: { readonly uids: readonly IdRange[]; readonly gids: readonly IdRange[] };
   /** In the order of the files below the container's secrets/, which hold the data. */
   readonly secrets?: readonly ResolvedSecret[];
 }
@@ -76,6 +82,8 @@ export interface ResolvedMount {
   /** Anonymous volumes are removed with `rm -v` and --rm. */
   readonly anonymous?: boolean;
   readonly source: string;
+  /** The source is this blob of the store, a content of an artifact. */
+  readonly blob?: Digest;
   readonly target: string;
   readonly readOnly: boolean;
   readonly propagation: string;

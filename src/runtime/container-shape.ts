@@ -58,6 +58,8 @@ const RECORD: Fields = {
 /** What a record has only if it was asked for. */
 const HEALTH: Fields = { healthcheck: { Test: 'strings', Interval: 'number', Timeout: 'number', Retries: 'number' }, onFailure: 'string', logDestination: 'string', maxLogCount: 'number', maxLogSize: 'number' };
 const SECRETS: Shape = [{ type: 'string', id: 'string', name: 'string', target: 'string' }];
+const ID_RANGES: Shape = [{ container: 'number', host: 'number', size: 'number' }];
+const IDS: Fields = { uids: ID_RANGES, gids: ID_RANGES };
 const RESTART: Fields = { name: 'string' };
 const POD: Fields = { id: 'string' };
 
@@ -67,8 +69,8 @@ const IMAGE: Fields = { id: 'string', manifestDigest: 'string', name: 'string', 
 export function recordFault(value: object): string | undefined {
   const fault = faultOf(value, RECORD, '');
   if (fault !== undefined) return fault;
-  const { image, pod, spec, config } = value as { readonly image?: unknown; readonly pod?: unknown; readonly spec: { readonly restart?: unknown }; readonly config: { readonly health?: unknown; readonly secrets?: unknown; readonly networkMode: { readonly mode: string; readonly networks?: unknown } } };
-  return faultIn(image, IMAGE, 'image') ?? faultIn(pod, POD, 'pod') ?? faultIn(spec.restart, RESTART, 'spec.restart') ?? faultIn(config.health, HEALTH, 'config.health') ?? faultIn(config.secrets, SECRETS, 'config.secrets') ?? networksFault(config.networkMode);
+  const { image, pod, spec, config } = value as { readonly image?: unknown; readonly pod?: unknown; readonly spec: { readonly restart?: unknown }; readonly config: { readonly health?: unknown; readonly secrets?: unknown; readonly ids?: unknown; readonly seccompProfile?: unknown; readonly networkMode: { readonly mode: string; readonly networks?: unknown } } };
+  return faultIn(image, IMAGE, 'image') ?? faultIn(pod, POD, 'pod') ?? faultIn(spec.restart, RESTART, 'spec.restart') ?? faultIn(config.health, HEALTH, 'config.health') ?? faultIn(config.secrets, SECRETS, 'config.secrets') ?? faultIn(config.ids, IDS, 'config.ids') ?? faultIn(config.seccompProfile, 'string', 'config.seccompProfile') ?? networksFault(config.networkMode);
 }
 
 function networksFault({ mode, networks }: { readonly mode: string; readonly networks?: unknown }): string | undefined {

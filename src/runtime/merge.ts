@@ -9,6 +9,7 @@ import type { BindMount, ContainerSpec, MountRequest, TmpfsMount } from '../spec
 import { parseSignal } from '../spec/signal.ts';
 import type { ContainerConfig, ResolvedMount } from './container-record.ts';
 import { mergeHealth } from './health-config.ts';
+import { SYSTEMD_STOP_SIGNAL, wantsSystemd } from './systemd-mode.ts';
 
 export interface MergeContext {
   /** 64 hex digits. */
@@ -39,26 +40,39 @@ const PROXY_VARIABLES = ['http_proxy', 'https_proxy', 'ftp_proxy', 'no_proxy', '
 export function mergeConfig(spec: ContainerSpec, image: ImageConfig | undefined, context: MergeContext): MergedConfig {
   const imageConfig = image?.config ?? {};
   const { entrypoint, command } = mergeCommand(spec, imageConfig);
+  const systemd = wantsSystemd(spec.systemd, [...entrypoint, ...command]);
+  const seccompProfile = spec.security.seccompOfImage === true ? seccompOfImage(imageConfig) : undefined;
   const health = mergeHealth(spec.health, imageConfig.Healthcheck);
   if (spec.sdNotify === 'healthy' && health === undefined) throw new ScullError('INVALID', '--sdnotify healthy waits for a health check, and there is none', { hint: 'give one with --health-cmd' });
   return {
     args: [...entrypoint, ...command],
     entrypoint,
     command,
-    env: mergeEnvironment(spec, imageConfig, context.callerEnvironment),
+    env: mergeEnvironment(spec, imageConfig, context.callerEnvironment, systemd ? context.id.slice(0, 32) : undefined),
     workdir: mergeWorkdir(spec, imageConfig),
     user: mergeUser(spec, imageConfig, context),
     hostname: mergeHostname(spec, context),
     labels: { ...imageConfig.Labels, ...spec.labels },
     // An image's annotations never get here: they could steer the runtime (CVE-2024-3154, CVE-2025-24965).
     annotations: spec.annotations,
-    stopSignal: mergeStopSignal(spec, imageConfig),
+    stopSignal: mergeStopSignal(spec, imageConfig, systemd ? SYSTEMD_STOP_SIGNAL : 'SIGTERM'),
     stopTimeout: spec.stopTimeout ?? context.defaultStopTimeout ?? DEFAULT_STOP_TIMEOUT,
     exposedPorts: mergeExposedPorts(spec, imageConfig),
     networkMode: spec.network.mode,
     ports: spec.network.ports,
     ...(health === undefined ? {} : { health }),
+    ...(systemd ? { systemd } : {}),
+    ...(seccompProfile === undefined ? {} : { seccompProfile }),
   };
+}
+
+/** Podman's label; one that --label sets does not count. */
+const SECCOMP_LABEL = 'io.containers.seccomp.profile';
+
+function seccompOfImage(image: ImageRuntimeConfig): string {
+  const profile = image.Labels?.[SECCOMP_LABEL];
+  if (profile !== undefined && profile !== '') return profile;
+  throw new ScullError('INVALID', `--seccomp-policy=image: the image has no label ${SECCOMP_LABEL}, so it brings no seccomp profile`, { hint: 'leave --seccomp-policy out for the default profile, or name a file with --security-opt seccomp=FILE' });
 }
 
 /** Docker's rule: an entrypoint given by the user replaces the image's and drops its command; words given replace the command. */
@@ -78,7 +92,7 @@ function mergeCommand(spec: ContainerSpec, image: ImageRuntimeConfig): { entrypo
  * systemd-detect-virt knows it as the neutral word and looks for further signs.
  * Image entries without '=' are dropped: their value would have to come from the caller (CVE-2026-57231).
  */
-function mergeEnvironment(spec: ContainerSpec, image: ImageRuntimeConfig, caller: Readonly<Record<string, string>>): string[] {
+function mergeEnvironment(spec: ContainerSpec, image: ImageRuntimeConfig, caller: Readonly<Record<string, string>>, uuid: string | undefined): string[] {
   const env = new Map<string, string>([
     ['PATH', DEFAULT_PATH],
     ['container', 'oci'],
@@ -97,6 +111,8 @@ function mergeEnvironment(spec: ContainerSpec, image: ImageRuntimeConfig, caller
   // The zone comes as /etc/localtime, which a TZ of the image would overrule.
   if (spec.timezone !== undefined) env.delete('TZ');
   for (const entry of spec.environment.set) setEntry(env, entry);
+  // systemd makes it the machine id, systemd(1).
+  if (uuid !== undefined && !env.has('container_uuid')) env.set('container_uuid', uuid);
   return [...env].map(([name, value]) => `${name}=${value}`);
 }
 
@@ -152,9 +168,9 @@ function mergeHostname(spec: ContainerSpec, context: MergeContext): string {
   return (sharesHost ? context.hostHostname : undefined) ?? context.id.slice(0, 12);
 }
 
-function mergeStopSignal(spec: ContainerSpec, image: ImageRuntimeConfig): string {
+function mergeStopSignal(spec: ContainerSpec, image: ImageRuntimeConfig, usual: string): string {
   if (spec.stopSignal !== undefined) return parseSignal(spec.stopSignal).name;
-  if (image.StopSignal === undefined || image.StopSignal === '') return 'SIGTERM';
+  if (image.StopSignal === undefined || image.StopSignal === '') return usual;
   try {
     return parseSignal(image.StopSignal).name;
   } catch (cause) {
@@ -225,6 +241,8 @@ function describe(mount: MountRequest): string {
       return mount.name === undefined ? 'an anonymous volume' : `volume ${JSON.stringify(mount.name)}`;
     case 'image':
       return `image ${JSON.stringify(mount.image)}`;
+    case 'artifact':
+      return `artifact ${JSON.stringify(mount.artifact)}`;
     case 'tmpfs':
       return mount.ramfs === true ? 'a ramfs' : 'a tmpfs';
     default:

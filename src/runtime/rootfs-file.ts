@@ -47,6 +47,19 @@ export function readRootfsFile(lowerDirs: readonly string[], path: string, optio
   }
 }
 
+/**
+ * What the container sees at a path, links followed.
+ * @throws ScullError as {@link readRootfsFile}
+ */
+export function rootfsKind(lowerDirs: readonly string[], path: string): 'directory' | 'other' | undefined {
+  const walk = new RootfsWalk(lowerDirs, path, {});
+  try {
+    return walk.kind();
+  } finally {
+    walk.close();
+  }
+}
+
 class RootfsWalk {
   readonly #opened: number[] = [];
   readonly #path: string;
@@ -68,6 +81,20 @@ class RootfsWalk {
   }
 
   read(): string | undefined {
+    const end = this.#walk();
+    if (end === undefined) return undefined;
+    if (end === 'directory') throw new ScullError('INVALID', `${this.#path} of the image is a directory, not a file`);
+    if (!end.regular) throw this.#notRegular();
+    return this.#readRegular(end.path);
+  }
+
+  kind(): 'directory' | 'other' | undefined {
+    const end = this.#walk();
+    return end === undefined || end === 'directory' ? end : 'other';
+  }
+
+  /** Where the path leads. */
+  #walk(): 'directory' | { readonly path: string; readonly regular: boolean } | undefined {
     const pending = this.#path.split('/').reverse();
     let links = 0;
     while (pending.length > 0) {
@@ -86,12 +113,10 @@ class RootfsWalk {
         if (found.target.startsWith('/')) this.#stack.length = 1;
         pending.push(...found.target.split('/').reverse());
       } else {
-        if (pending.some((rest) => rest !== '' && rest !== '.')) return undefined;
-        if (!found.regular) throw this.#notRegular();
-        return this.#readRegular(found.path);
+        return pending.some((rest) => rest !== '' && rest !== '.') ? undefined : found;
       }
     }
-    throw new ScullError('INVALID', `${this.#path} of the image is a directory, not a file`);
+    return 'directory';
   }
 
   close(): void {

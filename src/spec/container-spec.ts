@@ -33,6 +33,8 @@ export interface ContainerSpec {
   /** -i: keep standard input open. */
   readonly interactive: boolean;
   readonly init: boolean;
+  /** --systemd; undefined: prepared for systemd where the command is an init. */
+  readonly systemd?: 'always' | 'never';
   readonly initPath?: string;
   readonly mounts: readonly MountRequest[];
   /** Container names or ids with optional :ro/:rw, as typed. */
@@ -50,6 +52,8 @@ export interface ContainerSpec {
   readonly sysctls: Readonly<Record<string, string>>;
   /** Bytes. */
   readonly shmSize?: number;
+  /** Bytes, of each file system in memory that systemd wants. */
+  readonly systemdShmSize?: number;
   readonly namespaces: NamespaceSpec;
   readonly network: NetworkSpec;
   readonly stopSignal?: string;
@@ -146,7 +150,7 @@ export type SecretRequest =
     }
   | { readonly type: 'env'; readonly source: string; readonly target?: string };
 
-export type MountRequest = BindMount | VolumeMount | TmpfsMount | ImageMount | DevptsMount;
+export type MountRequest = BindMount | VolumeMount | TmpfsMount | ImageMount | ArtifactMount | DevptsMount;
 
 interface MountCommon {
   /** Absolute, normalised path in the container. */
@@ -206,6 +210,17 @@ export interface ImageMount extends MountCommon {
   readonly subpath?: string;
 }
 
+/** The contents of an artifact (a chart, a model …) as files, podman-run(1) `--mount type=artifact`. */
+export interface ArtifactMount extends MountCommon {
+  readonly type: 'artifact';
+  readonly artifact: string;
+  /** Only the content with this digest, or with this title. */
+  readonly digest?: string;
+  readonly title?: string;
+  /** Name of the file in the target directory; of several contents NAME-0, NAME-1 … */
+  readonly name?: string;
+}
+
 export interface DevptsMount extends MountCommon {
   readonly type: 'devpts';
 }
@@ -222,6 +237,8 @@ export interface SecuritySpec {
   readonly noNewPrivileges: boolean;
   /** Path of a profile, 'unconfined', or undefined for the built-in one. */
   readonly seccomp?: string;
+  /** --seccomp-policy=image: the image brings the profile. */
+  readonly seccompOfImage?: true;
   readonly apparmor?: string;
   /** SELinux `label=` options as typed. */
   readonly labels: readonly string[];
@@ -264,7 +281,8 @@ export type UserNamespaceSpec =
   | { readonly mode: 'host' } //   the default: container 0 = the caller
   | { readonly mode: 'keep-id'; readonly uid?: number; readonly gid?: number; readonly size?: number }
   | { readonly mode: 'nomap' }
-  | { readonly mode: 'auto'; readonly size?: number }
+  /** Ids that no other container has; those of `uids` and `gids` besides, whoever has them. */
+  | { readonly mode: 'auto'; readonly size?: number; readonly uids?: readonly IdRange[]; readonly gids?: readonly IdRange[] }
   | { readonly mode: 'explicit'; readonly uids: readonly IdRange[]; readonly gids: readonly IdRange[] }
   | { readonly mode: 'container'; readonly container: string }
   | { readonly mode: 'path'; readonly path: string };

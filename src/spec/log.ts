@@ -27,7 +27,10 @@ export function parseLog(driver: string | undefined, options: readonly string[],
   }
   let spec: LogSpec = { driver: known, labels: [] };
   for (const option of options) spec = withOption(spec, option, cwd);
-  return spec;
+  if (spec.tag === undefined || known === 'journald') return spec;
+  if (driver !== 'json-file' && driver !== 'local') throw new ScullError('INVALID', `--log-opt tag is for the journal: ${driver ?? 'k8s-file'} writes no tags`, { hint: 'use --log-driver=journald, or leave it out' });
+  const { tag: _tag, ...rest } = spec; // Docker's drivers for files take one, and nobody sees it
+  return rest;
 }
 
 function withOption(spec: LogSpec, option: string, cwd: string): LogSpec {

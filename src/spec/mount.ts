@@ -4,7 +4,7 @@
  */
 import { posix } from 'node:path';
 import { ScullError } from '../host/errors.ts';
-import type { BindMount, DevptsMount, ImageMount, MountRequest, TmpfsMount, VolumeMount } from './container-spec.ts';
+import type { ArtifactMount, BindMount, DevptsMount, ImageMount, MountRequest, TmpfsMount, VolumeMount } from './container-spec.ts';
 import { MountOptions, type Complainer } from './mount-options.ts';
 import { isName } from './name.ts';
 
@@ -77,6 +77,7 @@ export function parseMount(text: string, cwd: string): MountRequest | GlobMount 
     case 'devpts':
       return keys.devpts();
     case 'artifact':
+      return keys.artifact();
     case 'npipe':
     case 'cluster':
       throw new ScullError('UNSUPPORTED', `--mount type=${type} is not there`, { hint: `${TYPES} are` });
@@ -85,7 +86,7 @@ export function parseMount(text: string, cwd: string): MountRequest | GlobMount 
   }
 }
 
-const TYPES = 'bind, volume, tmpfs, ramfs, glob, image and devpts';
+const TYPES = 'bind, volume, tmpfs, ramfs, glob, image, artifact and devpts';
 
 /** --tmpfs `TARGET[:OPTIONS]`, options as of tmpfs(5). @throws ScullError INVALID */
 export function parseTmpfs(text: string): TmpfsMount {
@@ -107,6 +108,7 @@ class MountKeys {
   readonly #say: Complainer;
   readonly #options: MountOptions;
   readonly #seen = new Set<string>();
+  readonly #artifact: { digest?: string; title?: string; name?: string } = {};
   #source: string | undefined;
   #target: string | undefined;
 
@@ -142,6 +144,12 @@ class MountKeys {
       case 'volume-nocopy':
         this.#only(key, 'volume');
         if (this.#boolean(key, value)) this.#options.take('nocopy');
+        return;
+      case 'digest':
+      case 'title':
+      case 'name':
+        this.#only(key, 'artifact');
+        this.#artifact[name] = this.#required(key, value);
         return;
       case 'subpath':
         this.#options.take(`subpath=${this.#required(key, value)}`);
@@ -216,6 +224,17 @@ class MountKeys {
       options: this.#options.plain,
       ...(subpath === undefined ? {} : { subpath }),
     };
+  }
+
+  artifact(): ArtifactMount {
+    const artifact = this.#source ?? this.#missing('source');
+    const target = this.#needTarget();
+    this.#options.refuse(['tmpfs', 'chown', 'propagation', 'relabel', 'copy', 'overlay', 'recursion', 'subpath'], 'of an artifact');
+    const { digest, title, name } = this.#artifact;
+    if (digest !== undefined && title !== undefined) throw this.#say('digest and title cannot be used together');
+    if (name?.includes('/') === true || name === '.' || name === '..') throw this.#say('the name is that of a file, not a path');
+    if (this.#options.readOnly === false) throw this.#say('the contents of an artifact cannot be changed');
+    return { type: 'artifact', artifact, target, readOnly: true, options: this.#options.plain, ...this.#artifact };
   }
 
   devpts(): DevptsMount {

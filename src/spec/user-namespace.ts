@@ -3,11 +3,14 @@ import { ScullError } from '../host/errors.ts';
 import type { IdRange, UserNamespaceSpec } from './container-spec.ts';
 import { parseJoined } from './namespace.ts';
 
-const EXPECTED = 'host, keep-id[:uid=N,gid=N,size=N], nomap, auto[:size=N], container:name or ns:path';
+const EXPECTED = 'host, keep-id[:uid=N,gid=N,size=N], nomap, auto[:size=N,uidmapping=MAP,gidmapping=MAP], container:name or ns:path';
 const LARGEST_ID = 4_294_967_294;
 
-/** @throws ScullError INVALID saying which part is wrong */
-export function parseUserNamespace(text: string): UserNamespaceSpec {
+/**
+ * @param count how the caller's ids count, needed for `@host` ids in the maps of auto
+ * @throws ScullError INVALID saying which part is wrong
+ */
+export function parseUserNamespace(text: string, count: (kind: 'uid' | 'gid') => IdCount = () => ({ available: 0 })): UserNamespaceSpec {
   const joined = parseJoined(text, '--userns');
   if (joined !== undefined) return joined;
   const colon = text.indexOf(':');
@@ -23,10 +26,22 @@ export function parseUserNamespace(text: string): UserNamespaceSpec {
     case 'keep-id':
       return { mode: 'keep-id', ...parseOptions(text, options, ['uid', 'gid', 'size']) };
     case 'auto':
-      return { mode: 'auto', ...parseOptions(text, options, ['size']) };
+      return parseAuto(text, options, count);
     default:
-      throw invalid(text, mode === 'pod' ? 'pods come in a later version' : `unknown mode ${JSON.stringify(mode)}`);
+      throw invalid(text, mode === 'pod' ? 'containers have the user namespace of their pod without being told, see --pod' : `unknown mode ${JSON.stringify(mode)}`);
   }
+}
+
+function parseAuto(text: string, options: string | undefined, count: (kind: 'uid' | 'gid') => IdCount): UserNamespaceSpec {
+  const words = options?.split(',') ?? [];
+  const named = (name: string, word: string): boolean => word === name || word.startsWith(`${name}=`);
+  const maps = (kind: 'uid' | 'gid'): Record<string, IdRange[]> => {
+    const given = words.filter((word) => named(`${kind}mapping`, word)).map((word) => word.slice(`${kind}mapping=`.length));
+    for (const map of given) if (!/^\d/.test(map)) throw invalid(text, `${kind}mapping needs container-id:host-id[:amount], not ${JSON.stringify(map)}`);
+    return given.length === 0 ? {} : { [`${kind}s`]: parseIdMaps(given, `--userns=auto:${kind}mapping`, count(kind)) };
+  };
+  const rest = words.filter((word) => !named('uidmapping', word) && !named('gidmapping', word));
+  return { mode: 'auto', ...parseOptions(text, rest.length === 0 ? undefined : rest.join(','), ['size', 'uidmapping', 'gidmapping']), ...maps('uid'), ...maps('gid') };
 }
 
 function parseOptions(text: string, options: string | undefined, known: readonly string[]): Record<string, number> {
@@ -57,10 +72,10 @@ export interface IdCount {
 /**
  * Words of --uidmap or --gidmap, `[+][u|g]container:from[:amount]`, `from` with `@` an id of the host. `+` takes back what
  * earlier words gave to the same ids; where all words have it, the ids left over fill the gaps from 0 on.
- * @param option `--uidmap` or `--gidmap`
+ * @param option whose words they are, e.g. `--uidmap`
  * @throws ScullError INVALID
  */
-export function parseIdMaps(words: readonly string[], option: '--uidmap' | '--gidmap', count: IdCount): IdRange[] {
+export function parseIdMaps(words: readonly string[], option: string, count: IdCount): IdRange[] {
   let ranges: IdRange[] = [];
   let onlyExtending = words.length > 0;
   for (const word of words.flatMap((text) => text.split(','))) {
@@ -116,19 +131,32 @@ function cut(range: IdRange, first: number, size: number, side: 'container' | 'h
 function fillGaps(ranges: readonly IdRange[], available: number): IdRange[] {
   const free = gaps(ranges.map(({ host, size }) => ({ first: host, size })), available);
   const holes = gaps(ranges.map(({ container, size }) => ({ first: container, size })), Number.MAX_SAFE_INTEGER);
-  const filled: IdRange[] = [];
-  for (let hole = 0, from = 0; from < free.length && hole < holes.length; ) {
-    const size = Math.min(free[from]!.size, holes[hole]!.size);
-    filled.push({ container: holes[hole]!.first, host: free[from]!.first, size });
-    for (const list of [free[from]!, holes[hole]!]) [list.first, list.size] = [list.first + size, list.size - size];
-    if (free[from]!.size === 0) from++;
-    if (holes[hole]!.size === 0) hole++;
-  }
-  return filled;
+  return pairIds(holes, free);
 }
 
-function gaps(taken: readonly { first: number; size: number }[], end: number): { first: number; size: number }[] {
-  const result: { first: number; size: number }[] = [];
+/** Ids that follow each other. */
+export interface IdRun {
+  readonly first: number;
+  readonly size: number;
+}
+
+/** Gives each id of the container one of the others, both in their order, as far as both suffice. */
+export function pairIds(container: readonly IdRun[], host: readonly IdRun[]): IdRange[] {
+  const left = [container, host].map((runs) => runs.map((run) => ({ ...run }))) as [{ first: number; size: number }[], { first: number; size: number }[]];
+  const pairs: IdRange[] = [];
+  for (let [to, from] = [left[0].shift(), left[1].shift()]; to !== undefined && from !== undefined; ) {
+    const size = Math.min(to.size, from.size);
+    pairs.push({ container: to.first, host: from.first, size });
+    for (const run of [to, from]) [run.first, run.size] = [run.first + size, run.size - size];
+    if (to.size === 0) to = left[0].shift();
+    if (from.size === 0) from = left[1].shift();
+  }
+  return pairs;
+}
+
+/** What lies between the `taken` ones, from 0 to before `end`. */
+export function gaps(taken: readonly IdRun[], end: number): IdRun[] {
+  const result: IdRun[] = [];
   let next = 0;
   for (const { first, size } of [...taken].sort((a, b) => a.first - b.first)) {
     if (first > next) result.push({ first: next, size: Math.min(first, end) - next });

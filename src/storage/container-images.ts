@@ -9,8 +9,10 @@ export interface ContainerImage {
   readonly containerName: string;
   /** Undefined for a container of a plain root file system. */
   readonly imageId?: string;
-  /** Hex chain ids of the layers it stands on. */
+  /** Hex chain ids of the layers it stands on, and of images that are mounted into it. */
   readonly layers: readonly string[];
+  /** Contents of artifacts that are mounted into it. */
+  readonly blobs: readonly string[];
 }
 
 /** `unreadable` are ids of containers whose record is damaged: nobody knows what they stand on. */
@@ -33,12 +35,15 @@ export function readContainerImages(store: Store): { readonly containers: readon
 interface PartialRecord {
   readonly name: string;
   readonly image?: { readonly id: string; readonly layers: readonly string[] };
+  readonly config?: { readonly mounts?: readonly { readonly type?: string; readonly source?: string; readonly blob?: string }[] };
 }
 
 function readContainerImage(containerId: string, record: PartialRecord): ContainerImage {
-  const base = { containerId, containerName: String(record.name) };
-  if (record.image === undefined) return { ...base, layers: [] };
-  return { ...base, imageId: String(record.image.id), layers: record.image.layers.map(String) };
+  const mounts = record.config?.mounts ?? [];
+  const mounted = mounts.flatMap(({ type, source }) => (type === 'image' && source !== undefined && source !== '' ? source.split(',') : []));
+  const layers = [...(record.image?.layers ?? []).map(String), ...mounted.map((chainId) => chainId.slice(chainId.indexOf(':') + 1))];
+  const blobs = mounts.flatMap(({ blob }) => (blob === undefined ? [] : [String(blob)]));
+  return { containerId, containerName: String(record.name), layers, blobs, ...(record.image === undefined ? {} : { imageId: String(record.image.id) }) };
 }
 
 function containerIds(store: Store): readonly string[] {

@@ -47,6 +47,7 @@ export function findNeeded(store: Store): Needed {
     const chainId = `${hex.length === 128 ? 'sha512' : 'sha256'}:${hex}`;
     if (isDigest(chainId)) layers.add(chainId);
   }
+  for (const digest of containers.flatMap((container) => container.blobs)) if (isDigest(digest)) blobs.add(digest);
   return { blobs, layers, allLayers: unreadable.length > 0 };
 }
 

@@ -277,3 +277,11 @@ describe('what is wrong in a mount is named', () => {
     await s.fails(['run', '--rm', ...args, 'busybox', 'true'], 125, message);
   });
 });
+
+test('--systemd=always prepares for systemd, with --shm-size-systemd in file systems of that size', async () => {
+  const look = 'df -P /run /run/lock /tmp /var/log/journal | awk \'NR > 1 { print $2, $6 }\'; stat -c %a /run /tmp; grep -c " /sys/fs/cgroup cgroup2 rw" /proc/self/mounts; echo ${#container_uuid}';
+  expect(await s.ok(['run', '--rm', '--systemd=always', '--shm-size-systemd=5m', 'busybox', 'sh', '-c', look])).toBe('5120 /run\n5120 /run/lock\n5120 /tmp\n5120 /var/log/journal\n755\n1777\n1\n32');
+  await s.ok(['create', '--name', 'init', 'busybox', '/sbin/init']);
+  expect((await s.inspect('init')).Config).toMatchObject({ SystemdMode: true, StopSignal: 'SIGRTMIN+3' });
+  await s.fails(['run', '--rm', '--systemd=sometimes', 'busybox', 'true'], 125, /true, false, always/);
+});

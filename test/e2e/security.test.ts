@@ -64,6 +64,17 @@ describe('seccomp', () => {
     await s.fails(['run', '--rm', '--security-opt', 'seccomp=/no/such/file', 'busybox', 'true'], 125, /\/no\/such\/file/);
     await s.fails(['run', '--rm', '--security-opt', `seccomp=${s.file('bad.json', '{')}`, 'busybox', 'true'], 125, /bad\.json|seccomp/);
   });
+
+  test('--seccomp-policy=image takes the profile that the image brings', async () => {
+    const profile = JSON.stringify({ defaultAction: 'SCMP_ACT_ALLOW', syscalls: [{ names: ['mkdir', 'mkdirat'], action: 'SCMP_ACT_ERRNO', errnoRet: 1 }] });
+    await s.load({ tags: ['brings-profile:latest'], layers: [busyboxEntries()], settings: { Labels: { 'io.containers.seccomp.profile': profile } } });
+    const tries = (...args: string[]) => s.ok(['run', '--rm', ...args, 'brings-profile', 'sh', '-c', 'mkdir /x 2>/dev/null && echo made || echo refused']);
+    expect(await tries('--seccomp-policy=image')).toBe('refused');
+    expect(await tries('--seccomp-policy=default')).toBe('made');
+    expect(await tries('--seccomp-policy=image', '--security-opt', 'seccomp=unconfined')).toBe('made');
+    await s.fails(['run', '--rm', '--seccomp-policy=image', 'busybox', 'true'], 125, /the image has no label io\.containers\.seccomp\.profile/);
+    await s.fails(['run', '--rm', '--seccomp-policy=other', 'busybox', 'true'], 125, /default, image/);
+  });
 });
 
 describe('the kernel’s files', () => {

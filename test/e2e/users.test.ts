@@ -1,6 +1,6 @@
 import { chmodSync, lstatSync, readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { useScull } from '../support/scull.ts';
 
 const s = useScull();
@@ -147,6 +147,72 @@ test('--subuidname maps what /etc/subuid gives to a name', async () => {
   expect((await s.ok(['run', '--rm', '--subuidname', name, 'busybox', 'cat', '/proc/self/uid_map'])).trim().split(/\s+/)).toEqual(['0', '1', count]);
   await s.fails(['run', '--rm', '--subuidname', 'nobody-of-that-name', 'busybox', 'true'], 125, /\/etc\/subuid gives no ids/);
   await s.fails(['run', '--rm', '--subuidname', name, '--userns', 'keep-id', 'busybox', 'true'], 125, /cannot be used together/);
+});
+
+/** The ids that a container has for itself, counted in the namespace around it: the first, and the one after the last. */
+async function autoRange(name: string): Promise<{ from: number; to: number }> {
+  const [[, from, size]] = ranges(await s.ok(['exec', name, 'cat', '/proc/self/uid_map'])) as [[number, number, number]];
+  return { from, to: from + size };
+}
+
+describe('--userns=auto', () => {
+  test('gives each container ids of its own, which it keeps until it is removed', async () => {
+    for (const name of ['auto-1', 'auto-2']) await s.ok(['run', '-d', '--name', name, '--userns=auto', 'busybox', 'sleep', '1000']);
+    const first = await autoRange('auto-1');
+    const second = await autoRange('auto-2');
+    expect(first.from).toBeGreaterThan(0);
+    expect(second.from >= first.to || second.to <= first.from).toBe(true);
+    await s.ok(['restart', '-t', '0', 'auto-1']);
+    expect(await autoRange('auto-1')).toEqual(first);
+    expect((await s.inspect('auto-1')).HostConfig).toMatchObject({ UsernsMode: 'auto', IDMappings: { UidMap: [`0:${first.from}:${first.to - first.from}`] } });
+    await s.ok(['rm', '-f', '-t', '0', 'auto-1']);
+    await s.ok(['run', '-d', '--name', 'auto-3', '--userns=auto', 'busybox', 'sleep', '1000']);
+    expect(await autoRange('auto-3')).toEqual(first);
+    await s.ok(['rm', '-f', '-t', '0', 'auto-2', 'auto-3']);
+  });
+
+  test('has every user of the image, shown as the image has them, and the caller is none of them', async () => {
+    const directory = s.directory('of-the-caller');
+    const output = await s.ok(['run', '--rm', '--userns=auto', '-v', `${directory}:/d`, '-v', 'autos:/home/app', 'busybox', 'sh', '-c', 'id -u; stat -c %u:%g /bin/busybox /home/app/note /d; touch /made && chown 1500 /made && stat -c %u /made']);
+    expect(output).toBe('0\n0:0\n1500:1500\n65534:65534\n1500');
+    expect(await s.ok(['run', '--rm', '--userns=auto', '-u', '7000', 'busybox', 'id', '-u'])).toBe('7000');
+    await s.ok(['volume', 'rm', 'autos']);
+  });
+
+  test('the options: size, and maps by hand for users and groups', async () => {
+    const words = ['--userns=auto:size=2000,uidmapping=5:@' + uid + ':1,gidmapping=7:0:1'];
+    const directory = s.directory('mapped-by-hand');
+    const output = await s.ok(['run', '--rm', ...words, '-v', `${directory}:/d`, 'busybox', 'sh', '-c', 'cat /proc/self/uid_map; echo --; stat -c %u:%g /d']);
+    const [map = '', owner] = output.split('\n--\n');
+    expect(ranges(map).reduce((sum, [, , length]) => sum + (length ?? 0), 0)).toBe(2000);
+    expect(owner).toBe('5:7');
+    await s.fails(['run', '--rm', '--userns=auto:size=100', '-u', '5000', 'busybox', 'true'], 125, /user id 5000 does not exist in the container/);
+  });
+
+  test('U gives a mount to the container', async () => {
+    const directory = s.directory('given');
+    expect(await s.ok(['run', '--rm', '--userns=auto', '-v', `${directory}:/d:U`, 'busybox', 'stat', '-c', '%u:%g', '/d'])).toBe('0:0');
+    expect(lstatSync(directory).uid).not.toBe(uid);
+    await s.ok(['run', '--rm', '-v', `${directory}:/d:U`, 'busybox', 'true']);
+    expect(lstatSync(directory).uid).toBe(uid);
+  });
+
+  test('when the ids are used up, it is said, and nothing is left', async () => {
+    const all = Number((await s.ok(['unshare', 'cat', '/proc/self/uid_map'])).trim().split(/\s+/).at(-1));
+    await s.ok(['create', '--name', 'most', `--userns=auto:size=${all - 3000}`, 'busybox', 'true']);
+    await s.fails(['create', '--name', 'more', '--userns=auto:size=4000', 'busybox', 'true'], 125, /needs 4000 user ids for itself, and only \d+ of your \d+ subordinate ones are free/);
+    await s.fails(['create', '--userns=auto:size=99999999', 'busybox', 'true'], 125, /and you have \d+ subordinate ones/);
+    await s.fails(['container', 'inspect', 'more'], 125, /no such container/);
+    await s.ok(['rm', 'most']);
+  });
+
+  test('of many at once no two get the same', async () => {
+    const names = Array.from({ length: 8 }, (_, index) => `crowd-${index}`);
+    await Promise.all(names.map((name) => s.ok(['create', '--name', name, '--userns=auto', 'busybox', 'true'])));
+    const maps = await Promise.all(names.map(async (name) => (await s.inspect(name)).HostConfig.IDMappings.UidMap[0] as string));
+    expect(new Set(maps).size).toBe(names.length);
+    await s.ok(['rm', ...names]);
+  });
 });
 
 test('--userns with nonsense is refused', async () => {

@@ -4,6 +4,7 @@
  *   flags   option name → value or values, parsed by the very parsers of src/spec
  *   spec    fragment of a ContainerSpec, for what has no flag here
  *   image   the image's `config` object
+ *   ids     what --userns=auto gave it
  *   input   fragment of RuntimeSpecInput (facts: network, files, sharedNamespaces …); host facts under `host`
  *   expect  fragment of the result: objects by key, lists as a whole, or {"has": […], "lacks": […]} for lists, {"order": […]} of
  *           mount destinations
@@ -34,6 +35,7 @@ import { parseResources } from '../../src/spec/resources.ts';
 import { parseSize } from '../../src/spec/size.ts';
 import { parseSysctl } from '../../src/spec/sysctl.ts';
 import { parseUlimit } from '../../src/spec/ulimit.ts';
+import type { OwnIds } from '../../src/userns/auto-maps.ts';
 import { parseIdMaps, parseUserNamespace } from '../../src/spec/user-namespace.ts';
 
 const FOLDER = join(import.meta.dirname, 'oci-spec');
@@ -44,6 +46,7 @@ interface Case {
   readonly flags?: Readonly<Record<string, string | boolean | readonly string[]>>;
   readonly spec?: object;
   readonly image?: ImageRuntimeConfig;
+  readonly ids?: OwnIds;
   readonly input?: Record<string, unknown> & { readonly host?: Partial<HostFacts> };
   readonly expect?: unknown;
   readonly throws?: { readonly code: string; readonly message: string };
@@ -94,7 +97,7 @@ function build(one: Case): RuntimeSpec {
   const host = { ...HOST, ...one.input?.host };
   const context = { id: 'c0ffee'.padEnd(64, '0'), name: 'case', callerEnvironment: { http_proxy: 'http://proxy:3128', SECRET: 'mine' }, callerUid: 1000, callerGid: 1000, hostHostname: 'thehost' };
   const config = { ...mergeConfig(spec, image, context), mounts: [] };
-  const userNamespace = nestedUserNamespace(spec.namespaces.user, { ...host, callerUid: 1000, callerGid: 1000 });
+  const userNamespace = nestedUserNamespace(spec.namespaces.user, { ...host, callerUid: 1000, callerGid: 1000, ...(one.ids === undefined ? {} : { own: one.ids }) });
   const groups = spec.groupAdd.filter((group) => group !== 'keep-groups');
   return buildRuntimeSpec({
     spec,

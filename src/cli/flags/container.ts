@@ -2,7 +2,7 @@
  * The flags of `run` and `create`, with Docker's and Podman's names, shorthands and defaults. What they mean is in
  * container-spec-flags.ts and the parsers of src/spec.
  */
-import { choice, integer, list, text, toggle, unsupported, unsupportedToggle } from './declare.ts';
+import { choice, integer, list, refusedToggle, text, toggle, unsupported, unsupportedToggle } from './declare.ts';
 import { registryFlags } from './registry.ts';
 
 const IDENTITY = 'identity';
@@ -69,6 +69,7 @@ export const containerFlags = {
   umask: text(PROCESS, 'octal', 'File mode creation mask (default 0022)'),
   init: toggle(PROCESS, 'Run a small init as process 1 that forwards signals and reaps'),
   'init-path': text(PROCESS, 'path', 'Program that --init runs'),
+  systemd: text(PROCESS, 'mode', 'Prepare the container for systemd as its init: true (default: where the command is an init), false, always'),
   'stop-signal': text(PROCESS, 'signal', 'Signal that asks the program to stop'),
   'stop-timeout': integer(PROCESS, 'Seconds from the stop signal to SIGKILL (default 10)', { min: -1 }),
   timeout: integer(PROCESS, 'Seconds the container may run before it is killed; 0 is no limit', { min: 0 }),
@@ -140,6 +141,7 @@ export const containerFlags = {
   ...resourceFlags,
   ulimit: list(RESOURCE, 'name=soft[:hard]', 'Resource limit of processes, e.g. nofile=1024:2048; host keeps the caller\'s'),
   'shm-size': text(RESOURCE, 'size', 'Size of /dev/shm (default 64m)'),
+  'shm-size-systemd': text(RESOURCE, 'size', 'Size of /run, /tmp and the like, which --systemd mounts in memory (default: half of the memory)'),
   'oom-score-adj': integer(RESOURCE, 'How readily the kernel kills it when memory ends, -1000 to 1000', { min: -1000, max: 1000 }),
   cgroups: text(RESOURCE, 'mode', 'enabled (default), disabled, no-conmon or split'),
   'cgroup-parent': text(RESOURCE, 'path', 'Control group to put the container under'),
@@ -147,6 +149,7 @@ export const containerFlags = {
   'cap-add': list(SECURITY, 'capability', 'Add a Linux capability, or all'),
   'cap-drop': list(SECURITY, 'capability', 'Drop a Linux capability, or all'),
   'security-opt': list(SECURITY, 'option', 'no-new-privileges, seccomp=FILE|unconfined, mask=PATHS, unmask=PATHS|ALL, proc-opts=…, apparmor=…, label=…'),
+  'seccomp-policy': choice(SECURITY, ['default', 'image'], 'image: take the seccomp profile from the label io.containers.seccomp.profile of the image'),
   privileged: toggle(SECURITY, 'All capabilities and devices the caller has, nothing masked; never more than the caller'),
   sysctl: list(SECURITY, 'name=value', 'Set a kernel parameter of the container\'s namespaces'),
 
@@ -186,12 +189,9 @@ function laterContainerFlags() {
     'rdt-class': unsupported('rdt-class'),
     requires: unsupported('requires'),
     runtime: unsupported('runtime', ['crun']),
-    'seccomp-policy': unsupported('seccomp-policy', ['default']),
-    'shm-size-systemd': unsupported('shm-size-systemd'),
     'storage-opt': unsupported('storage-opt'),
-    systemd: unsupported('systemd', ['false']),
     'volume-driver': unsupported('volume-driver', ['local']),
-    'oom-kill-disable': unsupportedToggle('oom-kill-disable'),
+    'oom-kill-disable': refusedToggle('--oom-kill-disable: control groups v2, which rootless containers live in, have no such switch', 'make it less likely that the kernel chooses the container, with --oom-score-adj, or give it more --memory'),
     // Image signatures were never Docker content trust.
     'disable-content-trust': toggle(IMAGE, 'Accepted for Docker', { hidden: true }),
     passwd: unsupportedToggle('passwd', true),

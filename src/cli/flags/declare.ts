@@ -63,6 +63,17 @@ export function unsupportedToggle(name: string, accepted = false, extra: Extra =
   });
 }
 
+/** A switch of Docker or Podman that can't be had here by anybody; switched off it is taken. @param why a whole sentence */
+export function refusedToggle(why: string, hint: string) {
+  return Flags.boolean({
+    hidden: true,
+    parse: async (input) => {
+      if (input) throw new ScullError('UNSUPPORTED', why, { hint });
+      return input;
+    },
+  });
+}
+
 function notSupported(name: string, accepted: readonly string[]): ScullError {
   const only = accepted.filter((value) => value !== '' && value !== 'true' && value !== 'false').map((value) => `--${name}=${value}`);
   return new ScullError('UNSUPPORTED', `--${name} is not supported by this version of scull`, {

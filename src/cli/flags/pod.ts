@@ -65,5 +65,5 @@ export const podFlags = {
   'infra-image': unsupported('infra-image'),
   'security-opt': unsupported('security-opt'),
   'share-parent': unsupportedToggle('share-parent', false),
-  'shm-size-systemd': unsupported('shm-size-systemd'),
+  'shm-size-systemd': containerFlags['shm-size-systemd'],
 };

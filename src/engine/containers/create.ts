@@ -71,11 +71,10 @@ async function createAlone(engine: Engine, spec: ContainerSpec, options: CreateO
     const secrets = (spec.secrets ?? []).length === 0 ? undefined : (await import('../secrets/containers.ts')).takeSecrets(engine, spec.secrets ?? []);
     const config = { ...(await makeConfig(engine, spec, image, id, name)), ...(secrets === undefined ? {} : { secrets: secrets.resolved }) };
     const membership: ContainerRecord['pod'] = options.infraOf === undefined ? pod : { id: options.infraOf.pod, infra: true };
-    const record: ContainerRecord = { ...makeRecord(spec, image, config, id, name), ...(membership === undefined ? {} : { pod: membership }), ...(options.createCommand === undefined ? {} : { createCommand: options.createCommand }) };
+    const draft: ContainerRecord = { ...makeRecord(spec, image, config, id, name), ...(membership === undefined ? {} : { pod: membership }), ...(options.createCommand === undefined ? {} : { createCommand: options.createCommand }) };
     if (config.health !== undefined) (await import('./health.ts')).checkLogDestination(config.health);
     if (options.claim !== undefined) await claimContainer(layout, cgroupPlan(), id, options.claim);
-    // What is removed at its end anyway need not survive a power cut.
-    commitContainer(layout, record, !spec.autoRemove, secrets?.write);
+    const record = await commit(engine, draft, secrets?.write);
     await confirmLayers(engine, record);
     if (pod !== undefined) await (await import('../pods/join.ts')).confirmPod(engine, record);
     recordContainerEvent(engine, record, 'create');
@@ -86,6 +85,15 @@ async function createAlone(engine: Engine, spec: ContainerSpec, options: CreateO
     if (cidFile !== undefined) unlinkSync(cidFile);
     throw error;
   }
+}
+
+/** @returns the record as it was written */
+async function commit(engine: Engine, record: ContainerRecord, write: Parameters<typeof commitContainer>[3]): Promise<ContainerRecord> {
+  // What is removed at its end anyway need not survive a power cut.
+  const make = (complete: ContainerRecord): void => commitContainer(engine.store.layout, complete, !complete.spec.autoRemove, write);
+  if (record.spec.namespaces.user.mode === 'auto') return (await import('./own-ids.ts')).withOwnIds(engine, record, make);
+  make(record);
+  return record;
 }
 
 /**
@@ -145,7 +153,7 @@ async function makeConfig(engine: Engine, spec: ContainerSpec, image: ImageRecor
   });
   if (spec.log.driver === 'journald') checkJournal();
   if (spec.timezone !== undefined) readZone(spec.timezone); // told now, not with every start
-  const mounts = await resolveMounts(engine, spec, image?.config);
+  const mounts = await resolveMounts(engine, spec, image);
   return { ...merged, networkMode: await resolveNetworks(engine, merged.networkMode), ports: await choosePorts(engine, spec, merged.exposedPorts), mounts };
 }
 

@@ -1,20 +1,24 @@
 /** inspect: one object in the shape of Docker's API (ContainerJSON), with Podman's additions where scripts ask for them. */
+import { isScullError } from '../../host/errors.ts';
 import { readNetworkState, type Attachment } from '../../network/state.ts';
 import { cgroupPlan } from '../../runtime/cgroups.ts';
 import type { ContainerRecord, ContainerState, ResolvedMount } from '../../runtime/container-record.ts';
 import { readRuntimeState } from '../../runtime/crun.ts';
 import { readHealth } from '../../runtime/health-state.ts';
 import { DEFAULT_SHM_SIZE } from '../../runtime/oci-spec/mounts.ts';
+import type { UserNamespaceFact } from '../../runtime/oci-spec/input.ts';
 import { isRestarting, isStoppedByUser, readRestarts } from '../../runtime/restart-state.ts';
 import type { ContainerPaths } from '../../storage/layout.ts';
 import { findContainer } from '../../runtime/container-store.ts';
 import { readContainerState } from '../../runtime/lifecycle.ts';
 import { parseSignal } from '../../spec/signal.ts';
+import type { IdMapping } from '../../oci/runtime-spec.ts';
 import { ipVersion } from '../../spec/ip-address.ts';
 import { readNetwork } from '../../storage/networks.ts';
 import type { ContainerSpec, NetworkWish, PortRequest, SharedNamespaceSpec, UserNamespaceSpec } from '../../spec/container-spec.ts';
 import { VERSION } from '../../host/version.ts';
 import type { Engine } from '../engine.ts';
+import { nestedNamespace } from './nested-namespace.ts';
 import { networkTrouble } from '../networks/trouble.ts';
 import { containerSize } from './size.ts';
 
@@ -137,6 +141,7 @@ function configOf({ config, spec, image, id, createCommand }: ContainerRecord): 
     Umask: `0${(spec.umask ?? 0o022).toString(8).padStart(3, '0')}`,
     CreateCommand: createCommand ?? null,
     ...healthConfigOf(config),
+    SystemdMode: config.systemd === true,
     ...(spec.timezone === undefined ? {} : { Timezone: spec.timezone }),
     ...(config.secrets === undefined ? {} : { Secrets: config.secrets.map((secret) => ({ Name: secret.name, ID: secret.id, ...(secret.type === 'mount' ? { UID: secret.uid, GID: secret.gid, Mode: secret.mode } : { UID: 0, GID: 0, Mode: 0 }) })) }),
     ContainerID: id,
@@ -176,6 +181,7 @@ function hostConfigOf(record: ContainerRecord): object {
     Tmpfs: Object.fromEntries(config.mounts.filter((mount) => mount.type === 'tmpfs').map((mount) => [mount.target, mount.options.join(',')])),
     UTSMode: namespaceText(spec.namespaces.uts),
     UsernsMode: userNamespaceText(spec.namespaces.user),
+    ...idMappingsOf(record),
     ShmSize: spec.shmSize ?? DEFAULT_SHM_SIZE,
     Runtime: 'oci',
     Isolation: '',
@@ -218,6 +224,7 @@ function securityOptions({ security }: ContainerSpec): string[] {
     ...(security.noNewPrivileges ? ['no-new-privileges'] : []),
     ...(security.seccomp === undefined ? [] : [`seccomp=${security.seccomp}`]),
     ...(security.apparmor === undefined ? [] : [`apparmor=${security.apparmor}`]),
+    ...(security.seccompOfImage === true ? ['seccomp=image'] : []),
     ...security.labels.map((label) => `label=${label}`),
     ...(security.mask.length === 0 ? [] : [`mask=${security.mask.join(':')}`]),
     ...(security.unmask.length === 0 ? [] : [`unmask=${security.unmask.join(':')}`]),
@@ -229,6 +236,20 @@ export function namespaceText(wish: SharedNamespaceSpec | { readonly mode: strin
   if ('container' in wish) return `container:${wish.container}`;
   if ('path' in wish) return `ns:${wish.path}`;
   return wish.mode;
+}
+
+/** As in --uidmap: container, host (counted in the default map), how many. Nothing where the container is in the default map. */
+function idMappingsOf({ spec, config }: ContainerRecord): object {
+  let fact: UserNamespaceFact | undefined;
+  try {
+    fact = nestedNamespace(spec.namespaces.user, config.ids);
+  } catch (error) {
+    if (isScullError(error)) return {}; // a start will tell
+    throw error;
+  }
+  if (fact?.kind !== 'maps') return {};
+  const words = (maps: readonly IdMapping[]): string[] => maps.map((map) => `${map.containerID}:${map.hostID}:${map.size}`);
+  return { IDMappings: { UidMap: words(fact.uids), GidMap: words(fact.gids) } };
 }
 
 export function userNamespaceText(wish: UserNamespaceSpec): string {

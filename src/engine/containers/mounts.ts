@@ -2,7 +2,8 @@
 import { lstatSync, mkdirSync, statSync } from 'node:fs';
 import { describeErrno } from '../../host/errno.ts';
 import { errnoOf, ScullError } from '../../host/errors.ts';
-import type { ImageConfig } from '../../oci/image.ts';
+import { digestHex } from '../../oci/digest.ts';
+import type { ImageRecord } from '../../storage/image-types.ts';
 import type { ResolvedMount } from '../../runtime/container-record.ts';
 import { findContainer } from '../../runtime/container-store.ts';
 import { resolveSimpleMount, wishedMounts } from '../../runtime/merge.ts';
@@ -10,11 +11,20 @@ import type { BindMount, ContainerSpec, ImageMount, MountRequest } from '../../s
 import type { Engine } from '../engine.ts';
 
 /** @throws ScullError INVALID, NOT_FOUND (a missing bind source), NO_SUCH_CONTAINER (--volumes-from) */
-export async function resolveMounts(engine: Engine, spec: ContainerSpec, image: ImageConfig | undefined): Promise<ResolvedMount[]> {
-  const wishes = wishedMounts(spec, image, spec.volumesFrom.flatMap((text) => mountsOf(engine, text)));
+export async function resolveMounts(engine: Engine, spec: ContainerSpec, image: ImageRecord | undefined): Promise<ResolvedMount[]> {
+  const wishes = wishedMounts(spec, image?.config, spec.volumesFrom.flatMap((text) => mountsOf(engine, text)));
   const resolved: ResolvedMount[] = [];
-  for (const wish of wishes) resolved.push(await resolveMount(engine, wish));
+  for (const wish of wishes) {
+    if (wish.type === 'artifact') resolved.push(...(await import('./artifact-mounts.ts')).artifactMounts(engine, wish, rootOf(engine, spec, image)));
+    else resolved.push(await resolveMount(engine, wish));
+  }
   return resolved;
+}
+
+/** Directories on disk that make up the root, highest first. */
+function rootOf(engine: Engine, spec: ContainerSpec, image: ImageRecord | undefined): string[] {
+  if (image === undefined) return spec.rootfs === undefined ? [] : [spec.rootfs];
+  return image.layers.map(({ chainId }) => engine.store.layout.layer(digestHex(chainId)).diff).reverse();
 }
 
 async function resolveMount(engine: Engine, wish: MountRequest): Promise<ResolvedMount> {

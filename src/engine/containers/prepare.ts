@@ -50,7 +50,7 @@ export async function prepareContainer(engine: Engine, record: ContainerRecord, 
   const maps = defaultIdMaps();
   if (maps.single !== undefined) explainSingleId(engine, maps.single);
   const { shared } = given;
-  const userNamespace = shared.userNamespace ?? nestedNamespace(spec.namespaces.user);
+  const userNamespace = shared.userNamespace ?? nestedNamespace(spec.namespaces.user, config.ids);
   const planned = await plannedAttachments(engine, record);
   const network = await planContainerNetwork(engine.store.layout, record, shared, planned);
   for (const text of network.warnings) engine.progress({ kind: 'message', level: 'warning', text });
@@ -77,14 +77,14 @@ export async function prepareContainer(engine: Engine, record: ContainerRecord, 
     devices: spec.devices.flatMap(expandDevices),
     ...(spec.init ? { initProgram: initProgram(spec.initPath) } : {}),
     ...(spec.tty && given.attached ? { terminalSize: terminalSize() } : {}),
-    ...seccompText(spec.security.seccomp),
+    ...seccompText(spec.security.seccomp, config.seccompProfile),
     ...cgroupsPath(record, cgroup),
     blockDevices: blockDevices(spec.resources),
     host,
   };
   const runtimeSpec = orGiveUp(steps, () => buildRuntimeSpec(input));
   // Only our own profile is kept compiled.
-  const compiledSeccomp = spec.security.seccomp === undefined ? compiledSeccompFile(engine.store.layout, runtimeSpec, requireTool('crun', 'starting a container').path) : undefined;
+  const compiledSeccomp = spec.security.seccomp === undefined && input.seccompProfile === undefined ? compiledSeccompFile(engine.store.layout, runtimeSpec, requireTool('crun', 'starting a container').path) : undefined;
   return { runtimeSpec: withCompiledSeccomp(runtimeSpec, compiledSeccomp), compiledSeccomp, network, planned, steps: [...steps.list, ...(secrets?.steps ?? [])], firstUses: steps.firstUses, earlyNetwork: given.network };
 }
 
@@ -170,7 +170,9 @@ function initProgram(given: string | undefined): string {
   return requireTool('catatonit', '--init').path;
 }
 
-function seccompText(profile: string | undefined): { seccompProfile?: string } {
+/** @param ofImage text that the image brought; it goes before a file, but does not bring back what was switched off */
+function seccompText(profile: string | undefined, ofImage: string | undefined): { seccompProfile?: string } {
+  if (ofImage !== undefined && profile !== 'unconfined') return { seccompProfile: ofImage };
   if (profile === undefined || profile === 'unconfined') return {};
   try {
     return { seccompProfile: readFileSync(profile, 'utf8') };

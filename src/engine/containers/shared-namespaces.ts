@@ -1,5 +1,5 @@
 /** --network, --pid, --ipc, --uts, --userns and --cgroupns with `container:X`: where the other one's namespaces are. */
-import { existsSync, statfsSync } from 'node:fs';
+import { existsSync, readlinkSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeErrno } from '../../host/errno.ts';
 import { errnoOf, ScullError } from '../../host/errors.ts';
@@ -32,7 +32,7 @@ interface Other {
 /** @throws ScullError NO_SUCH_CONTAINER, WRONG_STATE (not running), INVALID (two containers with different user namespaces; a file that is no namespace) */
 export function sharedNamespaces(engine: Engine, record: ContainerRecord): SharedNamespaces {
   const { namespaces, network } = record.spec;
-  for (const wish of [...Object.values(namespaces), network.mode]) if (wish.mode === 'path') requireNamespace(wish.path);
+  for (const [kind, wish] of [...Object.entries(namespaces), ['net', network.mode] as const]) if (wish.mode === 'path') requireNamespace(wish.path, kind);
   const named: [kind: string, container: string][] = [];
   for (const kind of ['pid', 'ipc', 'uts', 'cgroup', 'user'] as const) {
     const wish = namespaces[kind];
@@ -67,7 +67,7 @@ export function sharedNamespaces(engine: Engine, record: ContainerRecord): Share
 const NSFS = 0x6e736673;
 
 /** crun says of another file only that a pipe broke. What may not be looked at it explains better. */
-function requireNamespace(path: string): void {
+function requireNamespace(path: string, kind: string): void {
   let type: number;
   try {
     ({ type } = statfsSync(path));
@@ -77,13 +77,30 @@ function requireNamespace(path: string): void {
     throw new ScullError('NOT_FOUND', `there is no namespace ${JSON.stringify(path)}: ${describeErrno(cause)}`, { hint: 'the process whose namespace it was may have ended', cause });
   }
   if (type !== NSFS) throw new ScullError('INVALID', `${JSON.stringify(path)} is no namespace`, { hint: 'give one of /proc/PID/ns, or one that `ip netns add` has made' });
+  const found = namespaceKind(path);
+  if (found !== undefined && found !== kind) throw new ScullError('INVALID', `${JSON.stringify(path)} is a ${found} namespace, and a ${kind} one is wanted`);
+  if (kind !== 'user' && found !== undefined && isOurs(path, kind)) throw new ScullError('PERMISSION', `${JSON.stringify(path)} is a namespace of the host, which nobody but root may join`, { hint: `give --${kind === 'net' ? 'network' : kind === 'cgroup' ? 'cgroupns' : kind} host for the host's own` });
+}
+
+/** As /proc/PID/ns names it; of a bind mount nobody tells. namespaces(7). */
+function namespaceKind(path: string): string | undefined {
+  try {
+    return /^(\w+):\[/.exec(readlinkSync(path))?.[1];
+  } catch {
+    return undefined;
+  }
+}
+
+/** The very namespace that we are in. */
+function isOurs(path: string, kind: string): boolean {
+  return statSync(path).ino === statSync(`/proc/self/ns/${kind}`).ino;
 }
 
 /** The runtime must enter it from ours, and files must show with the owners that its maps make of them. */
 function innerNamespace({ record, pid }: Other): Pick<SharedNamespaces, 'userNamespace'> {
   const { user } = record.spec.namespaces;
   if (user.mode === 'host') return {};
-  const fact = nestedNamespace(user);
+  const fact = nestedNamespace(user, record.config.ids);
   const maps = fact?.kind === 'maps' ? { uids: fact.uids, gids: fact.gids } : undefined;
   return { userNamespace: { kind: 'path', path: `/proc/${pid}/ns/user`, ...maps } };
 }

@@ -141,11 +141,13 @@ function withSysctls(spec: RuntimeSpec, input: RuntimeSpecInput): RuntimeSpec {
 /** A privileged container has a filter only if one was named. */
 function withSeccomp(spec: RuntimeSpec, { spec: wish, host, seccompProfile }: RuntimeSpecInput): RuntimeSpec {
   const { seccomp } = wish.security;
-  if (seccomp === 'unconfined' || (seccomp === undefined && (wish.privileged || !host.seccomp))) return spec;
+  if (seccomp === 'unconfined') return spec;
   const facts = { bounding: spec.process.capabilities.bounding, architecture: host.architecture };
-  if (seccomp === undefined) return withLinux(spec, { seccomp: defaultSeccompProfile(facts.bounding, facts.architecture) });
-  if (!host.seccomp) throw new ScullError('UNSUPPORTED', `cannot apply the seccomp profile ${JSON.stringify(seccomp)}: this kernel has no seccomp filters`);
-  if (seccompProfile === undefined) throw new Error(`the seccomp profile ${seccomp} was not read`);
+  if (seccompProfile === undefined) {
+    if (seccomp !== undefined) throw new Error(`the seccomp profile ${seccomp} was not read`);
+    return wish.privileged || !host.seccomp ? spec : withLinux(spec, { seccomp: defaultSeccompProfile(facts.bounding, facts.architecture) });
+  }
+  if (!host.seccomp) throw new ScullError('UNSUPPORTED', `cannot apply the seccomp profile ${seccomp === undefined ? 'of the image' : JSON.stringify(seccomp)}: this kernel has no seccomp filters`);
   return withLinux(spec, { seccomp: parseSeccompProfile(seccompProfile, facts) });
 }
 

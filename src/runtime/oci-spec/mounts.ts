@@ -2,6 +2,7 @@
 import { ScullError } from '../../host/errors.ts';
 import type { MountSpec } from '../../oci/runtime-spec.ts';
 import type { ResolvedMount } from '../container-record.ts';
+import { systemdMounts } from '../systemd-mode.ts';
 import { deviceMounts } from './devices.ts';
 import type { RuntimeSpecInput } from './input.ts';
 import { isUnmasked } from './kernel-paths.ts';
@@ -36,7 +37,7 @@ function isSuperseded(destination: string, user: readonly MountSpec[]): boolean 
 }
 
 function kernelMounts(input: RuntimeSpecInput): MountSpec[] {
-  return [procMount(input), devMount(input), devptsMount(input), ...mqueueMount(input), ...shmMount(input), ...sysMounts(input)];
+  return [procMount(input), devMount(input), devptsMount(input), ...mqueueMount(input), ...shmMount(input), ...sysMounts(input), ...(input.config.systemd === true ? systemdMounts(input.spec.systemdShmSize) : [])];
 }
 
 function procMount({ spec }: RuntimeSpecInput): MountSpec {
@@ -87,7 +88,7 @@ function sysMounts(input: RuntimeSpecInput): MountSpec[] {
   const { privileged, security } = input.spec;
   const hardened = ['nosuid', 'noexec', 'nodev'];
   const sysAccess = privileged ? 'rw' : 'ro';
-  const cgroupAccess = privileged || isUnmasked('/sys/fs/cgroup', security.unmask) ? 'rw' : 'ro';
+  const cgroupAccess = privileged || input.config.systemd === true || isUnmasked('/sys/fs/cgroup', security.unmask) ? 'rw' : 'ro';
   return [
     hasHostSys(input)
       ? { destination: '/sys', type: 'bind', source: '/sys', options: ['rbind', 'rprivate', ...hardened, sysAccess] }

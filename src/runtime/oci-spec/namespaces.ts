@@ -2,6 +2,7 @@
 import { ScullError } from '../../host/errors.ts';
 import type { IdMapping, LinuxSpec } from '../../oci/runtime-spec.ts';
 import type { IdRange, SharedNamespaceSpec, UserNamespaceSpec } from '../../spec/container-spec.ts';
+import type { OwnIds } from '../../userns/auto-maps.ts';
 import type { HostFacts, RuntimeSpecInput, UserNamespaceFact } from './input.ts';
 
 type Namespace = LinuxSpec['namespaces'][number];
@@ -66,6 +67,8 @@ export function idMappings(fact: UserNamespaceFact | undefined): Pick<LinuxSpec,
 export interface NestingFacts extends Pick<HostFacts, 'availableUids' | 'availableGids'> {
   readonly callerUid: number;
   readonly callerGid: number;
+  /** What --userns=auto gave the container when it was made. */
+  readonly own?: OwnIds;
 }
 
 /**
@@ -89,9 +92,10 @@ export function nestedUserNamespace(wish: UserNamespaceSpec, facts: NestingFacts
     case 'nomap':
       return { kind: 'maps', uids: noMap(facts.availableUids), gids: noMap(facts.availableGids) };
     case 'explicit':
-      return { kind: 'maps', uids: explicit(wish.uids, facts.availableUids, 'user'), gids: explicit(wish.gids, facts.availableGids, 'group') };
+      return explicitMaps(wish, facts);
     case 'auto':
-      throw new ScullError('UNSUPPORTED', '--userns=auto is not there yet', { hint: 'use --userns=nomap for a container that cannot be you, or --uidmap and --gidmap' });
+      if (facts.own !== undefined) return explicitMaps(facts.own, facts);
+      throw new ScullError('CORRUPT', 'the record of the container does not tell which ids --userns=auto gave it', { hint: 'make the container anew' });
   }
 }
 
@@ -125,6 +129,10 @@ function noMap(available: number): IdMapping[] {
     throw new ScullError('UNSUPPORTED', '--userns=nomap needs subordinate ids, and you have none', { hint: 'run `scull doctor` to see how to get them' });
   }
   return [{ containerID: 0, hostID: 1, size: available - 1 }];
+}
+
+function explicitMaps({ uids, gids }: OwnIds, { availableUids, availableGids }: NestingFacts): UserNamespaceFact {
+  return { kind: 'maps', uids: explicit(uids, availableUids, 'user'), gids: explicit(gids, availableGids, 'group') };
 }
 
 function explicit(ranges: readonly IdRange[], available: number, what: 'user' | 'group'): IdMapping[] {

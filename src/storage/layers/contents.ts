@@ -177,6 +177,15 @@ function readLine(contents: Map<string, Content>, kind: string, fields: readonly
   }
 }
 
+/** The largest user or group id that owns something; -1 where nothing is owned. Nobody (65534) does not count. */
+export function largestOwner(text: string): number {
+  let largest = -1;
+  for (const [, uid, gid] of text.matchAll(/^(?:[fdp]\t[^\t]*|l)\t(\d+)\t(\d+)\t/gm)) {
+    for (const id of [Number(uid), Number(gid)]) if (id > largest && id !== 65534) largest = id;
+  }
+  return largest;
+}
+
 const PATH_FIELD: Readonly<Record<string, number>> = { f: 5, d: 3, p: 3, l: 2, h: 0, w: 0, '-': 0 };
 
 function modeText(mode: number): string {

@@ -11,9 +11,19 @@ describe('parseUserNamespace', () => {
 
   it.each([
     ['keepid', 'unknown mode "keepid"'], ['keep-id:', 'unknown option ""'], ['keep-id:uid', 'uid needs a number, not ""'], ['keep-id:uid=x', 'not "x"'], ['keep-id:uid=-1', 'not "-1"'], ['keep-id:uid=1,uid=2', 'uid is given twice'],
-    ['keep-id:foo=1', 'unknown option "foo"'], ['keep-id:uid=4294967295', 'uid needs a number'], ['nomap:size=1', 'nomap takes no options'], ['auto:uid=1', 'unknown option "uid"'], ['keep-id:size=0', 'leaves no user'], ['pod', 'later version'],
+    ['keep-id:foo=1', 'unknown option "foo"'], ['keep-id:uid=4294967295', 'uid needs a number'], ['nomap:size=1', 'nomap takes no options'], ['auto:uid=1', 'unknown option "uid"'], ['keep-id:size=0', 'leaves no user'], ['pod', '--pod'], ['auto:size=0', 'leaves no user'], ['auto:colour=1', 'known are size, uidmapping, gidmapping'],
   ])('refuses %j', (text, why) => {
     expect(() => parseUserNamespace(text)).toThrow(why);
+  });
+
+  it('reads the maps of auto, with ids of the host after @', () => {
+    const count = () => ({ available: 65537, fromHost: (id: number) => (id === 1000 ? 0 : undefined) });
+    expect(parseUserNamespace('auto:size=5,uidmapping=1000:@1000,gidmapping=0:7:2,gidmapping=9:1', count)).toEqual({
+      mode: 'auto', size: 5, uids: [{ container: 1000, host: 0, size: 1 }], gids: [{ container: 0, host: 7, size: 2 }, { container: 9, host: 1, size: 1 }],
+    });
+    for (const [text, why] of [['auto:uidmapping', 'needs container-id:host-id'], ['auto:uidmapping=+5:1', 'not "+5:1"'], ['auto:gidmapping=5', 'expected container-id:from-id'], ['auto:uidmapping=0:@7', 'the host id 7 is not among yours']] as const) {
+      expect(() => parseUserNamespace(text, count)).toThrow(why);
+    }
   });
 });
 

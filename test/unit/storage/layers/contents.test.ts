@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { checkLayer } from '../../../../src/storage/layers/check-worker.ts';
-import { ContentsWriter, FileSum, NO_MODE, readContents } from '../../../../src/storage/layers/contents.ts';
+import { ContentsWriter, FileSum, largestOwner, NO_MODE, readContents } from '../../../../src/storage/layers/contents.ts';
 import { scratchDirectory } from '../../../support/extracted.ts';
 
 const owner = { uid: 1, gid: 2 };
@@ -31,6 +31,11 @@ test('what is written is read again, whatever is in names, and the last word abo
     pipe: { kind: 'fifo', mode: 0o600, ...owner },
     hidden: { kind: 'whiteout' },
   });
+});
+
+test('the largest owner is told, nobody aside', () => {
+  expect(largestOwner('d\t755\t0\t0\t.\nf\t-\t7\t1500\t99999\tabc\t./x\nl\t8\t2000\ta\tb\np\t600\t65534\t65534\tq\nh\t70000\t70001\nw\t80000\n-\t90000\n')).toBe(2000);
+  expect(largestOwner('')).toBe(-1);
 });
 
 test.each(['no line end', 'x\tpath\n'.slice(0, 3), 'f\t644\n'])('what is in another form is told: %#', (text) => {
