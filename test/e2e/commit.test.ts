@@ -209,6 +209,21 @@ describe('commit', () => {
     await s.ok(['rmi', 'kept']);
   });
 
+  test.each(['--userns=keep-id', '--userns=auto'])('with %s a folder that was made anew shows nothing of the old one', async (mode) => {
+    const name = `anew-${mode.slice(9)}`;
+    await changed(name, 'rm -r /etc/data; mkdir /etc/data; touch /etc/data/mine', mode, '--user', '0');
+    const known = /\/etc\/(?:passwd|group)$/; // with keep-id they have got a line for the caller
+    expect((await s.ok(['diff', name])).split('\n').filter((line) => !known.test(line))).toEqual(['C /etc', 'C /etc/data', 'D /etc/data/from-image', 'A /etc/data/mine']);
+    for (const words of [['cp', `${name}:/etc/data`, '-'], ['export', name]]) {
+      const names = execFileSync('sh', ['-c', '"$@" | tar -t', 'sh', ...s.command, ...words], { env: s.env, encoding: 'utf8', maxBuffer: 1 << 26 }).split('\n').filter((path) => /data|\.wh\./.test(path));
+      expect(names.map((path) => path.replace('etc/', ''))).toEqual(['data/', 'data/mine']);
+    }
+    await s.ok(['commit', '-q', name, 'kept']);
+    expect(await seen('kept', 'ls -A /etc/data')).toBe('mine');
+    await s.ok(['rm', name]);
+    await s.ok(['rmi', 'kept']);
+  });
+
   test('of a running container, commits what is there', async () => {
     await s.ok(['run', '-d', '--name', 'c8', '--network', 'none', 'busybox', 'sh', '-c', 'echo 1 >/one; touch /ready; sleep 1000']);
     await expect.poll(() => s.ok(['diff', 'c8']), { timeout: 20_000 }).toContain('/ready');

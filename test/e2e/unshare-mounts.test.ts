@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
+import { processesOf } from '../support/leaks.ts';
 import { useScull } from '../support/scull.ts';
 import { writeTar } from '../support/tar-writer.ts';
 
@@ -56,6 +57,13 @@ describe('mount', () => {
     await inside.ended;
     expect(await s.ok(['start', '-a', 'm3'])).toBe('mine');
     await s.ok(['rm', 'm3']);
+  });
+
+  test('shows what a container with a map of its own has changed, and nothing serves it any longer than the shell lives', async () => {
+    await s.ok(['run', '--name', 'm4', '--network', 'none', '--userns=auto', 'busybox', 'sh', '-ec', 'rm -r /etc/data; mkdir /etc/data; touch /etc/data/mine; chown 1500 /etc/data/mine']);
+    expect(await unshared('place=$(scull mount m4); ls -A "$place/etc/data"; stat -c %u "$place/etc/data/mine"')).toBe('mine\n1500');
+    await eventually('the server has ended', () => !processesOf(s.base).some((process) => process.includes('fuse-overlayfs')));
+    await s.ok(['rm', 'm4']);
   });
 
   test('what runs is shown as it is, and cannot be changed that way', async () => {

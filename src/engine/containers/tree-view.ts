@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { ScullError } from '../../host/errors.ts';
 import { environmentVariable } from '../../host/environment.ts';
 import type { ContainerRecord } from '../../runtime/container-record.ts';
+import { mayHaveDotMarks } from '../../storage/drivers/driver.ts';
 import { resolveDriver } from '../../storage/drivers/resolve.ts';
 import type { TreeView } from '../../storage/layers/tree-program.ts';
 import type { Engine } from '../engine.ts';
@@ -16,7 +17,7 @@ export async function changedView(engine: Engine, record: ContainerRecord): Prom
   if (record.image === undefined) throw new ScullError('UNSUPPORTED', `container ${record.name} was made of a directory (--rootfs): what it changed there is not known`);
   const below = imageDirectories(engine, record);
   if (isCopy(upper)) return { kind: 'compare', layers: [upper], below };
-  return { kind: 'upper', upper, below, dotMarks: await hasDotMarks(engine) };
+  return { kind: 'upper', upper, below, dotMarks: await hasDotMarks(engine, upper) };
 }
 
 /** Everything a container shows, but for its mounts. */
@@ -24,7 +25,7 @@ export async function wholeView(engine: Engine, record: ContainerRecord): Promis
   const { upper } = engine.store.layout.container(record.id);
   if (record.image === undefined) return { kind: 'whole', layers: [record.spec.rootfs ?? '/nonexistent'] };
   if (isCopy(upper)) return { kind: 'whole', layers: [upper] };
-  return { kind: 'whole', layers: [upper, ...imageDirectories(engine, record)], dotMarks: await hasDotMarks(engine) };
+  return { kind: 'whole', layers: [upper, ...imageDirectories(engine, record)], dotMarks: await hasDotMarks(engine, upper) };
 }
 
 function imageDirectories(engine: Engine, record: ContainerRecord): string[] {
@@ -36,8 +37,8 @@ function isCopy(upper: string): boolean {
   return existsSync(`${upper}.copied`);
 }
 
-async function hasDotMarks(engine: Engine): Promise<boolean> {
-  return (await resolveDriver(engine.store)) === 'fuse-overlayfs';
+async function hasDotMarks(engine: Engine, upper: string): Promise<boolean> {
+  return mayHaveDotMarks(upper) || (await resolveDriver(engine.store)) === 'fuse-overlayfs';
 }
 
 /** Made in every root by the runtime or by us, as places for mounts. */

@@ -7,7 +7,8 @@ import { basename, join } from 'node:path';
 import { environmentVariable } from '../../host/environment.ts';
 import { ScullError } from '../../host/errors.ts';
 import { identityOf, ownIdentity, processStat, type ProcessIdentity } from '../../host/identity.ts';
-import { run } from '../../host/process.ts';
+import { startChild } from '../../host/child.ts';
+import { minimalEnvironment, run } from '../../host/process.ts';
 import { cgroupPlan } from '../../runtime/cgroups.ts';
 import { claimContainer, releaseClaim } from '../../runtime/claim.ts';
 import { findContainer, readContainer } from '../../runtime/container-store.ts';
@@ -108,17 +109,31 @@ async function show(engine: Engine, target: string, request: MountRequest): Prom
 
 /** What the launcher does elsewhere, by mount(8): we are inside already. */
 async function doStep(step: LaunchStep): Promise<void> {
+  if (step.kind === 'fuse') return serve(step);
   const [file, ...args] = wordsOf(step);
   const result = await run(file as string, args, step.kind === 'overlay' ? { cwd: step.directory } : {});
   if (result.status !== 0) throw new ScullError('TOOL_FAILED', `mounting failed: ${result.stderr.trim().split('\n')[0] ?? ''}`, { detail: result.stderr.trim() });
+}
+
+/** HOLDER PROGRAM …: a server in the mount namespace keeps that, and with it what it serves; so it is ended with the holder. */
+const SERVE_SCRIPT = 'holder=$1; shift; "$@" & server=$!; { tail --pid="$holder" -f /dev/null; kill "$server"; } & watcher=$!; wait "$server"; kill "$watcher"';
+
+async function serve({ program, options, target }: Extract<LaunchStep, { kind: 'fuse' }>): Promise<void> {
+  const words = ['-c', SERVE_SCRIPT, 'scull-mount', String(holderOfMounts().pid), program, '-f', '-o', options, target];
+  const server = startChild('sh', words, { stdio: ['ignore', 'ignore', 'ignore'], env: minimalEnvironment(), detached: true });
+  let ended = false;
+  void server.ended.then(() => (ended = true));
+  server.unref();
+  while (!mountPoints().includes(target)) {
+    if (ended) throw new ScullError('TOOL_FAILED', `mounting failed: ${program} ended before it had mounted ${target}`, { hint: 'run `scull doctor` to see whether FUSE works' });
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
 }
 
 function wordsOf(step: LaunchStep): string[] {
   switch (step.kind) {
     case 'overlay':
       return ['mount', '-t', 'overlay', 'overlay', '-o', step.options, step.target];
-    case 'fuse':
-      return [step.program, '-o', step.options, step.target];
     case 'bind':
       return ['mount', '--bind', step.source, step.target];
     default:

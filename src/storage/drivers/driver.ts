@@ -1,4 +1,5 @@
 /** What a storage driver is: a way to show layers, lowest to highest, and a writable directory on top as one tree. */
+import { existsSync } from 'node:fs';
 import type { Digest } from '../../oci/digest.ts';
 import type { IdMapping } from '../../oci/runtime-spec.ts';
 import type { LaunchStep } from '../../userns/launch-request.ts';
@@ -39,4 +40,16 @@ export interface StorageDriver {
 export function isIdentity(maps: NestedMaps | undefined): boolean {
   if (maps === undefined) return true;
   return [...maps.uids, ...maps.gids].every((map) => map.containerID === map.hostID);
+}
+
+/**
+ * Where it is noted, beside an upper directory, that fuse-overlayfs has written into that: it leaves marks named `.wh.…`, which
+ * native overlay would show as files, and show again what they hide.
+ */
+export function dotMarksOf(upper: string): string {
+  return `${upper}.dotted`;
+}
+
+export function mayHaveDotMarks(upper: string): boolean {
+  return existsSync(dotMarksOf(upper));
 }

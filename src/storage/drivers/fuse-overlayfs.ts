@@ -4,11 +4,12 @@
  * archive takes some 20 times as long, reading 3 times.
  */
 import { ScullError } from '../../host/errors.ts';
+import { ensurePrivateDirectory } from '../../host/files.ts';
 import { findTool, requireTool } from '../../host/tools.ts';
 import type { IdMapping } from '../../oci/runtime-spec.ts';
 import { layerPaths } from '../layers/store.ts';
 import type { StorageDriver } from './driver.ts';
-import { isIdentity, type MountRequest, type NestedMaps } from './driver.ts';
+import { dotMarksOf, isIdentity, type MountRequest, type NestedMaps } from './driver.ts';
 import type { LaunchStep } from '../../userns/launch-request.ts';
 import type { Store } from '../store.ts';
 
@@ -23,7 +24,11 @@ export const fuseOverlayfs: StorageDriver = {
       return [{ kind: 'fuse', program: tool.path, options: escapeOutside(options, place), target: `${place}/root` }];
     });
   },
-  mountSteps: async (store, request) => [fuseStep(store, request)],
+  mountSteps: async (store, request) => {
+    const step = fuseStep(store, request);
+    if (request.upper !== undefined && request.readOnlyUpper !== true) ensurePrivateDirectory(dotMarksOf(request.upper));
+    return [step];
+  },
 };
 
 /** @throws ScullError MISSING_TOOL, UNSUPPORTED */
