@@ -91,7 +91,12 @@ as_user() {
 # udev gives these nodes to everyone; a machine without udev keeps them root's.
 ensure_device() { # path major minor module
   as_user test -r "$1" -a -w "$1" && return 0
-  if ! can_be_root; then say "note: $1 is not usable by $user; your administrator can: chmod 0666 $1"; return 0; fi
+  if ! can_be_root; then
+    local remedy="chmod 0666 $1"
+    [[ -e $1 ]] || remedy="modprobe $4 (or, where no node appears: mkdir -p ${1%/*} && mknod -m 0666 $1 c $2 $3)"
+    say "note: $1 is not usable by $user; your administrator can: $remedy"
+    return 0
+  fi
   if [[ ! -e $1 ]]; then
     as_root modprobe "$4" 2>/dev/null || true
     if [[ ! -e $1 ]]; then as_root mkdir -p "${1%/*}"; as_root mknod "$1" c "$2" "$3"; fi

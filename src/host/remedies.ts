@@ -2,7 +2,8 @@
  * One remedy per cause, in one place: `scull doctor` prints it, and so does every failure elsewhere that has this cause.
  * Commands that need an administrator begin with sudo.
  */
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 
 /** Outside programs scull works with, and the packages that bring them. */
 const PACKAGES = {
@@ -20,6 +21,7 @@ const PACKAGES = {
   nsenter: { apt: 'util-linux', dnf: 'util-linux', apk: 'util-linux', pacman: 'util-linux', zypper: 'util-linux' },
   setfattr: { apt: 'attr', dnf: 'attr', apk: 'attr', pacman: 'attr', zypper: 'attr' },
   getsubids: { apt: 'uidmap', dnf: 'shadow-utils', apk: 'shadow-subids', pacman: 'shadow', zypper: 'shadow' },
+  logger: { apt: 'bsdutils', dnf: 'util-linux', apk: 'logger', pacman: 'util-linux', zypper: 'util-linux' },
   tar: {},
   git: {},
   'ssh-agent': { apt: 'openssh-client', dnf: 'openssh-clients', apk: 'openssh-client', pacman: 'openssh', zypper: 'openssh-clients' },
@@ -54,8 +56,7 @@ export function remedyFor(cause: Cause): string {
     case 'map-tools-not-privileged':
       return `${installCommand(['newuidmap'], true)} (newuidmap and newgidmap must be set-user-ID root or have cap_setuid and cap_setgid)`;
     case 'device-not-usable':
-      if (!cause.missing) return `sudo chmod 0666 ${cause.device}`;
-      return `sudo modprobe ${cause.device === '/dev/fuse' ? 'fuse' : 'tun'}`;
+      return cause.missing ? deviceRemedy(cause.device) : `sudo chmod 0666 ${cause.device}`;
     case 'no-delegation':
       return "sudo sh -c 'mkdir -p /etc/systemd/system/user@.service.d && printf \"[Service]\\nDelegate=cpu cpuset io memory pids\\n\" > /etc/systemd/system/user@.service.d/delegate.conf && systemctl daemon-reload', then log in again";
     case 'low-port':
@@ -63,6 +64,13 @@ export function remedyFor(cause: Cause): string {
     case 'no-helper':
       return `${installCommand(['gcc'])} and run \`npm run build\` again`;
   }
+}
+
+/** The kernel's module makes the node where udev or devtmpfs are; in a container or a bare root nobody does. Numbers: devices.txt of the kernel. */
+function deviceRemedy(device: '/dev/fuse' | '/dev/net/tun'): string {
+  const [module, minor] = device === '/dev/fuse' ? ['fuse', 229] : ['tun', 200];
+  if (!existsSync(`/sys/class/misc/${module}`)) return `sudo modprobe ${module}`;
+  return `sudo sh -c 'mkdir -p ${dirname(device)} && mknod -m 0666 ${device} c 10 ${minor}'`;
 }
 
 function userNamespaceRemedy(setting: 'unprivileged_userns_clone' | 'max_user_namespaces' | 'apparmor' | 'other'): string {
