@@ -23,17 +23,21 @@ import type { Engine } from '../engine/engine.ts';
 import { isScullError, ScullError } from '../host/errors.ts';
 import type { Progress } from '../host/progress.ts';
 import { escapeControlLines } from './escape.ts';
-import { globalFlags, type LogLevel } from './flags/global.ts';
+import { globalFlags, logLevelOf, type LogLevel, type LogLevelWord } from './flags/global.ts';
 import { isTerminal, writeErr, writeOut } from './output.ts';
 import { resolveWords, scanWords, type Declarations, type FlagToken } from './parse.ts';
+import { noteInSystemLog, wantSystemLog } from './system-log.ts';
 import { lazyProgress, type ProgressMode } from './progress.ts';
 
 /** Values of the global flags, from before the command's name and from after it (the latter win). */
 export interface GlobalValues {
   readonly root?: string;
   readonly runroot?: string;
+  readonly tmpdir?: string;
   readonly 'storage-driver'?: 'auto' | 'overlay' | 'fuse-overlayfs' | 'vfs';
-  readonly 'log-level'?: LogLevel;
+  readonly 'cgroup-manager'?: 'systemd' | 'cgroupfs';
+  readonly 'log-level'?: LogLevelWord;
+  readonly syslog?: boolean;
   readonly debug?: boolean;
 }
 
@@ -102,13 +106,14 @@ export abstract class ScullCommand extends Command {
     const parsed = await resolveWords(scanned, declarations, this);
     this.tokens = parsed.tokens;
     this.values = { ...this.values, ...(parsed.flags as GlobalValues) };
+    if (this.values.syslog === true) await wantSystemLog();
     this.parsed = true;
     return { ...parsed, raw: [], metadata: { flags: {} }, nonExistentFlags: [] } as unknown as ParserOutput<F, B, A>;
   }
 
   /** How much to say on standard error. */
   get logLevel(): LogLevel {
-    return this.values.debug === true ? 'debug' : (this.values['log-level'] ?? 'warn');
+    return this.values.debug === true ? 'debug' : logLevelOf(this.values['log-level'] ?? 'warn');
   }
 
   /**
@@ -118,9 +123,11 @@ export abstract class ScullCommand extends Command {
    */
   protected async engine(options: { readonly progress?: Progress; readonly quiet?: boolean; readonly show?: ProgressMode | undefined } = {}): Promise<Engine> {
     const { openEngine } = await import('../engine/engine.ts');
+    const manager = this.values['cgroup-manager'];
+    if (manager !== undefined) (await import('../runtime/cgroups.ts')).chooseCgroupManager(manager);
     return openEngine({
       root: this.values.root,
-      runRoot: this.values.runroot,
+      runRoot: this.values.runroot ?? this.values.tmpdir,
       storageDriver: this.values['storage-driver'],
       progress: options.progress ?? (options.quiet === true ? this.showMessages : lazyProgress(this.showMessages, options.show)),
     });
@@ -148,7 +155,10 @@ export abstract class ScullCommand extends Command {
   }
 
   override warn(input: Error | string): Error | string {
-    if (this.logLevel !== 'error') writeErr(`Warning: ${escapeControlLines(typeof input === 'string' ? input : input.message)}\n`);
+    if (this.logLevel === 'error') return input;
+    const text = escapeControlLines(typeof input === 'string' ? input : input.message);
+    writeErr(`Warning: ${text}\n`);
+    void noteInSystemLog('warning', text);
     return input;
   }
 
@@ -184,6 +194,7 @@ export abstract class ScullCommand extends Command {
     const { renderError } = await import('./errors.ts');
     const rendered = renderError(error, { command: this.typed, colour: await isTerminal(2), debug: this.logLevel === 'debug' });
     writeErr(rendered.text);
+    await noteInSystemLog('err', rendered.message);
     return rendered.status;
   }
 }

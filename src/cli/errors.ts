@@ -14,6 +14,8 @@ export interface RenderOptions {
 
 export interface RenderedError {
   readonly text: string;
+  /** What happened, in one line or a few, without colours, hints and causes. */
+  readonly message: string;
   readonly status: number;
 }
 
@@ -29,11 +31,11 @@ export class ExitStatus extends Error {
 
 /** Text for standard error (with the last newline) and the exit status, after docker-run(1): 125, 126, 127, 130. */
 export function renderError(error: unknown, options: RenderOptions = {}): RenderedError {
-  if (error instanceof ExitStatus) return { text: '', status: error.status };
+  if (error instanceof ExitStatus) return { text: '', message: '', status: error.status };
   const paint = options.colour === true ? colours : plain;
   if (!(error instanceof ScullError)) {
     const failure = machineFailure(error);
-    if (failure === undefined) return { text: renderBug(error, paint), status: 125 };
+    if (failure === undefined) return { text: renderBug(error, paint), message: `bug: ${escapeControlLines(stackOf(error))}`, status: 125 };
     return renderError(new ScullError('PERMISSION', failure, { cause: error }), options);
   }
   const lines = [`${paint.red('Error:')} ${escapeControlLines(error.message)}`];
@@ -47,7 +49,7 @@ export function renderError(error: unknown, options: RenderOptions = {}): Render
   }
   if (error.code === 'USAGE' && options.command !== undefined) lines.push(usagePointer(options.command));
   if (options.debug === true) lines.push(paint.dim(escapeControlLines(stackOf(error))));
-  return { text: `${lines.join('\n')}\n`, status: exitStatusOf(error.code) };
+  return { text: `${lines.join('\n')}\n`, message: escapeControlLines(error.message), status: exitStatusOf(error.code) };
 }
 
 /** `See 'scull run --help'.` */

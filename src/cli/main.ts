@@ -7,6 +7,7 @@ import { VERSION } from '../host/version.ts';
 import { findCommand, nouns, type Found } from './command-table.ts';
 import type { CommandContext, GlobalValues } from './command.ts';
 import { isTerminal, writeErr, writeOut } from './output.ts';
+import { noteInSystemLog } from './system-log.ts';
 
 /** @param words what was typed after the program's name. @returns the exit status; never throws. */
 export async function main(words: string[]): Promise<number> {
@@ -23,7 +24,7 @@ export async function main(words: string[]): Promise<number> {
     }
     command = '';
     const before = await readGlobals(words);
-    debug = before.globals.debug === true || before.globals['log-level'] === 'debug';
+    debug = before.globals.debug === true || ['debug', 'trace'].includes(before.globals['log-level'] ?? '');
     if (before.version) {
       writeOut(`scull version ${VERSION}\n`);
       return 0;
@@ -40,6 +41,7 @@ export async function main(words: string[]): Promise<number> {
     const { renderError } = await import('./errors.ts');
     const rendered = renderError(error, { command, debug, colour: await isTerminal(2) });
     writeErr(rendered.text);
+    await noteInSystemLog('err', rendered.message);
     return rendered.status;
   }
 }
@@ -68,9 +70,9 @@ interface BeforeCommand {
 /** The flags before the command's name: `scull --root X ps`. */
 async function readGlobals(words: string[]): Promise<BeforeCommand> {
   if (words[0]?.startsWith('-') !== true) return { globals: {}, rest: words, version: false, help: false };
-  const [{ globalFlags }, { resolveWords, scanWords }] = await Promise.all([import('./flags/global.ts'), import('./parse.ts')]);
+  const [{ globalFlags, refusedGlobalFlags }, { resolveWords, scanWords }] = await Promise.all([import('./flags/global.ts'), import('./parse.ts')]);
   const declarations = {
-    flags: { ...globalFlags, version: { type: 'boolean', char: 'v' } as const },
+    flags: { ...globalFlags, ...refusedGlobalFlags, version: { type: 'boolean', char: 'v' } as const },
     args: {},
     strict: false,
     stopAtFirstWord: true,
@@ -118,8 +120,9 @@ async function showHelp(words: string[]): Promise<number> {
 export async function runProcess(words: string[]): Promise<never> {
   const escaped = async (error: unknown): Promise<never> => {
     const { renderError } = await import('./errors.ts');
-    const rendered = isClosedOutput(error) ? { text: '', status: 0 } : renderError(error);
+    const rendered = isClosedOutput(error) ? { text: '', message: '', status: 0 } : renderError(error);
     writeErr(rendered.text);
+    await noteInSystemLog('err', rendered.message);
     process.exit(rendered.status);
   };
   process.on('uncaughtException', escaped);

@@ -100,6 +100,17 @@ export function cgroupsPathOf(plan: CgroupPlan, { cgroupParent, cgroups }: Resou
 
 let known: CgroupPlan | undefined;
 
+/**
+ * --cgroup-manager: instead of what is found. cgroupfs on a host where no cgroup is the user's to divide means none, as with Podman.
+ * @throws ScullError UNSUPPORTED for systemd where the user has none running
+ */
+export function chooseCgroupManager(manager: 'systemd' | 'cgroupfs'): void {
+  const found = look();
+  if (manager === 'cgroupfs') known = found.manager === 'systemd' ? ownCgroupPlan(found.remedy) : found;
+  else if (found.manager === 'systemd') known = found;
+  else throw new ScullError('UNSUPPORTED', `--cgroup-manager=systemd: ${found.reason ?? 'no systemd of this user is running'}`, { hint: 'leave it out: what works here is found out' });
+}
+
 export function cgroupPlan(): CgroupPlan {
   known ??= look();
   return known;
@@ -111,10 +122,14 @@ function look(): CgroupPlan {
   }
   const remedy = remedyFor({ kind: 'no-delegation' });
   const uid = process.getuid?.() ?? 0;
-  const own = ownCgroup();
   const userService = `/sys/fs/cgroup/user.slice/user-${uid}.slice/user@${uid}.service`;
   const bus = join(userRuntimeDirectory() ?? `/run/user/${uid}`, 'bus');
   if (exists(bus) && writable(userService)) return { manager: 'systemd', mountOwn: false, controllers: controllersOf(userService), remedy };
+  return ownCgroupPlan(remedy);
+}
+
+function ownCgroupPlan(remedy: string): CgroupPlan {
+  const own = ownCgroup();
   if (own !== undefined && writable(own)) return { manager: 'cgroupfs', mountOwn: false, controllers: handedOn(own), remedy };
   return { manager: 'none', mountOwn: false, controllers: [], reason: 'no cgroup is delegated to this user', remedy };
 }

@@ -33,6 +33,8 @@ export interface ExecRequest {
   readonly detachKeys: readonly number[];
   /** How many descriptors from 3 on are passed. */
   readonly preserveFds: number;
+  /** Of those the ones that are; the others are closed, or /dev/null. All of them unless given. */
+  readonly onlyFds?: readonly number[];
   /** Gets what the process writes, instead of our own standard output and error. */
   readonly capture?: (chunk: Uint8Array) => void;
 }
@@ -48,7 +50,9 @@ export interface ExecSession {
 
 /** @throws ScullError; `ended` rejects with COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE, TOOL_FAILED */
 export function startExec(request: ExecRequest): ExecSession {
-  checkDescriptors(request.preserveFds);
+  const descriptors = Array.from({ length: request.preserveFds }, (_, index) => index + 3);
+  const passed = (fd: number): boolean => request.onlyFds?.includes(fd) !== false;
+  checkDescriptors(descriptors.filter(passed));
   const files = new ExecFiles(request);
   try {
     writeFileSync(files.process, JSON.stringify(request.process), { mode: 0o600 });
@@ -57,7 +61,7 @@ export function startExec(request: ExecRequest): ExecSession {
     const background = request.background;
     const output = background ? 'ignore' : request.capture === undefined ? 'inherit' : 'pipe';
     const child = startChild(file, args, {
-      stdio: [request.stdin && !background ? 'inherit' : 'ignore', output, output, ...Array.from({ length: request.preserveFds }, (_, index) => index + 3)],
+      stdio: [request.stdin && !background ? 'inherit' : 'ignore', output, output, ...descriptors.map((fd) => (passed(fd) ? fd : 'ignore'))],
       env: minimalEnvironment(),
       detached,
     });
@@ -159,12 +163,12 @@ function exists(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
-function checkDescriptors(count: number): void {
-  for (let fd = 3; fd < 3 + count; fd++) {
+function checkDescriptors(descriptors: readonly number[]): void {
+  for (const fd of descriptors) {
     try {
       fstatSync(fd);
     } catch (cause) {
-      throw new ScullError('INVALID', `--preserve-fds ${count}: file descriptor ${fd} is not open`, { cause });
+      throw new ScullError('INVALID', `cannot pass file descriptor ${fd} on: it is not open`, { cause });
     }
   }
 }

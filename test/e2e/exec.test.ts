@@ -136,7 +136,14 @@ test('what the command leaves running in the background does not hold exec', asy
 test('--preserve-fds passes descriptors on, and one that is not open is refused', async () => {
   const script = s.file('fds.sh', `exec 3<<EOF\nfrom three\nEOF\n${productCommand().join(' ')} exec --preserve-fds 1 c sh -c 'cat <&3'`);
   expect(spawnSync('sh', [script], { env: { ...s.env }, encoding: 'utf8', timeout: 20_000 })).toMatchObject({ status: 0, stdout: 'from three\n' });
-  await s.fails(['exec', '--preserve-fds', '40', 'c', 'true'], 125, /descriptor \d+ is not open/);
+  await s.fails(['exec', '--preserve-fds', '40', 'c', 'true'], 125, /descriptor \d+ on: it is not open/);
+});
+
+test('--preserve-fd passes those that are named, under their numbers', async () => {
+  const script = s.file('fd.sh', `exec 5<<EOF\nfrom five\nEOF\nexec 4<<EOF\nfrom four\nEOF\n${productCommand().join(' ')} exec --preserve-fd 5 c sh -c 'cat <&5; { cat <&4; } 2>/dev/null; true'`);
+  expect(spawnSync('sh', [script], { env: { ...s.env }, encoding: 'utf8', timeout: 20_000 })).toMatchObject({ status: 0, stdout: 'from five\n' });
+  await s.fails(['exec', '--preserve-fd', '5,40', 'c', 'true'], 125, /descriptor \d+ on: it is not open/);
+  await s.fails(['exec', '--preserve-fd', 'x', 'c', 'true'], 125, /invalid --preserve-fd "x"/);
 });
 
 test('-it with input from a pipe warns, works, and ends with the input', async () => {

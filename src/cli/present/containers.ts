@@ -13,6 +13,8 @@ export interface PsOptions {
   readonly size?: boolean;
   /** Columns for their pods. */
   readonly pod?: boolean;
+  /** The numbers of their namespaces instead. */
+  readonly namespaces?: boolean;
   /** One of {@link PS_SORT_KEYS}; created unless given. */
   readonly sort?: string;
   /** Milliseconds since the epoch. */
@@ -31,7 +33,7 @@ export async function presentContainers(containers: readonly ContainerSummary[],
   const sorted = sortContainers(containers, options.sort ?? 'created');
   if (options.format === undefined) {
     if (options.quiet === true) return sorted.map((one) => `${shortId(one.id, options.noTrunc)}\n`).join('');
-    return containerTable(sorted, options);
+    return options.namespaces === true ? namespaceTable(sorted, options) : containerTable(sorted, options);
   }
   const { isJsonFormat, renderJson, renderRows } = await import('./format.ts');
   if (isJsonFormat(options.format)) return renderJson(sorted.map((one) => jsonContainer(one, options.now)), 2);
@@ -63,6 +65,15 @@ function containerTable(containers: readonly ContainerSummary[], options: PsOpti
     if (options.size === true) head.push('SIZE');
     rows.unshift(head);
   }
+  return renderTable(rows);
+}
+
+function namespaceTable(containers: readonly ContainerSummary[], options: PsOptions): string {
+  const rows = containers.map((one) => {
+    const { cgroup = '', ipc = '', mnt = '', net = '', pid = '', user = '', uts = '' } = one.namespaces ?? {};
+    return [shortId(one.id, options.noTrunc), one.name, String(one.state.pid), cgroup, ipc, mnt, net, pid, user, uts];
+  });
+  if (options.noHeading !== true) rows.unshift(['CONTAINER ID', 'NAMES', 'PID', 'CGROUPNS', 'IPC', 'MNT', 'NET', 'PIDNS', 'USERNS', 'UTS']);
   return renderTable(rows);
 }
 

@@ -12,6 +12,7 @@ export default class Wait extends OutcomesCommand {
   static override flags = {
     condition: Flags.string({ description: 'What to wait for: stopped (default), running, healthy, unhealthy, paused, created, removed …; any of several', helpValue: 'state', multiple: true, delimiter: ',' }),
     interval: Flags.string({ char: 'i', description: 'Time between looks, where looking is needed', helpValue: 'span', default: '250ms' }),
+    'return-on-first': Flags.boolean({ description: 'Wait for the first of them only, and print its code', aliases: ['exit-first-match'] }),
     ignore: Flags.boolean({ description: 'A container that does not exist is no error; its code is -1' }),
   };
   static override examples = [
@@ -26,7 +27,7 @@ export default class Wait extends OutcomesCommand {
     if (interval === undefined || interval <= 0) throw new ScullError('USAGE', `invalid --interval ${JSON.stringify(flags.interval)}: it is a span such as 250ms or 2s`);
     const { names = [] } = readSelection(argv as string[], {}, Date.now());
     const { waitContainers } = await import('../../engine/containers/wait.ts');
-    const outcomes = await waitContainers(await this.engine(), { names, conditions: flags.condition, interval });
+    const outcomes = await waitContainers(await this.engine(), { names, conditions: flags.condition, interval, first: flags['return-on-first'] });
     let status = 0;
     // Scripts read the n-th line as the n-th container's.
     for (const { error, exitCode } of outcomes.toSorted((a, b) => names.indexOf(a.name) - names.indexOf(b.name))) {

@@ -35,6 +35,8 @@ export interface ExecOptions {
   readonly detachKeys?: string | undefined;
   /** How many descriptors from 3 on are passed. */
   readonly preserveFds?: number;
+  /** Descriptors that are passed to the command under their numbers, instead. */
+  readonly onlyFds?: readonly number[];
 }
 
 /**
@@ -60,7 +62,8 @@ export async function execInContainer(engine: Engine, nameOrId: string, options:
     stdin,
     background: options.detach ?? false,
     detachKeys: tty && stdin ? detachKeys : [],
-    preserveFds: options.preserveFds ?? 0,
+    preserveFds: options.onlyFds === undefined ? (options.preserveFds ?? 0) : Math.max(...options.onlyFds) - 2,
+    ...(options.onlyFds === undefined ? {} : { onlyFds: options.onlyFds }),
   });
   const signals = forwardExecSignals(session);
   recordContainerEvent(engine, record, 'exec', { attributes: { execCommand: options.command[0] ?? '' } });

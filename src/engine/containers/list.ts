@@ -1,4 +1,5 @@
 /** ps: every container with its state, in one pass over the records. */
+import { readlinkSync } from 'node:fs';
 import { isScullError } from '../../host/errors.ts';
 import type { ContainerRecord, ContainerState, ResolvedMount } from '../../runtime/container-record.ts';
 import type { HealthStatus } from '../../runtime/health-state.ts';
@@ -42,7 +43,12 @@ export interface ContainerSummary {
   readonly pod?: { readonly id: string; readonly name: string; readonly infra: boolean };
   /** Bytes, where asked for. */
   readonly size?: { readonly rw: number; readonly rootFs: number };
+  /** Numbers of its namespaces while it runs, where asked for: as in /proc/PID/ns. */
+  readonly namespaces?: Readonly<Record<NamespaceKind, string>>;
 }
+
+const NAMESPACES = ['cgroup', 'ipc', 'mnt', 'net', 'pid', 'user', 'uts'] as const;
+export type NamespaceKind = (typeof NAMESPACES)[number];
 
 export interface ListOptions {
   /** Also those that do not run. */
@@ -51,6 +57,7 @@ export interface ListOptions {
   readonly last?: number;
   readonly filters?: Filters;
   readonly size?: boolean;
+  readonly namespaces?: boolean;
 }
 
 export async function listContainers(engine: Engine, options: ListOptions = {}): Promise<ContainerSummary[]> {
@@ -71,7 +78,7 @@ export async function listContainers(engine: Engine, options: ListOptions = {}):
   }
   const trouble = found.some(({ state }) => isRunning(state)) ? (await import('../networks/trouble.ts')).networkTrouble(engine) : () => undefined;
   const pods = found.some(({ record }) => record.pod !== undefined) ? await podFacts(engine) : undefined;
-  return Promise.all(found.map(async ({ record, state }) => withTrouble(await summarize(engine, record, state, options.size === true, pods), trouble)));
+  return Promise.all(found.map(async ({ record, state }) => withTrouble(await summarize(engine, record, state, options, pods), trouble)));
 }
 
 /** A damaged record of a network is `inspect`'s to tell. */
@@ -119,7 +126,7 @@ function networkOwner(record: ContainerRecord, pods: PodFacts | undefined): Cont
   return infra !== undefined && mode.mode === 'container' && mode.container === infra.id ? infra : record;
 }
 
-async function summarize(engine: Engine, record: ContainerRecord, state: ContainerState, size: boolean, pods: PodFacts | undefined): Promise<ContainerSummary> {
+async function summarize(engine: Engine, record: ContainerRecord, state: ContainerState, { size, namespaces }: ListOptions, pods: PodFacts | undefined): Promise<ContainerSummary> {
   const { spec, config } = record;
   const paths = engine.store.layout.container(record.id);
   const health = healthOf(engine, record, isRunning(state));
@@ -143,8 +150,21 @@ async function summarize(engine: Engine, record: ContainerRecord, state: Contain
     restarting: spec.restart !== undefined && state.status === 'exited' && isRestarting(paths),
     ...(record.pod === undefined ? {} : { pod: { id: record.pod.id, name: pods?.names.get(record.pod.id) ?? '', infra: record.pod.infra === true } }),
     ...(spec.cidFile === undefined ? {} : { cidFile: spec.cidFile }),
-    ...(size ? { size: await containerSize(engine, record) } : {}),
+    ...(size === true ? { size: await containerSize(engine, record) } : {}),
+    ...(namespaces === true && state.pid > 0 ? { namespaces: namespacesOf(state.pid) } : {}),
   };
+}
+
+/** '' where it has ended meanwhile. */
+function namespacesOf(pid: number): Record<NamespaceKind, string> {
+  const number = (kind: string): string => {
+    try {
+      return /\d+/.exec(readlinkSync(`/proc/${pid}/ns/${kind}`))?.[0] ?? '';
+    } catch {
+      return '';
+    }
+  };
+  return Object.fromEntries(NAMESPACES.map((kind) => [kind, number(kind)])) as Record<NamespaceKind, string>;
 }
 
 /** As Docker names them in a listing. */

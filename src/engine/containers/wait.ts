@@ -7,7 +7,7 @@ import { isEndWanted } from '../../runtime/restart-state.ts';
 import { ScullError } from '../../host/errors.ts';
 import type { Engine } from '../engine.ts';
 import { askForExitCode, keptExitCode } from './exit-codes.ts';
-import { forEachSelected, type Outcome, type Selection } from './selection.ts';
+import { forEachSelected, selectContainers, type Outcome, type Selection } from './selection.ts';
 import { waitForEnd } from './stop.ts';
 
 export type WaitCondition = ContainerStatus | 'healthy' | 'unhealthy' | 'stopped' | 'removed' | 'not-running' | 'next-exit' | 'configured' | 'initialized';
@@ -17,17 +17,35 @@ export interface WaitOptions extends Selection {
   readonly conditions?: readonly string[];
   /** Milliseconds between looks, for conditions other than stopped. */
   readonly interval?: number;
+  /** The first one is enough. */
+  readonly first?: boolean;
 }
 
 /** Waits for each; `exitCode` is -1 for a condition other than an end, as Podman's. */
 export async function waitContainers(engine: Engine, options: WaitOptions): Promise<(Outcome & { readonly exitCode?: number })[]> {
   const conditions = (options.conditions ?? []).length === 0 ? ['stopped'] : (options.conditions as readonly string[]);
   for (const condition of conditions) checkCondition(condition);
+  if (options.first === true) return waitForFirst(engine, options, conditions);
   const codes = new Map<string, number>();
   const outcomes = await forEachSelected(engine, options, async ({ record }) => {
     codes.set(record.id, await waitFor(engine, record, conditions, options.interval ?? 100));
   });
   return outcomes.map((outcome) => (outcome.id === undefined ? outcome : { ...outcome, exitCode: codes.get(outcome.id) ?? -1 }));
+}
+
+/** @returns one outcome; those that do not exist come before it */
+async function waitForFirst(engine: Engine, options: WaitOptions, conditions: readonly string[]): Promise<(Outcome & { readonly exitCode?: number })[]> {
+  const { selected, failed } = selectContainers(engine, options);
+  const waits = selected.map(async ({ name, record }) => {
+    const outcome = { name, id: record.id };
+    try {
+      return { ...outcome, exitCode: await waitFor(engine, record, conditions, options.interval ?? 100) };
+    } catch (error) {
+      if (error instanceof ScullError) return { ...outcome, error };
+      throw error;
+    }
+  });
+  return waits.length === 0 || failed.some(({ error }) => error?.code !== 'NO_SUCH_CONTAINER') ? failed : [...failed, await Promise.race(waits)];
 }
 
 function checkCondition(condition: string): void {

@@ -102,6 +102,13 @@ describe('a command', () => {
     });
   });
 
+  test('knows the global options of Podman: those it has, and why it has not the others', () => {
+    expect(raw('--log-level', 'warning', '--cgroup-manager', 'cgroupfs', '--tmpdir', join(folder, 'tmp'), '--runtime', '/usr/bin/crun', '--events-backend=file', 'volume', 'ls', '-q')).toMatchObject({ status: 0, stderr: '' });
+    expect(raw('--remote', 'ps')).toEqual({ status: 125, stdout: '', stderr: 'Error: --remote: scull has no remote client: it works for the user who runs it, on this machine\nhint: run it over ssh: ssh HOST scull …\n' });
+    expect(raw('--url=unix:///x', 'ps').stderr).toMatch(/^Error: --url: scull has no remote client/);
+    expect(raw('--runtime', 'runc', 'ps').stderr).toMatch(/^Error: --runtime: containers are run by crun\n/);
+  });
+
   test('ends quietly when nobody reads what it prints', () => {
     const result = spawnSync('bash', ['-c', `'${top}node_modules/.bin/bun' '${top}bin/dev.ts' run --help | head -1; echo "\${PIPESTATUS[0]}"`], { encoding: 'utf8' });
     expect(result).toMatchObject({ stdout: 'Run a command in a new container\n0\n', stderr: '' });
