@@ -7,9 +7,15 @@ describe('parseLog', () => {
   });
 
   it('reads options', () => {
-    expect(parseLog('k8s-file', ['max-size=10m', 'path=logs/x', 'tag=web', 'label=a', 'label=b', 'max-file=3'], '/c')).toEqual({
-      driver: 'k8s-file', maxSize: 10485760, path: '/c/logs/x', tag: 'web', labels: ['a', 'b'],
+    expect(parseLog('k8s-file', ['max-size=10m', 'path=logs/x', 'label=a', 'label=b', 'max-file=3'], '/c')).toEqual({
+      driver: 'k8s-file', maxSize: 10485760, path: '/c/logs/x', labels: ['a', 'b'],
     });
+  });
+
+  it('takes a tag for the journal; of the drivers of Docker that write files nobody sees it', () => {
+    expect(parseLog('journald', ['tag=web'], '/c')).toEqual({ driver: 'journald', tag: 'web', labels: [] });
+    expect(parseLog('json-file', ['tag=web'], '/c')).toEqual({ driver: 'k8s-file', labels: [] });
+    for (const driver of [undefined, 'k8s-file', 'none']) expect(() => parseLog(driver, ['tag=web'], '/c')).toThrow('--log-opt tag is for the journal');
   });
 
   it.each([['syslog', [], 'unknown log driver "syslog"'], ['constructor', [], 'unknown log driver'], [undefined, ['max-size'], 'expected name=value'], [undefined, ['max-size=x'], 'invalid size "x"'], [undefined, ['foo=1'], 'unknown option "foo"']])('refuses %j %j', (driver, options, why) => {
