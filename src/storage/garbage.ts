@@ -15,6 +15,7 @@ import { digestHex, type Digest } from '../oci/digest.ts';
 import { ensureBallast, makingRoom } from './ballast.ts';
 import { diskUsageOf } from './disk-usage.ts';
 import { removeLink, sweepLinks } from './layers/links.ts';
+import { removeLargeTrees } from './layers/remove-trees.ts';
 import { layerPaths } from './layers/store.ts';
 import { withLock } from './locks.ts';
 import { dropPartialBlobs } from './partial-blobs.ts';
@@ -70,6 +71,7 @@ async function collect(store: Store, measure: boolean): Promise<Collected> {
     const files = [...removed.blobs.map(({ gone }) => gone), ...removed.partial];
     const places = [...files, ...removed.layers.map(({ gone }) => gone)];
     const bytes = measure ? [...(await diskUsageOf(places)).values()].reduce((sum, size) => sum + size, 0) : 0;
+    await removeLargeTrees(removed.layers.map(({ gone }) => gone)); // what is left of them goes with the staging directory
     for (const file of files) await removeOwnedTree(file);
     return { blobs: removed.blobs.map(({ digest }) => digest), layers: removed.layers.map(({ digest }) => digest), bytes };
   } finally {
