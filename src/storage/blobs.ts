@@ -4,7 +4,7 @@
  * nobody ever sees half of it.
  */
 import type { Hash } from 'node:crypto';
-import { closeSync, createReadStream, fsync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, renameSync, statSync } from 'node:fs';
+import { closeSync, createReadStream, existsSync, fsync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { crashPoint } from '../host/crash-point.ts';
@@ -160,6 +160,7 @@ export function commitBlob(store: Store, aside: string, digest: Digest): void {
     renameSync(aside, path);
     crashPoint('blob:named');
   } catch (error) {
+    if (errnoOf(error) === 'ENOENT' && !existsSync(aside)) throw new ScullError('IN_USE', `another machine that shares this store has begun to fetch ${digest} anew`, { hint: 'try again' });
     throw explainWriteFailure(error, path);
   }
 }

@@ -55,11 +55,17 @@ export async function fetchLayers(fetch: LayerFetch): Promise<void> {
   });
 }
 
-/** Unpacks a layer from its blob; those below must be there, or under way. @throws ScullError CORRUPT when the blob is missing */
+/**
+ * Unpacks a layer from its blob, unless another process does; those below must be there, or under way.
+ * @throws ScullError CORRUPT when the blob is missing
+ */
 export async function unpackStored(store: Store, layers: readonly LayerRef[], layer: LayerRef, progress: Progress): Promise<void> {
-  const { unpackLayer } = await import('./layers/unpack.ts');
-  openBlob(store, layer.descriptor.digest).destroy(); // says clearly that it is missing, where it is
-  await unpackLayer(store, { layer, parents: parentsOf(layers, layer), compressed: { file: store.layout.blob(layer.descriptor.digest) }, progress });
+  const { unpackLayer, whenNobodyElseUnpacks } = await import('./layers/unpack.ts');
+  await whenNobodyElseUnpacks(store, layer.chainId, async () => {
+    if (layerExists(store, layer.chainId)) return;
+    openBlob(store, layer.descriptor.digest).destroy(); // says clearly that it is missing, where it is
+    await unpackLayer(store, { layer, parents: parentsOf(layers, layer), compressed: { file: store.layout.blob(layer.descriptor.digest) }, progress });
+  });
 }
 
 async function bringLayer(fetch: LayerFetch, layer: LayerRef): Promise<void> {
@@ -81,7 +87,10 @@ async function bringLayer(fetch: LayerFetch, layer: LayerRef): Promise<void> {
 
 async function bringBoth(fetch: LayerFetch, layer: LayerRef): Promise<void> {
   if (hasBlob(fetch.store, layer.descriptor)) return unpackStored(fetch.store, fetch.layers, layer, fetch.progress);
-  const came = await fetchBlob(fetch, layer.descriptor, (into) => storeAndUnpack(fetch, layer, into));
+  const { whenNobodyElseUnpacks } = await import('./layers/unpack.ts');
+  const came = await fetchBlob(fetch, layer.descriptor, (into) =>
+    whenNobodyElseUnpacks(fetch.store, layer.chainId, () => (layerExists(fetch.store, layer.chainId) ? storeFrom(fetch, layer.descriptor, into) : storeAndUnpack(fetch, layer, into))),
+  );
   if (came === 'otherwise' && !layerExists(fetch.store, layer.chainId)) await unpackStored(fetch.store, fetch.layers, layer, fetch.progress);
 }
 

@@ -20,20 +20,24 @@ export interface StagedBlob {
 }
 
 /**
- * Writes the layer's blob to the staging directory: input that is compressed with gzip or zstd as it is, any other
- * compressed with gzip, quickly.
+ * Writes the layer's blob to the staging directory, as it comes: plain, or compressed with gzip or zstd. What is compressed
+ * otherwise, as no layer may be, is compressed with gzip, quickly. (A push compresses what is plain.)
  * @param what what to call the input in messages
  * @throws ScullError INVALID for damaged compressed data, NO_SPACE
  */
 export async function stageImportedLayer(staging: Staging, from: Readable, what: string): Promise<StagedBlob> {
   const { compression, stream: input } = await recognise(from);
   const file = staging.path('import');
-  const kept = compression === 'gzip' || compression === 'zstd';
   const blob = await hashing();
-  const tar = await hashing((size) => checkExpansion(size, blob.size()));
+  const tar = await hashing(compression === 'none' ? undefined : (size) => checkExpansion(size, blob.size()));
   const output = createWriteStream(file, { flags: 'wx', mode: 0o600, highWaterMark: 1 << 20 });
   try {
-    if (kept) {
+    if (compression === 'none') {
+      await pipeline(input, tar.through, output);
+      const digest = tar.digest();
+      return { descriptor: { mediaType: MEDIA_TYPES.ociLayer, digest, size: tar.size() }, diffId: digest, file };
+    }
+    if (compression === 'gzip' || compression === 'zstd') {
       const copy = new PassThrough({ highWaterMark: 1 << 20 });
       copy.on('error', () => undefined); // told by the promises below
       // The blob is written by what passes through `blob`; the same bytes are inflated only to be hashed.

@@ -20,7 +20,7 @@ import { join } from 'node:path';
 import { crashPoint } from '../host/crash-point.ts';
 import { errnoOf } from '../host/errors.ts';
 import { ensurePrivateDirectory, explainWriteFailure } from '../host/files.ts';
-import { ownerTag, parseOwnerTag, type ProcessIdentity } from '../host/identity.ts';
+import { bootId, ownerTag, parseOwnerTag, type ProcessIdentity } from '../host/identity.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { hasBlob, type BlobFile } from './blobs.ts';
@@ -32,6 +32,12 @@ const FREE = 'free';
 
 /** Milliseconds between two looks at what another process does. */
 const LOOK_EVERY = 50;
+
+/**
+ * Milliseconds without a new byte after which a process of another machine, which can't be seen from here, counts as dead. Longer
+ * than any process of ours waits for a registry.
+ */
+const STALLED_AFAR = 5 * 60_000;
 
 /** What has come of a blob, and the right to bring the rest. One of the three methods ends it. */
 export interface PartialBlob extends BlobFile {
@@ -45,13 +51,14 @@ export interface PartialBlob extends BlobFile {
 
 /**
  * Takes the claim to fetch a blob, waiting for another process that has it: until it is done, gives up, or dies, which is
- * noticed at once.
+ * noticed at once; on another machine, when nothing has come for `patience` milliseconds.
  * @param waiting told now and then how many bytes the other one has
  * @returns undefined when the blob is there
  * @throws ScullError NO_SPACE, PERMISSION
  */
-export async function takePartialBlob(store: Store, staging: Staging, descriptor: Descriptor, waiting: (done: number) => void): Promise<PartialBlob | undefined> {
+export async function takePartialBlob(store: Store, staging: Staging, descriptor: Descriptor, waiting: (done: number) => void, patience = STALLED_AFAR): Promise<PartialBlob | undefined> {
   const directory = store.layout.partialBlob(descriptor.digest);
+  let seen = { name: '', size: -1, since: 0 };
   for (;;) {
     if (hasBlob(store, descriptor)) return undefined;
     const [name] = namesIn(directory);
@@ -64,7 +71,15 @@ export async function takePartialBlob(store: Store, staging: Staging, descriptor
       taken.discard();
       return undefined;
     }
-    waiting(sizeOf(join(directory, name)));
+    const size = sizeOf(join(directory, name));
+    if (seen.name !== name || seen.size !== size) seen = { name, size, since: performance.now() };
+    else if (owner.bootId !== bootId() && performance.now() - seen.since > patience) {
+      // Begun anew, not continued: should that process live after all, it goes on writing to its file.
+      moveToTrash(store, join(directory, name));
+      removeEmpty(directory);
+      continue;
+    }
+    waiting(size);
     await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
   }
 }

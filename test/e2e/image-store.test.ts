@@ -140,7 +140,7 @@ test('layers that were lost are unpacked again from their blobs', async () => {
 });
 
 test.each([
-  ['plain', (tar: Buffer) => tar, /\+gzip$/],
+  ['plain', (tar: Buffer) => tar, /\.tar$/],
   ['gzip', (tar: Buffer) => gzipSync(tar), /\+gzip$/],
   ['zstd', (tar: Buffer) => zstdCompressSync(tar), /\+zstd$/],
   ['xz', (tar: Buffer) => execFileSync('xz', ['-c'], { input: tar, maxBuffer: 1 << 26 }), /\+gzip$/],
@@ -152,7 +152,7 @@ test.each([
   const entry = index.manifests.find((one: { annotations: Record<string, string> }) => one.annotations['org.opencontainers.image.ref.name'] === `localhost/imported-${kind}:latest`);
   const manifest = JSON.parse(readFileSync(join(s.storeRoot, 'images', 'blobs', 'sha256', entry.digest.slice(7)), 'utf8'));
   expect(manifest.layers[0].mediaType).toMatch(mediaType);
-  if (kind === 'gzip' || kind === 'zstd') expect(manifest.layers[0].digest).toBe(`sha256:${sha256(packed)}`);
+  if (kind !== 'xz') expect(manifest.layers[0].digest).toBe(`sha256:${sha256(packed)}`);
   expect(await s.ok(['run', '--rm', `imported-${kind}`, 'echo', 'ok'])).toBe('ok');
   await s.ok(['rmi', `imported-${kind}`]);
 });

@@ -5,7 +5,7 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { crashPoint } from '../../host/crash-point.ts';
-import { ScullError } from '../../host/errors.ts';
+import { isScullError, ScullError } from '../../host/errors.ts';
 import { ensurePrivateDirectory, explainWriteFailure, syncDirectory } from '../../host/files.ts';
 import { flushes } from '../../host/flush.ts';
 import { exitStatus, explainSpawnFailure, runOrThrow, start } from '../../host/process.ts';
@@ -14,6 +14,7 @@ import { selfCommand } from '../../host/self.ts';
 import { digestHex, type Digest } from '../../oci/digest.ts';
 import { launchFailure, startInUserNamespace } from '../../userns/launch.ts';
 import type { LayerRef } from '../image-types.ts';
+import { withLock } from '../locks.ts';
 import { reserveIn } from '../space.ts';
 import { createStaging, sweepStaging, type Staging } from '../staging.ts';
 import type { Store } from '../store.ts';
@@ -51,6 +52,24 @@ export function unpackLayer(store: Store, request: UnpackRequest): Promise<Unpac
   const work = unpackAndAdmit(store, request);
   expectLayer(store, request.layer.chainId, work);
   return work;
+}
+
+/** Milliseconds to wait for another process that unpacks the same layer, which may itself wait for a registry. */
+const OTHERS_PATIENCE = 10 * 60_000;
+
+/**
+ * Does `work`, which brings a layer, when no other process is bringing it: so nothing is unpacked twice. Who waited must look
+ * whether it is still missing. From a process that died the turn is taken over at once (locks.ts).
+ */
+export async function whenNobodyElseUnpacks(store: Store, chainId: Digest, work: () => Promise<unknown>): Promise<void> {
+  let begun = false;
+  try {
+    await withLock(store, `layer-${digestHex(chainId).slice(0, 64)}`, () => ((begun = true), work()), { timeout: OTHERS_PATIENCE });
+  } catch (error) {
+    if (begun || !isScullError(error, 'TIMEOUT')) throw error;
+    // Another machine's, that may be gone for good. To unpack it twice is only a waste.
+    await work();
+  }
 }
 
 /** From now on those above this layer wait for `work`, which brings it. Whoever said so first is believed. */

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { createCipheriv, createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -24,11 +25,18 @@ const content = createCipheriv('aes-128-ctr', Buffer.alloc(16), Buffer.alloc(16)
 const inPieces = (bytes: Buffer, size: number): Readable => Readable.from(Array.from({ length: Math.ceil(bytes.length / size) }, (_, index) => bytes.subarray(index * size, (index + 1) * size)));
 const stage = (input: Readable): Promise<StagedBlob> => stageImportedLayer(staging, input, 'the input');
 
-test('a plain tar is compressed with gzip', async () => {
+test('a plain tar is kept as it is', async () => {
   const blob = await stage(inPieces(content, 100_000));
+  expect(blob).toEqual({ file: blob.file, diffId: sha256(content), descriptor: { mediaType: expect.stringMatching(/\.tar$/), digest: sha256(content), size: content.length } });
+  expect(readFileSync(blob.file).equals(content)).toBe(true);
+});
+
+test('a tar compressed as no layer may be is compressed with gzip', async () => {
+  const tar = content.subarray(0, 1_000_000);
+  const blob = await stage(inPieces(execFileSync('xz', ['-0'], { input: tar, maxBuffer: 1 << 26 }), 65_536));
   const stored = readFileSync(blob.file);
-  expect(blob).toMatchObject({ diffId: sha256(content), descriptor: { mediaType: expect.stringMatching(/tar\+gzip$/), digest: sha256(stored), size: stored.length } });
-  expect(gunzipSync(stored).equals(content)).toBe(true);
+  expect(blob).toMatchObject({ diffId: sha256(tar), descriptor: { mediaType: expect.stringMatching(/tar\+gzip$/), digest: sha256(stored), size: stored.length } });
+  expect(gunzipSync(stored).equals(tar)).toBe(true);
 });
 
 test.each([

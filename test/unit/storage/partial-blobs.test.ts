@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { bootId, identityOf } from '../../../src/host/identity.ts';
-import { storeBlob } from '../../../src/storage/blobs.ts';
+import { commitBlob, storeBlob } from '../../../src/storage/blobs.ts';
 import { collectGarbage } from '../../../src/storage/garbage.ts';
 import { storeLayout } from '../../../src/storage/layout.ts';
 import { partialSize, takePartialBlob, type PartialBlob } from '../../../src/storage/partial-blobs.ts';
@@ -124,6 +124,40 @@ describe('while another process has it', () => {
       }),
     );
     expect(most).toBe(1);
+  });
+});
+
+describe('while a process of another machine has it', () => {
+  const theirs = 'd'.repeat(32);
+  const file = (): string => join(directory(), `77.1.${theirs}.0123456789abcdef`);
+  beforeEach(() => {
+    mkdirSync(store.layout.hosts, { recursive: true });
+    writeFileSync(join(store.layout.hosts, 'f'.repeat(32)), JSON.stringify({ bootId: theirs, name: 'alpha' }));
+    mkdirSync(directory(), { recursive: true });
+    writeFileSync(file(), content.subarray(0, 3));
+  });
+
+  test('one waits as long as bytes come', async () => {
+    let size = 3;
+    const waiting = takePartialBlob(store, staging, blob, () => writeFileSync(file(), content.subarray(0, size < 12 ? ++size : size)), 400);
+    expect((await waiting)?.kept).toBe(0);
+    expect(size).toBe(12);
+  });
+
+  test('one begins anew when nothing has come for long, and does not touch its file', async () => {
+    const taken = await takePartialBlob(store, staging, blob, () => undefined, 100);
+    if (taken === undefined) throw new Error('it is there');
+    expect([taken.kept, existsSync(file())]).toEqual([0, false]);
+    await fetchInto(taken);
+    taken.finish();
+    expect(readFileSync(store.layout.blob(blob.digest))).toEqual(content);
+  });
+
+  test('the one that comes back late says what happened', async () => {
+    const late = await takePartialBlob(store, staging, blob, () => undefined, 100);
+    if (late === undefined) throw new Error('it is there');
+    late.discard();
+    expect(() => commitBlob(store, late.path, blob.digest)).toThrow(/another machine/);
   });
 });
 
