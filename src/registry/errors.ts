@@ -154,7 +154,7 @@ export function explainConnectionFailure(cause: unknown, url: URL, purpose: Purp
     case 'EAI_AGAIN':
       return fail(`the name ${JSON.stringify(url.hostname)} could not be looked up`, 'is this machine online? see /etc/resolv.conf');
     case 'ECONNREFUSED':
-      return fail(`nothing listens at ${host}`, 'check host and port, and that the registry runs');
+      return fail(`nothing listens at ${host}`, 'check host and port, and that the server runs there');
     case 'ENETUNREACH':
     case 'EHOSTUNREACH':
       return fail(`there is no way to ${host}`, 'is this machine online? behind a proxy, set HTTPS_PROXY');

@@ -10,6 +10,8 @@ export interface HistoryOptions {
   readonly noHeading?: boolean;
   /** Sizes and times for people (the default) or for programs. */
   readonly human?: boolean;
+  /** Bytes of each of the image's layers. */
+  readonly sizes: readonly number[];
   readonly now: number;
 }
 
@@ -29,7 +31,7 @@ const CREATED_BY_LENGTH = 45;
 
 /** Text for standard output. @throws ScullError INVALID for a bad template */
 export async function presentHistory(image: ImageRecord, options: HistoryOptions): Promise<string> {
-  const steps = historySteps(image);
+  const steps = historySteps(image, options.sizes);
   if (options.format === undefined) {
     if (options.quiet === true) return steps.map((step) => `${stepId(step, options)}\n`).join('');
     return historyTable(steps, options);
@@ -46,15 +48,15 @@ export async function presentHistory(image: ImageRecord, options: HistoryOptions
 }
 
 /** image-spec config.md, "history": entries oldest first, of which those without `empty_layer` take the layers in turn. */
-function historySteps(image: ImageRecord): Step[] {
+function historySteps(image: ImageRecord, sizes: readonly number[]): Step[] {
   const entries = image.config.history ?? [];
   let layer = 0;
   const steps = entries.map((entry): Step => {
-    const size = entry.empty_layer === true ? 0 : (image.layers[layer++]?.descriptor.size ?? 0);
+    const size = entry.empty_layer === true ? 0 : (sizes[layer++] ?? 0);
     return { id: '', created: entry.created ?? '', createdBy: entry.created_by ?? '', size, comment: entry.comment ?? '', tags: [] };
   });
   // Images without (enough) history: their layers are all that is known.
-  for (const rest of image.layers.slice(layer)) steps.push({ id: '', created: image.created, createdBy: '', size: rest.descriptor.size, comment: '', tags: [] });
+  for (const size of sizes.slice(layer)) steps.push({ id: '', created: image.created, createdBy: '', size, comment: '', tags: [] });
   const newest = steps.pop();
   if (newest !== undefined) steps.push({ ...newest, id: image.id, tags: image.names });
   return steps.reverse();

@@ -5,7 +5,7 @@ import { ScullCommand } from '../../cli/command.ts';
 
 export default class ImageHistory extends ScullCommand {
   static override summary = 'Show how an image came to be';
-  static override description = 'The newest step first. Sizes are those of the layers as they are kept, compressed.';
+  static override description = 'The newest step first. Sizes are those of the layers, uncompressed.';
   static override args = { image: Args.string({ required: true, description: 'Name or id' }) };
   static override flags = {
     format: Flags.string({ description: "json, or a Go template, e.g. '{{.CreatedBy}}'", helpValue: 'format' }),
@@ -18,8 +18,10 @@ export default class ImageHistory extends ScullCommand {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(ImageHistory);
     const { findImage } = await import('../../engine/images/find.ts');
-    const image = findImage(await this.engine(), args.image);
+    const { archiveSizeOf } = await import('../../storage/layers/store.ts');
+    const engine = await this.engine();
+    const image = findImage(engine, args.image);
     const { presentHistory } = await import('../../cli/present/history.ts');
-    this.print(await presentHistory(image, { format: flags.format, human: flags.human, noTrunc: flags['no-trunc'], quiet: flags.quiet, now: Date.now() }));
+    this.print(await presentHistory(image, { sizes: image.layers.map((layer) => archiveSizeOf(engine.store, layer)), format: flags.format, human: flags.human, noTrunc: flags['no-trunc'], quiet: flags.quiet, now: Date.now() }));
   }
 }

@@ -2,8 +2,7 @@
 import { lookUpImage } from '../../storage/image-lookup.ts';
 import type { ImageRecord, LayerRef, StoredImage } from '../../storage/image-types.ts';
 import { readImages } from '../../storage/images.ts';
-import { readLayerRecord } from '../../storage/layers/record.ts';
-import { layerPaths } from '../../storage/layers/store.ts';
+import { archiveSizeOf } from '../../storage/layers/store.ts';
 import type { Engine } from '../engine.ts';
 
 export interface TreeLayer {
@@ -32,13 +31,9 @@ export interface ImageTree {
 export function imageTree(engine: Engine, nameOrId: string): ImageTree {
   const { image } = lookUpImage(engine.store, nameOrId);
   const { images } = readImages(engine.store);
-  const describe = (layer: LayerRef): TreeLayer => ({ id: layer.chainId, size: sizeOf(engine, layer), topOf: namesEndingAt(images, layer) });
+  const describe = (layer: LayerRef): TreeLayer => ({ id: layer.chainId, size: archiveSizeOf(engine.store, layer), topOf: namesEndingAt(images, layer) });
   const top = image.layers.at(-1);
   return { image, layers: image.layers.map(describe), top: top === undefined ? undefined : withChildren(top, layersAbove(images), describe) };
-}
-
-function sizeOf(engine: Engine, layer: LayerRef): number {
-  return readLayerRecord(layerPaths(engine.store, layer.chainId).record)?.archiveSize ?? layer.descriptor.size;
 }
 
 function namesEndingAt(images: readonly StoredImage[], layer: LayerRef): readonly string[] {

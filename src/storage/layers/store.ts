@@ -4,6 +4,7 @@ import { errnoOf, ScullError } from '../../host/errors.ts';
 import { parseOwnerTag } from '../../host/identity.ts';
 import { digestHex, isDigest, type Digest } from '../../oci/digest.ts';
 import { ownerMayLive } from '../hosts.ts';
+import type { LayerRef } from '../image-types.ts';
 import type { LayerPaths } from '../layout.ts';
 import { moveToTrash, removeOwnedTree } from '../staging.ts';
 import type { Store } from '../store.ts';
@@ -63,6 +64,11 @@ export function readLayer(store: Store, chainId: Digest): LayerRecord {
 /** Bytes of the unpacked files, or undefined where the layer is not there. */
 export function layerSize(store: Store, chainId: Digest): number | undefined {
   return readLayerRecord(layerPaths(store, chainId).record)?.size;
+}
+
+/** Bytes of the layer's archive, uncompressed; as it is kept where it was not unpacked yet. */
+export function archiveSizeOf(store: Store, layer: LayerRef): number {
+  return readLayerRecord(layerPaths(store, layer.chainId).record)?.archiveSize ?? layer.descriptor.size;
 }
 
 /** Chain ids of all layers, sorted. */

@@ -90,15 +90,16 @@ describe('history', () => {
   const built = image({
     id: 'a',
     names: ['localhost/app:1'],
-    layerSizes: [1_000_000, 2_000],
+    layerSizes: [400_000, 800],
     history: [
       { created: '2024-05-01T00:00:00Z', created_by: '/bin/sh -c #(nop) ADD file:0123456789abcdef0123456789abcdef in /', comment: 'base' },
       { created: '2024-05-31T10:00:00Z', created_by: 'CMD ["sh"]', empty_layer: true },
       { created: '2024-05-31T11:00:00Z', created_by: 'RUN x\u001b[1m' },
     ],
   });
+  const sizes = [1_000_000, 2_000];
   it('is told newest first, sizes going to the steps that made layers', async () => {
-    expect(await presentHistory(built, { now })).toBe(
+    expect(await presentHistory(built, { sizes, now })).toBe(
       [
         'ID            CREATED            CREATED BY                                     SIZE        COMMENT',
         'aaaaaaaaaaaa  About an hour ago  RUN x\\x1b[1m                                   2kB',
@@ -109,12 +110,12 @@ describe('history', () => {
     );
   });
   it('can be cut out whole, by id, for programs and by template', async () => {
-    expect(await presentHistory(built, { now, quiet: true })).toBe('aaaaaaaaaaaa\n<missing>\n<missing>\n');
-    expect(await presentHistory(built, { now, human: false, noTrunc: true, format: '{{.Size}} {{.Created}} {{.CreatedBy}}' })).toContain('1000000 2024-05-01T00:00:00Z /bin/sh -c #(nop) ADD file:0123456789abcdef0123456789abcdef in /\n');
-    expect(JSON.parse(await presentHistory(built, { now, format: 'json' }))[0]).toMatchObject({ id: 'a'.repeat(64), size: 2000, tags: ['localhost/app:1'], Created: '2024-05-31T11:00:00Z' });
+    expect(await presentHistory(built, { sizes, now, quiet: true })).toBe('aaaaaaaaaaaa\n<missing>\n<missing>\n');
+    expect(await presentHistory(built, { sizes, now, human: false, noTrunc: true, format: '{{.Size}} {{.Created}} {{.CreatedBy}}' })).toContain('1000000 2024-05-01T00:00:00Z /bin/sh -c #(nop) ADD file:0123456789abcdef0123456789abcdef in /\n');
+    expect(JSON.parse(await presentHistory(built, { sizes, now, format: 'json' }))[0]).toMatchObject({ id: 'a'.repeat(64), size: 2000, tags: ['localhost/app:1'], Created: '2024-05-31T11:00:00Z' });
   });
   it('shows the layers of an image that has none', async () => {
-    expect(await presentHistory(image({ id: 'a', layerSizes: [5, 6] }), { now, format: '{{.ID}} {{.Size}}' })).toBe('aaaaaaaaaaaa 6B\n<missing> 5B\n');
-    expect(await presentHistory(image({ id: 'a' }), { now, format: 'json' })).toBe('[]\n');
+    expect(await presentHistory(image({ id: 'a', layerSizes: [1, 1] }), { sizes: [5, 6], now, format: '{{.ID}} {{.Size}}' })).toBe('aaaaaaaaaaaa 6B\n<missing> 5B\n');
+    expect(await presentHistory(image({ id: 'a' }), { sizes: [], now, format: 'json' })).toBe('[]\n');
   });
 });
