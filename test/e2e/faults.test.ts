@@ -2,11 +2,13 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { expect, test, vi } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { busyboxEntries, dockerArchive } from '../support/images.ts';
 import { expectCleanError, useScull } from '../support/scull.ts';
 import { expectSound } from '../support/store-facts.ts';
+import { writeTar } from '../support/tar-writer.ts';
 
 vi.setConfig({ testTimeout: 180_000 });
 
@@ -75,6 +77,18 @@ test('what does not fit is told before the disk is full, and leaves nothing', ()
   expect(steps[1]?.out).toMatch(/no damage/);
   const rows = JSON.parse(steps[2]?.out ?? '[]') as { readonly Type: string; readonly RawSize: number }[];
   expect(rows.filter(({ Type }) => ['Images', 'Leftovers'].includes(Type)).map(({ RawSize }) => RawSize)).toEqual([0, 0]);
+  expect(steps, 'the space is there again').toHaveLength(5);
+});
+
+test('a disk that gets full in the middle of a layer, which unpacks to more than anybody could know before, has the space again', () => {
+  const packed = s.file('text.tgz', gzipSync(writeTar([{ path: 'before', content: 'x' }, { path: 'text', content: Buffer.alloc(40_000_000, 'some text ') }])));
+  const steps = onSmallDisk(24, `sc import ${packed} text:1; sc system check; sc system df --format json; sc images -q; [ $(free) -gt 22000 ] && sc version`);
+  expect(steps[0]?.status).toBe(125);
+  expectCleanError({ status: 125, stdout: '', stderr: steps[0]?.err ?? '' }, /would leave less|no space left/);
+  expect(steps[1]?.out).toMatch(/no damage/);
+  const rows = JSON.parse(steps[2]?.out ?? '[]') as { readonly Type: string; readonly RawSize: number }[];
+  expect(rows.filter(({ Type }) => ['Images', 'Leftovers'].includes(Type)).map(({ RawSize }) => RawSize)).toEqual([0, 0]);
+  expect(steps[3]?.out).toBe('');
   expect(steps, 'the space is there again').toHaveLength(5);
 });
 

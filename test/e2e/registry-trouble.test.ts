@@ -123,6 +123,20 @@ describe('an interrupted pull', () => {
     await works(made);
   });
 
+  test('goes on with a registry that refuses a range it has', async () => {
+    const made = make();
+    stallAt(made, 4_000_000);
+    const first = s.start(['pull', made.name]);
+    await arrived(made, 4_000_000);
+    first.child.kill('SIGKILL');
+    await first.ended;
+    registry.requests.length = 0;
+    registry.intercept = (request, response) => request.url?.endsWith(made.blob) === true && request.headers.range !== undefined && refuse(response, 416, 'RANGE_INVALID', 'no');
+    expect(await pull(made.name)).toMatchObject({ status: 0 });
+    expect(askedFor(made)).toEqual(['bytes=4000000-', 'whole']);
+    await works(made);
+  });
+
   test('whose beginning does not fit the rest is fetched whole', async () => {
     const made = make();
     registry.intercept = (request, response, earlier) => {
