@@ -73,6 +73,20 @@ test('rm -f and stop killed at any moment', async () => {
   await everythingWorks();
 }, 120_000);
 
+test('exec killed at any moment: the container goes on, and nothing of the session is left when it ends', async () => {
+  await s.ok(['run', '-d', '--name', 'hosts', '--network', 'none', 'busybox', 'sleep', '1000']);
+  for (let round = 0; round < 16; round++) {
+    await killAfter(s.start(['exec', ...(round % 2 === 0 ? [] : ['-d']), 'hosts', 'sleep', '1']), 4 * round);
+    expect(await s.ok(['exec', 'hosts', 'echo', 'on'])).toBe('on');
+  }
+  await s.ok(['rm', '-f', '-t', '0', 'hosts']);
+  await everythingWorks();
+}, 120_000);
+
+test('create killed at any moment', async () => {
+  await killAtManyMoments((round) => ['create', '--name', `victim${round}`, ...(round % 2 === 0 ? [] : ['--userns=auto']), 'busybox', 'true'], 60, 16);
+}, 120_000);
+
 test('load killed at any moment', async () => {
   await s.ok(['save', '-o', `${s.base}/b.tar`, 'busybox']);
   for (let round = 0; round < 10; round++) {

@@ -38,14 +38,15 @@ export function bare<F extends object>(flag: F, valueIfBare: string): F {
  * An option that people know from Docker or Podman and this version of scull does not have: not shown in help, and
  * using it is an error that says so instead of "unknown flag".
  * @param accepted values that ask for what scull does anyway, and are taken
+ * @param extra.instead the hint: what does the same, or why nothing can
  */
-export function unsupported(name: string, accepted: readonly string[] = [], extra: Extra = {}) {
+export function unsupported(name: string, accepted: readonly string[] = [], { instead, ...extra }: Extra & { readonly instead?: string } = {}) {
   return Flags.string({
     hidden: true,
     multiple: true,
     ...extra,
     parse: async (input) => {
-      if (!accepted.includes(input)) throw notSupported(name, accepted);
+      if (!accepted.includes(input)) throw notSupported(name, accepted, instead);
       return input;
     },
   });
@@ -74,9 +75,9 @@ export function refusedToggle(why: string, hint: string) {
   });
 }
 
-function notSupported(name: string, accepted: readonly string[]): ScullError {
+function notSupported(name: string, accepted: readonly string[], instead?: string): ScullError {
   const only = accepted.filter((value) => value !== '' && value !== 'true' && value !== 'false').map((value) => `--${name}=${value}`);
   return new ScullError('UNSUPPORTED', `--${name} is not supported by this version of scull`, {
-    hint: only.length === 0 ? `leave --${name} out` : `leave it out, or use ${only.join(' or ')}`,
+    hint: instead ?? (only.length === 0 ? `leave --${name} out` : `leave it out, or use ${only.join(' or ')}`),
   });
 }

@@ -61,6 +61,7 @@ export const refusedGlobalFlags = {
   ...refused(['connection', 'url', 'identity', 'ssh', 'tls-ca', 'tls-cert', 'tls-key'], 'scull has no remote client: it works for the user who runs it, on this machine', 'run it over ssh: ssh HOST scull …'),
   ...refused(['config', 'module'], 'scull does not read configuration files by flag', 'what is wanted always is in ~/.config/scull/scull.toml'),
   ...refused(['transient-store'], 'a store is made to last', 'for one that a reboot forgets name a directory in memory: --root $XDG_RUNTIME_DIR/scull-store', { bare: true }),
+  ...refused(['imagestore', 'volumepath'], 'images, containers and volumes stay together: each appears by a rename, on one file system', 'move all of them with --root, or [storage] root in ~/.config/scull/scull.toml'),
   ...refused(['storage-opt'], 'the storage drivers have no options', 'choose a driver with --storage-driver'),
   ...refused(['runtime'], 'containers are run by crun', 'leave it out', { accepted: /^(?:.*\/)?crun$/ }),
   ...refused(['runtime-flag'], 'flags are not handed to the runtime', 'leave it out'),

@@ -1,5 +1,6 @@
 /** --cidfile and --pod-id-file. */
 import { closeSync, openSync } from 'node:fs';
+import { describeErrno } from '../../host/errno.ts';
 import { errnoOf, ScullError } from '../../host/errors.ts';
 import { writeAllSync } from '../../host/files.ts';
 
@@ -23,6 +24,6 @@ export function writeIdFile(path: string, id: string, option: '--cidfile' | '--p
     if (errnoOf(cause) === 'EEXIST') {
       throw new ScullError('IN_USE', `${what} ${JSON.stringify(path)} exists already`, { hint: `make sure the other ${option === '--cidfile' ? 'container is not running' : 'pod is not in use'} and delete the file`, cause });
     }
-    throw new ScullError('NOT_FOUND', `cannot write the ${what} ${JSON.stringify(path)}: ${(cause as Error).message}`, { cause });
+    throw new ScullError('NOT_FOUND', `cannot write the ${what} ${JSON.stringify(path)}: ${describeErrno(cause)}`, { cause });
   }
 }

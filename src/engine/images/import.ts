@@ -1,5 +1,6 @@
 /** Making an image of one layer from the tar of a root file system. */
 import { Readable } from 'node:stream';
+import { isScullError, ScullError } from '../../host/errors.ts';
 import { ensurePrivateDirectory } from '../../host/files.ts';
 import { MEDIA_TYPES, type ImageConfig } from '../../oci/image.ts';
 import { hostPlatform, normalizePlatform } from '../../oci/platform.ts';
@@ -62,6 +63,10 @@ export async function importImage(engine: Engine, input: string | Readable, opti
   } catch (error) {
     await staging.remove();
     await discardLeftovers(engine.store);
+    // Which layer that is nobody has asked.
+    if (isScullError(error, 'INVALID') && /^layer \S+: /.test(error.message)) {
+      throw new ScullError('INVALID', `cannot import ${typeof input === 'string' ? JSON.stringify(input) : 'the input'}: ${error.message.replace(/^layer \S+: /, '')}`, { hint: error.hint, detail: error.detail, cause: error });
+    }
     throw error;
   } finally {
     await staging.remove();

@@ -106,6 +106,7 @@ describe('a command', () => {
     expect(raw('--log-level', 'warning', '--cgroup-manager', 'cgroupfs', '--tmpdir', join(folder, 'tmp'), '--runtime', '/usr/bin/crun', '--events-backend=file', 'volume', 'ls', '-q')).toMatchObject({ status: 0, stderr: '' });
     expect(raw('--remote', 'ps')).toEqual({ status: 125, stdout: '', stderr: 'Error: --remote: scull has no remote client: it works for the user who runs it, on this machine\nhint: run it over ssh: ssh HOST scull …\n' });
     expect(raw('--url=unix:///x', 'ps').stderr).toMatch(/^Error: --url: scull has no remote client/);
+    expect(raw('--volumepath', '/x', 'ps').stderr).toMatch(/^Error: --volumepath: images, containers and volumes stay together.*\nhint: .*--root/);
     expect(raw('--runtime', 'runc', 'ps').stderr).toMatch(/^Error: --runtime: containers are run by crun\n/);
   });
 

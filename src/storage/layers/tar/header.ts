@@ -25,6 +25,16 @@ export function malformed(what: string): never {
   throw new ScullError('INVALID', `the archive is damaged or hostile: ${what}`);
 }
 
+/** Whether a first block can be a header at all: what is no tar archive fails here. */
+export function isHeader(block: Buffer): boolean {
+  try {
+    verifyChecksum(block);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 export function isZeroBlock(block: Buffer): boolean {
   for (let i = 0; i < BLOCK; i++) if (block[i] !== 0) return false;
   return true;

@@ -3,8 +3,9 @@
  * buffered but single blocks and bounded extension headers, and no input makes it do anything but call the sink or
  * throw ScullError INVALID.
  */
+import { ScullError } from '../../../host/errors.ts';
 import type { SparseRun, TarEntry, TarEntryType, TarSink } from './entry.ts';
-import { BLOCK, isZeroBlock, malformed, parseGnuSparse, parseGnuSparseExtension, parseHeader, type RawHeader } from './header.ts';
+import { BLOCK, isHeader, isZeroBlock, malformed, parseGnuSparse, parseGnuSparseExtension, parseHeader, type RawHeader } from './header.ts';
 import { checkRuns, parsePax, runsFromNumbers, type PaxRecords } from './pax.ts';
 
 /** Bytes; the same bound as in other implementations. A long name or a set of xattrs fits many times over. */
@@ -33,6 +34,7 @@ export class TarReader {
   /** Bytes left of content, or of padding to skip. */
   #left = 0;
   #padding = 0;
+  #first = true;
   /** The extension header being collected. */
   #extension: Buffer | undefined;
   #extensionFill = 0;
@@ -144,6 +146,8 @@ export class TarReader {
   }
 
   #onHeader(block: Buffer): void {
+    if (this.#first && !isHeader(block)) throw new ScullError('INVALID', 'this is not a tar archive: its first block is no header');
+    this.#first = false;
     const raw = parseHeader(block);
     switch (raw.type) {
       case 'x':

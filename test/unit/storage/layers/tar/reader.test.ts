@@ -77,7 +77,12 @@ describe('what a header says', () => {
     ['a negative size', header('x', { patch: [{ at: 124, bytes: base256Field(-1n, 12) }] })],
     ['an unknown type', header('x', { type: 'M' })],
   ])('%s is refused', (_, block) => {
-    expect(() => read(archive(block))).toThrow(/damaged or hostile/);
+    expect(() => read(archive(file('before', 'x'), block))).toThrow(/damaged or hostile/);
+  });
+
+  test('what does not begin with a header is no tar archive', () => {
+    expect(() => read(archive(header('x', { checksum: 1 })))).toThrow('this is not a tar archive');
+    expect(() => read(Buffer.alloc(1024, 'root:x:0:0:root:/root:/bin/bash\n'))).toThrow('this is not a tar archive');
   });
 });
 
