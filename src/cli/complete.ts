@@ -84,12 +84,12 @@ async function inCommand(command: ManifestCommand, before: readonly string[], cu
   const flags = Object.values(command.flags);
   const state = skipFlags(before, flags, command.stopAtFirstWord === true);
   const all = { ...globals, ...state.globals };
-  if (state.pending !== undefined) return flagValue(state.pending, '', current);
+  if (state.pending !== undefined) return flagValue(state.pending, '', current, await namesFor(state.pending, names, all));
   if (!state.ended && current.startsWith('-')) {
     const equals = current.indexOf('=');
     if (!current.startsWith('--') || equals < 0) return flagNames(current, flags);
     const flag = flags.find(({ name }) => name === current.slice(2, equals));
-    return flag === undefined ? NOTHING : flagValue(flag, current.slice(0, equals + 1), current.slice(equals + 1));
+    return flag === undefined ? NOTHING : flagValue(flag, current.slice(0, equals + 1), current.slice(equals + 1), await namesFor(flag, names, all));
   }
   return argument(command, state.words, current, all, names);
 }
@@ -147,14 +147,24 @@ function waitingFlag(word: string, flags: readonly ManifestFlag[]): ManifestFlag
   return undefined;
 }
 
-function flagValue(flag: ManifestFlag, prefix: string, current: string): Completion {
+/** @param known names of things that it can have besides its own words */
+function flagValue(flag: ManifestFlag, prefix: string, current: string, known: readonly string[] = []): Completion {
   if (flag.options !== undefined) {
     return { candidates: flag.options.filter((value) => value.startsWith(current)).map((value) => [`${prefix}${value}`] as const), then: 'end' };
   }
-  const words = Object.hasOwn(FLAG_WORDS, flag.name) ? FLAG_WORDS[flag.name]?.filter((word) => word.startsWith(current)) : undefined;
-  if (words !== undefined) return { candidates: words.map((word) => [`${prefix}${word}`] as const), then: words.every((word) => word.endsWith(':')) ? 'open' : 'end' };
+  const own = Object.hasOwn(FLAG_WORDS, flag.name) ? FLAG_WORDS[flag.name] : undefined;
+  const words = own === undefined && known.length === 0 ? undefined : [...(own ?? []), ...known].filter((word) => word.startsWith(current));
+  if (words !== undefined) return { candidates: words.map((word) => [`${prefix}${word}`] as const), then: words.length > 0 && words.every((word) => /[:=]$/.test(word)) ? 'open' : 'end' };
   return /file|dir|path|source/.test(flag.helpValue ?? '') ? FILES : NOTHING;
 }
+
+/** Names of what an option's value can be. */
+async function namesFor(flag: ManifestFlag, names: Names, globals: GlobalValues): Promise<readonly string[]> {
+  const kind = Object.hasOwn(FLAG_NAMES, flag.name) ? FLAG_NAMES[flag.name] : undefined;
+  return kind === undefined ? [] : names[kind](globals);
+}
+
+const FLAG_NAMES: Readonly<Record<string, keyof Names>> = { network: 'networks', pod: 'pods', secret: 'secrets', 'volumes-from': 'containers' };
 
 const SHARED = ['private', 'host', 'container:', 'ns:'];
 
@@ -162,12 +172,17 @@ const SHARED = ['private', 'host', 'container:', 'ns:'];
 const FLAG_WORDS: Readonly<Record<string, readonly string[]>> = {
   cgroupns: SHARED,
   cgroups: ['enabled', 'disabled', 'no-conmon', 'split'],
+  'health-on-failure': ['none', 'kill', 'restart', 'stop'],
   'image-volume': ['anonymous', 'tmpfs', 'ignore'],
   ipc: [...SHARED, 'shareable', 'none'],
   'log-driver': ['k8s-file', 'json-file', 'journald', 'none', 'passthrough'],
   network: ['pasta', 'none', 'host', 'container:', 'ns:'],
   pid: SHARED,
   pull: ['missing', 'always', 'newer', 'never'],
+  restart: ['no', 'on-failure', 'always', 'unless-stopped'],
+  sdnotify: ['container', 'conmon', 'healthy', 'ignore'],
+  'security-opt': ['no-new-privileges', 'seccomp=', 'mask=', 'unmask=', 'apparmor=', 'label=', 'proc-opts='],
+  systemd: ['true', 'false', 'always'],
   userns: ['host', 'keep-id', 'nomap', 'auto', 'container:', 'ns:'],
   uts: SHARED,
 };

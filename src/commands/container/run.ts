@@ -19,6 +19,7 @@ export default class Run extends ScullCommand {
     { description: 'A shell that leaves nothing behind', command: 'scull run --rm -it debian bash' },
     { description: 'A server in the background, reachable on port 8080 of the host', command: 'scull run -d --name web -p 8080:80 nginx' },
     { description: 'Work on the files of this directory as yourself', command: 'scull run --rm -v .:/work -w /work --userns=keep-id node npm test' },
+    { description: 'A program that is not trusted: as users that nobody else has, not even you', command: 'scull run --rm --userns=auto --network none debian ./program' },
     { description: 'Without network, nothing writable, no capabilities', command: 'scull run --rm --network none --read-only --cap-drop all busybox id' },
   ];
   static override stopAtFirstWord = true;

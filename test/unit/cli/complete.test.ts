@@ -57,6 +57,9 @@ describe('completionOf', () => {
   });
 
   test('a network is one by its name', async () => {
+    expect(await values('run', '--network', 'f')).toEqual(['front']);
+    expect(await values('run', '--network=b')).toEqual(['--network=bridge']);
+    expect(await values('run', '--systemd', '')).toEqual(['true', 'false', 'always']);
     expect(await values('network', 'connect', 'f')).toEqual(['front']);
     expect(await values('network', 'connect', 'front', 'w')).toEqual(['web', 'worker']);
   });
