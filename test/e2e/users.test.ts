@@ -198,7 +198,7 @@ describe('--userns=auto', () => {
   });
 
   test('when the ids are used up, it is said, and nothing is left', async () => {
-    const all = Number((await s.ok(['unshare', 'cat', '/proc/self/uid_map'])).trim().split(/\s+/).at(-1));
+    const all = ranges((await s.ok(['unshare', 'cat', '/proc/self/uid_map'])).trim()).slice(1).reduce((sum, [, , length]) => sum + (length ?? 0), 0);
     await s.ok(['create', '--name', 'most', `--userns=auto:size=${all - 3000}`, 'busybox', 'true']);
     await s.fails(['create', '--name', 'more', '--userns=auto:size=4000', 'busybox', 'true'], 125, /needs 4000 user ids for itself, and only \d+ of your \d+ subordinate ones are free/);
     await s.fails(['create', '--userns=auto:size=99999999', 'busybox', 'true'], 125, /and you have \d+ subordinate ones/);
