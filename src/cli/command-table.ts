@@ -99,6 +99,7 @@ export const COMMANDS: Readonly<Record<string, Loader>> = {
   'network refresh': () => import('../commands/network/refresh.ts'),
   'network reload': () => import('../commands/network/reload.ts'),
   'network rm': () => import('../commands/network/rm.ts'),
+  'pod clone': () => import('../commands/pod/clone.ts'),
   'pod create': () => import('../commands/pod/create.ts'),
   'pod exists': () => import('../commands/pod/exists.ts'),
   'pod inspect': () => import('../commands/pod/inspect.ts'),

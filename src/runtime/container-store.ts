@@ -113,6 +113,7 @@ export function reserveName(layout: StoreLayout, name: string, id: string): void
     try {
       symlinkSync(target, path);
       crashPoint('name:reserved');
+      refusePodName(layout, name, id);
       return;
     } catch (error) {
       const errno = errnoOf(error);
@@ -125,7 +126,7 @@ export function reserveName(layout: StoreLayout, name: string, id: string): void
     const holder = readReservation(path);
     if (holder === undefined) continue; // released meanwhile
     if (holder.id === id) return;
-    if (holdsName(layout, holder.id, name) || (holder.maker !== undefined && ownerMayLive(layout, holder.maker) && !existsSync(layout.container(holder.id).directory))) {
+    if (isHeld(layout, name, holder)) {
       throw new ScullError('NAME_TAKEN', `the container name ${JSON.stringify(name)} is already in use by ${holder.id}`, {
         hint: `use another name, remove that container with \`scull rm ${name}\`, or replace it with --replace`,
       });
@@ -134,6 +135,24 @@ export function reserveName(layout: StoreLayout, name: string, id: string): void
     takeAway(path, `${path}.${randomHex(6)}.stale`);
   }
   throw new ScullError('NAME_TAKEN', `the container name ${JSON.stringify(name)} is being taken and given up by other commands; try again`);
+}
+
+/** One name for a container and a pod would make `inspect NAME` a riddle. Who makes a pod looks here when it has one ({@link nameHolder}). */
+function refusePodName(layout: StoreLayout, name: string, id: string): void {
+  if (!existsSync(layout.pod(name))) return;
+  releaseName(layout, name, id);
+  throw new ScullError('NAME_TAKEN', `the name ${JSON.stringify(name)} is already in use by a pod`, { hint: 'use another name; containers and pods share them' });
+}
+
+/** The container that has a name, or is being made with it. */
+export function nameHolder(layout: StoreLayout, name: string): string | undefined {
+  const holder = readReservation(layout.name(name));
+  return holder !== undefined && isHeld(layout, name, holder) ? holder.id : undefined;
+}
+
+/** In this order: a container that comes to stand between the two looks is found by the second. */
+function isHeld(layout: StoreLayout, name: string, { id, maker }: Reservation): boolean {
+  return (maker !== undefined && ownerMayLive(layout, maker) && !existsSync(layout.container(id).directory)) || holdsName(layout, id, name);
 }
 
 /** True when that container stands under that name; a rename that was killed half-way leaves a link that holds nothing. */

@@ -199,6 +199,39 @@ test('of commands that make a pod of one name at once one does; who joins while 
   await eventually('nothing is left', () => remainsOf(s).length === 0, 10_000);
 });
 
+test('pod clone makes a pod like another one, and its containers; with --destroy it takes its place', async () => {
+  await s.ok(['pod', 'create', '--label', 'tier=front', '--share', '+pid', 'shop']);
+  await s.ok(['run', '-d', '--pod', 'shop', '--name', 'web', '-e', 'COLOUR=blue', ...sleep]);
+  await s.ok(['run', '-d', '--pod', 'shop', '--name', 'cache', ...sleep]);
+  const id = await s.ok(['pod', 'clone', 'shop']);
+  expect(await pod('shop-clone')).toMatchObject({ Id: id, State: 'Created', Hostname: 'shop-clone', Labels: { tier: 'front' } });
+  expect((await pod('shop-clone')).Containers.map(({ Name }: { Name: string }) => Name).slice(1)).toEqual(['web-clone', 'cache-clone']);
+  await s.ok(['pod', 'start', 'shop-clone']);
+  expect(await s.ok(['exec', 'web-clone', 'sh', '-c', 'echo $COLOUR; hostname; ps | grep -c "[s]leep 1000"'])).toBe('blue\nshop-clone\n2');
+  await s.ok(['pod', 'clone', '--start', '--destroy', 'shop', 'store']);
+  expect(await s.ok(['pod', 'ps', '--format', '{{.Name}} {{.Status}}'])).toBe('shop-clone Running\nstore Running');
+  expect(await s.ok(['exec', 'web-clone1', 'hostname'])).toBe('store');
+  await s.fails(['pod', 'clone', 'nothing'], 125, /no such pod/);
+  await s.fails(['pod', 'clone', 'store', 'store'], 125, /already in use/);
+});
+
+test('containers and pods share names: who comes second is refused, and of two at once not both have it', async () => {
+  await s.ok(['pod', 'create', 'taken']);
+  await s.fails(['create', '--name', 'taken', ...sleep], 125, /"taken" is already in use by a pod/);
+  await s.ok(['create', '--name', 'mine', ...sleep]);
+  await s.fails(['rename', 'mine', 'taken'], 125, /"taken" is already in use by a pod/);
+  await s.fails(['pod', 'create', 'mine'], 125, /"mine" is already in use by container/);
+  expect((await s.scull(['pod', 'exists', 'mine'])).status).toBe(1);
+  for (let round = 0; round < 8; round++) {
+    const name = `race${round}`;
+    await Promise.all([s.scull(['create', '--name', name, ...sleep]), s.scull(['pod', 'create', name])]);
+    const has = await Promise.all([s.scull(['container', 'exists', name]), s.scull(['pod', 'exists', name])]);
+    expect(has.filter(({ status }) => status === 0).length).toBeLessThan(2);
+    // Whatever became of it, the next one can have the name.
+    if (has.every(({ status }) => status !== 0)) await s.ok(['create', '--name', name, ...sleep]);
+  }
+});
+
 test('a command that is killed leaves a pod that the next command can use or remove', async () => {
   for (let delay = 20; delay < 320; delay += 60) {
     const [file, ...words] = s.command;

@@ -3,7 +3,7 @@ import { unlinkSync } from 'node:fs';
 import { isScullError, ScullError } from '../../host/errors.ts';
 import { randomId } from '../../host/identity.ts';
 import { PAUSE_COMMAND, type ContainerRecord } from '../../runtime/container-record.ts';
-import { nameOwner, readContainer } from '../../runtime/container-store.ts';
+import { nameHolder, readContainer } from '../../runtime/container-store.ts';
 import type { ContainerSpec } from '../../spec/container-spec.ts';
 import type { ExitPolicy, PodNamespace } from '../../spec/pod.ts';
 import { POD_FORMAT, removePodFile, writePod, type PodRecord } from '../../storage/pods.ts';
@@ -79,16 +79,22 @@ async function replaceNamed(engine: Engine, name: string | undefined): Promise<v
 async function writeNamed(engine: Engine, record: (name: string) => PodRecord, name: string | undefined): Promise<PodRecord> {
   for (let attempt = 0; ; attempt++) {
     const pod = record(name ?? inventName(attempt));
-    const holder = nameOwner(engine.store.layout, pod.name);
     try {
-      // One name for a container and a pod would make `inspect NAME` a riddle.
-      if (holder !== undefined && readContainer(engine.store.layout, holder)?.name === pod.name) throw new ScullError('NAME_TAKEN', `the name ${JSON.stringify(pod.name)} is already in use by container ${holder.slice(0, 12)}`, { hint: 'use another name' });
       await writePod(engine.store, pod);
+      await refuseContainerName(engine, pod);
       return pod;
     } catch (error) {
       if (name !== undefined || attempt > 100 || !isScullError(error, 'NAME_TAKEN')) throw error;
     }
   }
+}
+
+/** Who makes a container looks for a pod of its name when it has the name, and we the other way round: one of two at once sees the other. */
+async function refuseContainerName(engine: Engine, { name, id }: PodRecord): Promise<void> {
+  const holder = nameHolder(engine.store.layout, name);
+  if (holder === undefined) return;
+  await removePodFile(engine.store, name, id);
+  throw new ScullError('NAME_TAKEN', `the name ${JSON.stringify(name)} is already in use by container ${holder.slice(0, 12)}`, { hint: 'use another name; containers and pods share them' });
 }
 
 /** Pure. */
