@@ -29,7 +29,7 @@ function eventLine(event: EventRecord, noTrunc: boolean): string {
     case 'pod':
       return `${start} ${id}${pairs([['image', event.image ?? ''], ['name', event.name], ...details(event), ...Object.entries(event.attributes ?? {})])}`;
     case 'network':
-      return `${start} ${id}${pairs([['name', event.name], ...Object.entries(event.attributes ?? {})])}`;
+      return `${start} ${id}${pairs(networkDetails(event, id))}`;
     case 'image':
       return `${start} ${id} ${event.name}${event.error === undefined ? '' : ` ${event.error}`}`;
     case 'secret':
@@ -37,6 +37,12 @@ function eventLine(event: EventRecord, noTrunc: boolean): string {
     default:
       return `${start} ${event.name}`.trimEnd();
   }
+}
+
+/** Of a network its driver; of one that a container was connected to, or disconnected from, that. */
+function networkDetails({ name, attributes = {} }: EventRecord, id: string): [string, string][] {
+  const { driver } = attributes;
+  return driver === undefined ? [['container', id], ['name', name]] : [['name', name], ['type', driver]];
 }
 
 function details(event: EventRecord): [string, string][] {

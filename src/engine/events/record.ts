@@ -9,6 +9,7 @@ import { existsSync, statSync } from 'node:fs';
 import { isScullError } from '../../host/errors.ts';
 import type { ContainerRecord } from '../../runtime/container-record.ts';
 import { readContainerState } from '../../runtime/lifecycle.ts';
+import type { NetworkDefinition } from '../../spec/network-definition.ts';
 import type { ContainerPaths } from '../../storage/layout.ts';
 import { appendEvent, type EventRecord } from '../../storage/event-log.ts';
 import type { Engine } from '../engine.ts';
@@ -28,6 +29,15 @@ export function recordEvent(engine: Engine, event: NewEvent): void {
 
 export function recordContainerEvent(engine: Engine, record: ContainerRecord, status: string, more: Partial<Omit<EventRecord, 'type' | 'status' | 'id' | 'name'>> = {}): void {
   recordEvent(engine, { ...containerEvent(record, status), ...more, attributes: { ...record.config.labels, ...more.attributes } });
+}
+
+export function recordNetworkEvent(engine: Engine, status: 'create' | 'remove', { id, name, driver }: Pick<NetworkDefinition, 'id' | 'name' | 'driver'>): void {
+  recordEvent(engine, { type: 'network', status, id, name, attributes: { driver } });
+}
+
+/** As Podman has it, the id is the container's and the name the network's. */
+export function recordConnection(engine: Engine, status: 'connect' | 'disconnect', { id }: ContainerRecord, network: string): void {
+  recordEvent(engine, { type: 'network', status, id, name: network, attributes: { container: id } });
 }
 
 function containerEvent(record: ContainerRecord, status: string): Omit<EventRecord, 'time'> {

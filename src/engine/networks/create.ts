@@ -9,6 +9,7 @@ import { addressNumber, knownSubnet, parseSubnet, type Subnet } from '../../spec
 import { withLock } from '../../storage/locks.ts';
 import { isNetworkName, networkNames, readNetwork, writeNetwork } from '../../storage/networks.ts';
 import type { Engine } from '../engine.ts';
+import { recordNetworkEvent } from '../events/record.ts';
 import { allNetworks } from './find.ts';
 
 export interface CreateNetworkOptions {
@@ -58,6 +59,7 @@ export async function createNetwork(engine: Engine, options: CreateNetworkOption
       options: networkOptions,
     };
     await writeNetwork(engine.store, definition);
+    recordNetworkEvent(engine, 'create', definition);
     return definition;
   });
 }

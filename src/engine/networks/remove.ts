@@ -5,6 +5,7 @@ import { DEFAULT_NETWORK, type NetworkDefinition } from '../../spec/network-defi
 import { withLock } from '../../storage/locks.ts';
 import { removeNetworkFile } from '../../storage/networks.ts';
 import type { Engine } from '../engine.ts';
+import { recordNetworkEvent } from '../events/record.ts';
 import { findNetwork } from './find.ts';
 import { listNetworks, type NetworkFilters } from './list.ts';
 import { networkUsers } from './usage.ts';
@@ -40,7 +41,7 @@ export async function removeNetworks(engine: Engine, options: RemoveNetworksOpti
 }
 
 async function removeNetwork(engine: Engine, typed: string, { force, timeout }: RemoveNetworksOptions): Promise<void> {
-  const name = nameOf(engine, typed);
+  const { name, id } = named(engine, typed);
   if (name === DEFAULT_NETWORK.name) throw new ScullError('INVALID', `the default network ${name} can't be removed`);
   if (force === true) await removeContainersOf(engine, networkUsers(engine).get(name) ?? [], timeout);
   // A container that is being created on it either is there already, or finds the network gone.
@@ -48,15 +49,16 @@ async function removeNetwork(engine: Engine, typed: string, { force, timeout }: 
     const users = networkUsers(engine).get(name) ?? [];
     if (users.length > 0) throw inUse(name, users);
     if (!removeNetworkFile(engine.store, name)) throw new ScullError('NO_SUCH_NETWORK', `network "${typed}" was removed by another command`);
+    recordNetworkEvent(engine, 'remove', { id, name, driver: 'bridge' });
   });
 }
 
 /** A damaged one can be removed by its name. */
-function nameOf(engine: Engine, typed: string): string {
+function named(engine: Engine, typed: string): { readonly name: string; readonly id: string } {
   try {
-    return findNetwork(engine, typed).name;
+    return findNetwork(engine, typed);
   } catch (error) {
-    if (error instanceof ScullError && error.code === 'CORRUPT') return typed;
+    if (error instanceof ScullError && error.code === 'CORRUPT') return { name: typed, id: '' };
     throw error;
   }
 }
