@@ -2,7 +2,7 @@
 // that root's own iperf3 and httpd, mounted into containers of the busybox image.
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { engines, everyEngine, must, plan, processesOfUser, program, results, scenario, wanted } from './turns.mjs';
+import { engines, everyEngine, must, output, plan, processesOfUser, results, said, scenario, wanted } from './turns.mjs';
 
 const image = 'bench-busybox';
 const few = Math.max(3, Math.ceil(plan.repetitions / 5));
@@ -24,9 +24,14 @@ async function main() {
   await everyEngine((engine) => must(engine, ['run', '-d', '--name', 'keep', '--network', 'bench', image, 'sleep', '100000']));
   await scenario('run --rm, user network', { timed: (engine) => must(engine, ['run', '--rm', '--network', 'bench', image, 'true']) });
   await everyEngine((engine) => remove(engine, 'keep'));
+  await scenario('run -d with a published port, default network', {
+    timed: (engine) => must(engine, ['run', '-d', '--name', 'keep', '-p', `${port(engine, 15401)}:80`, image, 'sleep', '100000']),
+    after: (engine) => remove(engine, 'keep'),
+  });
   await throughput();
-  await memory('memory of helpers per idle container on a network (KiB)', []);
-  await memory('memory of helpers per idle container with a published port (KiB)', [], true);
+  await memory('memory of helpers per idle container on a network (KiB)', ['--network', 'bench']);
+  await memory('memory of helpers per idle container with a published port (KiB)', ['--network', 'bench'], true);
+  await memory('memory of helpers per idle container with a published port, default network (KiB)', [], true);
   for (const pid of processesOfUser()) process.kill(Number(pid), 'SIGKILL');
   process.stdout.write(JSON.stringify(results));
 }
@@ -36,24 +41,44 @@ function settle() {
   return new Promise((resolve) => setTimeout(resolve, 300));
 }
 
-/** Fixed amounts, so that a time is what is measured: below 1 is faster. */
+/** Milliseconds per GB as iperf3 tells it: below 1 is faster. The time of the whole program would be rounded up to its reports'. */
 async function throughput() {
-  const serve = (engine) => must(engine, ['run', '-d', '--name', 'server', '--network', 'bench', '-p', `${port(engine, 15201)}:5201`, ...borrowed, image, '/usr/bin/iperf3', '-s']);
-  const answers = (engine) => until(() => program('iperf3', ['-c', '127.0.0.1', '-p', String(port(engine, 15201)), '-n', '1M'], {}));
-  if (['iperf3 to a published port, 2 GB', 'iperf3 between containers, 8 GB'].some(wanted)) {
-    await everyEngine(serve);
-    await everyEngine((engine) => must(engine, ['run', '-d', '--name', 'client', '--network', 'bench', ...borrowed, image, 'sleep', '100000']));
-    await everyEngine(answers);
-    await scenario('iperf3 to a published port, 2 GB', { timed: (engine) => program('iperf3', ['-c', '127.0.0.1', '-p', String(port(engine, 15201)), '-n', '2G'], {}), times: few });
-    await scenario('iperf3 between containers, 8 GB', { timed: (engine) => must(engine, ['exec', 'client', '/usr/bin/iperf3', '-c', 'server', '-n', '8G']), times: few });
-    await everyEngine((engine) => remove(engine, 'server', 'client'));
+  const networks = { 'a user network': ['--network', 'bench'], 'the default network': [] };
+  for (const [index, [name, options]] of Object.entries(networks).entries()) {
+    const tcp = 15201 + 10 * index;
+    const web = 15301 + 10 * index;
+    const between = `iperf3 between containers on ${name} (ms per GB)`;
+    const published = `iperf3 to a published port, ${name} (ms per GB)`;
+    const http = `1000 short HTTP requests to a published port, ${name}`;
+    if ([between, published].some(wanted)) {
+      await everyEngine((engine) => must(engine, ['run', '-d', '--name', 'server', ...options, '-p', `${port(engine, tcp)}:5201`, ...borrowed, image, '/usr/bin/iperf3', '-s']));
+      await everyEngine((engine) => must(engine, ['run', '-d', '--name', 'client', ...options, ...borrowed, image, 'sleep', '100000']));
+      await everyEngine((engine) => until(() => iperf('127.0.0.1', port(engine, tcp), '-n', '1M')));
+      await scenario(published, { timed: (engine) => iperf('127.0.0.1', port(engine, tcp)), times: few });
+      // On the default network they meet at the host.
+      const meet = (engine) => (index === 0 ? ['server', 5201] : ['host.containers.internal', port(engine, tcp)]);
+      await scenario(between, { timed: async (engine) => perGigabyte(await said(engine, ['exec', 'client', '/usr/bin/iperf3', ...iperfArguments(...meet(engine))])), times: few });
+      await everyEngine((engine) => remove(engine, 'server', 'client'));
+    }
+    if (wanted(http)) {
+      await everyEngine((engine) => must(engine, ['run', '-d', '--name', 'web', ...options, '-p', `${port(engine, web)}:80`, image, 'busybox', 'httpd', '-f', '-p', '80', '-h', '/etc']));
+      await everyEngine((engine) => until(() => request(port(engine, web))));
+      await scenario(http, { timed: (engine) => requests(port(engine, web), 1000, 8), times: few });
+      await everyEngine((engine) => remove(engine, 'web'));
+    }
   }
-  if (wanted('1000 short HTTP requests to a published port')) {
-    await everyEngine((engine) => must(engine, ['run', '-d', '--name', 'web', '--network', 'bench', '-p', `${port(engine, 15301)}:80`, image, 'busybox', 'httpd', '-f', '-p', '80', '-h', '/etc']));
-    await everyEngine((engine) => until(() => request(port(engine, 15301))));
-    await scenario('1000 short HTTP requests to a published port', { timed: (engine) => requests(port(engine, 15301), 1000, 8), times: few });
-    await everyEngine((engine) => remove(engine, 'web'));
-  }
+}
+
+function iperfArguments(host, toPort, ...amount) {
+  return ['-c', host, '-p', String(toPort), '-J', ...(amount.length > 0 ? amount : ['-t', '3'])];
+}
+
+async function iperf(host, toPort, ...amount) {
+  return perGigabyte(await output('iperf3', iperfArguments(host, toPort, ...amount), {}));
+}
+
+function perGigabyte(report) {
+  return 8e12 / JSON.parse(report).end.sum_received.bits_per_second;
 }
 
 async function until(action) {
@@ -95,7 +120,7 @@ async function memory(name, options, publishes = false) {
     const known = new Set(processesOfUser());
     for (let i = 0; i < instances; i++) {
       const ports = publishes ? ['-p', `${16000 + 10 * engines.indexOf(engine) + i}:80`] : [];
-      await must(engine, ['run', '-d', '--name', `m${i}`, '--network', 'bench', ...ports, ...options, image, 'sleep', '1000']);
+      await must(engine, ['run', '-d', '--name', `m${i}`, ...ports, ...options, image, 'sleep', '1000']);
     }
     await new Promise((resolve) => setTimeout(resolve, 1000));
     const parts = {};

@@ -15,6 +15,7 @@ export function wanted(name) {
   return only === undefined || name.includes(only);
 }
 
+/** `timed` may tell what was measured; else it is the time that it takes. */
 export async function scenario(name, { before, timed, after, times = repetitions }) {
   if (!wanted(name)) return;
   process.stderr.write(`  ${name} `);
@@ -24,8 +25,8 @@ export async function scenario(name, { before, timed, after, times = repetitions
     for (const engine of turn % 2 === 0 ? engines : [...engines].reverse()) {
       if (before) await before(engine);
       const begun = process.hrtime.bigint();
-      await timed(engine);
-      const milliseconds = Number(process.hrtime.bigint() - begun) / 1e6;
+      const told = await timed(engine);
+      const milliseconds = told ?? Number(process.hrtime.bigint() - begun) / 1e6;
       if (after) await after(engine);
       if (turn > 0) samples[engine.name].push(milliseconds);
     }
@@ -42,14 +43,30 @@ export function must(engine, args) {
   return program(engine.command[0], [...engine.command.slice(1), ...args], engine.env);
 }
 
-export function program(file, args, env) {
+/** What a command of an engine says on standard output. */
+export function said(engine, args) {
+  return output(engine.command[0], [...engine.command.slice(1), ...args], engine.env);
+}
+
+export async function program(file, args, env) {
+  await start(file, args, env, 'ignore');
+}
+
+export async function output(file, args, env) {
+  let text = '';
+  await start(file, args, env, 'pipe', (chunk) => (text += chunk));
+  return text;
+}
+
+function start(file, args, env, stdout, onOutput) {
   return new Promise((resolve, reject) => {
-    const child = spawn(file, args, { uid, gid: uid, env: environment(env), cwd: '/', stdio: ['ignore', 'ignore', 'pipe'] });
-    let said = '';
-    child.stderr.on('data', (chunk) => (said += chunk));
+    const child = spawn(file, args, { uid, gid: uid, env: environment(env), cwd: '/', stdio: ['ignore', stdout, 'pipe'] });
+    let complaint = '';
+    child.stderr.on('data', (chunk) => (complaint += chunk));
+    child.stdout?.on('data', onOutput);
     child.once('error', reject);
     // 'exit', not 'close': a monitor that keeps standard error open must not count as the command's time.
-    child.once('exit', (code, signal) => (code === 0 ? resolve() : reject(new Error(`${file} ${args.join(' ')}: exit ${code ?? signal}\n${said}`))));
+    child.once(stdout === 'pipe' ? 'close' : 'exit', (code, signal) => (code === 0 ? resolve() : reject(new Error(`${file} ${args.join(' ')}: exit ${code ?? signal}\n${complaint}`))));
     child.once('exit', () => child.stderr.destroy());
   });
 }
