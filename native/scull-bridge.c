@@ -27,7 +27,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fib_rules.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
@@ -43,7 +42,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/inotify.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -51,36 +49,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#ifndef SYS_close_range
-#define SYS_close_range 436
-#endif
-
-enum { EXIT_SETUP = 119, EXIT_HOLDER_GONE = 118, LOCAL_TABLE = 100 };
+enum { EXIT_SETUP = 119, EXIT_HOLDER_GONE = 118 };
 
 #define PROGRAM "scull-bridge"
 #include "program.h"
+#include "rtnetlink.h"
+#include "watch.h"
 
 /* --- processes -------------------------------------------------------------------------------------------------- */
-
-/* Field 22 of /proc/PID/stat; 0 when there is no such process, or only what is left of one. */
-static unsigned long long start_time(int pid)
-{
-	char path[64], text[1024];
-	snprintf(path, sizeof path, "/proc/%d/stat", pid);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t length = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-	if (fd >= 0)
-		close(fd);
-	if (length <= 0)
-		return 0;
-	text[length] = '\0';
-	char *field = strrchr(text, ')');
-	if (field == NULL || field[1] == '\0' || field[2] == 'Z' || field[2] == 'X')
-		return 0;
-	for (int n = 2; field != NULL && n < 22; n++)
-		field = strchr(field + 1, ' ');
-	return field == NULL ? 0 : strtoull(field + 1, NULL, 10);
-}
 
 static bool lives(int pid, unsigned long long start)
 {
@@ -147,133 +123,7 @@ static void lock(int fd, int how)
 			die("cannot lock");
 }
 
-static void close_all_but(int kept)
-{
-	unsigned first = 3;
-	if (kept >= 3) {
-		if (kept > 3)
-			syscall(SYS_close_range, 3, (unsigned)kept - 1, 0);
-		first = (unsigned)kept + 1;
-	}
-	if (syscall(SYS_close_range, first, ~0U, 0) < 0)
-		for (int fd = (int)first; fd < 1024; fd++)
-			close(fd);
-}
-
-static void reset_signals(void)
-{
-	sigset_t none;
-	for (int n = 1; n < 32; n++)
-		if (n != SIGKILL && n != SIGSTOP)
-			signal(n, SIG_DFL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
-static int open_namespace(int pid, const char *kind)
-{
-	char path[64];
-	snprintf(path, sizeof path, "/proc/%d/ns/%s", pid, kind);
-	return open(path, O_RDONLY | O_CLOEXEC);
-}
-
-/* Into the user namespace and one more of a process, as root of it. */
-static void join(int pid, const char *kind, int flag)
-{
-	int user = open_namespace(pid, "user"), other = open_namespace(pid, kind);
-	if (user < 0 || other < 0)
-		die("cannot open the namespaces of process %d", pid);
-	/* Who is in that user namespace already can't join it again, and need not. */
-	struct stat theirs, ours;
-	int self = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
-	bool same = self >= 0 && fstat(self, &ours) == 0 && fstat(user, &theirs) == 0 && ours.st_ino == theirs.st_ino && ours.st_dev == theirs.st_dev;
-	if ((!same && setns(user, CLONE_NEWUSER) < 0) || setns(other, flag) < 0)
-		die("cannot join the namespaces of process %d", pid);
-	close(user);
-	close(other);
-	close(self);
-}
-
-/* --- rtnetlink(7) ----------------------------------------------------------------------------------------------- */
-
-struct message {
-	struct nlmsghdr header;
-	char data[2048];
-};
-
-static void *begin(struct message *m, int type, int flags, const void *body, size_t size)
-{
-	memset(m, 0, sizeof *m);
-	m->header.nlmsg_type = (unsigned short)type;
-	m->header.nlmsg_flags = (unsigned short)(NLM_F_REQUEST | flags);
-	m->header.nlmsg_len = (unsigned)NLMSG_LENGTH(size);
-	memcpy(NLMSG_DATA(&m->header), body, size);
-	return NLMSG_DATA(&m->header);
-}
-
-static struct rtattr *put(struct message *m, int type, const void *value, size_t size)
-{
-	size_t at = NLMSG_ALIGN(m->header.nlmsg_len);
-	if (at + RTA_SPACE(size) > sizeof *m)
-		usage("a value is too long");
-	struct rtattr *attribute = (struct rtattr *)((char *)m + at);
-	attribute->rta_type = (unsigned short)type;
-	attribute->rta_len = (unsigned short)RTA_LENGTH(size);
-	if (size > 0)
-		memcpy(RTA_DATA(attribute), value, size);
-	m->header.nlmsg_len = (unsigned)(at + RTA_ALIGN(attribute->rta_len));
-	return attribute;
-}
-
-static void put_u32(struct message *m, int type, unsigned value) { put(m, type, &value, sizeof value); }
-static void put_u8(struct message *m, int type, unsigned char value) { put(m, type, &value, sizeof value); }
-static void put_text(struct message *m, int type, const char *text) { put(m, type, text, strlen(text) + 1); }
-
-static void end_nested(struct message *m, struct rtattr *nested)
-{
-	nested->rta_len = (unsigned short)((char *)m + m->header.nlmsg_len - (char *)nested);
-}
-
-static int open_netlink(unsigned groups)
-{
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-	struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = groups};
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0)
-		die("cannot open a netlink socket");
-	return fd;
-}
-
-/* Sends a request and waits for its acknowledgement. Returns 0 or the errno of the kernel's answer. */
-static int request(int fd, struct message *m)
-{
-	static unsigned sequence;
-	char answer[8192];
-	m->header.nlmsg_flags |= NLM_F_ACK;
-	m->header.nlmsg_seq = ++sequence;
-	if (send(fd, m, m->header.nlmsg_len, 0) < 0)
-		die("cannot ask the kernel");
-	while (true) {
-		ssize_t length = recv(fd, answer, sizeof answer, 0);
-		if (length < 0 && errno == EINTR)
-			continue;
-		if (length < 0)
-			die("no answer from the kernel");
-		for (struct nlmsghdr *h = (struct nlmsghdr *)answer; NLMSG_OK(h, (unsigned)length); h = NLMSG_NEXT(h, length)) {
-			if (h->nlmsg_type != NLMSG_ERROR || h->nlmsg_seq != sequence)
-				continue;
-			return -((struct nlmsgerr *)NLMSG_DATA(h))->error;
-		}
-	}
-}
-
-static void must(int fd, struct message *m, int tolerated, const char *what)
-{
-	int error = request(fd, m);
-	if (error == 0 || error == tolerated)
-		return;
-	errno = error;
-	die("cannot %s", what);
-}
+/* --- what is made of interfaces --------------------------------------------------------------------------------- */
 
 /* ADDRESS/PREFIX */
 struct address {
@@ -348,40 +198,12 @@ static void add_default_route(int fd, int index, const char *text)
 	must(fd, &m, gateway.family == AF_INET6 ? EOPNOTSUPP : 0, "add the default route");
 }
 
-static void set_up(int fd, int index)
-{
-	struct message m;
-	struct ifinfomsg body = {.ifi_index = index, .ifi_flags = IFF_UP, .ifi_change = IFF_UP};
-	begin(&m, RTM_NEWLINK, 0, &body, sizeof body);
-	must(fd, &m, 0, "bring an interface up");
-}
-
 static int delete_link(int fd, int index)
 {
 	struct message m;
 	struct ifinfomsg body = {.ifi_index = index};
 	begin(&m, RTM_DELLINK, 0, &body, sizeof body);
 	return request(fd, &m);
-}
-
-/* Settings of this network namespace. Where one does not exist (no IPv6 in the kernel) there is nothing to set. */
-static void set(const char *path, const char *value)
-{
-	char full[256];
-	snprintf(full, sizeof full, "/proc/sys/net/%s", path);
-	int fd = open(full, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	if (write(fd, value, strlen(value)) < 0)
-		die("cannot write %s", full);
-	close(fd);
-}
-
-static void set_for(const char *interface, const char *name, const char *value)
-{
-	char path[160];
-	snprintf(path, sizeof path, "ipv6/conf/%s/%s", interface, name);
-	set(path, value);
 }
 
 /*
@@ -397,28 +219,6 @@ static void keep_bridges_out_of_the_rules(void)
 
 /* --- hold ------------------------------------------------------------------------------------------------------- */
 
-/*
- * Packets that bear the mark are for this namespace itself, wherever they claim to go: answers to the visitors for whom
- * scull-port speaks (native/scull-port.c).
- */
-static void route_marked_packets(int fd, unsigned mark)
-{
-	for (int i = 0; i < 2; i++) {
-		struct message m;
-		unsigned char family = i == 0 ? AF_INET : AF_INET6;
-		struct fib_rule_hdr rule = {.family = family, .action = FR_ACT_TO_TBL, .table = LOCAL_TABLE};
-		begin(&m, RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, &rule, sizeof rule);
-		put_u32(&m, FRA_FWMARK, mark);
-		put_u32(&m, FRA_TABLE, LOCAL_TABLE);
-		put_u32(&m, FRA_PRIORITY, 100);
-		must(fd, &m, i == 0 ? 0 : EAFNOSUPPORT, "add a routing rule");
-		struct rtmsg route = {.rtm_family = family, .rtm_table = LOCAL_TABLE, .rtm_protocol = RTPROT_STATIC, .rtm_scope = i == 0 ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE, .rtm_type = RTN_LOCAL};
-		begin(&m, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, &route, sizeof route);
-		put_u32(&m, RTA_OIF, if_nametoindex("lo"));
-		must(fd, &m, i == 0 ? 0 : EOPNOTSUPP, "add a local route");
-	}
-}
-
 static void load_rules(const char *nft, const char *file)
 {
 	int status;
@@ -426,7 +226,7 @@ static void load_rules(const char *nft, const char *file)
 	if (child < 0)
 		die("fork");
 	if (child == 0) {
-		close_all_but(-1);
+		close_all_but(NULL, 0);
 		dup2(2, 1);
 		execl(nft, nft, "-f", file, NULL);
 		die("cannot start %s", nft);
@@ -507,9 +307,9 @@ static void write_holder(int directory)
 }
 
 struct holder {
-	int directory, lock, events, watch;
-	const char *watched; /* a file whose change is told */
-	char **changed;
+	int directory, lock, events;
+	struct file_watch watch;
+	char **changed; /* told when somebody has left, or the watched file is another */
 	bool empty, has_been_used;
 };
 
@@ -543,21 +343,6 @@ static bool look(struct holder *holder)
 	return over;
 }
 
-/* Somebody left, or a watched file changed: scull brings what depends on it up to date. */
-static void tell(const struct holder *holder)
-{
-	if (holder->changed == NULL || holder->changed[0] == NULL)
-		return;
-	pid_t child = fork();
-	if (child != 0)
-		return;
-	reset_signals();
-	setsid();
-	close_all_but(-1);
-	execv(holder->changed[0], holder->changed);
-	_exit(127);
-}
-
 /* True when an interface went. The rest is of no interest. */
 static bool take_events(int fd)
 {
@@ -576,56 +361,16 @@ static bool take_events(int fd)
 	return gone;
 }
 
-/* The folder is watched, for files of this kind are replaced by renaming; and what it links to, which may be elsewhere. */
-static void watch_file(struct holder *holder)
-{
-	char folder[4096], *slash, *real;
-	if (holder->watched == NULL)
-		return;
-	if (holder->watch >= 0)
-		close(holder->watch);
-	holder->watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	snprintf(folder, sizeof folder, "%s", holder->watched);
-	if ((slash = strrchr(folder, '/')) != NULL && slash != folder)
-		*slash = '\0';
-	inotify_add_watch(holder->watch, folder, IN_MOVED_TO | IN_CREATE | IN_CLOSE_WRITE);
-	real = realpath(holder->watched, NULL);
-	if (real == NULL)
-		return;
-	inotify_add_watch(holder->watch, real, IN_CLOSE_WRITE | IN_DELETE_SELF | IN_MOVE_SELF);
-	if ((slash = strrchr(real, '/')) != NULL && slash != real) {
-		*slash = '\0';
-		if (strcmp(real, folder) != 0)
-			inotify_add_watch(holder->watch, real, IN_MOVED_TO | IN_CREATE | IN_CLOSE_WRITE);
-	}
-	free(real);
-}
-
-/* True when what happened concerns the watched file. */
-static bool take_changes(const struct holder *holder)
-{
-	char data[8192] __attribute__((aligned(8)));
-	const char *name = strrchr(holder->watched, '/');
-	bool ours = false;
-	ssize_t length;
-	while ((length = read(holder->watch, data, sizeof data)) > 0) {
-		for (char *at = data; at < data + length; at += sizeof(struct inotify_event) + ((struct inotify_event *)at)->len) {
-			const struct inotify_event *event = (struct inotify_event *)at;
-			/* Events about a link's target bear other names, or none. */
-			ours = ours || event->len == 0 || strcmp(event->name, name + 1) == 0 || strstr(event->name, "resolv") != NULL;
-		}
-	}
-	return ours;
-}
-
 static int serve(struct holder *holder)
 {
 	struct pollfd events[2] = {{.fd = holder->events, .events = POLLIN}, {.events = POLLIN}};
 	bool pending = false;
 	holder->empty = true;
 	while (true) {
-		events[1].fd = holder->watch;
+		events[1].fd = holder->watch.fd;
 		/* What comes in a burst is looked at once; with nothing plugged in, commands that were about to may have died. */
+		if (!pending && !holder->empty)
+			forget_program();
 		int count = poll(events, 2, pending ? 30 : holder->empty ? 500 : -1);
 		if (count < 0 && errno != EINTR)
 			return EXIT_SETUP;
@@ -633,17 +378,15 @@ static int serve(struct holder *holder)
 			if (look(holder))
 				return 0;
 			if (pending)
-				tell(holder);
+				tell(holder->changed);
 			pending = false;
 		}
 		if (count > 0 && events[0].revents != 0 && take_events(holder->events))
 			pending = true;
 		if (count > 0 && events[0].revents != 0 && !pending && holder->empty && look(holder))
 			return 0;
-		if (count > 0 && events[1].fd >= 0 && events[1].revents != 0 && take_changes(holder)) {
-			watch_file(holder);
-			tell(holder);
-		}
+		if (count > 0 && events[1].fd >= 0 && events[1].revents != 0 && take_changes(&holder->watch))
+			tell(holder->changed);
 	}
 }
 
@@ -655,8 +398,7 @@ static void report(const char *word, int pid)
 static int hold(int argc, char **argv)
 {
 	const char *directory = NULL, *nft = NULL, *rules = NULL;
-	struct holder holder = {.watch = -1};
-	unsigned mark = 0;
+	struct holder holder = {.watch.fd = -1};
 	int i;
 	for (i = 0; i < argc && strcmp(argv[i], "--") != 0; i += 2) {
 		if (i + 1 >= argc)
@@ -667,15 +409,13 @@ static int hold(int argc, char **argv)
 			nft = argv[i + 1];
 		else if (strcmp(argv[i], "--rules") == 0)
 			rules = argv[i + 1];
-		else if (strcmp(argv[i], "--mark") == 0)
-			mark = (unsigned)number(argv[i + 1]);
 		else if (strcmp(argv[i], "--watch-file") == 0)
-			holder.watched = argv[i + 1];
+			holder.watch.path = argv[i + 1];
 		else
 			usage(argv[i]);
 	}
-	if (directory == NULL || nft == NULL || rules == NULL || mark == 0)
-		usage("hold --directory DIR --nft PROGRAM --rules FILE --mark N [--watch-file FILE] [-- CHANGED …]");
+	if (directory == NULL || nft == NULL || rules == NULL)
+		usage("hold --directory DIR --nft PROGRAM --rules FILE [--watch-file FILE] [-- CHANGED …]");
 	holder.changed = i < argc ? argv + i + 1 : NULL;
 	holder.directory = open_directory(directory);
 	holder.lock = open_lock(holder.directory);
@@ -692,20 +432,16 @@ static int hold(int argc, char **argv)
 	set_for("default", "accept_ra", "0");
 	holder.events = open_netlink(0);
 	set_up(holder.events, (int)if_nametoindex("lo"));
-	route_marked_packets(holder.events, mark);
 	load_rules(nft, rules);
 	close(holder.events);
 	holder.events = open_netlink(RTMGRP_LINK);
-	watch_file(&holder);
+	(void)file_changed(&holder.watch);
+	watch_file(&holder.watch);
 	write_holder(holder.directory);
 	lock(holder.lock, LOCK_UN);
 	report("holder", getpid());
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	for (int fd = 0; fd < 3; fd++)
-		dup2(null, fd);
+	let_go();
 	signal(SIGCHLD, SIG_IGN);
-	if (chdir("/") < 0)
-		return EXIT_SETUP;
 	return serve(&holder);
 }
 
@@ -844,7 +580,7 @@ static int attach(int argc, char **argv)
 	int target = open_namespace(plug.target, "net");
 	if (target < 0)
 		die("cannot open the network of process %d", plug.target);
-	join(expected, "net", CLONE_NEWNET);
+	join_network(expected);
 	keep_bridges_out_of_the_rules();
 	int fd = open_netlink(0);
 	int bridge = make_bridge(fd, &plug);
@@ -871,7 +607,7 @@ static int detach(int argc, char **argv)
 	}
 	if (target < 0 || interface == NULL)
 		usage("detach --target PID --interface NAME");
-	join(target, "net", CLONE_NEWNET);
+	join_network(target);
 	int index = (int)if_nametoindex(interface);
 	if (index == 0)
 		return 0;
@@ -902,13 +638,12 @@ static int enter(int argc, char **argv)
 	}
 	if (holder == 0 || i + 1 >= argc)
 		usage("enter --holder PID [--bind FROM TO] -- PROGRAM …");
-	join(holder, "net", CLONE_NEWNET);
+	join_network(holder);
 	if (from != NULL && (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0))
 		die("cannot make mounts private");
-	/* Where the host has no such file there is nothing to cover. */
-	if (from != NULL && mount(from, to, NULL, MS_BIND, NULL) < 0 && errno != ENOENT)
+	if (from != NULL && mount(from, to, NULL, MS_BIND, NULL) < 0)
 		die("cannot bind %s", from);
-	close_all_but(-1);
+	close_all_but(NULL, 0);
 	execv(argv[i + 1], argv + i + 1);
 	die("cannot start %s", argv[i + 1]);
 }
@@ -917,7 +652,7 @@ int main(int argc, char **argv)
 {
 	reset_signals();
 	if (argc >= 2 && strcmp(argv[1], "hold") == 0) {
-		close_all_but(-1);
+		close_all_but(NULL, 0);
 		return hold(argc - 2, argv + 2);
 	}
 	if (argc >= 2 && strcmp(argv[1], "attach") == 0)

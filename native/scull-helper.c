@@ -60,12 +60,6 @@ struct mount_attr { unsigned long long attr_set, attr_clr, propagation, userns_f
 #ifndef SYS_mount_setattr
 #define SYS_mount_setattr 442
 #endif
-#ifndef SYS_close_range
-#define SYS_close_range 436
-#endif
-#ifndef SYS_pidfd_open
-#define SYS_pidfd_open 434
-#endif
 #ifndef SYS_openat2
 #define SYS_openat2 437
 #endif
@@ -80,37 +74,9 @@ enum { EXIT_SETUP = 119, EXIT_DETACHED = 118, EXIT_OUTPUT_CLOSED = 117 };
 /* Where die() writes. */
 static int complaints = 2;
 
-/* One line on stderr, "scull-helper: STEP: reason", which scull turns into an error with a remedy. */
-static void __attribute__((noreturn, format(printf, 1, 2))) die(const char *format, ...)
-{
-	int saved = errno;
-	va_list args;
-	char text[1024];
-	va_start(args, format);
-	vsnprintf(text, sizeof text, format, args);
-	va_end(args);
-	if (saved != 0)
-		dprintf(complaints, "scull-helper: %s: %s\n", text, strerror(saved));
-	else
-		dprintf(complaints, "scull-helper: %s\n", text);
-	_exit(EXIT_SETUP);
-}
-
-static void __attribute__((noreturn)) usage(const char *what)
-{
-	errno = 0;
-	die("usage: %s", what);
-}
-
-static int number(const char *text)
-{
-	char *end;
-	errno = 0;
-	long value = strtol(text, &end, 10);
-	if (errno != 0 || *text == '\0' || *end != '\0' || value < 0 || value > 0x7fffffff)
-		usage(text);
-	return (int)value;
-}
+#define PROGRAM "scull-helper"
+#define COMPLAINTS complaints
+#include "program.h"
 
 /* False, with errno, when not everything could be written. */
 /*
@@ -144,42 +110,6 @@ static bool write_all(int fd, const char *data, size_t length)
 		length -= (size_t)done;
 	}
 	return true;
-}
-
-/* --- descriptors ------------------------------------------------------------------------------------------------ */
-
-/*
- * Only 0, 1, 2 and the named descriptors may reach what we start (CVE-2024-21626 and relatives): the runtime we are
- * started from may have leaked others.
- */
-static void close_other_descriptors(const int *keep, int count)
-{
-	unsigned first = 3;
-	while (true) {
-		int next = -1;
-		for (int i = 0; i < count; i++)
-			if (keep[i] >= (int)first && (next < 0 || keep[i] < next))
-				next = keep[i];
-		unsigned last = next < 0 ? ~0U : (unsigned)next - 1;
-		if (first <= last && syscall(SYS_close_range, first, last, 0) < 0 && errno == ENOSYS) {
-			for (unsigned fd = first; fd <= last && fd < 65536; fd++)
-				close((int)fd);
-		}
-		if (next < 0)
-			return;
-		first = (unsigned)next + 1;
-	}
-}
-
-/* Signal dispositions and the mask survive execve; the JavaScript runtime above us ignores SIGPIPE. */
-static void reset_signals(void)
-{
-	sigset_t none;
-	for (int n = 1; n < 32; n++)
-		if (n != SIGKILL && n != SIGSTOP)
-			signal(n, SIG_DFL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 /* --- id maps ---------------------------------------------------------------------------------------------------- */
@@ -311,9 +241,7 @@ static void enter_namespaces(int flags, const struct map *uids, const struct map
  */
 static void join_user_namespace(int pid, int flags)
 {
-	char path[64];
-	snprintf(path, sizeof path, "/proc/%d/ns/user", pid);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open_namespace(pid, "user");
 	if (fd < 0 || setns(fd, CLONE_NEWUSER) < 0)
 		die("cannot join the user namespace of process %d", pid);
 	close(fd);
@@ -353,7 +281,7 @@ static void mount_fuse(const char *program, const char *options, const char *tar
 		int null = open("/dev/null", O_RDWR);
 		dup2(null, 0);
 		dup2(null, 1);
-		close_other_descriptors(NULL, 0);
+		close_all_but(NULL, 0);
 		execlp(program, program, "-f", "-o", options, target, NULL);
 		die("cannot start %s", program);
 	}
@@ -411,7 +339,7 @@ static void run_and_wait(char *const argv[], const char *what)
 		die("fork");
 	if (child == 0) {
 		dup2(2, 1);
-		close_other_descriptors(NULL, 0);
+		close_all_but(NULL, 0);
 		execvp(argv[0], argv);
 		die("cannot start %s", argv[0]);
 	}
@@ -656,7 +584,7 @@ static int launch(int argc, char **argv)
 	perform(step_count, steps);
 	if (writable_count > 0)
 		make_read_only(writable, writable_count);
-	close_other_descriptors(keep, keep_count);
+	close_all_but(keep, keep_count);
 	execvp(program[0], program);
 	die("cannot start %s", program[0]);
 }
@@ -681,7 +609,7 @@ static int run_daemon(char **program)
 	if (child < 0)
 		die("fork");
 	if (child == 0) {
-		close_other_descriptors(NULL, 0);
+		close_all_but(NULL, 0);
 		execvp(program[0], program);
 		die("cannot start %s", program[0]);
 	}
@@ -697,7 +625,7 @@ struct keeper {
 	const char *pid_file;	 /* written by the daemon */
 	const char *subject;	 /* THEN runs only while this path exists */
 	int unless;		 /* process that does THEN's work itself, or -1 */
-	long long unless_start;
+	unsigned long long unless_start;
 	long long pause;	 /* milliseconds until CHECK is started, -1 for never */
 	char **check, **then, **program;
 };
@@ -733,7 +661,7 @@ static pid_t hold_namespaces(int target, int *user_fd, int *net_fd)
 		int null = open("/dev/null", O_RDWR);
 		for (int fd = 0; fd < 3; fd++)
 			dup2(null, fd);
-		close_other_descriptors(keep, 3);
+		close_all_but(keep, 3);
 		write_all(done[1], "h", 1);
 		close(done[1]);
 		for (;;)
@@ -776,22 +704,12 @@ static void wait_readable(int fd)
 }
 
 /* Waits for the end of a process that was started at that time; returns at once for any other. */
-static void wait_for_process(int pid, long long start)
+static void wait_for_process(int pid, unsigned long long start)
 {
-	char path[64], text[1024];
 	int process = (int)syscall(SYS_pidfd_open, pid, 0);
-	snprintf(path, sizeof path, "/proc/%d/stat", pid);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t length = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-	if (fd >= 0)
-		close(fd);
-	if (length <= 0 || process < 0)
+	if (process < 0)
 		return;
-	text[length] = '\0';
-	char *field = strrchr(text, ')');
-	for (int n = 2; field != NULL && n < 22; n++)
-		field = strchr(field + 1, ' ');
-	if (field != NULL && atoll(field + 1) == start)
+	if (start_time(pid) == start)
 		wait_readable(process);
 	close(process);
 }
@@ -842,7 +760,7 @@ static long long run_check(const struct keeper *keeper)
 	if (checking == 0) {
 		int keep[] = {1};
 		dup2(answer[1], 1);
-		close_other_descriptors(keep, 1);
+		close_all_but(keep, 1);
 		execvp(keeper->check[0], keeper->check);
 		_exit(127);
 	}
@@ -899,8 +817,6 @@ static int watch_over(const struct keeper *keeper, int report)
 	int daemon = -1;
 	setsid();
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	if (chdir("/") < 0)
-		die("cannot enter /");
 	if (keeper->program != NULL && keeper->program[0] != NULL) {
 		char **program = keeper->target < 0 ? keeper->program : with_namespaces(keeper->program, keeper->target);
 		unsigned char status = (unsigned char)run_daemon(program);
@@ -913,10 +829,8 @@ static int watch_over(const struct keeper *keeper, int report)
 	}
 	write_all(report, "\0", 1);
 	close(report);
-	int null = open("/dev/null", O_RDWR);
-	for (int fd = 0; fd < 3; fd++)
-		dup2(null, fd);
-	close(null);
+	let_go();
+	forget_program();
 	watch_and_check(keeper);
 	if (daemon >= 0)
 		syscall(SYS_pidfd_send_signal, daemon, SIGTERM, NULL, 0);
@@ -929,7 +843,7 @@ static int watch_over(const struct keeper *keeper, int report)
 		wait_for_process(keeper->unless, keeper->unless_start);
 	if (keeper->subject != NULL && access(keeper->subject, F_OK) < 0)
 		return 0;
-	close_other_descriptors(NULL, 0);
+	close_all_but(NULL, 0);
 	execvp(keeper->then[0], keeper->then);
 	return EXIT_SETUP;
 }
@@ -962,7 +876,7 @@ static int keep(int argc, char **argv)
 			if (i + 1 < argc)
 				argv[++i] = NULL;
 		} else if (strcmp(argv[i], "--unless-alive") == 0 && i + 1 < argc) {
-			if (sscanf(argv[++i], "%d:%lld", &keeper.unless, &keeper.unless_start) != 2)
+			if (sscanf(argv[++i], "%d:%llu", &keeper.unless, &keeper.unless_start) != 2)
 				usage("--unless-alive PID:START");
 		} else if (strcmp(argv[i], "--") == 0) {
 			keeper.program = argv + i + 1;
@@ -988,7 +902,7 @@ static int keep(int argc, char **argv)
 	if (keeper.watch < 0)
 		die("cannot watch the process");
 	int keep_fds[] = {keeper.watch};
-	close_other_descriptors(keep_fds, 1);
+	close_all_but(keep_fds, 1);
 	if (pipe2(report, O_CLOEXEC) < 0)
 		die("pipe");
 	pid_t watcher = fork();
@@ -1426,7 +1340,7 @@ static pid_t start_pump(int to)
 	signal(SIGINT, SIG_IGN);
 	signal(SIGQUIT, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
-	close_other_descriptors(&to, 1);
+	close_all_but(&to, 1);
 	while (true) {
 		ssize_t length = read(0, data, sizeof data);
 		if (length < 0 && errno == EINTR)
@@ -1538,7 +1452,7 @@ static void __attribute__((noreturn)) become_runtime(const struct session *sessi
 	dup2(out < 0 ? null : out, 1);
 	dup2(err < 0 ? null : err, 2);
 	reset_signals();
-	close_other_descriptors(keep, count);
+	close_all_but(keep, count);
 	execv(session->program[0], session->program);
 	die("cannot start %s", session->program[0]);
 }
@@ -1629,7 +1543,7 @@ static void keep_terminal_open(const struct session *session)
 	reset_signals();
 	for (int fd = 0; fd < 3; fd++)
 		dup2(null, fd);
-	close_other_descriptors(&session->master, 1);
+	close_all_but(&session->master, 1);
 	struct pollfd event = {.fd = session->master, .events = POLLIN};
 	char data[4096];
 	while (poll(&event, 1, -1) >= 0) {

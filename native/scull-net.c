@@ -2,11 +2,13 @@
  * scull-net: the network interface of a container that nobody has talked through yet.
  *
  *   scull-net --watch PID --target PID --pid-file FILE --interface NAME --mtu BYTES --router MAC
- *             [--ipv4 ADDRESS/PREFIX,GATEWAY] [--ipv6 ADDRESS/PREFIX,GATEWAY] -- PASTA ARGUMENTS…
+ *             [--ipv4 ADDRESS/PREFIX,GATEWAY] [--ipv6 ADDRESS/PREFIX,GATEWAY]
+ *             [--watch-file FILE --changed PROGRAM … --] -- PASTA ARGUMENTS…
  *
  * pasta costs 22 ms to start and 16 to 30 MB to keep, and many containers never send a packet. So the interface is made
  * without it: a persistent tap device with its addresses and routes, in the namespaces of the target process. This program
- * returns as soon as that stands (one to two milliseconds); a process of some ten pages stays behind and sleeps.
+ * returns as soon as that stands (one to two milliseconds); a process of some ten pages stays behind and sleeps. Which one, it says
+ * on standard output.
  *
  * Until the first packet the tap is ours. Who asks for a neighbour's address is told that of the router, which pasta will
  * have too (--mac-addr). What the kernel says by itself (joining groups, looking for routers) wakes nobody. With the first
@@ -18,6 +20,9 @@
  *
  * So nothing is lost, and the first packet takes the 22 ms. If PASTA ends, all this begins anew. When the watched process
  * ends, by whatever means, PASTA is ended and so are we.
+ *
+ * PASTA reads FILE (the host's resolv.conf) when it starts. From then on we watch it, and start PROGRAM when it is changed, or was
+ * since we started.
  *
  * Everything is given by scull on the command line; nothing is decided here. Frames come from the container and are not
  * trusted: only fixed offsets within the received length are looked at. The ioctls act on the network namespace in which
@@ -48,17 +53,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#ifndef SYS_close_range
-#define SYS_close_range 436
-#endif
-#ifndef SYS_pidfd_open
-#define SYS_pidfd_open 434
-#endif
-#ifndef SYS_pidfd_send_signal
-#define SYS_pidfd_send_signal 424
-#endif
 
 enum { EXIT_SETUP = 119, FRAME_MAX = 65536 + 64, SAVED_MAX = 256, SAVED_BYTES_MAX = 1 << 20 };
+
+#define PROGRAM "scull-net"
+#include "program.h"
+#include "watch.h"
 
 /* linux/ipv6.h clashes with netinet/in.h */
 struct address6_request {
@@ -78,41 +78,11 @@ struct settings {
 	const char *pid_file, *interface;
 	unsigned char router[ETH_ALEN];
 	struct network ipv4, ipv6;
-	char **program;
+	struct file_watch watch;
+	char **changed, **program;
 };
 
-static void __attribute__((noreturn, format(printf, 1, 2))) die(const char *format, ...)
-{
-	int saved = errno;
-	char text[512];
-	va_list args;
-	va_start(args, format);
-	vsnprintf(text, sizeof text, format, args);
-	va_end(args);
-	if (saved != 0)
-		dprintf(2, "scull-net: %s: %s\n", text, strerror(saved));
-	else
-		dprintf(2, "scull-net: %s\n", text);
-	_exit(EXIT_SETUP);
-}
-
-static void __attribute__((noreturn)) usage(const char *what)
-{
-	errno = 0;
-	die("usage: %s", what);
-}
-
 /* --- the command line ------------------------------------------------------------------------------------------- */
-
-static int number(const char *text, int most)
-{
-	char *end;
-	errno = 0;
-	long value = strtol(text, &end, 10);
-	if (errno != 0 || *text == '\0' || *end != '\0' || value < 0 || value > most)
-		usage(text);
-	return (int)value;
-}
 
 /* ADDRESS/PREFIX,GATEWAY */
 static void read_network(struct network *network, char *text, int most)
@@ -123,7 +93,7 @@ static void read_network(struct network *network, char *text, int most)
 	*slash = *comma = '\0';
 	snprintf(network->address, sizeof network->address, "%s", text);
 	snprintf(network->gateway, sizeof network->gateway, "%s", comma + 1);
-	network->prefix = (unsigned)number(slash + 1, most);
+	network->prefix = (unsigned)number_up_to(slash + 1, most);
 	network->given = true;
 }
 
@@ -139,11 +109,11 @@ static void read_settings(struct settings *s, int argc, char **argv)
 			usage(option);
 		char *value = argv[++i];
 		if (strcmp(option, "--watch") == 0)
-			s->watched = number(value, 0x7fffffff);
+			s->watched = number(value);
 		else if (strcmp(option, "--target") == 0)
-			s->target = number(value, 0x7fffffff);
+			s->target = number(value);
 		else if (strcmp(option, "--mtu") == 0)
-			s->mtu = number(value, 65535);
+			s->mtu = number_up_to(value, 65535);
 		else if (strcmp(option, "--pid-file") == 0)
 			s->pid_file = value;
 		else if (strcmp(option, "--interface") == 0)
@@ -156,7 +126,15 @@ static void read_settings(struct settings *s, int argc, char **argv)
 			read_network(&s->ipv4, value, 32);
 		else if (strcmp(option, "--ipv6") == 0)
 			read_network(&s->ipv6, value, 128);
-		else
+		else if (strcmp(option, "--watch-file") == 0)
+			s->watch.path = value;
+		else if (strcmp(option, "--changed") == 0) {
+			/* The words up to the next lone "--", which is not that before PASTA. */
+			s->changed = argv + i;
+			while (i + 1 < argc && strcmp(argv[i], "--") != 0)
+				i++;
+			argv[i] = NULL;
+		} else
 			usage(option);
 	}
 	if (s->watched <= 0 || s->target <= 0 || s->pid_file == NULL || s->interface == NULL || strlen(s->interface) >= IFNAMSIZ ||
@@ -174,41 +152,6 @@ struct handles {
 	int index;
 	unsigned char address[ETH_ALEN];
 };
-
-static void join(int target)
-{
-	int fd = (int)syscall(SYS_pidfd_open, target, 0);
-	if (fd < 0)
-		die("cannot open process %d", target);
-	if (setns(fd, CLONE_NEWUSER | CLONE_NEWNET) == 0) {
-		close(fd);
-		return;
-	}
-	/* Linux before 5.8 takes one namespace at a time, and no pidfd. */
-	char path[64];
-	snprintf(path, sizeof path, "/proc/%d/ns/user", target);
-	int user = open(path, O_RDONLY | O_CLOEXEC);
-	snprintf(path, sizeof path, "/proc/%d/ns/net", target);
-	int net = open(path, O_RDONLY | O_CLOEXEC);
-	if (user < 0 || net < 0 || setns(user, CLONE_NEWUSER) < 0 || setns(net, CLONE_NEWNET) < 0)
-		die("cannot join the namespaces of process %d", target);
-	close(user);
-	close(net);
-	close(fd);
-}
-
-/* Where a setting does not exist (no IPv6 in the kernel) there is nothing to set. */
-static void set(const char *interface, const char *name, const char *value)
-{
-	char path[256];
-	snprintf(path, sizeof path, "/proc/sys/net/ipv6/conf/%s/%s", interface, name);
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	if (write(fd, value, strlen(value)) < 0)
-		die("cannot write %s", path);
-	close(fd);
-}
 
 static void control(int fd, unsigned long request, void *argument, const char *what)
 {
@@ -255,7 +198,7 @@ static void make_tap(int fd, const char *name, char *given)
 
 static void __attribute__((noreturn)) open_inside(const struct settings *s, int answer)
 {
-	join(s->target);
+	join_network(s->target);
 	int fds[HANDLES] = {
 	    [TAP] = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC),
 	    [HOLD] = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC),
@@ -273,9 +216,9 @@ static void __attribute__((noreturn)) open_inside(const struct settings *s, int 
 	make_tap(fds[TAP], s->interface, NULL);
 	control(fds[TAP], TUNSETPERSIST, (void *)1, "keep the interface");
 	/* Addresses are given, and unique: no router and no neighbour need be asked. */
-	set(s->interface, "accept_ra", "0");
-	set(s->interface, "accept_dad", "0");
-	set(s->interface, "router_solicitations", "0");
+	set_for(s->interface, "accept_ra", "0");
+	set_for(s->interface, "accept_dad", "0");
+	set_for(s->interface, "router_solicitations", "0");
 	send_handles(answer, fds);
 	_exit(0);
 }
@@ -344,7 +287,7 @@ static void configure_ipv4(int fd, const struct settings *s)
 	control(fd, SIOCSIFADDR, &request, "set the IPv4 address");
 	memcpy(&request.ifr_netmask, &mask, sizeof mask);
 	control(fd, SIOCSIFNETMASK, &request, "set the IPv4 netmask");
-	if (default_route4(fd, SIOCADDRT, s->interface, s->ipv4.gateway, METRIC) < 0)
+	if (default_route4(fd, SIOCADDRT, s->interface, s->ipv4.gateway, METRIC) < 0 && errno != EEXIST)
 		die("cannot add the IPv4 default route");
 }
 
@@ -353,12 +296,13 @@ static void configure_ipv6(int fd, const struct settings *s, int index)
 	struct address6_request request = {.prefix = s->ipv6.prefix, .index = index};
 	if (inet_pton(AF_INET6, s->ipv6.address, &request.address) != 1)
 		usage(s->ipv6.address);
-	if (ioctl(fd, SIOCSIFADDR, &request) < 0)
+	if (ioctl(fd, SIOCSIFADDR, &request) < 0 && errno != EEXIST)
 		return; /* the kernel has no IPv6, or it is switched off in this namespace */
-	if (default_route6(fd, SIOCADDRT, index, s->ipv6.gateway, METRIC) < 0)
+	if (default_route6(fd, SIOCADDRT, index, s->ipv6.gateway, METRIC) < 0 && errno != EEXIST)
 		die("cannot add the IPv6 default route");
 }
 
+/* Addresses and routes may be there already: of a process like us that was killed. */
 static void configure(const struct settings *s, const struct handles *h)
 {
 	int fd = h->fd[CONTROL4];
@@ -541,24 +485,6 @@ static bool means_something(const unsigned char *frame, ssize_t length)
 	}
 }
 
-static void close_all_but(const int *keep, int count)
-{
-	unsigned first = 3;
-	while (true) {
-		int next = -1;
-		for (int i = 0; i < count; i++)
-			if (keep[i] >= (int)first && (next < 0 || keep[i] < next))
-				next = keep[i];
-		unsigned last = next < 0 ? ~0U : (unsigned)next - 1;
-		if (first <= last && syscall(SYS_close_range, first, last, 0) < 0 && errno == ENOSYS)
-			for (unsigned fd = first; fd <= last && fd < 65536; fd++)
-				close((int)fd);
-		if (next < 0)
-			return;
-		first = (unsigned)next + 1;
-	}
-}
-
 /* Starts PASTA, which daemonises when it is ready. Returns a pidfd, or -1; what it said is beside its pid file. */
 static int start_program(const struct settings *s)
 {
@@ -676,14 +602,19 @@ static void pause_for(int milliseconds)
 	nanosleep(&time, NULL);
 }
 
-static int wait_and_serve(const struct settings *s, int watch, struct handles h)
+/* Milliseconds: how often a file that can't be watched is looked at, and an interface that could not be had is tried again. */
+enum { LOOK_EVERY = 5000, TRY_AFTER = 500, TRIES_MAX = 20 };
+
+static int wait_and_serve(struct settings *s, int watch, struct handles h)
 {
 	static unsigned char buffer[FRAME_MAX];
-	int daemon = -1;
+	int daemon = -1, tries = 0;
 	while (true) {
-		/* Either we hold the tap, or the daemon does; with neither there is only the end to wait for. */
-		struct pollfd events[] = {{.fd = watch, .events = POLLIN}, {.fd = h.fd[TAP], .events = POLLIN}, {.fd = daemon, .events = POLLIN}};
-		if (poll(events, 3, -1) < 0) {
+		/* Either we hold the tap, or the daemon does. With neither somebody in there has removed it, or it is not free yet. */
+		struct pollfd events[] = {{.fd = watch, .events = POLLIN}, {.fd = h.fd[TAP], .events = POLLIN}, {.fd = daemon, .events = POLLIN}, {.fd = s->watch.fd, .events = POLLIN}};
+		bool lost = daemon < 0 && h.fd[TAP] < 0 && tries < TRIES_MAX, blind = daemon >= 0 && s->watch.path != NULL && s->watch.fd < 0;
+		int count = poll(events, 4, lost ? TRY_AFTER : blind ? LOOK_EVERY : -1);
+		if (count < 0) {
 			if (errno == EINTR)
 				continue;
 			return EXIT_SETUP;
@@ -692,6 +623,13 @@ static int wait_and_serve(const struct settings *s, int watch, struct handles h)
 			if (daemon >= 0)
 				syscall(SYS_pidfd_send_signal, daemon, SIGTERM, NULL, 0);
 			return 0;
+		}
+		if (events[3].revents != 0 ? take_changes(&s->watch) : blind && file_changed(&s->watch))
+			tell(s->changed);
+		if (lost && count == 0) {
+			tries++;
+			if (!open_interface(s, &h))
+				close_handles(&h);
 		}
 		if (daemon >= 0 && events[2].revents != 0) {
 			/* It was killed: back to the beginning, but not in a loop. */
@@ -704,14 +642,21 @@ static int wait_and_serve(const struct settings *s, int watch, struct handles h)
 		}
 		if (h.fd[TAP] < 0 || events[1].revents == 0)
 			continue;
+		tries = 0;
 		ssize_t length = next_frame(h.fd[TAP], buffer);
 		if (length < 0)
 			close_handles(&h); /* somebody in there removed the interface */
 		if (length <= 0 || answer_neighbour(s, h.fd[TAP], buffer, length) || !means_something(buffer, length))
 			continue;
 		daemon = hand_over(s, &h, buffer, length);
-		if (daemon >= 0)
+		if (daemon >= 0) {
+			if (s->watch.fd < 0)
+				watch_file(&s->watch);
+			if (file_changed(&s->watch))
+				tell(s->changed);
+			forget_program();
 			continue;
+		}
 		pause_for(1000);
 		if (!open_interface(s, &h))
 			close_handles(&h);
@@ -720,16 +665,10 @@ static int wait_and_serve(const struct settings *s, int watch, struct handles h)
 
 int main(int argc, char **argv)
 {
-	struct settings s = {0};
+	struct settings s = {.watch.fd = -1};
 	struct handles handles;
-	sigset_t none;
 	read_settings(&s, argc, argv);
-	/* The JavaScript runtime above us ignores SIGPIPE, and may have leaked descriptors. */
-	for (int n = 1; n < 32; n++)
-		if (n != SIGKILL && n != SIGSTOP)
-			signal(n, SIG_DFL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	reset_signals();
 	close_all_but(NULL, 0);
 	int watch = (int)syscall(SYS_pidfd_open, s.watched, 0);
 	if (watch < 0)
@@ -742,15 +681,13 @@ int main(int argc, char **argv)
 	pid_t keeper = fork();
 	if (keeper < 0)
 		die("fork");
-	if (keeper > 0)
+	if (keeper > 0) {
+		dprintf(1, "%d\n", keeper);
 		return 0;
+	}
 	setsid();
-	if (chdir("/") < 0)
-		die("cannot enter /");
-	int null = open("/dev/null", O_RDWR);
-	for (int fd = 0; fd < 3; fd++)
-		dup2(null, fd);
-	if (null > 2)
-		close(null);
+	let_go();
+	(void)file_changed(&s.watch);
+	forget_program();
 	return wait_and_serve(&s, watch, handles);
 }

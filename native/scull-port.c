@@ -1,17 +1,23 @@
 /*
  * scull-port: listens on ports of the host and passes what comes on to a container, in the name of who sent it.
  *
- *   scull-port --watch PID --holder PID --mark N --pid-file FILE -- [tcp|udp ADDRESS PORT COUNT CONTAINER_PORT IPV4 IPV6]…
+ *   scull-port --watch PID --target PID --mark N --pid-file FILE [--count-file FILE] [--gateway4 ADDRESS] [--gateway6 ADDRESS]
+ *              -- [tcp|udp ADDRESS PORT COUNT CONTAINER_PORT IPV4 IPV6]…
  *
  * ADDRESS is one of the host's, or "*" for all. IPV4 and IPV6 are the container's, "-" where it has none. The sockets are made
- * on the host; then this process enters the namespaces of the holder (native/scull-bridge.c), in which the container's network
- * has its gateway. There it connects to the container with the visitor's own address and port: such sockets are allowed to
- * network administrators (IP_TRANSPARENT, ip(7)), and this process is one in there. The container sees who really connects.
- * Its answers come to the gateway like all that is for elsewhere; connections with our mark are delivered to us there (rules
- * in src/network/switch-rules.ts).
+ * on the host; then this process enters the container's network namespace, TARGET's. There it connects to the container with the
+ * visitor's own address and port: such sockets are allowed to network administrators (IP_TRANSPARENT, ip(7)), and this process is
+ * one in there. The container sees who really connects.
+ *
+ * What remains is to have the answers, which are for elsewhere, delivered to us. A TCP socket that accepts a packet with our mark
+ * answers with that mark (tcp_fwmark_accept, ip-sysctl), and a routing rule knows it. UDP has nothing like that: what is sent
+ * from a published port to a visitor of now is for us. All else goes out as if we were not there.
  *
  * Visitors from the host's own loopback, and of an IP version that the container has no address for, come from the gateway:
  * the container would take the former for itself, and trust them.
+ *
+ * FILE for counts gets two numbers of 64 bits in the machine's order: bytes from visitors, bytes to them. No interface but the
+ * container's loopback sees these.
  *
  * TCP is spliced through pipes, so bytes never pass through this process. It ends with the watched process. What comes from
  * the network is copied and never looked at.
@@ -20,6 +26,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fib_rules.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sched.h>
@@ -37,18 +45,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#ifndef SYS_close_range
-#define SYS_close_range 436
-#endif
-#ifndef SYS_pidfd_open
-#define SYS_pidfd_open 434
-#endif
 #ifndef IPV6_TRANSPARENT
 #define IPV6_TRANSPARENT 75
 #endif
 
 enum {
 	EXIT_SETUP = 119,
+	EXIT_UNSUPPORTED = 116, /* answers can't be led here */
 	PIPE_SIZE = 1 << 18,
 	SPARE_PIPES = 64,
 	ROUNDS = 16,	     /* how often in a row one connection may be served */
@@ -65,6 +68,7 @@ union address {
 
 #define PROGRAM "scull-port"
 #include "program.h"
+#include "rtnetlink.h"
 
 /* --- what epoll tells about ------------------------------------------------------------------------------------- */
 
@@ -102,12 +106,16 @@ struct flow {
 	union address client;
 	/* The address of ours that the client wrote to: answers come from there. */
 	union address local;
+	/* As which it is known to the container. */
+	union address spoken;
 	time_t last;
 	struct flow *next;
 };
 
-static int poller;
+static int poller, netlink;
 static unsigned mark;
+static unsigned long long nowhere[2], *counts = nowhere; /* from visitors, to visitors */
+static union address gateways[2]; /* family 0 where there is none */
 static struct connection *ready, *buried;
 static struct flow *flows[BUCKETS];
 static int flow_count;
@@ -127,6 +135,38 @@ static time_t now(void)
 	return time.tv_sec;
 }
 
+/* --- answers find us --------------------------------------------------------------------------------------------- */
+
+/* Routing tables of ours: everything is local, or some addresses are. */
+enum { LOCAL_TABLE = 100, VISITOR_TABLE = 101 };
+
+/* A rule that leads to a table; what it is about is to be added. */
+static void begin_rule(struct message *m, unsigned char family, unsigned table)
+{
+	struct fib_rule_hdr rule = {.family = family, .action = FR_ACT_TO_TBL, .table = (unsigned char)table};
+	begin(m, RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, &rule, sizeof rule);
+	put_u32(m, FRA_TABLE, table);
+	put_u32(m, FRA_PRIORITY, table);
+}
+
+/* It may be there already, from a start before; there may be no IPv6. */
+static void add_rule(struct message *m, unsigned char family)
+{
+	int error = request(netlink, m);
+	if (error == 0 || error == EEXIST || (error == EAFNOSUPPORT && family == AF_INET6))
+		return;
+	errno = error;
+	die("cannot add a routing rule");
+}
+
+/* A route of this namespace to itself, for addresses that are not its own; `bits` of 0 is all of them. */
+static void begin_local_route(struct message *m, int type, unsigned char family, unsigned table, unsigned char bits)
+{
+	struct rtmsg route = {.rtm_family = family, .rtm_dst_len = bits, .rtm_table = (unsigned char)table, .rtm_protocol = RTPROT_STATIC, .rtm_scope = family == AF_INET ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE, .rtm_type = RTN_LOCAL};
+	begin(m, type, type == RTM_NEWROUTE ? NLM_F_CREATE | NLM_F_REPLACE : 0, &route, sizeof route);
+	put_u32(m, RTA_OIF, if_nametoindex("lo"));
+}
+
 /* --- speaking for a visitor ------------------------------------------------------------------------------------- */
 
 static socklen_t size_of(const union address *a)
@@ -142,11 +182,33 @@ static bool can_be_spoken_for(const union address *visitor)
 	return !IN6_IS_ADDR_LOOPBACK(&visitor->v6.sin6_addr) && !IN6_IS_ADDR_LINKLOCAL(&visitor->v6.sin6_addr);
 }
 
+static const union address *given(const union address *a)
+{
+	return a->any.sa_family == 0 ? NULL : a;
+}
+
+static int family_index(const union address *a)
+{
+	return a->any.sa_family == AF_INET ? 0 : 1;
+}
+
 static const union address *target_for(const struct listener *listener, const union address *visitor)
 {
-	const union address *same = &listener->targets[visitor->any.sa_family == AF_INET ? 0 : 1];
-	const union address *other = &listener->targets[visitor->any.sa_family == AF_INET ? 1 : 0];
-	return same->any.sa_family != 0 ? same : other->any.sa_family != 0 ? other : NULL;
+	int index = family_index(visitor);
+	/* An IPv6 gateway is a link-local address mostly, which can't be spoken for either. */
+	if (!can_be_spoken_for(visitor))
+		index = 0;
+	const union address *same = given(&listener->targets[index]), *other = given(&listener->targets[1 - index]);
+	return same != NULL ? same : other;
+}
+
+/* As whom the container sees them; NULL where nobody will do, then it is itself. */
+static const union address *speaker_for(const union address *visitor, const union address *target)
+{
+	if (visitor->any.sa_family == target->any.sa_family && can_be_spoken_for(visitor))
+		return visitor;
+	const union address *gateway = given(&gateways[family_index(target)]);
+	return gateway != NULL && can_be_spoken_for(gateway) ? gateway : NULL;
 }
 
 static void bind_as(int fd, const union address *visitor)
@@ -177,15 +239,17 @@ static int open_towards(const struct listener *listener, const union address *vi
 		return -1;
 	for (int try = 0; try < 2; try++) {
 		int fd = socket(target->any.sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-		union address from = *visitor;
+		const union address *speaker = speaker_for(visitor, target);
 		if (fd < 0)
 			return -1;
-		if (try == 1 && from.any.sa_family == AF_INET)
-			from.v4.sin_port = 0;
-		else if (try == 1)
-			from.v6.sin6_port = 0;
-		if (target->any.sa_family == visitor->any.sa_family && can_be_spoken_for(visitor))
+		if (speaker != NULL) {
+			union address from = *speaker;
+			if (try == 1 && from.any.sa_family == AF_INET)
+				from.v4.sin_port = 0;
+			else if (try == 1)
+				from.v6.sin6_port = 0;
 			bind_as(fd, &from);
+		}
 		if (connect(fd, &target->any, size_of(target)) == 0 || errno == EINPROGRESS)
 			return fd;
 		bool taken = errno == EADDRNOTAVAIL || errno == EADDRINUSE;
@@ -263,6 +327,7 @@ static enum outcome move(struct connection *c, int from)
 		ssize_t count = splice(source, NULL, d->pipe[1], NULL, PIPE_SIZE, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
 		if (count > 0) {
 			d->waiting += (size_t)count;
+			counts[from] += (unsigned long long)count;
 			outcome = PROGRESS;
 		} else if (count == 0)
 			d->ended = true;
@@ -366,13 +431,16 @@ static void serve_connection(struct connection *c, enum kind kind, unsigned even
 
 /* --- UDP -------------------------------------------------------------------------------------------------------- */
 
-static bool same_address(const union address *a, const union address *b)
+static bool same_host(const union address *a, const union address *b)
 {
 	if (a->any.sa_family != b->any.sa_family)
 		return false;
-	if (a->any.sa_family == AF_INET)
-		return a->v4.sin_port == b->v4.sin_port && a->v4.sin_addr.s_addr == b->v4.sin_addr.s_addr;
-	return a->v6.sin6_port == b->v6.sin6_port && memcmp(&a->v6.sin6_addr, &b->v6.sin6_addr, 16) == 0;
+	return a->any.sa_family == AF_INET ? a->v4.sin_addr.s_addr == b->v4.sin_addr.s_addr : memcmp(&a->v6.sin6_addr, &b->v6.sin6_addr, 16) == 0;
+}
+
+static bool same_address(const union address *a, const union address *b)
+{
+	return same_host(a, b) && (a->any.sa_family == AF_INET ? a->v4.sin_port == b->v4.sin_port : a->v6.sin6_port == b->v6.sin6_port);
 }
 
 static unsigned bucket_of(const union address *client)
@@ -387,10 +455,42 @@ static unsigned bucket_of(const union address *client)
 	return (hash * 2654435761U >> 16) % BUCKETS;
 }
 
+/* What the container sends to a visitor from a published port is for us from now on, or no more. */
+static bool route_visitor(int type, const union address *visitor, const union address *target)
+{
+	struct message m;
+	bool v4 = visitor->any.sa_family == AF_INET;
+	begin_local_route(&m, type, (unsigned char)visitor->any.sa_family, VISITOR_TABLE, v4 ? 32 : 128);
+	put(&m, RTA_DST, v4 ? (const void *)&visitor->v4.sin_addr : &visitor->v6.sin6_addr, v4 ? 4 : 16);
+	/* A local route's answers would bear the address they go to. */
+	put(&m, RTA_PREFSRC, v4 ? (const void *)&target->v4.sin_addr : &target->v6.sin6_addr, v4 ? 4 : 16);
+	return request(netlink, &m) == 0;
+}
+
+static bool has_flow(const union address *visitor)
+{
+	for (int i = 0; i < BUCKETS; i++)
+		for (struct flow *f = flows[i]; f != NULL; f = f->next)
+			if (same_host(&f->spoken, visitor))
+				return true;
+	return false;
+}
+
+static void end_flow(struct flow *f)
+{
+	const union address *target = target_for(f->listener, &f->client);
+	close(f->source.fd);
+	flow_count--;
+	if (!same_host(&f->spoken, target) && !has_flow(&f->spoken))
+		(void)route_visitor(RTM_DELROUTE, &f->spoken, target);
+	free(f);
+}
+
 /* Not while fetched events may name one: called between rounds only. */
 static void end_silent_flows(bool oldest)
 {
 	time_t time = now(), limit = time - FLOW_IDLE;
+	struct flow *ended = NULL;
 	if (oldest) {
 		limit = time;
 		for (int i = 0; i < BUCKETS; i++)
@@ -406,11 +506,25 @@ static void end_silent_flows(bool oldest)
 				continue;
 			}
 			*at = f->next;
-			close(f->source.fd);
-			free(f);
-			flow_count--;
+			f->next = ended;
+			ended = f;
 		}
 	}
+	while (ended != NULL) {
+		struct flow *f = ended;
+		ended = f->next;
+		end_flow(f);
+	}
+}
+
+/* As whom the container knows the flow's socket, and that its answers find it. */
+static bool make_known(struct flow *f)
+{
+	socklen_t size = sizeof f->spoken;
+	const union address *target = target_for(f->listener, &f->client);
+	if (getsockname(f->source.fd, &f->spoken.any, &size) < 0)
+		return false;
+	return same_host(&f->spoken, target) || route_visitor(RTM_NEWROUTE, &f->spoken, target);
 }
 
 static struct flow *flow_of(struct listener *listener, const union address *client, const union address *local)
@@ -425,13 +539,15 @@ static struct flow *flow_of(struct listener *listener, const union address *clie
 	if (f == NULL)
 		return NULL;
 	f->source = (struct source){FLOW, open_towards(listener, client, SOCK_DGRAM)};
-	if (f->source.fd < 0) {
-		free(f);
-		return NULL;
-	}
 	f->listener = listener;
 	f->client = *client;
 	f->local = *local;
+	if (f->source.fd < 0 || !make_known(f)) {
+		if (f->source.fd >= 0)
+			close(f->source.fd);
+		free(f);
+		return NULL;
+	}
 	f->next = flows[bucket];
 	flows[bucket] = f;
 	flow_count++;
@@ -470,6 +586,7 @@ static void take_datagrams(struct listener *listener)
 		if (f == NULL)
 			continue; /* lost, like any datagram may be */
 		f->last = now();
+		counts[0] += (unsigned long long)length;
 		(void)!send(f->source.fd, datagram, (size_t)length, 0);
 	}
 }
@@ -496,6 +613,7 @@ static void answer(struct flow *f)
 			message.msg_controllen = CMSG_SPACE(sizeof info);
 		}
 		f->last = now();
+		counts[1] += (unsigned long long)length;
 		(void)!sendmsg(f->listener->source.fd, &message, 0);
 	}
 }
@@ -567,40 +685,69 @@ static void open_listeners(int count, char **words)
 	}
 }
 
-static void enter_namespaces(int holder)
+static void know_answers_of(unsigned char family, int count, char **words)
 {
-	char path[64];
-	snprintf(path, sizeof path, "/proc/%d/ns/user", holder);
-	int user = open(path, O_RDONLY | O_CLOEXEC);
-	snprintf(path, sizeof path, "/proc/%d/ns/net", holder);
-	int net = open(path, O_RDONLY | O_CLOEXEC);
-	if (user < 0 || net < 0 || setns(user, CLONE_NEWUSER) < 0 || setns(net, CLONE_NEWNET) < 0)
-		die("cannot join the network of process %d", holder);
-	close(user);
-	close(net);
+	struct message m;
+	for (; count > 0; count -= 7, words += 7) {
+		if (strcmp(words[0], "udp") != 0 || strcmp(words[family == AF_INET ? 5 : 6], "-") == 0)
+			continue;
+		unsigned short first = (unsigned short)number(words[4]);
+		struct fib_rule_port_range ports = {first, (unsigned short)(first + number(words[3]) - 1)};
+		begin_rule(&m, family, VISITOR_TABLE);
+		put_u8(&m, FRA_IP_PROTO, IPPROTO_UDP);
+		put(&m, FRA_SPORT_RANGE, &ports, sizeof ports);
+		add_rule(&m, family);
+	}
+}
+
+/* Once inside: see the top. */
+static void lead_answers_here(int count, char **words)
+{
+	if (!set("ipv4/tcp_fwmark_accept", "1")) {
+		dprintf(2, "scull-port: the settings of the container's network can't be written\n");
+		_exit(EXIT_UNSUPPORTED);
+	}
+	netlink = open_netlink(0);
+	set_up(netlink, (int)if_nametoindex("lo"));
+	for (int i = 0; i < 2; i++) {
+		struct message m;
+		unsigned char family = i == 0 ? AF_INET : AF_INET6;
+		begin_rule(&m, family, LOCAL_TABLE);
+		put_u32(&m, FRA_FWMARK, mark);
+		add_rule(&m, family);
+		begin_local_route(&m, RTM_NEWROUTE, family, LOCAL_TABLE, 0);
+		must(netlink, &m, i == 0 ? 0 : EOPNOTSUPP, "add a local route");
+		know_answers_of(family, count, words);
+	}
+}
+
+/* Written and not only sized: a full file system shows now and not when we count. Then nobody is told. */
+static void count_in(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd >= 0 && write(fd, nowhere, sizeof nowhere) == (ssize_t)sizeof nowhere) {
+		void *shared = mmap(NULL, sizeof nowhere, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		if (shared != MAP_FAILED)
+			counts = shared;
+	}
+	if (fd >= 0)
+		close(fd);
 }
 
 static void go_into_background(const char *pid_file)
 {
-	char text[32];
 	int fd = open(pid_file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	pid_t child = fd < 0 ? -1 : fork();
 	if (child < 0)
 		die("cannot go into the background");
 	if (child > 0) {
-		int length = snprintf(text, sizeof text, "%d\n", child);
-		if (write(fd, text, (size_t)length) != length)
+		if (dprintf(fd, "%d\n", child) < 0)
 			die("cannot write %s", pid_file);
 		_exit(0);
 	}
 	close(fd);
 	setsid();
-	if (chdir("/") < 0)
-		die("cannot enter /");
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	for (int n = 0; n < 3; n++)
-		dup2(null, n);
-	close(null);
+	let_go();
 }
 
 static void serve_ready(void)
@@ -670,35 +817,34 @@ static int serve(void)
 
 int main(int argc, char **argv)
 {
-	int watched = 0, holder = 0, i;
+	int watched = 0, target = 0, i;
 	const char *pid_file = NULL;
 	struct rlimit files;
-	sigset_t none;
 	for (i = 1; i < argc && strcmp(argv[i], "--") != 0; i += 2) {
 		if (i + 1 >= argc)
 			usage(argv[i]);
 		if (strcmp(argv[i], "--watch") == 0)
 			watched = number(argv[i + 1]);
-		else if (strcmp(argv[i], "--holder") == 0)
-			holder = number(argv[i + 1]);
+		else if (strcmp(argv[i], "--target") == 0)
+			target = number(argv[i + 1]);
 		else if (strcmp(argv[i], "--mark") == 0)
 			mark = (unsigned)number(argv[i + 1]);
 		else if (strcmp(argv[i], "--pid-file") == 0)
 			pid_file = argv[i + 1];
+		else if (strcmp(argv[i], "--count-file") == 0)
+			count_in(argv[i + 1]);
+		else if (strcmp(argv[i], "--gateway4") == 0)
+			gateways[0] = read_address(argv[i + 1], 0);
+		else if (strcmp(argv[i], "--gateway6") == 0)
+			gateways[1] = read_address(argv[i + 1], 0);
 		else
 			usage(argv[i]);
 	}
-	if (watched == 0 || holder == 0 || mark == 0 || pid_file == NULL || i >= argc)
-		usage("--watch PID --holder PID --mark N --pid-file FILE -- [tcp|udp ADDRESS PORT COUNT CONTAINER_PORT IPV4 IPV6]…");
-	for (int n = 1; n < 32; n++)
-		if (n != SIGKILL && n != SIGSTOP)
-			signal(n, SIG_DFL);
+	if (watched == 0 || target == 0 || mark == 0 || pid_file == NULL || i >= argc)
+		usage("--watch PID --target PID --mark N --pid-file FILE [--count-file FILE] [--gateway4 ADDRESS] [--gateway6 ADDRESS] -- [tcp|udp ADDRESS PORT COUNT CONTAINER_PORT IPV4 IPV6]…");
+	reset_signals();
 	signal(SIGPIPE, SIG_IGN);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (syscall(SYS_close_range, 3, ~0U, 0) < 0)
-		for (int fd = 3; fd < 1024; fd++)
-			close(fd);
+	close_all_but(NULL, 0);
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
 		files.rlim_cur = files.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &files);
@@ -710,7 +856,9 @@ int main(int argc, char **argv)
 		die("cannot watch process %d", watched);
 	wait_for(&watch, EPOLLIN);
 	open_listeners(argc - i - 1, argv + i + 1);
-	enter_namespaces(holder);
+	join_network(target);
+	lead_answers_here(argc - i - 1, argv + i + 1);
 	go_into_background(pid_file);
+	forget_program();
 	return serve();
 }

@@ -13,7 +13,7 @@ export interface ResolverWishes {
  */
 export function resolvConfText(hostText: string, wishes: ResolverWishes, forwarder: string | undefined): string {
   const host = parseResolvConf(hostText);
-  const reachable = host.nameservers.filter((server) => !isLoopback(server) && !server.includes('%'));
+  const reachable = reachableServers(hostText);
   // With `--dns none` (Podman's word) the file is left to the image: the caller sees to that.
   const servers = wishes.dns.length > 0 ? wishes.dns : [...(forwarder === undefined || host.nameservers.length === 0 ? [] : [forwarder]), ...reachable];
   // `--dns-search .` clears the host's list.
@@ -36,13 +36,19 @@ export function hostResolvConfText(hostText: string, wishes: ResolverWishes): st
 }
 
 /**
- * resolv.conf of aardvark-dns: the host's servers where they can be reached from the switch, else `forwarder`. Unlike that one,
- * which pasta reads once, they are always those of now.
+ * resolv.conf of aardvark-dns. The host's first server is not asked directly where `forwarder` can be: pasta of 2023 lets that one's
+ * answers come from there, whoever was asked.
  */
 export function switchResolvConfText(hostText: string, forwarder: string | undefined): string {
   const { nameservers, options } = parseResolvConf(hostText);
-  const reachable = nameservers.filter((server) => !isLoopback(server) && !server.includes('%'));
-  return resolvConfText('', { dns: reachable.length > 0 || forwarder === undefined ? reachable : [forwarder], dnsSearch: [], dnsOptions: options.filter((option) => option !== 'edns0' && option !== 'trust-ad') }, undefined);
+  const reachable = reachableServers(hostText);
+  const dns = forwarder === undefined || nameservers.length === 0 ? reachable : [forwarder, ...reachable.filter((server) => server !== nameservers[0])];
+  return resolvConfText('', { dns, dnsSearch: [], dnsOptions: options.filter((option) => option !== 'edns0' && option !== 'trust-ad') }, undefined);
+}
+
+/** The host's name servers that a container can ask itself. */
+export function reachableServers(hostText: string): string[] {
+  return parseResolvConf(hostText).nameservers.filter((server) => !isLoopback(server) && !server.includes('%'));
 }
 
 export interface ResolvConf {

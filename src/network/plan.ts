@@ -12,7 +12,7 @@ import { ScullError } from '../host/errors.ts';
 import type { NetworkSpec, PortRequest } from '../spec/container-spec.ts';
 import type { HostNetwork } from './host-network.ts';
 import { knownSubnet, overlap, parseSubnet } from '../spec/subnet.ts';
-import { hostResolvConfText, hostsText, resolvConfText } from './name-files.ts';
+import { hostResolvConfText, hostsText, parseResolvConf, resolvConfText } from './name-files.ts';
 
 /** Where the container's network namespace comes from. */
 export type NetworkNamespace =
@@ -45,8 +45,10 @@ export interface PastaPlan {
   /** Arguments without the program, --pid and the target process. */
   readonly args: readonly string[];
   readonly interface: string;
-  /** False when options of the user's or published ports need pasta from the start. */
-  readonly canWaitForTraffic: boolean;
+  /** Those for a start with the first packet, when interface and ports are others' business. Unset where the user's options need pasta from the start. */
+  readonly lateArgs?: readonly string[];
+  /** The host's first name server, which pasta asks for who asks at {@link DNS_FORWARDER}. */
+  readonly resolver?: string;
 }
 
 /** What the container's own interface has; empty where it has none. */
@@ -65,6 +67,8 @@ export interface NetworkFacts {
   readonly hostUts?: boolean;
   /** With `--network container:…`: the network namespace of that container's process. */
   readonly join?: { readonly path: string };
+  /** pasta asks name servers that are the host's no more. */
+  readonly staleForwarder?: boolean;
   /** With named networks: the container's interfaces. */
   readonly interfaces?: readonly InterfaceFact[];
 }
@@ -124,6 +128,7 @@ function planPasta(spec: NetworkSpec, options: readonly string[], facts: Network
     return withNames(spec, facts, { mode: 'none', namespace: { kind: 'new' }, addresses: {}, ports: [], warnings: [warning, ...lost] });
   }
   const addresses = chooseAddresses(host);
+  const [resolver] = parseResolvConf(host.resolvConf).nameservers;
   const hostAddress = user.mapGuestAddress ?? (user.mapGateway ? addresses.ipv4?.gateway : undefined) ?? host.ipv4?.address ?? host.ipv6?.address;
   return withNames(spec, facts, {
     mode: 'pasta',
@@ -131,13 +136,15 @@ function planPasta(spec: NetworkSpec, options: readonly string[], facts: Network
     pasta: {
       args: pastaArguments(spec.ports, options, addresses, host),
       interface: INTERFACE,
-      canWaitForTraffic: options.length === 0 && spec.ports.length === 0,
+      ...(options.length === 0 ? { lateArgs: pastaArguments([], [], addresses, host).filter((arg) => arg !== '--config-net') } : {}),
+      ...(resolver === undefined ? {} : { resolver }),
     },
     // What the user gave instead is not ours to tell.
     addresses: user.has('-a', '--address') ? {} : addresses,
     ports: spec.ports,
     warnings: [],
-    forwarder: user.dnsForward ?? (addresses.ipv4 === undefined ? undefined : DNS_FORWARDER),
+    ...(addresses.ipv4 === undefined || facts.staleForwarder === true ? {} : { forwarder: DNS_FORWARDER }),
+    ...(user.dnsForward === undefined ? {} : { forwarder: user.dnsForward }),
     ...(hostAddress === undefined ? {} : { hostAddress }),
   });
 }

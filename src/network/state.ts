@@ -6,7 +6,7 @@ import type { PortRequest } from '../spec/container-spec.ts';
 import type { ContainerAddresses } from './plan.ts';
 
 interface CommonState {
-  /** Who listens on the published ports: pasta, or the forwarder. Undefined where nobody does (yet). */
+  /** Who listens on the published ports: the forwarder, or pasta where that has no keeper. Undefined where nobody does (yet). */
   readonly process?: ProcessIdentity;
   readonly ports: readonly PortRequest[];
   /** Of the first interface. */
@@ -15,14 +15,18 @@ interface CommonState {
 
 export interface PastaState extends CommonState {
   readonly driver: 'pasta';
-  /** True when the helper ends pasta by itself. */
-  readonly kept: boolean;
+  /** scull-net, where it looks after pasta. */
+  readonly keeper?: ProcessIdentity;
+  /** The host's first name server when pasta was to read which they are. */
+  readonly resolver?: string;
 }
 
 /** A container on named networks. */
 export interface SwitchState extends CommonState {
   readonly driver: 'switch';
   readonly attachments: readonly Attachment[];
+  /** The interface to whose addresses published ports lead. */
+  readonly publishedOn?: string;
   /** Name servers of its own, asked for names that are no container's. */
   readonly dns: readonly string[];
 }
@@ -52,4 +56,9 @@ export function readNetworkState(stateFile: string): NetworkState | undefined {
   const known = value !== null && (value.driver === 'pasta' || (value.driver === 'switch' && Array.isArray(value.attachments)));
   if (!known || !Array.isArray(value.ports)) throw new ScullError('CORRUPT', `the record ${stateFile} is damaged: it is not a network's state`);
   return value as NetworkState;
+}
+
+/** Files of a forwarder, beside network.json: its process, and what visitors said and were told (native/scull-port.c). */
+export function forwarderFiles(stateFile: string): { readonly pid: string; readonly counts: string } {
+  return { pid: `${stateFile}.port.pid`, counts: `${stateFile}.port.counts` };
 }

@@ -15,7 +15,7 @@ export interface Usage {
   readonly memoryLimit: number;
   /** Threads, as the limit counts. */
   readonly pids: number;
-  /** Bytes through interfaces other than loopback; undefined where the network is not its own. */
+  /** Bytes through published ports, and interfaces other than loopback; undefined where the network is not its own. */
   readonly network: Traffic | undefined;
   /** Bytes; undefined where that is not told. */
   readonly block: Traffic | undefined;
@@ -34,6 +34,8 @@ export interface UsageRequest {
   /** Below /sys/fs/cgroup; '' for none. */
   readonly cgroup: string;
   readonly ownNetwork: boolean;
+  /** Where what came and went through published ports is counted, which no interface sees. */
+  readonly portCounts?: string;
 }
 
 const TICKS = 100; // USER_HZ
@@ -59,7 +61,7 @@ export function readUsage(request: UsageRequest, machineMemory: number): Usage {
     memory,
     memoryLimit: Number.isFinite(limit) && limit > 0 ? Math.min(limit, machineMemory) : machineMemory,
     pids: orElse('pids', numberIn(file('pids.current')), () => processes().threads),
-    network: request.ownNetwork ? parseTraffic(read(`/proc/${request.firstPid}/net/dev`) ?? '') : undefined,
+    network: request.ownNetwork ? sumOfTraffic(parseTraffic(read(`/proc/${request.firstPid}/net/dev`) ?? ''), portTraffic(request.portCounts)) : undefined,
     block: orElse('block', blockOf(file('io.stat')), () => processes().block),
     estimated,
   };
@@ -134,6 +136,23 @@ export function parseTraffic(text: string): Traffic {
     output += Number(fields[8]);
   }
   return { input, output };
+}
+
+/** Two numbers of 64 bits (native/scull-port.c). */
+function portTraffic(file: string | undefined): Traffic {
+  let bytes: Buffer | undefined;
+  try {
+    bytes = file === undefined ? undefined : readFileSync(file);
+  } catch {
+    // No port is published.
+  }
+  if (bytes === undefined || bytes.length < 16) return { input: 0, output: 0 };
+  const [input, output] = new BigUint64Array(Uint8Array.from(bytes).buffer, 0, 2);
+  return { input: Number(input), output: Number(output) };
+}
+
+function sumOfTraffic(a: Traffic, b: Traffic): Traffic {
+  return { input: a.input + b.input, output: a.output + b.output };
 }
 
 function read(path: string): string | undefined {

@@ -3,6 +3,7 @@ import { networkInterfaces } from 'node:os';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { freePort } from '../support/docker-registry.ts';
 import { eventually } from '../support/eventually.ts';
+import { processesOf } from '../support/leaks.ts';
 import { useScull } from '../support/scull.ts';
 
 const s = useScull();
@@ -82,6 +83,14 @@ describe('published ports', () => {
     await eventually('the port is free again', async () => (await ask('127.0.0.1', port)).startsWith('error'));
   });
 
+  test('what visitors say and are told is counted by stats', async () => {
+    const port = await freePort();
+    await s.ok(['run', '-d', '--name', 'counted', '-p', `${port}:80`, 'busybox', ...serve(80, 'x'.repeat(5000))]);
+    await eventually('an answer', async () => (await ask('127.0.0.1', port)).length > 5000);
+    await eventually('it is counted', async () => /\/ \d+(?:\.\d+)?kB$/.test(await s.ok(['stats', '--no-stream', '--format', '{{.NetIO}}', 'counted'])));
+    await s.ok(['rm', '-f', '-t', '0', 'counted']);
+  });
+
   test('-p 127.0.0.1:HOST:CONTAINER answers there only', async () => {
     const port = await freePort();
     await s.ok(['run', '-d', '--name', 'p2', '-p', `127.0.0.1:${port}:80`, 'busybox', ...serve(80)]);
@@ -134,6 +143,29 @@ describe('published ports', () => {
     await s.ok(['restart', 'p8']);
     await eventually('ahoy', async () => (await ask('127.0.0.1', port)) === 'ahoy\n');
     await s.ok(['rm', '-f', '-t', '0', 'p8']);
+  });
+
+  test('what is killed is noticed by ps and inspect, and healed by network reload', async () => {
+    if (ownAddress === undefined) throw new Error('this machine has no address but the loopback');
+    const port = await freePort();
+    await s.ok(['run', '-d', '--name', 'hurt', '-p', `${port}:80`, 'busybox', ...serve(80)]);
+    const id = await s.ok(['inspect', '-f', '{{.Id}}', 'hurt']);
+    const answers = async () => (await ask(ownAddress, port)) === 'ahoy\n';
+    const reachesOut = async () => (await s.scull(['exec', 'hurt', 'sh', '-c', `nc -w 5 ${ownAddress} ${port} -e head -c 5 >&2`])).status === 0;
+    await eventually('ahoy', answers);
+    expect(await reachesOut()).toBe(true);
+    for (const [program, trouble] of [['scull-port', 'ports lost'], ['scull-net', 'network lost']] as const) {
+      const found = processesOf(id).find((one) => new RegExp(`^process \\d+: \\S*${program} `).test(one));
+      process.kill(Number(/^process (\d+)/.exec(found ?? '')?.[1]), 'SIGKILL');
+      await eventually(`${trouble} is noticed`, async () => (await s.inspect('hurt')).NetworkSettings.Trouble?.startsWith(trouble));
+      expect(await s.ok(['ps', '--filter', 'name=hurt', '--format', '{{.Status}}'])).toContain(`(${trouble})`);
+      await s.ok(['network', 'reload', 'hurt']);
+      expect((await s.inspect('hurt')).NetworkSettings.Trouble).toBeUndefined();
+      await eventually('ahoy', answers);
+      expect(await reachesOut()).toBe(true);
+    }
+    await s.ok(['rm', '-f', '-t', '0', 'hurt']);
+    await eventually('nothing of it is left', () => processesOf(id).length === 0);
   });
 
   test.each(['x:80', '80:x', '70000:80', '80:80/icmp', '1.2.3:80:80', '10-12:20-21', ':', '0'])('-p %s is refused with the part that is wrong', async (port) => {

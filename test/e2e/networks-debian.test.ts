@@ -1,8 +1,8 @@
-/** Real servers on a named network: nginx, PostgreSQL and Redis of this machine's own Debian. */
+/** Real servers of this machine's own Debian: nginx, PostgreSQL and Redis on a named network, nginx and others on the default one. */
 import { createSocket } from 'node:dgram';
 import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { beforeAll, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { debianRoot } from '../support/debian.ts';
 import { freePort } from '../support/docker-registry.ts';
 import { eventually } from '../support/eventually.ts';
@@ -92,17 +92,79 @@ test('Redis keeps what is said to it from the host and from the next container',
   expect(await inside('client', 'redis-cli', '-h', 'redis', 'get', 'boat')).toBe('scull');
 });
 
-test('a UDP server sees the visitor’s own address and port, IPv4 and IPv6; who comes over the loopback is the gateway', async () => {
-  const port = await freePort();
-  const program = 'import socket\ns=socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); s.bind(("::", 53))\nwhile True:\n  data, peer = s.recvfrom(99); s.sendto(("%s %d" % (peer[0].replace("::ffff:", ""), peer[1])).encode(), peer)';
-  await s.ok(['run', '-d', '--name', 'udp', '--network', 'net', '-p', `${port}:53/udp`, 'servers', 'python3', '-c', program]);
-  for (const address of [ipv4, ...(ipv6 === undefined ? [] : [ipv6])]) {
-    const answer = await eventually('an answer', () => askByDatagram(address, port));
-    const [from, fromPort, , seenAs] = answer.split(' ');
-    expect([from, fromPort]).toEqual([address, seenAs]);
-  }
-  const gateway = (await s.inspect('udp')).NetworkSettings.Networks.net.Gateway;
-  expect(await eventually('an answer', () => askByDatagram('127.0.0.1', port))).toContain(`${gateway} `);
+/** Tells TCP visitors at once who they are, and how much they said until their end; UDP visitors who they are. */
+const WHO = [
+  'import socket, threading',
+  'def name(peer): return "%s %d" % (peer[0].replace("::ffff:", ""), peer[1])',
+  'def datagrams():',
+  '  s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); s.bind(("::", 53))',
+  '  while True:',
+  '    data, peer = s.recvfrom(99); s.sendto(name(peer).encode(), peer)',
+  'threading.Thread(target=datagrams).start()',
+  's = socket.socket(socket.AF_INET6); s.bind(("::", 53)); s.listen()',
+  'while True:',
+  '  c, peer = s.accept(); c.sendall((name(peer) + "\\n").encode())',
+  '  while c.recv(65536): pass',
+  '  c.sendall(b"bye"); c.close()',
+].join('\n');
+
+/** What a server says that speaks first; we are silent, and close our side when it has spoken. */
+function listenTo(host: string, port: number): Promise<{ readonly said: string; readonly from: number } | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: 4000 });
+    let said = '';
+    let from = 0;
+    socket.on('connect', () => (from = socket.localPort ?? 0));
+    socket.on('data', (chunk) => {
+      said += chunk.toString();
+      if (said.endsWith('\n')) socket.end();
+    });
+    socket.on('error', () => resolve(undefined));
+    socket.on('timeout', () => socket.destroy());
+    socket.on('close', () => resolve(said === '' ? undefined : { said, from }));
+  });
+}
+
+describe.each([
+  ['a named network', ['--network', 'net']],
+  ['the default network', []],
+  ['the default network, with ids of its own', ['--userns', 'keep-id:uid=1000', '-u', '0']],
+])('on %s', (_name, network) => {
+  let port: number;
+  let gateway: string;
+
+  beforeAll(async () => {
+    port = await freePort();
+    await s.ok(['run', '-d', '--name', 'who', ...network, '-p', `${port}:53/udp`, '-p', `${port}:53`, 'servers', 'python3', '-c', WHO]);
+    const { Gateway, Networks } = (await s.inspect('who')).NetworkSettings;
+    gateway = Gateway || Networks.net?.Gateway;
+    await eventually('it listens', () => listenTo('127.0.0.1', port));
+    return () => s.ok(['rm', '-f', '-t', '0', 'who']);
+  });
+
+  test('servers see visitors’ own addresses and ports, IPv4 and IPv6, TCP and UDP', async () => {
+    for (const address of [ipv4, ...(ipv6 === undefined ? [] : [ipv6])]) {
+      const answer = await eventually('an answer', () => askByDatagram(address, port));
+      const [from, fromPort, , seenAs] = answer.split(' ');
+      expect([from, fromPort]).toEqual([address, seenAs]);
+      const heard = await listenTo(address, port);
+      expect(heard?.said).toBe(`${address} ${heard?.from}\nbye`);
+    }
+  });
+
+  test('who comes over the host’s loopback is the gateway: no server takes him for its own', async () => {
+    expect(await eventually('an answer', () => askByDatagram('127.0.0.1', port))).toContain(`${gateway} `);
+    for (const address of ['127.0.0.1', ...(ipv6 === undefined ? [] : ['::1'])]) expect((await listenTo(address, port))?.said).toContain(`${gateway} `);
+  });
+
+  test('what the container itself says to a visitor goes out as ever', async () => {
+    const server = createSocket('udp4');
+    await new Promise<void>((resolve) => server.bind(0, ipv4, resolve));
+    server.on('message', (_message, from) => server.send('from outside', from.port, from.address));
+    const ask = 'import socket; s=socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(5); s.sendto(b"x", ("' + ipv4 + '", ' + server.address().port + ')); print(s.recv(99).decode())';
+    expect(await eventually('an answer', () => s.ok(['exec', 'who', 'python3', '-c', ask]))).toBe('from outside');
+    server.close();
+  });
 });
 
 test('ping works, by name and to the gateway, also for other users', async () => {

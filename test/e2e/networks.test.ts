@@ -132,6 +132,22 @@ describe('networks', () => {
     await stop('hub', 'leaf');
   });
 
+  test('tell in events that they are made, joined, left and removed', async () => {
+    await s.ok(['network', 'create', 'told']);
+    await s.ok(['create', '--name', 'teller', '--network', 'front', 'busybox', 'true']);
+    await s.ok(['network', 'connect', 'told', 'teller']);
+    await s.ok(['network', 'disconnect', 'told', 'teller']);
+    await s.ok(['network', 'rm', 'told']);
+    await s.ok(['rm', 'teller']);
+    const lines = (await s.ok(['events', '--stream=false', '--filter', 'network=told'])).split('\n');
+    expect(lines.map((line) => line.replace(/^.* network (\w+) [0-9a-f]+ \(/, '$1 (').replace(/container=[0-9a-f]+,/, 'container=ID,'))).toEqual([
+      'create (name=told, type=bridge)',
+      'connect (container=ID, name=told)',
+      'disconnect (container=ID, name=told)',
+      'remove (name=told, type=bridge)',
+    ]);
+  });
+
   test('several at once', async () => {
     await start('both', ['front', 'back:alias=middle']);
     await start('side', ['back']);

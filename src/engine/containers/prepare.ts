@@ -125,7 +125,7 @@ async function plannedAttachments(engine: Engine, record: ContainerRecord): Prom
 }
 
 /** @param planned its interfaces on named networks */
-export async function planContainerNetwork(layout: StoreLayout, record: ContainerRecord, shared: Pick<SharedNamespaces, 'network'>, planned: readonly PlannedAttachment[]): Promise<NetworkPlan> {
+export async function planContainerNetwork(layout: StoreLayout, record: ContainerRecord, shared: Pick<SharedNamespaces, 'network'>, planned: readonly PlannedAttachment[], staleForwarder = false): Promise<NetworkPlan> {
   const { planNetwork } = await import('../../network/plan.ts');
   const { readHostNetwork } = await import('../../network/host-network.ts');
   const host = readHostNetwork();
@@ -137,6 +137,7 @@ export async function planContainerNetwork(layout: StoreLayout, record: Containe
       containerName: record.name,
       hostUts: record.spec.namespaces.uts.mode === 'host',
       ...(shared.network === undefined ? {} : { join: { path: shared.network } }),
+      staleForwarder,
       ...(planned.length === 0 ? {} : { interfaces: await interfaceFacts(planned) }),
     },
   );

@@ -1,5 +1,6 @@
 /** stats: what containers use of the machine, all of them in one look. */
 import type { ContainerRecord } from '../../runtime/container-record.ts';
+import { forwarderFiles } from '../../network/state.ts';
 import { containerProcesses } from '../../runtime/container-processes.ts';
 import { readRuntimeState } from '../../runtime/crun.ts';
 import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
@@ -48,7 +49,7 @@ export class StatsReader {
       const base = { id: record.id, name: record.name, time };
       if (!isRunning(state)) return { ...base, usage: undefined };
       const cgroup = readRuntimeState(layout.container(record.id).runtimeState)?.cgroupPath ?? '';
-      const usage = readUsage({ firstPid: state.pid, processes: processes.get(state.pid) ?? [], cgroup, ownNetwork: hasOwnNetwork(record) }, memory);
+      const usage = readUsage({ firstPid: state.pid, processes: processes.get(state.pid) ?? [], cgroup, ownNetwork: hasOwnNetwork(record), portCounts: forwarderFiles(layout.container(record.id).networkState).counts }, memory);
       return { ...base, usage: { ...usage, ...this.#percentages(record.id, usage, time, Date.parse(state.startedAt)) } };
     });
   }

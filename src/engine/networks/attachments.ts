@@ -2,11 +2,11 @@
 import { writeJsonAtomic } from '../../host/files.ts';
 import { ScullError } from '../../host/errors.ts';
 import { trace } from '../../host/trace.ts';
-import { forwardPorts, macOf, plugIn, type PlugRequest } from '../../network/drivers/switch.ts';
+import { macOf, plugIn, publishPorts, type PlugRequest } from '../../network/drivers/switch.ts';
 import { GROUPS } from '../../network/switch-rules.ts';
 import type { Attachment, InterfaceAddress, SwitchState } from '../../network/state.ts';
 import type { ContainerRecord } from '../../runtime/container-record.ts';
-import type { NetworkWish } from '../../spec/container-spec.ts';
+import type { NetworkWish, PortRequest } from '../../spec/container-spec.ts';
 import { ipVersion } from '../../spec/ip-address.ts';
 import type { NetworkDefinition } from '../../spec/network-definition.ts';
 import { knownSubnet } from '../../spec/subnet.ts';
@@ -59,9 +59,24 @@ async function planOne(engine: Engine, record: ContainerRecord, network: Network
   return { network: network.name, interface: interfaceName, mac: wish.mac ?? macOf(addresses.ipv4 ?? addresses.ipv6), ...addresses, aliases: wish.aliases };
 }
 
-/** Where ports are published: on the first network with a way out. */
-export function portTarget(planned: readonly PlannedAttachment[]): Attachment | undefined {
-  return planned.find(({ network }) => !network.internal)?.attachment;
+/** The interface to whose addresses published ports lead: that of the first network with a way out. */
+export function publishedInterface(planned: readonly PlannedAttachment[]): string | undefined {
+  return planned.find(({ network }) => !network.internal)?.attachment.interface;
+}
+
+/**
+ * Publishes ports.
+ * @param given target: a process in the container's network namespace; watch: one with whose end the ports are free again
+ * @returns undefined where there is nothing to publish, or no network with a way out
+ */
+export async function publishOn(planned: readonly PlannedAttachment[], ports: readonly PortRequest[], given: { readonly target: number; readonly watch: number; readonly stateFile: string }): Promise<Required<Pick<SwitchState, 'process' | 'publishedOn'>> | undefined> {
+  const publishedOn = publishedInterface(planned);
+  const chosen = planned.find(({ attachment }) => attachment.interface === publishedOn);
+  if (publishedOn === undefined || chosen === undefined || ports.length === 0) return undefined;
+  const { attachment, network } = chosen;
+  const { ipv4, ipv6 } = bridgeOf(network);
+  const process = await publishPorts({ ports, ipv4: attachment.ipv4?.address, ipv6: attachment.ipv6?.address, gateway4: ipv4?.address, gateway6: ipv6?.address, targetPid: given.target, watchPid: given.watch, stateFile: given.stateFile });
+  return { process, publishedOn };
 }
 
 export interface PlugOptions {
@@ -104,12 +119,9 @@ export async function connectContainer(engine: Engine, engaged: Engaged, record:
   trace('plugged in');
   const state: SwitchState = { driver: 'switch', attachments: planned.map(({ attachment }) => attachment), dns: record.spec.network.dns.filter((server) => server !== 'none'), ports: given.ports, addresses: given.addresses };
   writeJsonAtomic(networkState, state, { durable: false });
-  const target = portTarget(planned);
-  const [, forwarder] = await Promise.all([
+  const [, published] = await Promise.all([
     planned.some(({ network }) => network.dns) ? publishNames(engine, engaged) : undefined,
-    given.ports.length === 0 || target === undefined
-      ? undefined
-      : forwardPorts(engaged.holder, { ports: given.ports, ipv4: target.ipv4?.address, ipv6: target.ipv6?.address, watchPid: given.watchPid, pidFile: `${networkState}.pid` }),
+    publishOn(planned, given.ports, { target: given.target, watch: given.watchPid, stateFile: networkState }),
   ]);
-  if (forwarder !== undefined) writeJsonAtomic(networkState, { ...state, process: forwarder }, { durable: false });
+  if (published !== undefined) writeJsonAtomic(networkState, { ...state, ...published }, { durable: false });
 }

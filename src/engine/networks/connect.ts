@@ -9,6 +9,7 @@ import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
 import type { NetworkWish } from '../../spec/container-spec.ts';
 import { withLock } from '../../storage/locks.ts';
 import type { Engine } from '../engine.ts';
+import { recordConnection } from '../events/record.ts';
 import { giveBack } from './addresses.ts';
 import { FIRST_METRIC, planAttachments, plugInAll } from './attachments.ts';
 import { findNetwork } from './find.ts';
@@ -24,7 +25,11 @@ export async function connectContainerTo(engine: Engine, container: string, wish
     if (networksOf(record).includes(network.name)) throw new ScullError('WRONG_STATE', `container ${record.name} is already connected to network "${network.name}"`);
     const added = { ...wish, name: network.name };
     const changed = withNetworks(record, [...wishes, added]);
-    if (!isRunning(state)) return updateContainer(engine.store.layout, changed);
+    const commit = (): void => {
+      updateContainer(engine.store.layout, changed);
+      recordConnection(engine, 'connect', record, network.name);
+    };
+    if (!isRunning(state)) return commit();
     const facts = switchState(engine, record);
     const engaged = await engageSwitch(engine);
     const planned = await planAttachments(engine, record, [added], facts.attachments);
@@ -32,7 +37,7 @@ export async function connectContainerTo(engine: Engine, container: string, wish
     try {
       await plugInAll(engaged, planned, { target: state.pid, metric: FIRST_METRIC + facts.attachments.length });
       try {
-        updateContainer(engine.store.layout, changed);
+        commit();
       } catch (error) {
         for (const one of attachments) await unplug(state.pid, one.network, one.interface);
         throw error;
@@ -57,11 +62,15 @@ export async function disconnectContainerFrom(engine: Engine, container: string,
       throw new ScullError('WRONG_STATE', `container ${record.name} is not connected to network "${name}"`);
     }
     const changed = withNetworks(record, wishes.filter((one) => one.name !== name));
-    if (!isRunning(state)) return updateContainer(engine.store.layout, changed);
+    const commit = (): void => {
+      updateContainer(engine.store.layout, changed);
+      recordConnection(engine, 'disconnect', record, name);
+    };
+    if (!isRunning(state)) return commit();
     const facts = switchState(engine, record);
     const leaving = facts.attachments.filter((one) => one.network === name);
     for (const one of leaving) await unplug(state.pid, name, one.interface);
-    updateContainer(engine.store.layout, changed);
+    commit();
     giveBack(engine, record.id, leaving);
     await noteAttachments(engine, changed, { ...facts, attachments: facts.attachments.filter((one) => one.network !== name) }, state);
   });
@@ -99,8 +108,8 @@ async function noteAttachments(engine: Engine, record: ContainerRecord, facts: S
   const engaged = await engageSwitch(engine);
   try {
     await publishNames(engine, engaged);
-    await rewriteNameFiles(engine, record, facts);
-    await republishPorts(engine, engaged, record, facts, state);
+    await rewriteNameFiles(engine, record, facts.attachments);
+    await republishPorts(engine, record, facts, state);
   } finally {
     engaged.leave();
   }

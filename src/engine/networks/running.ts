@@ -1,17 +1,15 @@
 /** What follows for a container that runs when its networks, or the host's, have changed. */
-import { existsSync, writeFileSync } from 'node:fs';
-import { writeJsonAtomic } from '../../host/files.ts';
+import { writeFileSync } from 'node:fs';
+import { readTextIfPresent, writeJsonAtomic } from '../../host/files.ts';
 import { isAlive } from '../../host/identity.ts';
-import { forwardPorts } from '../../network/drivers/switch.ts';
 import type { Attachment, SwitchState } from '../../network/state.ts';
 import { killQuietly } from '../../runtime/claim.ts';
 import type { ContainerRecord, ContainerState } from '../../runtime/container-record.ts';
 import { isScullError } from '../../host/errors.ts';
 import type { Engine } from '../engine.ts';
 import { planContainerNetwork } from '../containers/prepare.ts';
-import { portTarget, type PlannedAttachment } from './attachments.ts';
+import { publishedInterface, publishOn, type PlannedAttachment } from './attachments.ts';
 import { findNetwork } from './find.ts';
-import type { Engaged } from './switch.ts';
 
 /** The interfaces with their networks, without those whose network is gone. */
 export function withDefinitions(engine: Engine, attachments: readonly Attachment[]): PlannedAttachment[] {
@@ -25,27 +23,41 @@ export function withDefinitions(engine: Engine, attachments: readonly Attachment
   });
 }
 
-/** /etc/resolv.conf and /etc/hosts once more, in place, for they are mounted. Those that are not ours stay as they are. */
-export async function rewriteNameFiles(engine: Engine, record: ContainerRecord, facts: Pick<SwitchState, 'attachments'>): Promise<void> {
+/**
+ * /etc/resolv.conf and /etc/hosts once more, in place, for they are mounted. Those that are not ours stay as they are.
+ * @param attachments none on the default network
+ */
+export async function rewriteNameFiles(engine: Engine, record: ContainerRecord, attachments: readonly Attachment[], staleForwarder = false): Promise<void> {
   const paths = engine.store.layout.container(record.id);
-  const plan = await planContainerNetwork(engine.store.layout, record, {}, withDefinitions(engine, facts.attachments));
+  const plan = await planContainerNetwork(engine.store.layout, record, {}, withDefinitions(engine, attachments), staleForwarder);
   for (const [file, text] of [[paths.resolvConf, plan.resolvConf], [paths.hosts, plan.hosts]] as const) {
-    if (text !== undefined && existsSync(file)) writeFileSync(file, text, { mode: 0o644 });
+    const before = readTextIfPresent(file);
+    if (text === undefined || before === undefined) continue;
+    const whole = file === paths.hosts && record.pod !== undefined ? text + membersIn(before, text) : text;
+    if (whole !== before) writeFileSync(file, whole, { mode: 0o644 });
   }
 }
 
-/** Ports lead to the first network with a way out: the forwarder is another one now, or begins, or ends. */
-export async function republishPorts(engine: Engine, { holder }: Engaged, record: ContainerRecord, facts: SwitchState, state: ContainerState): Promise<void> {
-  if (record.config.ports.length === 0) return;
+/** The lines by which containers of a pod know each other, see pods/infra.ts. */
+function membersIn(before: string, text: string): string {
+  const known = new Set(text.split('\n'));
+  return before.split('\n').filter((line) => line.startsWith('127.0.0.1\t') && !known.has(line)).map((line) => `${line}\n`).join('');
+}
+
+/** Ports lead to the first network with a way out. While that is the same, and the forwarder lives, visitors keep their connections. */
+export async function republishPorts(engine: Engine, record: ContainerRecord, facts: SwitchState, state: ContainerState): Promise<void> {
+  const { ports } = record.config;
+  if (ports.length === 0) return;
   const { networkState } = engine.store.layout.container(record.id);
-  if (facts.process !== undefined && isAlive(facts.process)) {
-    killQuietly(facts.process.pid, 'SIGTERM');
-    while (isAlive(facts.process)) await new Promise((resolve) => setTimeout(resolve, 1));
+  const { process: forwarder, publishedOn, ...rest } = facts;
+  const planned = withDefinitions(engine, facts.attachments);
+  const lives = forwarder !== undefined && isAlive(forwarder);
+  if (lives && publishedOn === publishedInterface(planned)) return;
+  if (lives) {
+    killQuietly(forwarder.pid, 'SIGTERM');
+    while (isAlive(forwarder)) await new Promise((resolve) => setTimeout(resolve, 1));
   }
-  const { process: _ended, ...rest } = facts;
-  const target = portTarget(withDefinitions(engine, facts.attachments));
   writeJsonAtomic(networkState, rest, { durable: false });
-  if (target === undefined) return;
-  const forwarder = await forwardPorts(holder, { ports: record.config.ports, ipv4: target.ipv4?.address, ipv6: target.ipv6?.address, watchPid: state.monitorPid, pidFile: `${networkState}.pid` });
-  writeJsonAtomic(networkState, { ...rest, ports: record.config.ports, process: forwarder }, { durable: false });
+  const published = await publishOn(planned, ports, { target: state.pid, watch: state.monitorPid, stateFile: networkState });
+  if (published !== undefined) writeJsonAtomic(networkState, { ...rest, ports, ...published }, { durable: false });
 }

@@ -1,11 +1,12 @@
 /** The switch of this store: found, or made with its way out. */
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { isAlive, type ProcessIdentity } from '../../host/identity.ts';
-import { selfCommand } from '../../host/self.ts';
 import { readHostNetwork, type HostNetwork } from '../../network/host-network.ts';
 import { switchResolvConfText } from '../../network/name-files.ts';
 import { DNS_FORWARDER, planNetwork, type NetworkPlan } from '../../network/plan.ts';
+import type { PastaRequest } from '../../network/drivers/pasta.ts';
 import { becomeMember, livingHolder, prepareSwitch, startHolder, switchPaths, type SwitchPaths } from '../../network/drivers/switch.ts';
+import { readNetworkState } from '../../network/state.ts';
 import { switchRules } from '../../network/switch-rules.ts';
 import { readIdentity } from '../../runtime/claim.ts';
 import { EMPTY_CONTAINER_SPEC } from '../../spec/container-spec.ts';
@@ -43,12 +44,11 @@ async function makeSwitch(engine: Engine, paths: SwitchPaths): Promise<ProcessId
   const host = readHostNetwork();
   const plan = planUplink(engine, host);
   prepareSwitch(paths);
-  writeResolvConf(paths, host);
-  const refresh = selfCommand('--root', layout.root, '--runroot', layout.runRoot.slice(0, layout.runRoot.lastIndexOf('/')), 'network', 'refresh');
-  const { sweepAddresses } = await import('./addresses.ts');
+  writeResolvConf(paths, host, true);
+  const [{ sweepAddresses }, { refreshCommand }] = await Promise.all([import('./addresses.ts'), import('./refresh-command.ts')]);
   // What containers of an earlier switch left.
   const swept = sweepAddresses(engine);
-  const { holder, isNew } = await startHolder(paths, { rules: switchRules(plan.addresses), onChange: [refresh.file, ...refresh.args], joinUser: orphan(engine) });
+  const { holder, isNew } = await startHolder(paths, { rules: switchRules(plan.addresses), onChange: refreshCommand(layout), joinUser: orphan(engine) });
   await Promise.all([isNew ? connectUplink(paths, holder, plan) : undefined, swept]);
   return holder;
 }
@@ -70,12 +70,36 @@ export function planUplink(engine: Engine, host: HostNetwork): NetworkPlan {
 
 /** @throws ScullError MISSING_TOOL, PERMISSION, NETWORK */
 export async function connectUplink(paths: SwitchPaths, holder: ProcessIdentity, plan: NetworkPlan): Promise<void> {
-  if (plan.pasta === undefined) return; // the host has no network either
+  // The host has no network either.
+  if (plan.pasta === undefined) return rmSync(paths.uplink, { force: true });
   const { startPasta } = await import('../../network/drivers/pasta.ts');
-  await startPasta(plan, { targetPid: holder.pid, watchPid: holder.pid, stateFile: paths.uplink });
+  await startPasta(plan, uplinkRequest(paths, holder));
 }
 
-/** Written in place: aardvark-dns has it mounted. */
-export function writeResolvConf(paths: SwitchPaths, host: HostNetwork): void {
-  writeFileSync(paths.resolvConf, switchResolvConfText(host.resolvConf, host.ipv4 === undefined ? undefined : DNS_FORWARDER), { mode: 0o644 });
+/** The way out is made again where what looks after it was killed. @throws ScullError as {@link connectUplink} */
+export async function healUplink(paths: SwitchPaths, holder: ProcessIdentity, plan: NetworkPlan): Promise<void> {
+  const state = readNetworkState(paths.uplink);
+  if (plan.pasta === undefined || state?.driver !== 'pasta') return connectUplink(paths, holder, plan);
+  const { healPasta } = await import('../../network/drivers/pasta.ts');
+  await healPasta(plan, uplinkRequest(paths, holder), state);
+}
+
+function uplinkRequest({ uplink }: SwitchPaths, { pid }: ProcessIdentity): PastaRequest {
+  return { targetPid: pid, watchPid: pid, stateFile: uplink };
+}
+
+/**
+ * Written in place: aardvark-dns has it mounted.
+ * @param asksPasta false where pasta knows name servers that are the host's no more
+ */
+function writeResolvConf(paths: SwitchPaths, host: HostNetwork, asksPasta: boolean): void {
+  writeFileSync(paths.resolvConf, switchResolvConfText(host.resolvConf, host.ipv4 === undefined || !asksPasta ? undefined : DNS_FORWARDER), { mode: 0o644 });
+}
+
+/** Brings the switch's resolv.conf, and what pasta knows, up to the host's. */
+export async function renewResolvConf(paths: SwitchPaths): Promise<void> {
+  const host = readHostNetwork();
+  const uplink = readNetworkState(paths.uplink);
+  const { renewForwarder } = await import('../../network/drivers/pasta.ts');
+  writeResolvConf(paths, host, uplink?.driver === 'pasta' && (await renewForwarder(paths.uplink, uplink, host.resolvConf)));
 }

@@ -1,6 +1,7 @@
 /** What is wrong with the networks of containers that run, for `ps` and `inspect`. */
 import { isAlive } from '../../host/identity.ts';
-import { livingHolder, nameServer, switchPaths } from '../../network/drivers/switch.ts';
+import { hasWayOut } from '../../network/drivers/pasta.ts';
+import { hasUplink, livingHolder, nameServer, switchPaths } from '../../network/drivers/switch.ts';
 import { readNetworkState } from '../../network/state.ts';
 import { isScullError } from '../../host/errors.ts';
 import { readNetwork } from '../../storage/networks.ts';
@@ -12,14 +13,14 @@ export function networkTrouble(engine: Engine): (id: string) => string | undefin
   const paths = switchPaths(engine.store.layout.switch);
   let ofSwitch: { readonly trouble: string | undefined } | undefined;
   const switchTrouble = (): string | undefined => {
-    ofSwitch ??= { trouble: livingHolder(paths) === undefined ? 'network lost' : namesExpected(engine) && nameServer(paths) === undefined ? 'names lost' : undefined };
+    ofSwitch ??= { trouble: livingHolder(paths) === undefined || !hasUplink(paths) ? 'network lost' : namesExpected(engine) && nameServer(paths) === undefined ? 'names lost' : undefined };
     return ofSwitch.trouble;
   };
   return (id) => {
     const facts = readNetworkState(engine.store.layout.container(id).networkState);
     if (facts === undefined) return undefined;
-    if (facts.driver === 'switch' && switchTrouble() === 'network lost') return 'network lost';
-    if (facts.process !== undefined && !isAlive(facts.process)) return facts.driver === 'pasta' ? 'network lost' : 'ports lost';
+    if (facts.driver === 'pasta' ? !hasWayOut(facts) : switchTrouble() === 'network lost') return 'network lost';
+    if (facts.process !== undefined && !isAlive(facts.process)) return 'ports lost';
     return facts.driver === 'switch' ? switchTrouble() : undefined;
   };
 }

@@ -215,7 +215,7 @@ async function checkNetwork(engine: Engine): Promise<Finding> {
   const found = `pasta ${version ?? '(version not told)'} connects a namespace`;
   // The option came in August 2024; Debian 12's pasta of March 2023 does not know its own version.
   if (options.has('--map-guest-addr')) return ok(found);
-  const stalls = 'some connections stall: to published services that speak first (ssh, smtp, mysql), other than through 127.0.0.1; and where one side closes early (nc)';
+  const stalls = 'connections to the outside stall where one side closes early and the other has much to say; so do ports published with --network pasta:OPTIONS whose servers speak first (ssh, smtp, mysql)';
   return warning(`${found}, but is older than August 2024`, stalls, remedyFor({ kind: 'old-tool', tool: 'pasta' }));
 }
 
@@ -245,7 +245,7 @@ async function connectOnce(): Promise<ScullError | undefined> {
     if (said !== undefined) return new ScullError('NETWORK', said);
     const pid = child.pid ?? 0;
     // Started whole, not on the first packet: that is what is to be tried.
-    const eager = plan.pasta === undefined ? plan : { ...plan, pasta: { ...plan.pasta, canWaitForTraffic: false } };
+    const eager = plan.pasta === undefined ? plan : { ...plan, pasta: { args: plan.pasta.args, interface: plan.pasta.interface } };
     await startPasta(eager, { targetPid: pid, watchPid: pid, stateFile });
     return undefined;
   } catch (error) {

@@ -1,14 +1,13 @@
 /**
  * pasta, the user-mode network of one container (pasta(1)), ended exactly when the container ends, also when that is killed:
  *
- * - nothing published, no options: `scull-net` makes the interface and starts pasta with the first packet (native/scull-net.c)
- * - otherwise `scull-helper keep` starts pasta beside the container (native/scull-helper.c)
+ * - mostly `scull-net` makes the interface and starts pasta with the first packet (native/scull-net.c); published ports are
+ *   listened on by scull-port (native/scull-port.c), from which the container learns who visits it
+ * - with options for pasta `scull-helper keep` starts it beside the container (native/scull-helper.c), and ports are its own
  * - without these helpers a small shell does what `keep` does (userns/portable-keep.ts)
  */
-import { accessSync, constants, unlinkSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
-import { errnoOf, ScullError } from '../../host/errors.ts';
-import { findProcess } from '../../host/find-process.ts';
+import { lstatSync, statSync, unlinkSync } from 'node:fs';
+import { errnoOf, isScullError, ScullError } from '../../host/errors.ts';
 import { readTextIfPresent, writeJsonAtomic } from '../../host/files.ts';
 import { identityOf, isAlive, type ProcessIdentity } from '../../host/identity.ts';
 import { run } from '../../host/process.ts';
@@ -17,9 +16,11 @@ import { requireTool } from '../../host/tools.ts';
 import type { PortRequest } from '../../spec/container-spec.ts';
 import { helperPath } from '../../userns/launch.ts';
 import { portableKeepCommand } from '../../userns/portable-keep.ts';
+import { parseResolvConf, reachableServers } from '../name-files.ts';
 import type { NetworkPlan, PastaPlan } from '../plan.ts';
 import { checkHostPorts, explainPublishFailure } from '../ports.ts';
-import type { PastaState } from '../state.ts';
+import { forwarderFiles, type PastaState } from '../state.ts';
+import { forwardPorts, networkHelper } from './forwarder.ts';
 
 export interface PastaRequest {
   /** A process inside the network namespace (and its owning user namespace) to connect. */
@@ -28,26 +29,71 @@ export interface PastaRequest {
   readonly watchPid: number;
   /** Where network.json goes: ContainerPaths.networkState. pasta's pid file lies beside it. */
   readonly stateFile: string;
+  /** Started when the host's resolv.conf is another than pasta has read. */
+  readonly onResolvConf?: readonly string[];
 }
 
 /**
- * Connects a network namespace and returns when its interface is configured.
+ * Connects a network namespace and returns when its interface is configured and its ports are listened on.
+ * @param left what lives of an earlier start, and is not started again
  * @throws ScullError MISSING_TOOL, IN_USE (a published port), PERMISSION (/dev/net/tun), NETWORK
  */
-export async function startPasta(plan: NetworkPlan, request: PastaRequest): Promise<PastaState> {
+export async function startPasta(plan: NetworkPlan, request: PastaRequest, left: Pick<PastaState, 'process' | 'keeper'> = {}): Promise<PastaState> {
   if (plan.pasta === undefined) throw new Error('startPasta was called for a plan without pasta');
   const pasta = requireTool('pasta', 'the default network').path;
+  const processes = (await startLate(pasta, plan, request, left)) ?? { process: await startAtOnce(pasta, plan, plan.pasta, request) };
+  const { resolver } = plan.pasta;
+  const state: PastaState = { driver: 'pasta', ...processes, ...(resolver === undefined ? {} : { resolver }), ports: plan.ports, addresses: plan.addresses };
+  writeJsonAtomic(request.stateFile, state, { durable: false });
+  return state;
+}
+
+type Processes = Pick<PastaState, 'process' | 'keeper'>;
+
+/** The interface without pasta, ports by scull-port. @returns undefined where that can't be */
+async function startLate(pasta: string, plan: NetworkPlan, request: PastaRequest, left: Processes): Promise<Processes | undefined> {
+  const late = plan.pasta?.lateArgs;
+  const waiter = networkHelper('scull-net');
+  if (plan.pasta === undefined || late === undefined || waiter === undefined) return undefined;
+  let { process } = left;
+  if (process === undefined && plan.ports.length > 0) {
+    process = await publishFromInside(plan, request);
+    if (process === undefined) return undefined;
+  }
+  const pidFile = pidFileOf(request.stateFile);
+  const command = [pasta, ...late, '--mac-addr', ROUTER_MAC, '--pid', pidFile, String(request.targetPid)];
+  const keeper = left.keeper ?? (await startWaiter(waiter, [...waiterArguments(plan, plan.pasta, request, pidFile), '--', ...command]));
+  return { keeper, ...(process === undefined ? {} : { process }) };
+}
+
+async function startWaiter(waiter: string, args: readonly string[]): Promise<ProcessIdentity> {
+  const result = await run(waiter, args, { timeout: START_TIMEOUT });
+  const keeper = identityOf(Number(result.stdout.trim()));
+  if (result.status !== 0 || keeper === undefined) throw await explainPasta(result.stderr, result.status, []);
+  return keeper;
+}
+
+async function publishFromInside({ ports, addresses: { ipv4, ipv6 } }: NetworkPlan, { targetPid, watchPid, stateFile }: PastaRequest): Promise<ProcessIdentity | undefined> {
+  const program = networkHelper('scull-port');
+  if (program === undefined) return undefined;
+  try {
+    return await forwardPorts(program, { ports, ipv4: ipv4?.address, ipv6: ipv6?.address, targetPid, watchPid, gateway4: ipv4?.gateway, gateway6: ipv6?.gateway, stateFile });
+  } catch (error) {
+    if (isScullError(error, 'UNSUPPORTED')) return undefined;
+    throw error;
+  }
+}
+
+/** pasta itself, with the ports. */
+async function startAtOnce(pasta: string, plan: NetworkPlan, pastaPlan: PastaPlan, request: PastaRequest): Promise<ProcessIdentity> {
   // pasta itself may be content with a part of what was asked for.
   await checkHostPorts(plan.ports);
   const pidFile = pidFileOf(request.stateFile);
   const helper = helperPath();
-  const waiter = plan.pasta.canWaitForTraffic ? waiterPath(helper) : undefined;
-  const arguments_ = [...plan.pasta.args, '--pid', pidFile];
+  const arguments_ = [...pastaPlan.args, '--pid', pidFile];
   const target = String(request.targetPid);
   let command: string[];
-  if (waiter !== undefined) {
-    command = [waiter, ...waiterArguments(plan, plan.pasta, request, pidFile), '--', pasta, ...lateArguments(plan.pasta), '--pid', pidFile, target];
-  } else if (helper === undefined) {
+  if (helper === undefined) {
     const daemon = request.targetPid === request.watchPid ? { command: [pasta, ...arguments_, target] } : { command: [pasta, ...arguments_], target: request.targetPid };
     const keep = portableKeepCommand({ watch: request.watchPid, daemon: { ...daemon, pidFile } });
     command = [keep.file, ...keep.args];
@@ -61,33 +107,17 @@ export async function startPasta(plan: NetworkPlan, request: PastaRequest): Prom
   const [file, ...args] = command as [string, ...string[]];
   const result = await run(file, args, { timeout: START_TIMEOUT });
   if (result.status !== 0) throw await explainPasta(result.stderr, result.status, plan.ports);
-  const pastaProcess = waiter === undefined ? identityOf(Number((readTextIfPresent(pidFile) ?? '').trim())) : undefined;
-  const state: PastaState = {
-    driver: 'pasta',
-    ...(pastaProcess === undefined ? {} : { process: pastaProcess }),
-    kept: true,
-    ports: plan.ports,
-    addresses: plan.addresses,
-  };
-  writeJsonAtomic(request.stateFile, state, { durable: false });
-  return state;
+  const process = identityOf(Number((readTextIfPresent(pidFile) ?? '').trim()));
+  if (process === undefined) throw await explainPasta('', 0, plan.ports);
+  return process;
 }
 
-/** What every neighbour of a waiting container is said to be, and pasta then is: a locally administered address. */
+const RESOLV_CONF = '/etc/resolv.conf';
+
+/** What every neighbour of a container that waits is said to be, and pasta then is: a locally administered address. */
 const ROUTER_MAC = '02:73:63:75:6c:6c';
 /** The largest that Ethernet's length field and IPv4 allow, pasta's own default. */
 const MTU = 65520;
-
-function waiterPath(helper: string | undefined): string | undefined {
-  if (helper === undefined) return undefined;
-  const path = join(dirname(helper), 'scull-net');
-  try {
-    accessSync(path, constants.X_OK);
-    return path;
-  } catch {
-    return undefined;
-  }
-}
 
 function waiterArguments(plan: NetworkPlan, pasta: PastaPlan, request: PastaRequest, pidFile: string): string[] {
   const { ipv4, ipv6 } = plan.addresses;
@@ -96,12 +126,8 @@ function waiterArguments(plan: NetworkPlan, pasta: PastaPlan, request: PastaRequ
     ...['--interface', pasta.interface, '--mtu', String(MTU), '--router', ROUTER_MAC],
     ...(ipv4 === undefined ? [] : ['--ipv4', `${ipv4.address}/${ipv4.prefix},${ipv4.gateway}`]),
     ...(ipv6 === undefined ? [] : ['--ipv6', `${ipv6.address}/${ipv6.prefix},${ipv6.gateway}`]),
+    ...(request.onResolvConf === undefined ? [] : ['--watch-file', RESOLV_CONF, '--changed', ...request.onResolvConf, '--']),
   ];
-}
-
-/** The interface has its addresses already. */
-function lateArguments(pasta: PastaPlan): string[] {
-  return [...pasta.args.filter((arg) => arg !== '--config-net'), '--mac-addr', ROUTER_MAC];
 }
 
 function pidFileOf(stateFile: string): string {
@@ -120,22 +146,68 @@ export function pastaProcess(stateFile: string): ProcessIdentity | undefined {
   return identity !== undefined && isAlive(identity) && words.includes(pidFileOf(stateFile)) ? identity : undefined;
 }
 
-/** True while scull-net waits for the first packet, or looks after pasta, of this network: it starts that again by itself. */
-export function waitsForTraffic(stateFile: string): boolean {
-  return findProcess((words) => basename(words[0] ?? '') === 'scull-net' && words.includes(pidFileOf(stateFile))) !== undefined;
+/** True while somebody looks after the way out: scull-net, which starts pasta again by itself, or pasta. */
+export function hasWayOut({ keeper, process }: PastaState): boolean {
+  const responsible = keeper ?? process;
+  return responsible !== undefined && isAlive(responsible);
+}
+
+/** Starts again what was killed; what lives is left alone, for its connections' sake. @throws ScullError as {@link startPasta} */
+export async function healPasta(plan: NetworkPlan, request: PastaRequest, state: PastaState): Promise<void> {
+  const hasPorts = state.process === undefined ? plan.ports.length === 0 : isAlive(state.process);
+  if (hasWayOut(state) && hasPorts) return;
+  // Without its keeper nobody would end it.
+  if (!hasWayOut(state)) await endPasta(request.stateFile);
+  await startPasta(plan, request, {
+    ...(state.keeper !== undefined && isAlive(state.keeper) ? { keeper: state.keeper } : {}),
+    ...(state.keeper !== undefined && state.process !== undefined && isAlive(state.process) ? { process: state.process } : {}),
+  });
+}
+
+/**
+ * To be called when the host's resolv.conf was changed: pasta reads it once, when it starts. Where only pasta can ask the servers of
+ * now, it is ended, and started again with the next packet.
+ * @returns whether it can be asked; otherwise it knows the servers of then
+ */
+export async function renewForwarder(stateFile: string, state: PastaState, hostText: string): Promise<boolean> {
+  const [resolver] = parseResolvConf(hostText).nameservers;
+  let knows = knowsResolvConf(stateFile) || state.resolver === resolver;
+  if (!knows && reachableServers(hostText).length === 0) {
+    await endPasta(stateFile);
+    knows = true;
+  }
+  const { resolver: _then, ...rest } = state;
+  if (knows && state.resolver !== resolver) writeJsonAtomic(stateFile, { ...rest, ...(resolver === undefined ? {} : { resolver }) }, { durable: false });
+  return knows;
+}
+
+function knowsResolvConf(stateFile: string): boolean {
+  if (pastaProcess(stateFile) === undefined) return true;
+  const times = [statSync, lstatSync].map((look) => look(RESOLV_CONF, { throwIfNoEntry: false })?.ctimeMs ?? 0);
+  return (statSync(pidFileOf(stateFile), { throwIfNoEntry: false })?.mtimeMs ?? 0) > Math.max(...times);
+}
+
+/** Connections are lost. A keeper starts it again with the next packet. */
+async function endPasta(stateFile: string): Promise<void> {
+  const running = pastaProcess(stateFile);
+  if (running === undefined) return;
+  killQuietly(running.pid);
+  while (isAlive(running)) await new Promise((resolve) => setTimeout(resolve, 1));
+}
+
+function killQuietly(pid: number): void {
+  try {
+    process.kill(pid, 'SIGTERM');
+  } catch (error) {
+    if (errnoOf(error) !== 'ESRCH') throw error;
+  }
 }
 
 /** Ends what {@link startPasta} left, where nothing else does. Does nothing when it has ended. */
 export function stopPasta(stateFile: string): void {
   const running = pastaProcess(stateFile);
-  if (running !== undefined) {
-    try {
-      process.kill(running.pid, 'SIGTERM');
-    } catch (error) {
-      if (errnoOf(error) !== 'ESRCH') throw error;
-    }
-  }
-  for (const file of [stateFile, pidFileOf(stateFile), `${pidFileOf(stateFile)}.log`]) {
+  if (running !== undefined) killQuietly(running.pid);
+  for (const file of [stateFile, pidFileOf(stateFile), `${pidFileOf(stateFile)}.log`, ...Object.values(forwarderFiles(stateFile))]) {
     try {
       unlinkSync(file);
     } catch (error) {

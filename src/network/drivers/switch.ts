@@ -6,10 +6,10 @@
  *     switch/rules                    what the holder gave nft
  *     switch/uplink.json, .pid        the way out, as of a container (drivers/pasta.ts)
  *     switch/names/                   aardvark-dns's folder: one file per network, and aardvark.pid
- *     switch/resolv.conf              where aardvark-dns asks for names that are no container's
+ *     switch/etc/resolv.conf          where aardvark-dns asks for names that are no container's; the folder is its /etc
  *     switch/leases/<network id>/     see network/leases.ts
  */
-import { accessSync, constants, mkdirSync, unlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, unlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { startChild } from '../../host/child.ts';
 import { errnoOf, ScullError } from '../../host/errors.ts';
@@ -18,12 +18,10 @@ import { bootId, identityOf, isAlive, ownIdentity, type ProcessIdentity } from '
 import { minimalEnvironment, run, type RunResult } from '../../host/process.ts';
 import { remedyFor } from '../../host/remedies.ts';
 import { findTool, requireTool } from '../../host/tools.ts';
-import type { PortRequest } from '../../spec/container-spec.ts';
 import { helperPath, launchCommand, launchFailure } from '../../userns/launch.ts';
-import { pastaProcess, waitsForTraffic } from './pasta.ts';
-import { checkHostPorts, explainPublishFailure } from '../ports.ts';
-import type { Attachment, InterfaceAddress } from '../state.ts';
-import { ANSWER_MARK, VISITOR_MARK } from '../switch-rules.ts';
+import { forwardPorts, networkHelper, type ForwardRequest } from './forwarder.ts';
+import { hasWayOut } from './pasta.ts';
+import { readNetworkState, type Attachment, type InterfaceAddress } from '../state.ts';
 
 export interface SwitchPaths {
   readonly directory: string;
@@ -36,7 +34,7 @@ export interface SwitchPaths {
 
 export function switchPaths(directory: string): SwitchPaths {
   const path = (name: string): string => `${directory}/${name}`;
-  return { directory, rules: path('rules'), uplink: path('uplink.json'), names: path('names'), resolvConf: path('resolv.conf'), leases: path('leases') };
+  return { directory, rules: path('rules'), uplink: path('uplink.json'), names: path('names'), resolvConf: path('etc/resolv.conf'), leases: path('leases') };
 }
 
 /** The process that holds the namespace, if there is one: two small reads. */
@@ -91,16 +89,8 @@ function removeMembership(path: string): void {
 
 /** A native helper that named networks can't do without. @throws ScullError MISSING_TOOL */
 function native(name: 'scull-bridge' | 'scull-port'): string {
-  const helper = helperPath();
-  const path = helper === undefined ? undefined : join(dirname(helper), name);
-  try {
-    if (path !== undefined) {
-      accessSync(path, constants.X_OK);
-      return path;
-    }
-  } catch {
-    // told below
-  }
+  const path = networkHelper(name);
+  if (path !== undefined) return path;
   throw new ScullError('MISSING_TOOL', `networks of several containers need the native helper ${name}, which was not built`, {
     hint: `${remedyFor({ kind: 'no-helper' })}; without it the default network works, and --network none and host`,
   });
@@ -122,7 +112,7 @@ export async function startHolder(paths: SwitchPaths, request: HolderRequest): P
   const program = native('scull-bridge');
   const nft = requireTool('nft', 'a network of several containers').path;
   writeFileSync(paths.rules, request.rules, { mode: 0o600 });
-  const hold = [program, 'hold', '--directory', paths.directory, '--nft', nft, '--rules', paths.rules, '--mark', String(ANSWER_MARK), '--watch-file', '/etc/resolv.conf', '--', ...request.onChange];
+  const hold = [program, 'hold', '--directory', paths.directory, '--nft', nft, '--rules', paths.rules, '--watch-file', '/etc/resolv.conf', '--', ...request.onChange];
   const { file, args } = launchCommand({ network: true, program: hold, ...(request.joinUser === undefined ? {} : { joinUser: request.joinUser }) });
   const child = startChild(file, args, { stdio: ['ignore', 'pipe', 'pipe'], env: minimalEnvironment(), detached: true });
   let [said, complaint] = ['', ''];
@@ -140,7 +130,7 @@ export async function startHolder(paths: SwitchPaths, request: HolderRequest): P
 function explain(what: string, { status, stderr }: RunResult): ScullError {
   const failure = launchFailure(status, /^scull-helper: /m.test(stderr) ? stderr : '');
   if (/^scull-helper: /m.test(stderr) && failure !== undefined) return failure;
-  const line = /^scull-(?:bridge|port): (.*)$/m.exec(stderr)?.[1] ?? `exit status ${status}`;
+  const line = /^scull-bridge: (.*)$/m.exec(stderr)?.[1] ?? `exit status ${status}`;
   const kernel = /nft refused|Protocol not supported|Operation not supported/.test(stderr) ? { hint: 'the kernel may lack nf_tables or bridges: `scull doctor` tries them' } : {};
   return new ScullError('NETWORK', `${what}: ${line}`, { detail: stderr.trim(), ...kernel });
 }
@@ -203,35 +193,15 @@ function hash(text: string): [number, number] {
   return [a, b];
 }
 
-export interface ForwardRequest {
-  readonly ports: readonly PortRequest[];
-  /** The container's, to which visitors are led. */
-  readonly ipv4?: string | undefined;
-  readonly ipv6?: string | undefined;
-  /** The forwarder ends with this process. */
-  readonly watchPid: number;
-  readonly pidFile: string;
+/** Publishes ports of a container that is plugged in: returns when they are listened on. @throws ScullError as {@link forwardPorts} */
+export function publishPorts(request: ForwardRequest): Promise<ProcessIdentity> {
+  return forwardPorts(native('scull-port'), request);
 }
 
-/** Publishes ports: returns when they are listened on. @throws ScullError IN_USE, PERMISSION, INVALID, NETWORK */
-export async function forwardPorts(holder: ProcessIdentity, request: ForwardRequest): Promise<ProcessIdentity> {
-  const program = native('scull-port');
-  await checkHostPorts(request.ports);
-  const words = request.ports.flatMap((port) => {
-    if (port.hostPort === undefined) throw new Error(`the host port for ${port.containerPort}/${port.protocol} was not chosen`);
-    return [port.protocol, port.hostIp === '' ? '*' : port.hostIp, String(port.hostPort), String(port.range), String(port.containerPort), request.ipv4 ?? '-', request.ipv6 ?? '-'];
-  });
-  const args = ['--watch', String(request.watchPid), '--holder', String(holder.pid), '--mark', String(VISITOR_MARK), '--pid-file', request.pidFile, '--', ...words];
-  const result = await run(program, args, { timeout: TIMEOUT });
-  if (result.status !== 0) throw (/Address already in use|Cannot assign/.test(result.stderr) ? await explainPublishFailure(request.ports) : undefined) ?? explain('the ports could not be published', result);
-  const forwarder = identityOf(Number((readTextIfPresent(request.pidFile) ?? '').trim()));
-  if (forwarder === undefined) throw new ScullError('NETWORK', 'the program that publishes ports ended at once');
-  return forwarder;
-}
-
-/** True while somebody looks after the way out: scull-net, or pasta where that can't be. */
+/** True while somebody looks after the way out; also where the host had none when the switch was made. */
 export function hasUplink({ uplink }: SwitchPaths): boolean {
-  return waitsForTraffic(uplink) || pastaProcess(uplink) !== undefined;
+  const state = readNetworkState(uplink);
+  return state?.driver !== 'pasta' || hasWayOut(state);
 }
 
 /** aardvark-dns, if it runs for this switch. */
@@ -257,7 +227,8 @@ export async function serveNames(paths: SwitchPaths, holder: ProcessIdentity): P
   }
   const helper = helperPath() ?? native('scull-bridge');
   const aardvark = requireTool('aardvark-dns', 'finding containers by name').path;
-  const enter = [native('scull-bridge'), 'enter', '--holder', String(holder.pid), '--bind', paths.resolvConf, '/etc/resolv.conf', '--'];
+  // Not over the file itself: where somebody puts another in its place by renaming, the kernel takes such a mount away.
+  const enter = [native('scull-bridge'), 'enter', '--holder', String(holder.pid), '--bind', dirname(paths.resolvConf), '/etc', '--'];
   const args = ['keep', '--watch', String(holder.pid), '--', ...enter, aardvark, '--config', paths.names, '-p', '53', 'run'];
   const result = await run(helper, args, { timeout: TIMEOUT });
   if (result.status !== 0) throw new ScullError('NETWORK', `aardvark-dns, which tells containers' names, could not be started: ${result.stderr.trim().split('\n').at(-1) ?? ''}`, { detail: result.stderr.trim() });
@@ -268,4 +239,5 @@ export function prepareSwitch(paths: SwitchPaths): void {
   ensurePrivateDirectory(paths.directory);
   mkdirSync(paths.names, { recursive: true, mode: 0o700 });
   mkdirSync(join(paths.directory, 'members'), { recursive: true, mode: 0o700 });
+  mkdirSync(dirname(paths.resolvConf), { recursive: true, mode: 0o700 });
 }

@@ -44,10 +44,11 @@ describe('the default network', () => {
     expect(offline).toMatchObject({ mode: 'none', namespace: { kind: 'new' }, ports: [] });
     expect(offline.warnings.join('\n')).toMatch(/no network[\s\S]*published ports have no effect/);
   });
-  it('may wait for traffic only when nothing is published and no option given', () => {
-    expect(plan({}).pasta?.canWaitForTraffic).toBe(true);
-    expect(plan({ ports: [tcp(8080, 80)] }).pasta?.canWaitForTraffic).toBe(false);
-    expect(plan({ mode: { mode: 'pasta', options: ['--trace'] } }).pasta?.canWaitForTraffic).toBe(false);
+  it('may wait for traffic, with ports too, unless options are given', () => {
+    const closed = '--quiet --ns-ifname eth0 -a 10.0.2.100 -n 255.255.255.0';
+    expect(plan({}).pasta?.lateArgs?.join(' ')).toContain(closed);
+    expect(plan({ ports: [tcp(8080, 80)] }).pasta?.lateArgs?.join(' ')).toMatch(/-t none -u none -T none -U none$/);
+    expect(plan({ mode: { mode: 'pasta', options: ['--trace'] } }).pasta?.lateArgs).toBeUndefined();
   });
 });
 
