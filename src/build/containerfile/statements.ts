@@ -57,6 +57,7 @@ const WITH_HEREDOCS = /^(?:ONBUILD\s+)?(?:ADD|COPY|RUN)\b/i;
 /** @throws ScullError INVALID naming the place */
 export function readStatements(source: SourceText): Statements {
   const { directives, next } = readDirectives(source);
+  refuseNul(source);
   const statements: Statement[] = [];
   for (let index = next; index < source.lines.length; ) {
     const line = source.lines[index] as string;
@@ -70,6 +71,12 @@ export function readStatements(source: SourceText): Statements {
     index = statement.endLine;
   }
   return { directives, statements };
+}
+
+/** No path, variable or argument can hold it: not even the kernel could be asked. */
+function refuseNul(source: SourceText): void {
+  const index = source.lines.findIndex((line) => line.includes('\0'));
+  if (index >= 0) throw mistake(source, { line: index + 1, column: (source.lines[index] as string).indexOf('\0') + 1 }, 'there is a byte 0 in the file', { hint: 'it is a text file, in UTF-8' });
 }
 
 function readDirectives(source: SourceText): { directives: Directives; next: number } {

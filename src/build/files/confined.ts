@@ -30,6 +30,7 @@ const MAX_LINKS = 40;
  * @throws ScullError INVALID for a path that leads out of the tree, or a loop of links
  */
 export function follow(tree: Tree, path: string, last: 'follow' | 'keep'): Found {
+  if (path.includes('\0')) throw new ScullError('INVALID', `${JSON.stringify(path)} can't be a path`);
   const pending = path.split('/').reverse();
   const parts: string[] = [];
   let stat: Stats | undefined = lstatSync(tree.root);

@@ -84,6 +84,7 @@ function removePlaceholders(upper: string, below: readonly string[], paths: read
   for (const path of [...paths].sort((a, b) => b.length - a.length)) {
     const place = `${upper}/${path}`;
     try {
+      if (!isBelowDirectories(upper, path)) continue;
       const stat = lstatSync(place);
       if (stat.isDirectory()) {
         if (readdirSync(place).length > 0 || opaque.includes(path)) continue;
@@ -95,6 +96,12 @@ function removePlaceholders(upper: string, below: readonly string[], paths: read
       if (!['ENOENT', 'ENOTDIR', 'EACCES'].includes(errnoOf(error) ?? '')) throw error;
     }
   }
+}
+
+/** A step may have put a link in the place of a directory above: what that leads to is not ours to remove (CVE-2024-23652). Nothing runs there any more. */
+function isBelowDirectories(upper: string, path: string): boolean {
+  const parts = path.split('/').slice(0, -1);
+  return parts.every((_part, index) => lstatSync(`${upper}/${parts.slice(0, index + 1).join('/')}`).isDirectory());
 }
 
 function sameDirectory(stat: Stats, other: { readonly mode: number; readonly uid: number; readonly gid: number }): boolean {
