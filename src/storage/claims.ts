@@ -1,5 +1,5 @@
 /**
- * What is being admitted right now: a file in the staging directory of whoever does it, read by the garbage collection. A
+ * What is being admitted right now: files in the staging directory of whoever does it, read by the garbage collection. A
  * claim ends with its owner, or with the staging directory.
  */
 import { readdirSync } from 'node:fs';
@@ -19,11 +19,13 @@ export interface Claims {
   readonly layers: readonly Digest[];
 }
 
-const FILE = 'claims.json';
-
-/** From now on a garbage collection spares these blobs and layers. */
-export function writeClaims(staging: Staging, claims: Claims): void {
-  writeJsonAtomic(staging.path(FILE), claims, { durable: false });
+/**
+ * From now on a garbage collection spares these blobs and layers.
+ * @param part of several claims that add up, which: a file is not replaced by one with more, since ext4 writes out at once what replaces
+ * something
+ */
+export function writeClaims(staging: Staging, claims: Claims, part = 0): void {
+  writeJsonAtomic(staging.path(part === 0 ? 'claims.json' : `claims-${part}.json`), claims, { durable: false });
   crashPoint('image:claimed');
 }
 
@@ -31,12 +33,16 @@ export function writeClaims(staging: Staging, claims: Claims): void {
 export function readClaims(store: Store): Claims {
   const blobs: Digest[] = [];
   const layers: Digest[] = [];
-  for (const name of stagingNames(store)) {
+  for (const name of namesIn(store.layout.staging)) {
     const owner = parseOwnerTag(name);
     if (owner === undefined || !ownerMayLive(store.layout, owner)) continue;
-    const claims = readOne(join(store.layout.staging, name, FILE));
-    blobs.push(...(claims?.blobs ?? []));
-    layers.push(...(claims?.layers ?? []));
+    const directory = join(store.layout.staging, name);
+    for (const file of namesIn(directory)) {
+      if (!/^claims(?:-\d+)?\.json$/.test(file)) continue;
+      const claims = readOne(join(directory, file));
+      blobs.push(...(claims?.blobs ?? []));
+      layers.push(...(claims?.layers ?? []));
+    }
   }
   return { blobs, layers };
 }
@@ -51,9 +57,9 @@ function readOne(path: string): Claims | undefined {
   }
 }
 
-function stagingNames(store: Store): readonly string[] {
+function namesIn(directory: string): readonly string[] {
   try {
-    return readdirSync(store.layout.staging);
+    return readdirSync(directory);
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return [];
     throw error;

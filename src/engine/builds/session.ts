@@ -27,8 +27,8 @@ export class BuildSession {
   readonly used = new Map<string, CacheRecord>();
   /** Places of --cache-from that nothing more is asked of. */
   readonly lostCaches = new Set<string>();
-  readonly #blobs = new Set<Digest>();
-  readonly #layers = new Set<Digest>();
+  readonly #claimed = new Set<Digest>();
+  #claims = 0;
   readonly #underWay = new Map<string, Promise<unknown>>();
   readonly #finishing = new Map<Digest, Promise<void>>();
   readonly #beside: Promise<void>[] = [];
@@ -52,12 +52,10 @@ export class BuildSession {
 
   /** From now on a garbage collection spares them. */
   claim(layers: readonly LayerRef[]): void {
-    const before = this.#layers.size;
-    for (const layer of layers) {
-      this.#blobs.add(layer.descriptor.digest);
-      this.#layers.add(layer.chainId);
-    }
-    if (this.#layers.size > before) writeClaims(this.staging, { blobs: [...this.#blobs], layers: [...this.#layers] });
+    const fresh = layers.filter((layer) => !this.#claimed.has(layer.chainId));
+    if (fresh.length === 0) return;
+    for (const layer of fresh) this.#claimed.add(layer.chainId);
+    writeClaims(this.staging, { blobs: fresh.map((layer) => layer.descriptor.digest), layers: fresh.map((layer) => layer.chainId) }, this.#claims++);
   }
 
   label(stage: string, number: string, title: string): StepLabel {
