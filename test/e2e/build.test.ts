@@ -394,6 +394,28 @@ test('--check, --target, options for image and network, and the words of other t
   await s.fails(['build', '--cache-from', 'type=gha', directory], 125, /type "gha" is not supported[\s\S]*type=registry,ref=NAME/);
 });
 
+test('what decides which steps are executed: --no-cache-filter, --cache-ttl; and where files, values and images come from', async () => {
+  const uuid = 'cat /proc/sys/kernel/random/uuid';
+  const directory = context({
+    Containerfile: ['FROM nobody.example/none AS one', 'ARG V', `RUN ${uuid} > /one; echo $V > /v; cat /etc/resolv.conf > /resolv; df /dev/shm | tail -1 | awk '{print $2}' > /shm`, 'FROM one AS two', 'COPY . /ctx/', `RUN ${uuid} > /two`],
+    values: '# a comment\nV=from a file\n',
+    rules: 'skip*\n',
+    skipped: '',
+    kept: '',
+  });
+  const args = (...more: string[]): string[] => ['--from', 'busybox', '--build-arg-file', join(directory, 'values'), '--ignorefile', join(directory, 'rules'), '--dns', '192.0.2.53', '--shm-size', '3m', '--pull=never', '--rm', '--force-rm', ...more];
+  const both = async (...more: string[]): Promise<string[]> => (await said(await build(directory, args(...more)), 'cat', '/one', '/two')).split('\n');
+  const image = await build(directory, args());
+  expect(await said(image, 'sh', '-c', 'cat /v /resolv /shm; ls /ctx')).toBe('from a file\nnameserver 192.0.2.53\n3072\nContainerfile\nkept\nrules\nvalues');
+  const [one, two] = await both();
+  const [again, other] = await both('--no-cache-filter', 'two');
+  expect([again, other]).toEqual([one, expect.not.stringMatching(two as string)]);
+  expect(await both('--cache-ttl', '24h')).toEqual([one, other]);
+  expect(await both('--cache-ttl', '0s')).not.toContain(one);
+  await s.fails(['build', '--cache-ttl', 'soon', directory], 125, /--cache-ttl/);
+  await s.fails(['build', '--from', 'busybox', context({ Containerfile: ['FROM x', 'RUN --device=vendor.example/gpu=all true'] })], 125, /Containerfile:2:5: RUN --device is not supported[\s\S]*--device PATH/);
+});
+
 test('several platforms: a list under the names, each image with its own files; --manifest adds to one', async () => {
   const [own, other] = process.arch === 'arm64' ? ['arm64', 'amd64'] : ['amd64', 'arm64'];
   const directory = context({
