@@ -14,7 +14,7 @@ const layers: readonly (readonly string[])[] = [
   ['userns'],
   ['storage', 'registry', 'network'],
   ['runtime'],
-  ['build', 'systemd'],
+  ['build', 'kube', 'systemd'],
   ['engine'],
   ['cli'],
   ['commands'],

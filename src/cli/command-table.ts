@@ -79,6 +79,8 @@ export const COMMANDS: Readonly<Record<string, Loader>> = {
   'image untag': () => import('../commands/image/untag.ts'),
   info: () => import('../commands/info.ts'),
   inspect: () => import('../commands/inspect.ts'),
+  'kube down': () => import('../commands/kube/down.ts'),
+  'kube play': () => import('../commands/kube/play.ts'),
   login: () => import('../commands/login.ts'),
   logout: () => import('../commands/logout.ts'),
   'manifest add': () => import('../commands/manifest/add.ts'),
@@ -197,6 +199,8 @@ export const ALIASES: Readonly<Record<string, string>> = {
   'image list': 'image ls',
   'image remove': 'image rm',
   'image umount': 'image unmount',
+
+  'play kube': 'kube play',
 
   'pod list': 'pod ls',
   'pod ps': 'pod ls',

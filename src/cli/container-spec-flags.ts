@@ -191,7 +191,7 @@ async function expanded(mount: MountRequest | GlobMount): Promise<readonly Mount
 /** Units made by Quadlet say which they are; auto-update restarts that one. */
 const UNIT_LABEL = 'PODMAN_SYSTEMD_UNIT';
 
-function unitLabel(): Record<string, string> {
+export function unitLabel(): Record<string, string> {
   const unit = environmentVariable(UNIT_LABEL);
   return unit === undefined ? {} : { [UNIT_LABEL]: unit };
 }

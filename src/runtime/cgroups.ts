@@ -1,9 +1,9 @@
 /** Where a container's cgroup can go on this host, worked out by looking; see cgroups(7) and systemd's CGROUP_DELEGATION. */
-import { accessSync, constants, mkdirSync, statfsSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { userRuntimeDirectory } from '../host/directories.ts';
+import { runtimeDirectory, userRuntimeDirectory } from '../host/directories.ts';
 import { errnoOf, ScullError } from '../host/errors.ts';
-import { readTextIfPresent } from '../host/files.ts';
+import { ensurePrivateDirectory, readTextIfPresent } from '../host/files.ts';
 import { remedyFor } from '../host/remedies.ts';
 import type { ResourceSpec } from '../spec/container-spec.ts';
 
@@ -99,6 +99,8 @@ export function cgroupsPathOf(plan: CgroupPlan, { cgroupParent, cgroups }: Resou
 }
 
 let known: CgroupPlan | undefined;
+/** --cgroup-manager=systemd: or nothing. */
+let insisted = false;
 
 /**
  * --cgroup-manager: instead of what is found. cgroupfs on a host where no cgroup is the user's to divide means none, as with Podman.
@@ -107,7 +109,7 @@ let known: CgroupPlan | undefined;
 export function chooseCgroupManager(manager: 'systemd' | 'cgroupfs'): void {
   const found = look();
   if (manager === 'cgroupfs') known = found.manager === 'systemd' ? ownCgroupPlan(found.remedy) : found;
-  else if (found.manager === 'systemd') known = found;
+  else if (found.manager === 'systemd') [known, insisted] = [found, true];
   else throw new ScullError('UNSUPPORTED', `--cgroup-manager=systemd: ${found.reason ?? 'no systemd of this user is running'}`, { hint: 'leave it out: what works here is found out' });
 }
 
@@ -124,7 +126,7 @@ function look(): CgroupPlan {
   const uid = process.getuid?.() ?? 0;
   const userService = `/sys/fs/cgroup/user.slice/user-${uid}.slice/user@${uid}.service`;
   const bus = join(userRuntimeDirectory() ?? `/run/user/${uid}`, 'bus');
-  if (exists(bus) && writable(userService)) return { manager: 'systemd', mountOwn: false, controllers: controllersOf(userService), remedy };
+  if (exists(bus) && writable(userService) && !isDistrusted(bus)) return { manager: 'systemd', mountOwn: false, controllers: controllersOf(userService), remedy };
   return ownCgroupPlan(remedy);
 }
 
@@ -132,6 +134,28 @@ function ownCgroupPlan(remedy: string): CgroupPlan {
   const own = ownCgroup();
   if (own !== undefined && writable(own)) return { manager: 'cgroupfs', mountOwn: false, controllers: handedOn(own), remedy };
   return { manager: 'none', mountOwn: false, controllers: [], reason: 'no cgroup is delegated to this user', remedy };
+}
+
+/** Written when systemd made no scope although its bus is there; until that bus is another one. */
+function distrustFile(): string {
+  return join(runtimeDirectory(), 'no-scopes');
+}
+
+/**
+ * Whether systemd makes scopes shows only when crun asks it for one. A start that failed for that is tried once more, without.
+ * @returns true where that makes a difference
+ */
+export function distrustSystemd(message: string): boolean {
+  if (insisted || cgroupPlan().manager !== 'systemd' || !/sd-bus|systemd/.test(message)) return false;
+  ensurePrivateDirectory(runtimeDirectory());
+  writeFileSync(distrustFile(), message, { mode: 0o600 });
+  known = undefined;
+  return true;
+}
+
+function isDistrusted(bus: string): boolean {
+  const marked = statSync(distrustFile(), { throwIfNoEntry: false });
+  return marked !== undefined && marked.mtimeMs >= (statSync(bus, { throwIfNoEntry: false })?.mtimeMs ?? 0);
 }
 
 /**

@@ -20,7 +20,7 @@ export interface ContainerRecord {
   readonly spec: ContainerSpec;
   /** The words by which it was made, `scull run …`; undefined where no command line made it. */
   readonly createCommand?: readonly string[];
-  /** Set in a pod, for good: its id; whether this is the container that keeps the pod's namespaces; whether the pod stops with the end of the last of the others. */
+  /** Set in a pod, for good: its id; whether this is the container that keeps the pod's namespaces; whether the pod stops with the end of the last of the others. A service container (engine/pods/service.ts) keeps nobody's: its pod is its own id. */
   readonly pod?: { readonly id: string; readonly infra?: true; readonly stops?: true };
   /** Undefined with --rootfs. */
   readonly image?: {

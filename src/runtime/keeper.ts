@@ -20,7 +20,7 @@ import { firstCheckAfter } from './health-state.ts';
  */
 export function startKeeper(layout: StoreLayout, record: ContainerRecord, monitorPid: number, foreground: boolean, parts: { readonly check: boolean; readonly then: boolean } = { check: true, then: true }): void {
   const check = parts.check ? healthCheck(layout, record) : undefined;
-  const then = parts.then && (record.spec.autoRemove || record.spec.restart !== undefined || hasOverlayMounts(record) || record.pod?.stops === true) ? scull(layout, 'container', 'cleanup', record.id) : undefined;
+  const then = parts.then && (record.spec.autoRemove || record.spec.restart !== undefined || hasOverlayMounts(record) || record.pod?.stops === true) ? cleanup(layout, record) : undefined;
   if (check === undefined && then === undefined) return;
   const own = foreground ? identityOf(process.pid) : undefined;
   const ifExists = layout.container(record.id).directory;
@@ -50,6 +50,19 @@ export function keptDaemon(watch: number, pidFile: string, command: readonly str
 function startApart({ file, args }: SelfCommand): void {
   startChild(file, args, { stdio: ['ignore', 'ignore', 'ignore'], env: minimalEnvironment(), detached: true }).unref();
 }
+
+/**
+ * Nobody else looks whether a container whose policy starts it again does run again. So a small shell stays beside the command that
+ * starts it, and starts that once more where it was killed; it is then told so, as it may have come as far as to forget the last run.
+ */
+function cleanup(layout: StoreLayout, { id, spec }: ContainerRecord): SelfCommand {
+  const command = scull(layout, 'container', 'cleanup', id);
+  if (spec.restart === undefined) return command;
+  return { file: 'sh', args: ['-c', `"$@"; ${ONCE_MORE} --waited`, 'scull-cleanup', command.file, ...command.args] };
+}
+
+/** Behind a command in a shell: a status that only a signal gives. */
+export const ONCE_MORE = '[ $? -le 128 ] || exec "$@"';
 
 function healthCheck(layout: StoreLayout, { config: { health }, id }: ContainerRecord): KeepRequest['check'] {
   const after = health === undefined ? undefined : firstCheckAfter(health);

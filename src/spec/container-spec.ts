@@ -148,7 +148,8 @@ export type SecretRequest =
       readonly gid: number;
       readonly mode: number;
     }
-  | { readonly type: 'env'; readonly source: string; readonly target?: string };
+  /** With a key: of a secret that has several, as those of Kubernetes. */
+  | { readonly type: 'env'; readonly source: string; readonly target?: string; readonly key?: string };
 
 export type MountRequest = BindMount | VolumeMount | TmpfsMount | ImageMount | ArtifactMount | DevptsMount;
 

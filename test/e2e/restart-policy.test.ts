@@ -37,6 +37,49 @@ test('what is killed inside is started again at once, and counted', async () => 
   await remove('loyal');
 });
 
+test('a start by the policy that is killed midway is done once more', async () => {
+  await s.ok(['run', '-d', '--name', 'killed', '--restart', 'always', ...LOYAL]);
+  const { Id } = await s.inspect('killed');
+  /** The command that starts it again, not the keeper before it or the shell beside it. */
+  const starter = (): number | undefined => readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number).find((pid) => {
+    const words = commandLine(pid);
+    return words[0] !== 'sh' && !words.includes('keep') && words.includes('cleanup') && words.includes(Id);
+  });
+  let shots = 0;
+  for (let round = 0; round < 10 && shots < 2; round += 1) {
+    process.kill((await eventually('it runs', async () => (await state('killed')).Pid as number, 30_000)), 'SIGKILL');
+    for (const end = Date.now() + 3000; Date.now() < end;) {
+      const pid = starter();
+      if (pid === undefined) continue;
+      // The first time at once, then when it has come further.
+      if (shots === 1) await sleep(30);
+      try {
+        process.kill(pid, 'SIGKILL');
+        shots += 1;
+      } catch {
+        // It was quicker.
+      }
+      break;
+    }
+  }
+  expect(shots).toBe(2);
+  const { Pid } = await eventually('it runs again', async () => {
+    const now = await state('killed');
+    return now.Running && now;
+  }, 30_000);
+  expect(Pid).toBeGreaterThan(0);
+  expect(await s.ok(['exec', 'killed', 'echo', 'well'])).toBe('well');
+  await remove('killed');
+});
+
+function commandLine(pid: number): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+  } catch {
+    return []; // it has ended
+  }
+}
+
 test('on-failure starts what failed, as often as it may, and not what succeeded', async () => {
   await s.ok(['run', '-d', '--name', 'tries', '--restart', 'on-failure:2', 'busybox', 'sh', '-c', 'echo x >> /tries; exit 5']);
   await eventually('two restarts and an end', async () => {

@@ -19,7 +19,7 @@ const least: Record<Kind, readonly string[]> = {
   pod: [],
   image: ['Image=quay.io/some/image'],
   build: ['ImageTag=localhost/built', 'File=/src/Containerfile'],
-  kube: [],
+  kube: ['Yaml=shop.yaml'],
 };
 
 /** Files that the cases refer to. */

@@ -32,3 +32,16 @@ check 'the unit is enabled' prints enabled userctl is-enabled scull-boot.service
 check 'a shutdown stops what boot starts, and boot has it again' as_user sh -c 'scull boot stop && scull boot | grep -q well'
 scull rm -f -t 0 well > /dev/null
 scull boot uninstall > /dev/null
+
+# A bus on which nobody answers.
+mv /run/user/1000/bus /run/user/1000/bus.real
+as_user timeout 10 socat UNIX-LISTEN:/run/user/1000/bus,unlink-close=0 /dev/null &
+soon test -S /run/user/1000/bus
+kill %1; wait %1 2> /dev/null
+check 'where systemd makes no scope, a container runs without, and it is told' prints 'without scopes of systemd' as_user sh -c 'scull run --rm --network none busybox echo ran 2>&1 | tee said; grep -q ^ran said'
+check 'but once' as_user sh -c '! scull run --rm --network none busybox true 2>&1 | grep .'
+check 'and a limit is refused then' ends_with 125 scull run --rm --network none --memory 64m busybox true
+rm /run/user/1000/bus
+mv /run/user/1000/bus.real /run/user/1000/bus
+touch /run/user/1000/bus
+check 'with its bus back there are scopes again' prints 67108864 scull run --rm --network none --memory 64m busybox cat /sys/fs/cgroup/memory.max

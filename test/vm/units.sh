@@ -9,10 +9,15 @@ Description=A service made of a Quadlet file
 [Container]
 Image=localhost/busybox
 Volume=data.volume:/data
+Network=back.network
 Memory=64m
-Network=none
+LogDriver=journald
+Notify=healthy
+HealthCmd=test -s /data/starts
+HealthInterval=1h
+HealthTimeout=2m
 AutoUpdate=local
-Exec=sh -c 'trap "exit 0" TERM; date >> /data/starts; while :; do sleep 0.2; done'
+Exec=sh -c 'trap "exit 0" TERM; date >> /data/starts; echo up and running; while :; do sleep 1000 & wait $$!; done'
 
 [Service]
 Restart=always
@@ -22,6 +27,7 @@ RestartSec=1
 WantedBy=default.target
 X
 printf '[Volume]\nLabel=of=units\n' > units/data.volume
+printf '[Network]\n' > units/back.network
 cat > units/told.container <<'X'
 [Container]
 Image=localhost/tools
@@ -51,11 +57,16 @@ was_restarted() { [ "$(main_pid web)" != "$1" ] && [ "$(main_pid web)" != 0 ] &&
 
 check 'a mistake in a Quadlet file is told with its line, and nothing is installed' prints 'wrong.container:3: unknown key Immage=' scull unit install wrong.container
 check 'a Quadlet file is installed, enabled and started by one command' scull unit install --enable --now units/web.container
+check 'systemctl says that it is healthy' prints healthy userctl show --property StatusText --value web
 check 'it is active' prints active userctl is-active web
 check 'it is enabled' prints enabled userctl is-enabled web
 check 'what it refers to was installed and made' prints units scull volume inspect --format '{{.Labels.of}}' systemd-data
 check 'the process that stands for the service is the monitor' prints conmon cat /proc/"$(main_pid web)"/comm
 check 'its memory limit is the kernel'\''s' prints 67108864 scull exec systemd-web cat /sys/fs/cgroup/memory.max
+check 'it is on its network' prints systemd-back scull inspect --format '{{json .NetworkSettings.Networks}}' systemd-web
+in_journal() { journalctl --no-pager -o json CONTAINER_NAME=systemd-web | grep "\"CONTAINER_ID_FULL\":\"$(scull inspect --format '{{.Id}}' systemd-web)\""; }
+check 'what it prints is in the journal, and whose it is' soon prints 'up and running' in_journal
+check 'logs reads it there' prints 'up and running' scull logs systemd-web
 check 'the container knows its unit' prints web.service scull inspect --format '{{.Config.Labels.PODMAN_SYSTEMD_UNIT}}' systemd-web
 check 'unit list says that it is current and active' prints 'web.service current active' scull unit list --format '{{.Name}} {{.State}} {{.Active}}'
 before=$(main_pid web)
@@ -96,6 +107,32 @@ userctl start greeter.socket
 check 'which the container answers' prints 'hello from the container' as_user socat -u UNIX-CONNECT:/run/user/1000/greeter -
 userctl stop greeter.socket greeter
 
+printf '[Pod]\nNetwork=none\n' > units/app.pod
+printf '[Container]\nImage=localhost/busybox\nPod=app.pod\nStopTimeout=0\nExec=sleep 100000\n' > units/member.container
+printf '[Kube]\nYaml=shop.yaml\nNetwork=none\n' > units/shop.kube
+cat > units/shop.yaml <<'X'
+kind: Pod
+metadata: {name: shop}
+spec:
+  terminationGracePeriodSeconds: 0
+  containers:
+  - {name: front, image: localhost/busybox, command: [sleep, "100000"]}
+  - {name: back, image: localhost/busybox, command: [sleep, "100000"]}
+X
+chown -R user: units
+scull unit install units/app.pod units/member.container units/shop.kube > /dev/null
+check 'the unit of a pod starts its containers' userctl start app-pod
+check 'each is a unit, too' soon prints active userctl is-active member
+check 'stopping the pod'\''s stops theirs' userctl stop app-pod
+check 'and nothing is left of them' ends_with 1 scull pod exists systemd-app
+check 'Kubernetes YAML is started as a unit' userctl start shop
+check 'the monitor of its service container stands for it' prints conmon cat /proc/"$(main_pid shop)"/comm
+as_user sh -c 'kill -9 $(scull inspect -f "{{.State.Pid}}" shop-back)'
+check 'a container of it that is killed is started again' soon prints '1 true' scull inspect -f '{{.RestartCount}} {{.State.Running}}' shop-back
+check 'stopping it' userctl stop shop
+check 'leaves it inactive, not failed' prints inactive userctl is-active shop
+check 'without its pod' ends_with 1 scull pod exists shop
+
 cat > /etc/systemd/system/system-wide.service <<'X'
 [Service]
 User=user
@@ -113,3 +150,12 @@ check 'a container started in a session outlives it, as its user lingers' su - u
 loginctl terminate-user nobody 2> /dev/null
 check 'after logout it is still there' prints running scull inspect --format '{{.State.Status}}' outlives
 scull exec systemd-web cat /data/starts > /var/lib/starts-before
+
+useradd --create-home --shell /bin/bash guest
+check 'who does not linger is told what ends at logout' prints 'loginctl enable-linger' su - guest -c 'tar -C /tmp/image-busybox -c . | scull import -q - busybox && scull run -d --network none busybox sleep 4321'
+check 'and it does' soon sh -c '! pgrep -x -f "sleep 4321"'
+
+mkdir many
+for n in $(seq 12); do printf '[Container]\nImage=localhost/busybox\nNetwork=none\nStopTimeout=0\nExec=sleep 100000\n[Install]\nWantedBy=default.target\n' > many/m$n.container; done
+chown -R user: many
+check 'a folder of Quadlet files is installed and enabled by one command' scull unit install --enable many

@@ -40,6 +40,8 @@ export interface CreateOptions {
   readonly claim?: ClaimPurpose;
   /** The container that keeps the namespaces of this pod: its id was chosen before, and it needs no files. */
   readonly infraOf?: { readonly pod: string; readonly id: string };
+  /** It does its work before the others of its pod start: its end is not that of the pod. */
+  readonly beforeOthers?: boolean;
 }
 
 /**
@@ -49,7 +51,7 @@ export interface CreateOptions {
 export async function createContainer(engine: Engine, wish: ContainerSpec, options: CreateOptions = {}): Promise<ContainerRecord> {
   if (wish.pod === undefined) return createAlone(engine, wish, options);
   const { createInPod } = await import('../pods/join.ts');
-  return createInPod(engine, wish, (spec, pod) => createAlone(engine, spec, options, pod));
+  return createInPod(engine, wish, (spec, { stops, ...pod }) => createAlone(engine, spec, options, { ...pod, ...(stops === true && options.beforeOthers !== true ? { stops } : {}) }));
 }
 
 /** @param pod that it is a member of */

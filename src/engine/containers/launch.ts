@@ -17,7 +17,7 @@ import { identityOf } from '../../host/identity.ts';
 import { requireTool } from '../../host/tools.ts';
 import { trace } from '../../host/trace.ts';
 import { startAttach, type Attachment } from '../../runtime/attach.ts';
-import { cgroupPlan, cgroupPlanFor, type CgroupPlan } from '../../runtime/cgroups.ts';
+import { cgroupPlan, cgroupPlanFor, distrustSystemd, type CgroupPlan } from '../../runtime/cgroups.ts';
 import { claimContainer, killQuietly, recordMonitor, releaseClaim } from '../../runtime/claim.ts';
 import { hasOverlayMounts, type ContainerRecord } from '../../runtime/container-record.ts';
 import { crunStart, isRuntimeAlive, readRuntimeState } from '../../runtime/crun.ts';
@@ -77,6 +77,16 @@ export interface Running {
  * @throws ScullError as the cause is; the container is then not running and nothing of the attempt is left
  */
 export async function startContainer(engine: Engine, record: ContainerRecord, options: StartOptions = {}): Promise<Running | 'running'> {
+  try {
+    return await startOnce(engine, record, options);
+  } catch (error) {
+    if (!isScullError(error, 'TOOL_FAILED') || options.abort?.aborted === true || !distrustSystemd(error.message)) throw error;
+    engine.progress({ kind: 'message', level: 'warning', text: `${error.message}: until your next login containers go without scopes of systemd` });
+    return startOnce(engine, record, { ...options, claimed: false, beginning: undefined });
+  }
+}
+
+async function startOnce(engine: Engine, record: ContainerRecord, options: StartOptions): Promise<Running | 'running'> {
   const { layout } = engine.store;
   let cgroup = cgroupPlan();
   refuseElsewhere(layout.container(record.id));

@@ -9,7 +9,7 @@ import { isScullError } from '../../host/errors.ts';
 import { cgroupPlan } from '../../runtime/cgroups.ts';
 import { claimContainer, releaseClaim } from '../../runtime/claim.ts';
 import type { ContainerRecord } from '../../runtime/container-record.ts';
-import { scull } from '../../runtime/keeper.ts';
+import { ONCE_MORE, scull } from '../../runtime/keeper.ts';
 import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
 import { isEndWanted, nextRestart, readRestarts, writeRestarts } from '../../runtime/restart-state.ts';
 import type { Engine } from '../engine.ts';
@@ -51,7 +51,7 @@ export async function restartAfterEnd(engine: Engine, record: ContainerRecord, w
 function waitingFor(engine: Engine, record: ContainerRecord, milliseconds: number): { waiting?: NonNullable<ReturnType<typeof identityOf>> } {
   const again = scull(engine.store.layout, 'container', 'cleanup', '--waited', record.id);
   // Told to end, it ends its sleep too.
-  const script = "trap 'kill $!; exit' TERM; sleep \"$1\" & wait $!; shift; exec \"$@\"";
+  const script = `trap 'kill $!; exit' TERM; sleep "$1" & wait $!; trap - TERM; shift; "$@"; ${ONCE_MORE}`;
   const child = startChild('sh', ['-c', script, 'scull-restart', (milliseconds / 1000).toFixed(3), again.file, ...again.args], { stdio: ['ignore', 'ignore', 'ignore'], env: minimalEnvironment(), detached: true });
   child.unref();
   const waiting = identityOf(child.pid);

@@ -69,12 +69,18 @@ export async function tellStarted(spec: ContainerSpec, monitorPid: number): Prom
 export async function tellWhenHealthy(engine: Engine, record: ContainerRecord, say: (status: string) => void): Promise<void> {
   const { mode, socket } = serviceOf(record.spec);
   if (mode !== 'healthy' || socket === undefined) return;
-  const [{ notify }, { waitContainers }, { healthOf }] = await Promise.all([import('../../systemd/notify.ts'), import('./wait.ts'), import('./health-of.ts')]);
+  await untilHealthy(engine, record, say);
+  const { notify } = await import('../../systemd/notify.ts');
+  await notify(socket, ['READY=1', 'STATUS=healthy']);
+}
+
+/** Waits for the first health check that succeeds. @throws ScullError WRONG_STATE when the container ends or turns unhealthy before */
+export async function untilHealthy(engine: Engine, record: ContainerRecord, say: (status: string) => void): Promise<void> {
+  const [{ waitContainers }, { healthOf }] = await Promise.all([import('./wait.ts'), import('./health-of.ts')]);
   say('waiting for the first successful health check');
   const [outcome] = await waitContainers(engine, { names: [record.id], conditions: ['healthy', 'unhealthy', 'stopped'] });
   if (outcome?.error !== undefined) throw outcome.error;
   if (healthOf(engine, record, true) !== 'healthy') throw new ScullError('WRONG_STATE', `container ${record.name} did not become healthy`, { hint: `see \`scull logs ${record.name}\` and \`scull inspect ${record.name}\`` });
-  await notify(socket, ['READY=1', 'STATUS=healthy']);
 }
 
 /** Microseconds that a slow phase may take from each word of ours on. */

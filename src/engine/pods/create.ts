@@ -21,6 +21,8 @@ export interface PodRequest {
   readonly infraName?: string;
   readonly share: readonly PodNamespace[];
   readonly exitPolicy: ExitPolicy;
+  /** See {@link PodRecord.service}. */
+  readonly service?: PodRecord['service'];
   /** What the infra container is to have, and in mounts, volumesFrom, devices and restart what its members get. */
   readonly spec: ContainerSpec;
 }
@@ -114,6 +116,7 @@ export function podRecord(request: PodRequest, given: { readonly id: string; rea
     share,
     ...(request.infra ? { infra: { id: randomId(), name: request.infraName ?? `${given.id.slice(0, 12)}-infra`, spec: infraSpec(spec, given.name, hostname, share) } } : {}),
     members: { mounts: spec.mounts, volumesFrom: spec.volumesFrom, devices: spec.devices, ...(spec.restart === undefined ? {} : { restart: spec.restart }) },
+    ...(request.service === undefined ? {} : { service: request.service }),
     ...(given.createCommand === undefined ? {} : { createCommand: given.createCommand }),
   };
 }
@@ -134,7 +137,7 @@ function infraSpec({ restart: _restart, image: _image, ...spec }: ContainerSpec,
     // What systemd is told is the business of the members.
     sdNotify: 'ignore',
     log: { driver: 'none', labels: [] },
-    namespaces: { ...spec.namespaces, ...(share.includes('ipc') ? { ipc: { mode: 'shareable' } } : {}) },
+    namespaces: { ...spec.namespaces, ...(share.includes('ipc') && spec.namespaces.ipc.mode === 'private' ? { ipc: { mode: 'shareable' } } : {}) },
   };
 }
 

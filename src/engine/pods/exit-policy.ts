@@ -12,6 +12,12 @@ import { membersOf, type Member } from './members.ts';
 /** Does nothing while one of them runs, is being started, or waits for its restart; or when the pod is gone. */
 export async function stopAfterLast(engine: Engine, podId: string): Promise<void> {
   if (!isOver(engine, podId)) return;
+  await stopInfra(engine, podId);
+  const service = podById(engine, podId)?.service;
+  if (service !== undefined) await (await import('./service.ts')).endService(engine, service.id);
+}
+
+async function stopInfra(engine: Engine, podId: string): Promise<void> {
   await withPodLock(engine, podId, async () => {
     const pod = podById(engine, podId);
     const infra = membersOf(engine, podId).find(({ record }) => record.pod?.infra === true);
@@ -21,7 +27,8 @@ export async function stopAfterLast(engine: Engine, podId: string): Promise<void
   });
 }
 
-function isOver(engine: Engine, podId: string): boolean {
+/** None of its containers runs, is being started or waits for its restart. */
+export function isOver(engine: Engine, podId: string): boolean {
   return !membersOf(engine, podId).some((member) => member.record.pod?.infra !== true && isActive(engine, member));
 }
 

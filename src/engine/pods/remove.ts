@@ -50,6 +50,7 @@ export async function removePod(engine: Engine, pod: PodRecord, { force = false,
   });
   // Made since we looked, by a command that still saw the pod.
   await removeOthers(membersOf(engine, pod.id));
+  if (pod.service !== undefined) await (await import('./service.ts')).endService(engine, pod.service.id);
 }
 
 async function removeIfThere(engine: Engine, record: Member['record'], removal: Parameters<typeof removeContainer>[2]): Promise<void> {

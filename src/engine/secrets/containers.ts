@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { ScullError } from '../../host/errors.ts';
 import type { ContainerRecord, ResolvedSecret } from '../../runtime/container-record.ts';
 import type { GeneratedFile } from '../../runtime/oci-spec/input.ts';
+import { readSecretValue } from '../../kube/secret.ts';
 import type { SecretRequest } from '../../spec/container-spec.ts';
 import { secretPath } from '../../spec/secret.ts';
 import type { ContainerPaths } from '../../storage/layout.ts';
@@ -21,7 +22,8 @@ export interface SecretCopies {
 export function takeSecrets(engine: Engine, requests: readonly SecretRequest[]): SecretCopies {
   const taken = requests.map((request) => {
     const { id, name, data } = findSecret(engine, request.source);
-    const bytes = Buffer.from(data, 'base64');
+    const whole = Buffer.from(data, 'base64');
+    const bytes = request.type === 'env' && request.key !== undefined ? keyOf(whole, name, request.key) : whole;
     if (request.type === 'env' && bytes.includes(0)) throw new ScullError('INVALID', `the secret ${JSON.stringify(name)} can't be a variable: it has a zero byte`, { hint: 'mount it as a file instead' });
     const target = request.target ?? (request.type === 'env' ? name : secretPath(name));
     return { bytes, resolved: { ...request, id, name, target } };
@@ -33,6 +35,20 @@ export function takeSecrets(engine: Engine, requests: readonly SecretRequest[]):
       for (const [index, { bytes }] of taken.entries()) writeFileSync(join(directory, 'secrets', String(index)), bytes, { mode: 0o600 });
     },
   };
+}
+
+/** Of a secret that `kube play` keeps. */
+function keyOf(data: Buffer, name: string, key: string): Buffer {
+  let keys: Readonly<Record<string, Buffer>>;
+  try {
+    keys = readSecretValue(JSON.parse(data.toString('utf8')), name).data;
+  } catch (cause) {
+    if (cause instanceof ScullError) throw cause;
+    throw new ScullError('INVALID', `the secret ${JSON.stringify(name)} has no keys`, { hint: 'make it with `scull kube play` of a Secret document' });
+  }
+  const value = Object.hasOwn(keys, key) ? keys[key] : undefined;
+  if (value === undefined) throw new ScullError('INVALID', `the secret ${JSON.stringify(name)} has no key ${JSON.stringify(key)}`);
+  return value;
 }
 
 export interface StartSecrets {

@@ -54,6 +54,11 @@ export async function createAnonymousVolume(engine: Engine, options: WriteVolume
   return write(engine, { format: VOLUME_FORMAT, name: randomId(), driver: 'local', created: new Date().toISOString(), labels: {}, options: {}, anonymous: true }, false, options);
 }
 
+/** An empty one that several containers share by its name, and that goes with the last of them. @throws ScullError NAME_TAKEN */
+export async function createPodVolume(engine: Engine, name: string): Promise<VolumeRecord> {
+  return write(engine, { format: VOLUME_FORMAT, name, driver: 'local', created: new Date().toISOString(), labels: {}, options: {}, anonymous: true }, false, {});
+}
+
 async function write(engine: Engine, record: VolumeRecord, keepExisting: boolean, options: WriteVolumeOptions): Promise<VolumeRecord> {
   try {
     await writeVolume(engine.store, record, options);

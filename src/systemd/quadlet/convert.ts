@@ -6,6 +6,7 @@ import { parseBoolean, formatUnitFile, lastOf, sectionOf, valuesOf, type Problem
 import { convertContainer } from './container.ts';
 import { Conversion, type Addition } from './conversion.ts';
 import { KINDS, kindOf, type Kind } from './keys.ts';
+import { convertKube } from './kube.ts';
 import { convertPod } from './pod.ts';
 import { convertBuild, convertImage, convertNetwork, convertVolume } from './resources.ts';
 import { quadletSource, type Source } from './source.ts';
@@ -57,7 +58,7 @@ function convertKind(unit: Conversion, all: ReadonlyMap<string, Source>): void {
     case 'build':
       return convertBuild(unit);
     case 'kube':
-      return unit.wrong('scull has no `kube play` yet, so .kube files cannot be run');
+      return convertKube(unit);
   }
 }
 
@@ -75,7 +76,7 @@ function checkKeys(unit: Conversion): void {
   const { section, keys } = KINDS[source.kind];
   if (!source.file.sections.some(({ name }) => name === section)) unit.wrong(`there is no [${section}] section`);
   const rows = new Map(keys.map((row) => [row[0], row]));
-  for (const entry of source.kind === 'kube' ? [] : source.section.entries) {
+  for (const entry of source.section.entries) {
     const row = rows.get(entry.key);
     if (row === undefined) unit.wrong(`unknown key ${entry.key}= in [${section}]${similar(entry.key, rows.keys())}`, entry);
     else if (row[1] === 'refused') unit.wrong(`${entry.key}=: ${row[2]}`, entry);
@@ -116,7 +117,7 @@ export const WAIT_FOR_NETWORK = 'scull-wait-for-network.service';
 function needsNetwork(unit: Conversion): boolean {
   const wanted = lastOf(sectionOf(unit.source.file, 'Quadlet'), 'DefaultDependencies')?.value;
   if (wanted !== undefined && parseBoolean(wanted) === false) return false;
-  const kinds: readonly Kind[] = ['container', 'pod', 'image', 'build'];
+  const kinds: readonly Kind[] = ['container', 'pod', 'image', 'build', 'kube'];
   return kinds.includes(unit.source.kind) && !valuesOf(unit.source.section, 'Network').some((entry) => ['none', 'host'].includes(entry.value));
 }
 

@@ -86,7 +86,11 @@ const build: readonly KeyRow[] = [
   ['BuildArg', 'pairs', '--build-arg'], ['Environment', 'pairs', '--env'], ['Label', 'pairs', '--label'], ['Annotation', 'pairs', '--annotation'], ['Secret', 'words', '--secret'],
 ];
 
-const kube: readonly KeyRow[] = [];
+const kube: readonly KeyRow[] = [
+  ...everywhere,
+  ['Yaml', 'own'], ['ConfigMap', 'own'], ['AutoUpdate', 'own'], ['SetWorkingDirectory', 'own'], ['KubeDownForce', 'own'], ['Network', 'own'], ...remapped,
+  ['ExitCodePropagation', 'last', '--service-exit-code-propagation'], ['LogDriver', 'last', '--log-driver'], ['LogOpt', 'words', '--log-opt'], ['UserNS', 'last', '--userns'], ['PublishPort', 'each', '--publish'],
+];
 
 export interface KindOfFile {
   readonly section: string;

@@ -54,7 +54,7 @@ describe('volume ls', () => {
     containerUsing('db-data');
     const names = (filters: Record<string, string[]>): string[] => listVolumes(engine, { filters }).map((volume) => volume.Name);
     expect(names({})).toEqual(['db-data', 'web-data', anonymous].sort());
-    expect(names({ name: ['^web', '^db'] })).toEqual(['db-data', 'web-data']);
+    expect(names({ name: ['^web-', '^db-'] })).toEqual(['db-data', 'web-data']);
     expect(names({ name: ['data'], label: ['tier=web', 'x'] })).toEqual(['web-data']);
     expect(names({ label: ['tier'], 'label!': ['tier=web'] })).toEqual(['db-data']);
     expect(names({ dangling: ['false'] })).toEqual(['db-data']);
