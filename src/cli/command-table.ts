@@ -80,6 +80,7 @@ export const COMMANDS: Readonly<Record<string, Loader>> = {
   info: () => import('../commands/info.ts'),
   inspect: () => import('../commands/inspect.ts'),
   'kube down': () => import('../commands/kube/down.ts'),
+  'kube generate': () => import('../commands/kube/generate.ts'),
   'kube play': () => import('../commands/kube/play.ts'),
   login: () => import('../commands/login.ts'),
   logout: () => import('../commands/logout.ts'),
@@ -200,6 +201,7 @@ export const ALIASES: Readonly<Record<string, string>> = {
   'image remove': 'image rm',
   'image umount': 'image unmount',
 
+  'generate kube': 'kube generate',
   'play kube': 'kube play',
 
   'pod list': 'pod ls',

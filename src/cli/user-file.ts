@@ -24,11 +24,20 @@ export function readUserFile(path: string, what: string): string {
  * @throws ScullError NO_SPACE, NOT_FOUND, PERMISSION or INVALID saying why it cannot be written
  */
 export function writeUserFile(path: string, text: string, what: string): void {
+  write(path, text, what, 'w');
+}
+
+/** The same, but one that is there is not replaced: NAME_TAKEN. */
+export function writeNewUserFile(path: string, text: string, what: string): void {
+  write(path, text, what, 'wx');
+}
+
+function write(path: string, text: string, what: string, flag: 'w' | 'wx'): void {
   try {
-    writeFileSync(path, text);
+    writeFileSync(path, text, { flag });
   } catch (cause) {
     const errno = errnoOf(cause);
-    const code = errno === 'ENOSPC' ? 'NO_SPACE' : errno === 'ENOENT' || errno === 'ENOTDIR' ? 'NOT_FOUND' : errno === 'EACCES' || errno === 'EPERM' || errno === 'EROFS' ? 'PERMISSION' : 'INVALID';
+    const code = errno === 'EEXIST' ? 'NAME_TAKEN' : errno === 'ENOSPC' ? 'NO_SPACE' : errno === 'ENOENT' || errno === 'ENOTDIR' ? 'NOT_FOUND' : errno === 'EACCES' || errno === 'EPERM' || errno === 'EROFS' ? 'PERMISSION' : 'INVALID';
     throw new ScullError(code, `cannot write the ${what} ${JSON.stringify(path)}: ${describeErrno(cause)}`, { cause });
   }
 }

@@ -37,3 +37,9 @@ async function documentsIn(text: string, name: string): Promise<unknown[]> {
     return value === null || value === undefined ? [] : [value];
   });
 }
+
+/** Documents as text, with keys in order as Go writes them; what an older reader (YAML 1.1) would take for a date or a truth value is quoted. */
+export async function writeYaml(documents: readonly object[]): Promise<string> {
+  const { stringify } = await import('yaml');
+  return documents.map((document) => stringify(document, { version: '1.1', sortMapEntries: true, lineWidth: 0, aliasDuplicateObjects: false })).join('---\n');
+}

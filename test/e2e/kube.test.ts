@@ -156,6 +156,27 @@ test('ConfigMaps come from other files too; --publish, --annotation, --no-pod-pr
   await s.fails(['kube', 'play', '--configmap', maps, '-'], 125, /both in the file and in one of --configmap/, { input: `kind: ConfigMap\nmetadata: {name: m}\n---\n${text}` });
 });
 
+test('kube generate writes what kube play makes the same of again', async () => {
+  const text = pod('p', '  - {name: a, image: busybox, command: [sleep], args: ["1000"], env: [{name: X, value: "yes"}], tty: true, securityContext: {runAsUser: 5, capabilities: {drop: [NET_RAW]}}, volumeMounts: [{name: d, mountPath: /d}, {name: e, mountPath: /e}]}\n  - {name: b, image: busybox, command: [sleep, "1000"], livenessProbe: {exec: {command: ["true"]}, periodSeconds: 7}, volumeMounts: [{name: t, mountPath: /t, readOnly: true}]}', '  restartPolicy: OnFailure\n  volumes: [{name: d, persistentVolumeClaim: {claimName: kept}}, {name: e, emptyDir: {}}, {name: t, hostPath: {path: /tmp}}]');
+  await play(text, '--start=false');
+  const facts = async () => JSON.stringify(await Promise.all(['p-a', 'p-b'].map(async (name) => {
+    const { Config, HostConfig, Mounts } = await s.inspect(name);
+    return [Config.Cmd, Config.Entrypoint, Config.Env, Config.Tty, Config.User, Config.Healthcheck, HostConfig.RestartPolicy, HostConfig.CapDrop, Mounts.map((mount: any) => [mount.Type, mount.Destination, mount.RW])];
+  })));
+  const before = await facts();
+  const file = join(s.base, 'generated.yaml');
+  await s.ok(['kube', 'generate', '-f', file, 'p', 'kept']);
+  await s.fails(['generate', 'kube', '-f', file, 'p'], 125, /generated\.yaml/);
+  expect(readFileSync(file, 'utf8')).toMatch(/^apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata:\n  name: kept$/m);
+  await s.ok(['pod', 'rm', '-f', 'p']);
+  await s.ok(['kube', 'play', '--network', 'none', '--start=false', file]);
+  expect(await facts()).toBe(before);
+  await s.fails(['kube', 'generate', 'absent'], 125, /no container, pod or volume "absent"/);
+  await s.fails(['kube', 'generate', 'p-a'], 125, /is in a pod/);
+  await s.ok(['run', '-d', '--name', 'lone', '--network', 'none', '--restart', 'always', 'busybox', 'sleep', '1000']);
+  expect(await s.ok(['kube', 'generate', '--type', 'deployment', '--replicas', '3', 'lone'])).toMatch(/^kind: Deployment$[^]*^  replicas: 3$[^]*name: lone$/m);
+});
+
 const managers: { kill(): void }[] = [];
 afterAll(() => managers.forEach((manager) => manager.kill()));
 
