@@ -6,10 +6,15 @@ export function lingers(user: string): boolean {
   return existsSync(`/var/lib/systemd/linger/${user}`);
 }
 
-/** True where this process belongs to a session that logind knows, or to the user's manager that lives with them: two looks at files. */
-export function isInLogindSession(): boolean {
-  if (!existsSync('/run/systemd/seats')) return false;
-  return /\/session-[^/]+\.scope/.test(textOf('/proc/self/cgroup')) || /\/user@\d+\.service/.test(textOf('/proc/self/cgroup'));
+/**
+ * Where this process lives: in a session of logind's, or in the user's manager that lives with them; two looks at files. A process that
+ * stays in a session keeps that, and with it the user's manager and runtime directory, after its logout (logind.conf(5), KillUserProcesses=).
+ */
+export function logindPlace(): 'session' | 'manager' | undefined {
+  if (!existsSync('/run/systemd/seats')) return undefined;
+  const cgroup = textOf('/proc/self/cgroup');
+  if (/\/session-[^/]+\.scope/.test(cgroup)) return 'session';
+  return /\/user@\d+\.service/.test(cgroup) ? 'manager' : undefined;
 }
 
 /** True where logind ends what a session leaves behind (KillUserProcesses=, off by default). */

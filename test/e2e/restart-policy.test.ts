@@ -47,7 +47,11 @@ test('a start by the policy that is killed midway is done once more', async () =
   });
   let shots = 0;
   for (let round = 0; round < 10 && shots < 2; round += 1) {
-    process.kill((await eventually('it runs', async () => (await state('killed')).Pid as number, 30_000)), 'SIGKILL');
+    const running = await eventually('it runs', async () => {
+      const now = await state('killed');
+      return now.Running && now.Pid > 1 && (now.Pid as number);
+    }, 30_000);
+    process.kill(running as number, 'SIGKILL');
     for (const end = Date.now() + 3000; Date.now() < end;) {
       const pid = starter();
       if (pid === undefined) continue;

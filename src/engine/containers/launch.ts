@@ -231,7 +231,7 @@ async function bringUp(engine: Engine, record: ContainerRecord, monitor: Monitor
     await tellStarted(record.spec, monitor.pid);
     recordContainerEvent(engine, record, 'start', { time });
     if (options.attach !== undefined) recordContainerEvent(engine, record, 'attach', { time });
-    else tellOfLogout(engine, record.name, cgroup);
+    else tellOfLogout(engine, record.name);
     return { record, monitor, attachment, pid };
   } catch (error) {
     attachment?.process.kill('SIGTERM');

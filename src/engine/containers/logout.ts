@@ -1,21 +1,23 @@
 /** What becomes of a container in the background when its user logs out, told when it is started where that is bad news. */
 import { environmentVariable } from '../../host/environment.ts';
-import { isInLogindSession, killsUserProcesses, lingers } from '../../host/linger.ts';
-import type { CgroupPlan } from '../../runtime/cgroups.ts';
+import { killsUserProcesses, lingers, logindPlace } from '../../host/linger.ts';
 import { userName } from '../../userns/id-maps.ts';
 import type { Engine } from '../engine.ts';
 
 let told = false;
 
 /** Once per command. A unit's containers end with the unit, which whoever wrote it knows. */
-export function tellOfLogout(engine: Engine, name: string, cgroup: CgroupPlan): void {
-  if (told || environmentVariable('INVOCATION_ID') !== undefined || !isInLogindSession() || lingers(userName())) return;
+export function tellOfLogout(engine: Engine, name: string): void {
+  if (told || environmentVariable('INVOCATION_ID') !== undefined) return;
+  const place = logindPlace();
+  if (place === undefined || lingers(userName())) return;
   told = true;
-  engine.progress({ kind: 'message', level: 'warning', text: afterLogout(name, cgroup.manager === 'systemd' || killsUserProcesses()) });
+  // Its monitor is where we are.
+  engine.progress({ kind: 'message', level: 'warning', text: afterLogout(name, place === 'manager' || killsUserProcesses()) });
 }
 
-/** @param ends whether logind ends it; else only the runtime directory goes, by which it is found. Pure. */
+/** @param ends whether it ends with the last session. Pure. */
 export function afterLogout(name: string, ends: boolean): string {
-  const what = ends ? `container ${name} is ended` : `container ${name} goes on, but can't be reached any more,`;
-  return `${what} when your last session ends: \`loginctl enable-linger\` keeps it; its files and its log stay in any case`;
+  if (ends) return `container ${name} is ended when your last session ends: \`loginctl enable-linger\` keeps it; its files and its log stay in any case`;
+  return `container ${name} outlives your sessions as long as logind ends no processes (KillUserProcesses=no): \`loginctl enable-linger\` makes sure of it`;
 }

@@ -22,7 +22,8 @@ export async function restartAfterEnd(engine: Engine, record: ContainerRecord, w
   const { layout } = engine.store;
   const paths = layout.container(record.id);
   const { restart } = record.spec;
-  if (restart === undefined) return;
+  // Who has ended it may be about to remove it, and is not to find it claimed.
+  if (restart === undefined || isEndWanted(paths)) return;
   const cgroup = cgroupPlan();
   if ((await claimContainer(layout, cgroup, record.id)) !== 'claimed') return; // somebody else has started it
   const now = readContainerState(paths);
