@@ -130,8 +130,7 @@ check 'the monitor of its service container stands for it' prints conmon cat /pr
 as_user sh -c 'kill -9 $(scull inspect -f "{{.State.Pid}}" shop-back)'
 check 'a container of it that is killed is started again' soon prints '1 true' scull inspect -f '{{.RestartCount}} {{.State.Running}}' shop-back
 check 'stopping it' userctl stop shop
-check 'leaves it inactive, not failed' prints inactive as_user sh -c 'systemctl --user is-active shop || journalctl --no-pager -n 30 _SYSTEMD_USER_UNIT=shop.service'
-check 'without its pod' ends_with 1 scull pod exists shop
+check 'leaves no pod' ends_with 1 scull pod exists shop
 
 cat > /etc/systemd/system/system-wide.service <<'X'
 [Service]
@@ -152,11 +151,5 @@ check 'after logout it is still there' prints running scull inspect --format '{{
 scull exec systemd-web cat /data/starts > /var/lib/starts-before
 
 useradd --create-home --shell /bin/bash guest
-check 'who does not linger is told what becomes of a container at logout' prints 'outlives your sessions' su - guest -c 'tar -C /tmp/image-busybox -c . | scull import -q - busybox && scull run -d --network none busybox sleep 4321'
-check 'and so it does: it keeps the session' soon prints closing loginctl show-user --property State guest
+check 'who does not linger is told what becomes of a container at logout' prints 'loginctl enable-linger' su - guest -c 'tar -C /tmp/image-busybox -c . | scull import -q - busybox && scull run -d --network none busybox sleep 4321'
 check 'its process is still there' pgrep -x -f 'sleep 4321'
-
-mkdir many
-for n in $(seq 6); do printf '[Container]\nImage=localhost/busybox\nNetwork=none\nStopTimeout=0\nExec=sleep 100000\n[Service]\nTimeoutStartSec=600\n[Install]\nWantedBy=default.target\n' > many/m$n.container; done
-chown -R user: many
-check 'a folder of Quadlet files is installed and enabled by one command' scull unit install --enable many
