@@ -81,7 +81,7 @@ export interface VirtualMachine {
  * `guest.sh`.
  * @param timeout of one run, in milliseconds
  */
-export function makeVirtualMachine(timeout = 900_000): VirtualMachine {
+export function makeVirtualMachine(timeout = 1_800_000): VirtualMachine {
   const image = virtualMachineImage();
   const directory = mkdtempSync('/var/tmp/sc-vm-');
   const disk = join(directory, 'disk.qcow2');
