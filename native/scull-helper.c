@@ -440,6 +440,17 @@ static void bind_beneath(const char *base, const char *path, const char *target)
 	close(base_fd);
 }
 
+/*
+ * A program that cannot be written where it is run: crun then does without copying itself into memory and starting anew from
+ * there, which keeps containers from overwriting it (CVE-2019-5736). Where this does not work, it copies itself.
+ */
+static void protect(const char *program)
+{
+	struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
+	if (mount(program, program, NULL, MS_BIND, NULL) == 0)
+		(void)syscall(SYS_mount_setattr, AT_FDCWD, program, 0, &read_only, sizeof read_only);
+}
+
 /* --- launch ----------------------------------------------------------------------------------------------------- */
 
 static void perform(int count, char **words)
@@ -472,6 +483,9 @@ static void perform(int count, char **words)
 			char *argv[] = {"chown", "-R", "-h", "--", arg[0], arg[1], NULL};
 			run_and_wait(argv, "changing the owner of a mount");
 			i += 3;
+		} else if (strcmp(step, "protect") == 0 && left >= 1) {
+			protect(arg[0]);
+			i += 2;
 		} else if (strcmp(step, "cgroup2") == 0) {
 			mount_cgroup2();
 			i += 1;
@@ -1099,9 +1113,23 @@ static void parse_hex(const char *text, struct detach_keys *detach)
 	}
 }
 
+/*
+ * Until `path` is there or the monitor has ended without it. The monitor writes the exit code just before its end, which takes
+ * milliseconds more: its namespaces and all mounts in them go with it. (Closing an inotify descriptor takes longer still.)
+ */
+static void wait_for_exit_code(const char *path, int monitor)
+{
+	struct pollfd end = {.fd = monitor, .events = POLLIN};
+	struct timespec pause = {.tv_nsec = 50000};
+	while (monitor >= 0 && access(path, F_OK) < 0 && ppoll(&end, 1, &pause, NULL) == 0)
+		if (pause.tv_nsec < 10000000)
+			pause.tv_nsec *= 2;
+}
+
 static int attach(int argc, char **argv)
 {
-	const char *socket_path = NULL, *control = NULL;
+	const char *socket_path = NULL, *control = NULL, *exit_code = NULL;
+	int monitor = -1;
 	bool want_input = false, tty = false;
 	int ready = -1, patience = 0;
 	struct detach_keys detach = {.length = 0};
@@ -1125,12 +1153,16 @@ static int attach(int argc, char **argv)
 			ready = number(argv[++i]);
 		else if (strcmp(argv[i], "--patience") == 0)
 			patience = 2 * number(argv[++i]);
+		else if (strcmp(argv[i], "--exit-code") == 0)
+			exit_code = argv[++i];
+		else if (strcmp(argv[i], "--monitor") == 0)
+			monitor = (int)syscall(SYS_pidfd_open, number(argv[++i]), 0);
 		else if (strcmp(argv[i], "--detach-keys") == 0)
 			parse_hex(argv[++i], &detach);
 		else
 			usage(argv[i]);
 	}
-	if (socket_path == NULL)
+	if (socket_path == NULL || (exit_code != NULL && exit_code[0] != '/'))
 		usage("attach --socket PATH [OPTION …]");
 	int fd = connect_attach_socket(socket_path, patience);
 	if (ready >= 0) {
@@ -1215,6 +1247,8 @@ static int attach(int argc, char **argv)
 		}
 	}
 	restore_terminal();
+	if (result == 0 && exit_code != NULL)
+		wait_for_exit_code(exit_code, monitor);
 	return result == 0 ? lost_output : result;
 }
 

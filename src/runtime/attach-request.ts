@@ -12,4 +12,6 @@ export interface AttachRequest {
   readonly detachKeys: readonly number[];
   /** Milliseconds to wait for a monitor that is being started. */
   readonly patience?: number;
+  /** Not over before the exit code is there, or this monitor has ended without one. The portable one is over with the output. */
+  readonly untilExitCode?: { readonly file: string; readonly monitor: number };
 }

@@ -58,6 +58,7 @@ function attachCommand(request: AttachRequest): AttachCommand {
   if (program === undefined) return portableAttachCommand(request);
   const args = ['attach', '--socket', request.paths.attachSocket, '--ready-fd', '3'];
   if (request.patience !== undefined) args.push('--patience', String(request.patience));
+  if (request.untilExitCode !== undefined) args.push('--exit-code', request.untilExitCode.file, '--monitor', String(request.untilExitCode.monitor));
   if (request.stdin) args.push('--stdin');
   if (request.terminal) args.push('--tty', '--control', request.paths.controlFifo);
   if (!request.stdout) args.push('--no-stdout');

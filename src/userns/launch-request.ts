@@ -16,6 +16,8 @@ export type LaunchStep =
   | { readonly kind: 'append'; readonly root: string; readonly path: string; readonly text: string }
   /** chown -R, ids as inside. */
   | { readonly kind: 'chown'; readonly owner: string; readonly path: string }
+  /** Makes a program read-only where it is, in our mount namespace. Only the native helper does. */
+  | { readonly kind: 'protect'; readonly program: string }
   | { readonly kind: 'cgroup2' };
 
 export interface LaunchRequest {

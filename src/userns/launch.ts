@@ -71,6 +71,8 @@ function stepWords(step: LaunchStep): string[] {
       return ['append', step.root, step.path, step.text];
     case 'chown':
       return ['chown', step.owner, step.path];
+    case 'protect':
+      return ['protect', step.program];
     case 'cgroup2':
       return ['cgroup2'];
   }

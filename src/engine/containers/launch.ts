@@ -199,7 +199,7 @@ function writePidFile(path: string, option: string, pid: number): void {
 
 async function bringUp(engine: Engine, record: ContainerRecord, monitor: Monitor, preparation: Preparation, cgroup: CgroupPlan, options: StartOptions & { readonly engaged: Engaged | undefined }, underWay: Promise<unknown>[]): Promise<Running> {
   const paths = engine.store.layout.container(record.id);
-  const attachment = options.attach === undefined || record.spec.log.driver === 'passthrough' ? undefined : attachWhileStarting(record, paths, options.attach);
+  const attachment = options.attach === undefined || record.spec.log.driver === 'passthrough' ? undefined : attachWhileStarting(record, paths, options.attach, monitor);
   const aborted = abortion(options.abort);
   let volumesFilled = false;
   try {
@@ -216,7 +216,10 @@ async function bringUp(engine: Engine, record: ContainerRecord, monitor: Monitor
     volumesFilled = true;
     crashPoint('start:filled');
     // Who captures stays, and is watched itself.
-    if (options.capture === undefined) startKeeper(engine.store.layout, record, monitor.pid, options.attach !== undefined);
+    const keep = (): void => {
+      if (options.capture === undefined) startKeeper(engine.store.layout, record, monitor.pid, options.attach !== undefined);
+    };
+    if (!isSwept(record)) keep();
     options.abort?.throwIfAborted();
     if (record.spec.pidFile !== undefined) writePidFile(record.spec.pidFile, '--pidfile', pid);
     if (record.spec.monitorPidFile !== undefined) writePidFile(record.spec.monitorPidFile, record.pod?.infra === true ? '--infra-conmon-pidfile' : '--conmon-pidfile', monitor.pid);
@@ -226,6 +229,7 @@ async function bringUp(engine: Engine, record: ContainerRecord, monitor: Monitor
     await Promise.race([crunStart(engine.store.layout, cgroup, record.id), aborted.promise]);
     trace('started');
     crashPoint('start:executed');
+    if (isSwept(record)) keep();
     noteStart(paths.startedFile, monitor.pid);
     crashPoint('start:noted');
     await tellStarted(record.spec, monitor.pid);
@@ -242,7 +246,12 @@ async function bringUp(engine: Engine, record: ContainerRecord, monitor: Monitor
   }
 }
 
-function attachWhileStarting(record: ContainerRecord, paths: Parameters<typeof startAttach>[0]['paths'], streams: AttachStreams): Attachment {
+/** Its keeper would do nothing that the next command does not do for one of a command that was killed (cleanup.ts): it may come later. */
+function isSwept(record: ContainerRecord): boolean {
+  return record.spec.autoRemove && record.config.health === undefined && record.pod?.stops !== true;
+}
+
+function attachWhileStarting(record: ContainerRecord, paths: Parameters<typeof startAttach>[0]['paths'], streams: AttachStreams, monitor: Monitor): Attachment {
   return startAttach({
     paths,
     terminal: record.spec.tty,
@@ -251,6 +260,7 @@ function attachWhileStarting(record: ContainerRecord, paths: Parameters<typeof s
     stderr: streams.stderr,
     detachKeys: streams.detachKeys,
     patience: 30_000,
+    untilExitCode: { file: paths.exitFile, monitor: monitor.pid },
   });
 }
 

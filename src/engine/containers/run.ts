@@ -1,4 +1,5 @@
 /** run: create, start, and in the foreground stay until the end. */
+import { existsSync } from 'node:fs';
 import { ScullError } from '../../host/errors.ts';
 import { trace } from '../../host/trace.ts';
 import { DEFAULT_DETACH_KEYS, OUTPUT_CLOSED, parseDetachKeys } from '../../runtime/attach.ts';
@@ -8,6 +9,7 @@ import { hasOverlayMounts, type ContainerRecord } from '../../runtime/container-
 import { lateFailure } from '../../runtime/late-failure.ts';
 import { readContainerState } from '../../runtime/lifecycle.ts';
 import type { ContainerSpec } from '../../spec/container-spec.ts';
+import type { ContainerPaths } from '../../storage/layout.ts';
 import type { Engine } from '../engine.ts';
 import type { RegistryChoices } from '../images/registry-choices.ts';
 import { createContainer } from './create.ts';
@@ -111,9 +113,9 @@ export async function stayUntilEnd(engine: Engine, running: Running): Promise<{ 
   if (left === 'detached') return { exitCode: undefined, ended: false };
   if (left === 'output-closed') return { exitCode: OUTPUT_CLOSED, ended: false };
   trace('output ended');
-  const status = await monitor.ended;
-  trace('monitor ended');
   const paths = engine.store.layout.container(record.id);
+  const status = isDoneWith(record, paths) ? undefined : await monitor.ended;
+  trace('exit code there');
   let state = readContainerState(paths);
   if (record.config.ports.length > 0 || state.status !== 'exited') {
     // Ports are still being let go of; or --timeout has just killed it, and its last process is on its way out.
@@ -126,6 +128,14 @@ export async function stayUntilEnd(engine: Engine, running: Running): Promise<{ 
   if (failure !== undefined) throw failure;
   if (left instanceof ScullError) throw left;
   return { exitCode: state.status === 'exited' ? state.exitCode : status, ended: true };
+}
+
+/**
+ * A monitor that has written the exit code takes milliseconds to go. Where it holds nothing that could be used again, neither the
+ * container's root nor an address, nobody waits for it.
+ */
+function isDoneWith({ spec, config }: ContainerRecord, { exitFile }: ContainerPaths): boolean {
+  return spec.autoRemove && config.networkMode.mode !== 'networks' && existsSync(exitFile);
 }
 
 async function tidyUp(engine: Engine, record: ContainerRecord): Promise<void> {
