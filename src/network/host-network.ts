@@ -26,7 +26,13 @@ export interface HostNetwork {
   readonly hosts: string;
 }
 
-export function readHostNetwork(): HostNetwork {
+/** @param withAddresses false for who reaches nothing through it: then its files alone are read */
+export function readHostNetwork(withAddresses = true): HostNetwork {
+  const files = { resolvConf: readTextIfPresent('/etc/resolv.conf') ?? '', hosts: readTextIfPresent('/etc/hosts') ?? '' };
+  return withAddresses ? { ...readAddresses(), ...files } : { ipv4Networks: [], ...files };
+}
+
+function readAddresses(): Pick<HostNetwork, 'ipv4' | 'ipv6' | 'ipv4Networks'> {
   const ipv4Addresses = Object.entries(networkInterfaces()).flatMap(([name, addresses]) =>
     (addresses ?? [])
       .filter((entry) => entry.family === 'IPv4' && !entry.internal)
@@ -40,8 +46,6 @@ export function readHostNetwork(): HostNetwork {
     ...(ipv4 === undefined ? {} : { ipv4 }),
     ...(ipv6 === undefined ? {} : { ipv6 }),
     ipv4Networks: ipv4Addresses.map(({ address, prefix }) => ({ address, prefix })),
-    resolvConf: readTextIfPresent('/etc/resolv.conf') ?? '',
-    hosts: readTextIfPresent('/etc/hosts') ?? '',
   };
 }
 

@@ -15,7 +15,7 @@ export function compiledSeccompFile(layout: StoreLayout, spec: RuntimeSpec, crun
   if (spec.linux.seccomp === undefined) return undefined;
   const crun = statSync(crunPath);
   const text = JSON.stringify(spec.linux.seccomp);
-  return join(layout.seccomp, `${text.length}-${fnv1a(text)}-${crun.size}-${Math.trunc(crun.mtimeMs)}`);
+  return join(layout.seccomp, `${text.length}-${fingerprint(text)}-${crun.size}-${Math.trunc(crun.mtimeMs)}`);
 }
 
 /** The spec with the compiled filter in place of the profile, where there is one already. */
@@ -40,9 +40,11 @@ export function keepCompiledSeccomp(file: string, runtimeState: string): void {
   writeFileAtomic(file, filter.toString('base64'), { durable: false });
 }
 
-/** FNV-1a, 32 bits: tells versions of our own profile apart; nothing hostile gets here. */
-function fnv1a(text: string): string {
+/** Tells versions of our own profile apart; nothing hostile gets here. After FNV-1a, by words of four bytes: a start waits for it. */
+function fingerprint(text: string): string {
+  const bytes = Buffer.alloc(Math.ceil(text.length / 4) * 4);
+  bytes.write(text, 'latin1');
   let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193) >>> 0;
-  return hash.toString(16).padStart(8, '0');
+  for (const word of new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4)) hash = Math.imul(hash ^ word, 0x01000193);
+  return (hash >>> 0).toString(16).padStart(8, '0');
 }

@@ -128,7 +128,7 @@ async function plannedAttachments(engine: Engine, record: ContainerRecord): Prom
 export async function planContainerNetwork(layout: StoreLayout, record: ContainerRecord, shared: Pick<SharedNamespaces, 'network'>, planned: readonly PlannedAttachment[], staleForwarder = false): Promise<NetworkPlan> {
   const { planNetwork } = await import('../../network/plan.ts');
   const { readHostNetwork } = await import('../../network/host-network.ts');
-  const host = readHostNetwork();
+  const host = readHostNetwork(record.config.networkMode.mode !== 'none');
   return planNetwork(
     { ...record.spec.network, mode: record.config.networkMode, ports: record.config.ports },
     {

@@ -132,10 +132,10 @@ export async function stayUntilEnd(engine: Engine, running: Running): Promise<{ 
 
 /**
  * A monitor that has written the exit code takes milliseconds to go. Where it holds nothing that could be used again, neither the
- * container's root nor an address, nobody waits for it.
+ * container's root nor an address or port, nobody waits for it.
  */
 function isDoneWith({ spec, config }: ContainerRecord, { exitFile }: ContainerPaths): boolean {
-  return spec.autoRemove && config.networkMode.mode !== 'networks' && existsSync(exitFile);
+  return spec.autoRemove && config.networkMode.mode !== 'networks' && config.ports.length === 0 && existsSync(exitFile);
 }
 
 async function tidyUp(engine: Engine, record: ContainerRecord): Promise<void> {
