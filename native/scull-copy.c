@@ -54,6 +54,18 @@ static bool is_mounted(int parent, const char *name)
 	return there.stx_dev_major != above.stx_dev_major || there.stx_dev_minor != above.stx_dev_minor;
 }
 
+/* The file that is being written: one that is not whole does not stay, and what it is to replace stays until it is. */
+static struct {
+	int parent;
+	char name[256], replaces[256];
+} unfinished;
+
+static void remove_unfinished(void)
+{
+	if (unfinished.name[0] != '\0')
+		unlinkat(unfinished.parent, unfinished.name, 0);
+}
+
 /* --- making ------------------------------------------------------------------------------------------------------ */
 
 static void remove_tree(int parent, const char *name)
@@ -121,20 +133,43 @@ static int make_directory(int parent, const char *name, bool *made)
 	return fd;
 }
 
-/* A new file in place of what is there; a file that something is mounted on is written to as it is. */
+static int begin_file(int parent, const char *name, const char *replaces)
+{
+	int fd = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd >= 0) {
+		unfinished.parent = parent;
+		snprintf(unfinished.name, sizeof unfinished.name, "%s", name);
+		snprintf(unfinished.replaces, sizeof unfinished.replaces, "%s", replaces);
+	}
+	return fd;
+}
+
+/*
+ * A new file in place of what is there, as soon as finish_file() says that it is whole; a file that something is mounted on is
+ * written to as it is.
+ */
 static int make_file(int parent, const char *name)
 {
-	for (int attempt = 0; attempt < 3; attempt++) {
-		int fd = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-		if (fd >= 0)
-			return fd;
-		if (errno != EEXIST)
-			break;
-		if (is_mounted(parent, name))
-			return openat(parent, name, O_WRONLY | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	char beside[64];
+	struct stat stat;
+	int fd = begin_file(parent, name, "");
+	if (fd >= 0 || errno != EEXIST)
+		return fd;
+	if (is_mounted(parent, name))
+		return openat(parent, name, O_WRONLY | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fstatat(parent, name, &stat, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(stat.st_mode)) {
 		clear_place(parent, name);
+		return begin_file(parent, name, "");
 	}
-	return -1;
+	snprintf(beside, sizeof beside, ".scull-copy-%d", (int)getpid());
+	return begin_file(parent, beside, name);
+}
+
+static void finish_file(void)
+{
+	if (unfinished.name[0] != '\0' && unfinished.replaces[0] != '\0' && renameat(unfinished.parent, unfinished.name, unfinished.parent, unfinished.replaces) < 0)
+		die("cannot replace /%s", path.data);
+	unfinished.name[0] = '\0';
 }
 
 /* --- hard links ---------------------------------------------------------------------------------------------------- */
@@ -257,6 +292,7 @@ static void copy_file(int source, const struct stat *stat, int target)
 	set_attributes(target, NULL, -1, &attributes);
 	copy_xattrs(source, target); /* after chown, which takes capabilities away */
 	close(target);
+	finish_file();
 }
 
 /* Opens what is a regular file, and still is. */
@@ -683,6 +719,7 @@ static void put_entry(const struct given *given, const char *end)
 	}
 	if (fd >= 0)
 		close(fd);
+	finish_file();
 }
 
 static void put_entries(void)
@@ -746,6 +783,7 @@ int main(int argc, char **argv)
 			refuse("unknown option %s", word);
 	}
 	umask(0);
+	atexit(remove_unfinished);
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
 		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);

@@ -14,6 +14,7 @@
  *   --skip PATH     leave this path out where it is an empty file or directory: made for a mount
  *   --clamp SECONDS no time later than this
  *   --report FD     counts, and the opaque directories
+ *   --contents FD   with pack --upper: what is on disk, a line each, in the form of src/storage/layers/contents.ts
  *
  * or, to pack one file or directory as a container sees it:
  *
@@ -42,7 +43,7 @@ static struct {
 	long long clamp;
 	const char **skips;
 	int skip_count;
-	FILE *report;
+	FILE *report, *contents;
 	const char *path, *name;
 } options;
 
@@ -96,10 +97,118 @@ static void put_zeros(long long count)
 		put(zeros, count > (long long)sizeof zeros ? sizeof zeros : (size_t)count);
 }
 
+/* --- what is on disk ---------------------------------------------------------------------------------------------- */
+
+/* CRC-32 as zlib's, eight bytes at a time. */
+static uint32_t crc_table[8][256];
+
+static void make_crc_table(void)
+{
+	for (uint32_t i = 0; i < 256; i++) {
+		uint32_t value = i;
+		for (int bit = 0; bit < 8; bit++)
+			value = (value & 1) != 0 ? value >> 1 ^ 0xedb88320u : value >> 1;
+		crc_table[0][i] = value;
+	}
+	for (uint32_t i = 0; i < 256; i++)
+		for (int n = 1; n < 8; n++)
+			crc_table[n][i] = crc_table[n - 1][i] >> 8 ^ crc_table[0][crc_table[n - 1][i] & 255];
+}
+
+static uint32_t crc32(uint32_t sum, const char *data, size_t length)
+{
+	const unsigned char *at = (const unsigned char *)data;
+	sum = ~sum;
+	for (; length >= 8; at += 8, length -= 8) {
+		uint32_t low = sum ^ ((uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24);
+		sum = crc_table[7][low & 255] ^ crc_table[6][low >> 8 & 255] ^ crc_table[5][low >> 16 & 255] ^ crc_table[4][low >> 24] ^
+		      crc_table[3][at[4]] ^ crc_table[2][at[5]] ^ crc_table[1][at[6]] ^ crc_table[0][at[7]];
+	}
+	for (; length > 0; at++, length--)
+		sum = sum >> 8 ^ crc_table[0][(sum ^ *at) & 255];
+	return ~sum;
+}
+
+/* Of the file being packed, up to `position`: gaps read as zeros. */
+static struct {
+	uint32_t sum;
+	off_t position;
+} content;
+
+static void sum_zeros_up_to(off_t position)
+{
+	static const char zeros[64 * 1024];
+	while (content.position < position) {
+		off_t rest = position - content.position, length = rest < (off_t)sizeof zeros ? rest : (off_t)sizeof zeros;
+		content.sum = crc32(content.sum, zeros, (size_t)length);
+		content.position += length;
+	}
+}
+
+static void sum_content(const char *data, size_t length, off_t offset)
+{
+	sum_zeros_up_to(offset);
+	content.sum = crc32(content.sum, data, length);
+	content.position += (off_t)length;
+}
+
+static void note_name(const char *name, char end)
+{
+	for (; *name != '\0'; name++) {
+		if (*name == '\\' || *name == '\t' || *name == '\n') {
+			putc('\\', options.contents);
+			putc(*name == '\\' ? '\\' : *name == '\t' ? 't' : 'n', options.contents);
+		} else
+			putc(*name, options.contents);
+	}
+	putc(end, options.contents);
+}
+
+/* One line about the entry in `path`; files with several names are for their first one only. */
+static void note(const struct stat *stat, uint32_t sum, const char *target)
+{
+	unsigned mode = stat->st_mode & 07777;
+	unsigned long uid = stat->st_uid, gid = stat->st_gid;
+	if (options.contents == NULL)
+		return;
+	switch (stat->st_mode & S_IFMT) {
+	case S_IFREG:
+		fprintf(options.contents, "f\t%o\t%lu\t%lu\t%lld\t%x\t", mode, uid, gid, (long long)stat->st_size, sum);
+		break;
+	case S_IFDIR:
+	case S_IFIFO:
+		fprintf(options.contents, "%c\t%o\t%lu\t%lu\t", S_ISDIR(stat->st_mode) ? 'd' : 'p', mode, uid, gid);
+		break;
+	case S_IFLNK:
+		fprintf(options.contents, "l\t%lu\t%lu\t", uid, gid);
+		break;
+	case S_IFCHR:
+		fputs("w\t", options.contents);
+		break;
+	default:
+		return;
+	}
+	note_name(path.length == 0 ? "." : path.data, target == NULL ? '\n' : '\t');
+	if (target != NULL)
+		note_name(target, '\n');
+}
+
+static void note_hard_link(const char *first)
+{
+	if (options.contents == NULL)
+		return;
+	fputs("h\t", options.contents);
+	note_name(path.data, '\t');
+	note_name(first, '\n');
+}
+
+/* --- contents of files -------------------------------------------------------------------------------------------- */
+
 /* `length` bytes of a file; what it has lost since it was looked at reads as zeros, as tar does it. */
 static void put_file(int fd, off_t offset, off_t length)
 {
 	static bool no_sendfile;
+	bool summed = options.contents != NULL;
 	if (length <= 32 * 1024) {
 		/* One copy into the buffer is cheaper than a call of its own. */
 		if ((size_t)length > sizeof output - output_fill)
@@ -108,6 +217,8 @@ static void put_file(int fd, off_t offset, off_t length)
 			ssize_t done = pread(fd, output + output_fill, (size_t)length, offset);
 			if (done <= 0)
 				break;
+			if (summed)
+				sum_content(output + output_fill, (size_t)done, offset);
 			output_fill += (size_t)done;
 			offset += done;
 			length -= done;
@@ -116,7 +227,7 @@ static void put_file(int fd, off_t offset, off_t length)
 		return;
 	}
 	flush_out();
-	while (length > 0 && !no_sendfile) {
+	while (length > 0 && !no_sendfile && !summed) {
 		ssize_t done = sendfile(1, fd, &offset, length > (1 << 30) ? 1 << 30 : (size_t)length);
 		if (done < 0 && errno == EINTR)
 			continue;
@@ -129,12 +240,14 @@ static void put_file(int fd, off_t offset, off_t length)
 		else
 			length -= done;
 	}
-	while (length > 0 && no_sendfile) {
+	while (length > 0 && (no_sendfile || summed)) {
 		ssize_t done = pread(fd, output, length > (off_t)sizeof output ? sizeof output : (size_t)length, offset);
 		if (done < 0)
 			die("cannot read a file");
 		if (done == 0)
 			break;
+		if (summed)
+			sum_content(output, (size_t)done, offset);
 		write_out(output, (size_t)done);
 		offset += done;
 		length -= done;
@@ -439,6 +552,8 @@ static void pack_file(int parent, const char *name, struct entry *entry)
 		close(fd);
 		return;
 	}
+	content.sum = 0;
+	content.position = 0;
 	entry->size = stat.st_size;
 	counts.files++;
 	counts.bytes += stat.st_size;
@@ -452,6 +567,9 @@ static void pack_file(int parent, const char *name, struct entry *entry)
 		put_file(fd, 0, stat.st_size);
 		put_zeros(-(long long)stat.st_size & (BLOCK - 1));
 	}
+	if (options.contents != NULL)
+		sum_zeros_up_to(stat.st_size);
+	note(&stat, content.sum, NULL);
 	close(fd);
 }
 
@@ -465,6 +583,7 @@ static void pack_entry(int parent, const char *name, const struct stat *stat)
 		if (entry.link != NULL) {
 			entry.type = '1';
 			put_header(&entry);
+			note_hard_link(entry.link);
 			return;
 		}
 	}
@@ -481,6 +600,7 @@ static void pack_entry(int parent, const char *name, const struct stat *stat)
 		entry.type = '2';
 		entry.link = target;
 		entry.mode = 0777;
+		note(stat, 0, target);
 		break;
 	}
 	case S_IFCHR:
@@ -492,6 +612,7 @@ static void pack_entry(int parent, const char *name, const struct stat *stat)
 	case S_IFIFO:
 		entry.type = '6';
 		counts.files++;
+		note(stat, 0, NULL);
 		break;
 	default: /* a socket is of no use without who listens */
 		return;
@@ -597,6 +718,53 @@ static bool is_skipped(const struct stat *stat, int parent, const char *name)
 	}
 	free_names(&names);
 	return all;
+}
+
+/* What is left out of the archive is on disk nevertheless. */
+static void note_left_out(const struct stat *stat, int parent, const char *name)
+{
+	static char buffer[64 * 1024];
+	size_t length = path.length;
+	if (options.contents == NULL)
+		return;
+	if (S_ISREG(stat->st_mode)) {
+		uint32_t sum = 0;
+		ssize_t done = 0;
+		int fd = openat(parent, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+		while (fd >= 0 && (done = read(fd, buffer, sizeof buffer)) > 0)
+			sum = crc32(sum, buffer, (size_t)done);
+		if (fd < 0 || done < 0)
+			die("cannot read /%s", path.data);
+		close(fd);
+		note(stat, sum, NULL);
+		return;
+	}
+	if (S_ISLNK(stat->st_mode)) {
+		ssize_t done = readlinkat(parent, name, buffer, sizeof buffer - 1);
+		if (done < 0)
+			die("cannot read /%s", path.data);
+		buffer[done] = '\0';
+		note(stat, 0, buffer);
+		return;
+	}
+	note(stat, 0, NULL);
+	if (!S_ISDIR(stat->st_mode))
+		return;
+	struct names names = {0};
+	int fd = open_directory(parent, name);
+	if (fd < 0)
+		die("cannot open /%s", path.data);
+	read_names(fd, &names);
+	for (size_t i = 0; i < names.count; i++) {
+		struct stat below;
+		add_text(&path, "/");
+		add_text(&path, names.list[i]);
+		if (fstatat(fd, names.list[i], &below, AT_SYMLINK_NOFOLLOW) == 0)
+			note_left_out(&below, fd, names.list[i]);
+		truncate_to(&path, length);
+	}
+	free_names(&names);
+	close(fd);
 }
 
 static bool same_target(int parent_a, int parent_b, const char *name)
@@ -732,6 +900,7 @@ static void visit(const struct merged *new, const struct merged *old, const char
 		if (fstatat(new->fds[0], name, &stat, AT_SYMLINK_NOFOLLOW) < 0)
 			return; /* gone meanwhile */
 		if (starts_with(name, ".wh.")) {
+			note_left_out(&stat, new->fds[0], name);
 			if (!options.dot_marks)
 				fprintf(stderr, "warning: /%s is left out: in an image its name would hide another file\n", path.data);
 			else if (!starts_with(name, ".wh..wh.")) {
@@ -750,6 +919,7 @@ static void visit(const struct merged *new, const struct merged *old, const char
 		}
 		if (is_whiteout(new->fds[0], name, &stat)) {
 			struct stat gone;
+			note(&stat, 0, NULL);
 			if (look_up(old, name, &gone) >= 0)
 				tell_deleted(name, above);
 			return;
@@ -758,21 +928,29 @@ static void visit(const struct merged *new, const struct merged *old, const char
 		index = look_up(new, name, &stat);
 	old_index = look_up(old, name, &old_stat);
 	if (index < 0) {
+		struct stat mark; /* in an opaque directory */
+		if (options.contents != NULL && new->count > 0 && fstatat(new->fds[0], name, &mark, AT_SYMLINK_NOFOLLOW) == 0)
+			note_left_out(&mark, new->fds[0], name);
 		if (old_index >= 0)
 			tell_deleted(name, above);
 		return;
 	}
-	if (is_skipped(&stat, new->fds[index], name) && old_index < 0)
+	if (is_skipped(&stat, new->fds[index], name) && old_index < 0) {
+		note_left_out(&stat, new->fds[index], name);
 		return;
+	}
 	if (S_ISDIR(stat.st_mode)) {
+		note(&stat, 0, NULL);
 		walk_directory(new, index, name, &stat, old, old_index, &old_stat, above, upper);
 		return;
 	}
 	if (options.compare && !upper && old_index >= 0 && same(new->fds[index], &stat, old->fds[old_index], &old_stat, name) &&
 	    (!options.pack || same_attributes(new->fds[index], old->fds[old_index], name)))
 		return;
-	if (options.upper && options.pack && old_index >= 0 && unchanged(new->fds[index], &stat, old->fds[old_index], &old_stat, name))
+	if (options.upper && options.pack && old_index >= 0 && unchanged(new->fds[index], &stat, old->fds[old_index], &old_stat, name)) {
+		note_left_out(&stat, new->fds[index], name);
 		return;
+	}
 	tell_above(above);
 	if (options.pack)
 		pack_entry(new->fds[index], name, &stat);
@@ -844,11 +1022,15 @@ static void parse_options(int argc, char **argv)
 			options.clamp = strtoll(value, NULL, 10);
 		} else if (strcmp(word, "--report") == 0)
 			options.report = checked(fdopen(atoi(value), "w"));
+		else if (strcmp(word, "--contents") == 0)
+			options.contents = checked(fdopen(atoi(value), "w"));
 		else
 			refuse("unknown option or too many layers: %s", word);
 	}
 	if (root.fd >= 0 ? options.path == NULL || options.name == NULL : options.new_count == 0 || (options.upper && options.new_count != 1))
 		refuse("--new is missing, or there are too many of them");
+	if (options.contents != NULL && (!options.pack || !options.upper))
+		refuse("--contents is for pack --upper");
 }
 
 /* One file or directory, under a name of its own; "" for what is in a directory. */
@@ -885,6 +1067,13 @@ int main(int argc, char **argv)
 	new.count = options.new_count;
 	old.count = options.old_count;
 	add_text(&path, "");
+	if (options.contents != NULL) {
+		struct stat stat;
+		make_crc_table();
+		if (fstat(new.fds[0], &stat) < 0)
+			die("cannot look at the directory");
+		note(&stat, 0, NULL);
+	}
 	if (root.fd >= 0)
 		pack_path();
 	else
@@ -892,6 +1081,8 @@ int main(int argc, char **argv)
 	if (options.pack)
 		put_zeros(2 * BLOCK);
 	flush_out();
+	if (options.contents != NULL && (ferror(options.contents) || fclose(options.contents) != 0))
+		die("cannot write the list of contents");
 	if (options.report != NULL) {
 		fprintf(options.report, "counts %lld %lld %lld %lld %lld%c", counts.entries, counts.files, counts.directories, counts.bytes, counts.whiteouts, 0);
 		if (fclose(options.report) != 0)

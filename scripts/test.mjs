@@ -59,7 +59,9 @@ function userEnvironment(name, home) {
   const runtimeDirectory = `/run/user/${must('id', ['-u', name], 'pipe').trim()}`;
   const environment = { HOME: home, USER: name, LOGNAME: name, SHELL: '/bin/bash', PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LANG: 'C.UTF-8' };
   if (existsSync(runtimeDirectory)) environment.XDG_RUNTIME_DIR = runtimeDirectory;
-  for (const inherited of ['CI', 'TERM', 'NO_COLOR', 'FORCE_COLOR']) {
+  // SCULL_TEST_SEED and the like: how long and with which numbers suites try.
+  const forTests = Object.keys(process.env).filter((name) => /^SCULL_TEST_/.test(name) && name !== 'SCULL_TEST_PRODUCT');
+  for (const inherited of ['CI', 'TERM', 'NO_COLOR', 'FORCE_COLOR', ...forTests]) {
     if (process.env[inherited] !== undefined) environment[inherited] = process.env[inherited];
   }
   return Object.entries(environment).map(([key, value]) => `${key}=${value}`);

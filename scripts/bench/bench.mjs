@@ -147,7 +147,7 @@ function measureIn(release) {
   const results = {};
   for (const part of options.parts) {
     // Parts about images have the least that must be done as one more engine.
-    const ofImages = !['measure', 'life', 'store', 'networks'].includes(part);
+    const ofImages = !['measure', 'life', 'store', 'networks', 'files'].includes(part);
     if (ofImages) makeArchives(join(cache, 'archives'), { debian: (path) => must('mmdebstrap', ['--quiet', '--variant=minbase', '--format=tar', 'trixie', path, `deb ${packageSource()} trixie main`]), busybox: join(root, 'opt', 'bench', 'busybox.tar') });
     const registries = part === 'registry' ? startRegistries(join(cache, 'registry'), join(cache, 'archives'), options.sizes) : undefined;
     const engines = !ofImages ? plan.engines : [...plan.engines, { name: 'limit', limit: true }];

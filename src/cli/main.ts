@@ -127,6 +127,8 @@ export async function runProcess(words: string[]): Promise<never> {
   };
   process.on('uncaughtException', escaped);
   process.on('unhandledRejection', escaped);
+  // Nothing is left to wait for, and yet we are not through: a promise that nobody keeps. To end well would be a lie.
+  process.once('beforeExit', () => void escaped(new Error('there was nothing left to wait for before the work was done')));
   const status = await main(words);
   process.exit(status);
 }

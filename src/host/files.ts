@@ -114,13 +114,16 @@ export function removeTree(path: string): void {
   rmSync(path, { recursive: true, force: true, maxRetries: 0 });
 }
 
+/** What helps where there is no space left. */
+export const NO_SPACE_HINT = 'free some with `scull system prune` or `scull rm` and `scull rmi`; removing needs no space';
+
 /** Turns ENOSPC, EDQUOT, EROFS and EACCES on a path of ours into an error with a remedy; anything else unchanged. */
 export function explainWriteFailure(cause: unknown, path: string): unknown {
   switch (errnoOf(cause)) {
     case 'ENOSPC':
     case 'EDQUOT':
       return new ScullError('NO_SPACE', `no space left writing ${path}`, {
-        hint: 'free some with `scull system prune` or `scull rm` and `scull rmi`; removing needs no space',
+        hint: NO_SPACE_HINT,
         cause,
       });
     case 'EROFS':

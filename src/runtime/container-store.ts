@@ -9,7 +9,7 @@ import { existsSync, fsyncSync, mkdirSync, openSync, closeSync, readdirSync, rea
 import { join } from 'node:path';
 import { crashPoint } from '../host/crash-point.ts';
 import { errnoOf, ScullError } from '../host/errors.ts';
-import { ensurePrivateDirectory, explainWriteFailure, readJson, syncDirectory, writeJsonAtomic } from '../host/files.ts';
+import { ensurePrivateDirectory, explainWriteFailure, readJson, removeTree, syncDirectory, writeJsonAtomic } from '../host/files.ts';
 import { flushes } from '../host/flush.ts';
 import { ownerTag, ownIdentity, randomHex, type ProcessIdentity } from '../host/identity.ts';
 import { ownerMayLive, registerHost } from '../storage/hosts.ts';
@@ -251,6 +251,9 @@ export function commitContainer(layout: StoreLayout, record: ContainerRecord, du
     crashPoint('container:named');
     if (durable) syncDirectory(layout.containers);
   } catch (error) {
+    // It may have its name, and not be flushed.
+    if (existsSync(paths.directory)) renameSync(paths.directory, staging);
+    removeTree(staging);
     throw explainWriteFailure(error, paths.directory);
   }
 }

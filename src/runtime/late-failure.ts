@@ -1,11 +1,13 @@
 /**
- * That a file can't be executed shows at the very last moment, after the start: crun's init says so on the container's own
- * standard error and ends with status 1. It has closed every other descriptor by then, so only the log tells.
+ * What goes wrong with a container after it was started, and is no end of its own. That a file can't be executed shows at the very
+ * last moment: crun's init says so on the container's own standard error and ends with status 1. It has closed every other
+ * descriptor by then, so only the log tells.
  */
-import { statSync } from 'node:fs';
-import type { ScullError } from '../host/errors.ts';
-import { readTextIfPresent } from '../host/files.ts';
+import { existsSync, statSync } from 'node:fs';
+import { ScullError } from '../host/errors.ts';
+import { NO_SPACE_HINT, readTextIfPresent } from '../host/files.ts';
 import type { ContainerPaths } from '../storage/layout.ts';
+import { isFull } from '../storage/space.ts';
 import type { ContainerRecord } from './container-record.ts';
 import { explainRuntimeFailure } from './crun.ts';
 
@@ -20,4 +22,12 @@ export function lateFailure(record: ContainerRecord, paths: ContainerPaths, exit
   if (size === 0 || size > LONGEST) return undefined;
   const said = /^\S+ std(?:out|err) F (exec container process .*: .*?)\r?\n$/.exec(readTextIfPresent(path) ?? '');
   return said === null ? undefined : explainRuntimeFailure(said[1] as string);
+}
+
+/** @returns NO_SPACE where the monitor could not write the exit code down, on a disk that is full */
+export function unnotedEnd(record: ContainerRecord, paths: ContainerPaths): ScullError | undefined {
+  if (existsSync(paths.exitFile) || !isFull(paths.directory)) return undefined;
+  return new ScullError('NO_SPACE', `container ${record.name} has ended, but there is no space left to write its exit code to ${paths.exitFile}`, {
+    hint: NO_SPACE_HINT,
+  });
 }

@@ -14,6 +14,7 @@ import { admitImage } from './admit.ts';
 import { adoptBlob, commitBlob, digestOf, hasBlob, openBlob } from './blobs.ts';
 import { writeClaims } from './claims.ts';
 import type { ImageRecord, ImageSource } from './image-types.ts';
+import { finishContents } from './layers/contents.ts';
 import { linkOf, shortName } from './layers/links.ts';
 import type { PackedLayer } from './layers/pack.ts';
 import { LAYER_FORMAT, type LayerRecord } from './layers/record.ts';
@@ -34,11 +35,6 @@ export interface PackedImage {
   /** OCI unless given. */
   readonly format?: 'oci' | 'docker';
   readonly annotations?: Readonly<Record<string, string>>;
-  /**
-   * The overlay upper directory that `layer` was packed from, on the store's file system and used by nobody any more: it is
-   * renamed to become the unpacked layer. Without it the layer is unpacked at its first use.
-   */
-  readonly takeOver?: string;
   readonly progress: Progress;
 }
 
@@ -50,7 +46,6 @@ export async function admitPacked(store: Store, staging: Staging, image: PackedI
   writeClaims(staging, { blobs: [...(parent?.manifest.layers ?? []), ...(layer === undefined ? [] : [layer.descriptor])].map(({ digest }) => digest), layers: chain });
   if (layer !== undefined) {
     adoptBlob(store, staging, layer.file, layer.descriptor.digest);
-    if (image.takeOver !== undefined) await takeOverLayer(store, staging, layer, image.takeOver, chain.at(-1) as Digest, chain.at(-2) ?? null);
   }
   const source = await sourceOf(store, image, { ...image.config, rootfs: { type: 'layers', diff_ids: diffIds } });
   return admitImage(store, source, { names: image.names, progress: image.progress, unpackLater: { bytes: (parent?.size ?? 0) + (layer?.contents.bytes ?? 0) } });
@@ -85,28 +80,31 @@ function layerType(mediaType: string, docker: boolean): string {
   return zipped ? MEDIA_TYPES.ociLayerGzip : MEDIA_TYPES.ociLayer;
 }
 
-/**
- * Makes a layer of the store out of the directory it was packed from, by renames. The layers below must be claimed, and
- * this one too. @throws ScullError NO_SPACE, PERMISSION
- */
-export async function takeOverLayer(store: Store, staging: Staging, layer: PackedLayer, upper: string, chainId: Digest, parent: Digest | null): Promise<void> {
-  await placeLayer(store, staging, layer, upper, chainId, parent)();
+/** The overlay upper directory that a layer was packed from, on the store's file system and used by nobody any more. */
+export interface UpperDirectory {
+  readonly path: string;
+  /** What was in it when it was packed, and is not any more; byte strings from its root. */
+  readonly removed: readonly string[];
 }
 
 /**
- * The same in two parts, for who goes on with it at once: the directory gets its place, so that it can be mounted, but the
+ * Makes a layer of the store out of the directory it was packed from, by renames; the layers below must be claimed, and
+ * this one too. In two parts, for who goes on with it at once: the directory gets its place, so that it can be mounted, but the
  * layer does not exist (it has no record) until what is returned was called: that flushes, many layers at a time, and gives
  * blob and record their names. Who dies in between leaves a directory that the next one replaces.
+ * @throws ScullError NO_SPACE, PERMISSION
  */
-export function placeLayer(store: Store, staging: Staging, layer: PackedLayer, upper: string, chainId: Digest, parent: Digest | null): () => Promise<void> {
+export function placeLayer(store: Store, staging: Staging, layer: PackedLayer, upper: UpperDirectory, chainId: Digest, parent: Digest | null): () => Promise<void> {
   if (layerExists(store, chainId)) return async () => commitBlobOf(store, layer);
   const place = staging.path(`taken-over-${digestHex(chainId)}`);
-  const { directory, record } = layerPaths(store, chainId);
+  const { directory, record, contents } = layerPaths(store, chainId);
   const own = `${directory}/${UNFINISHED}${ownerTag()}`;
-  const content = recordOf(layer, chainId, parent);
+  let content: LayerRecord;
   try {
     mkdirSync(place, { mode: 0o700 });
-    renameSync(upper, `${place}/diff`);
+    content = recordOf(layer, chainId, parent, layer.listing === undefined ? undefined : finishContents(layer.listing, upper.removed));
+    if (layer.listing !== undefined) renameSync(layer.listing, `${place}${contents.slice(directory.length)}`);
+    renameSync(upper.path, `${place}/diff`);
     writeJsonAtomic(`${place}${own.slice(directory.length)}`, content, { durable: false });
     ensurePrivateDirectory(store.layout.layers);
     // Where somebody else makes the same layer at this moment, his directory is as good; ours goes with the staging directory.
@@ -130,7 +128,7 @@ function commitBlobOf(store: Store, layer: PackedLayer): void {
   if (!hasBlob(store, layer.descriptor)) commitBlob(store, layer.file, layer.descriptor.digest);
 }
 
-function recordOf(layer: PackedLayer, chainId: Digest, parent: Digest | null): LayerRecord {
+function recordOf(layer: PackedLayer, chainId: Digest, parent: Digest | null, contents: Digest | undefined): LayerRecord {
   return {
     format: LAYER_FORMAT,
     chainId,
@@ -148,6 +146,7 @@ function recordOf(layer: PackedLayer, chainId: Digest, parent: Digest | null): L
     skippedDevices: [],
     lostXattrs: [],
     ownersSquashed: false,
+    ...(contents === undefined ? {} : { contents }),
     unpacked: new Date().toISOString(),
   };
 }

@@ -1,34 +1,47 @@
 /**
- * A file that does nothing but take up space, to be thrown overboard piece by piece when the disk is full: removing an image or
- * a container needs a few kilobytes for a moment (a new index, the directory of a lock), which on a full disk come from
- * here. It is filled up again when there is room.
+ * Files that do nothing but take up space, to be thrown overboard one by one when the disk is full: removing an image or a
+ * container needs a few kilobytes and a few files for a moment (a new index, the directory of a lock), which on a full disk come
+ * from here. What was thrown overboard is replaced by later processes, when there is room.
  */
-import { closeSync, openSync, statfsSync, statSync, truncateSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readdirSync, rmSync, statfsSync, unlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { errnoOf, isScullError } from '../host/errors.ts';
 import { writeAllSync } from '../host/files.ts';
 import type { Store } from './store.ts';
 
-const SIZE = 512 * 1024;
-/** As much as Web Crypto gives at once. Random, since some file systems compress. */
+const PIECES = 8;
+/** Bytes; as much as Web Crypto gives at once. Random, since some file systems compress. */
 const PIECE = 64 * 1024;
+
+/** Taking what was thrown overboard on board again, while it is needed, would never end. */
+let needed = false;
 
 /** Makes it whole where it is not, and there is more than enough room. The store has been used before. */
 export function ensureBallast(store: Store): void {
+  if (needed) return;
   const { ballast, root } = store.layout;
-  let size = sizeOf(ballast);
-  if (size >= SIZE) return;
   try {
+    const there = piecesIn(ballast);
+    if (there.length >= PIECES) return;
     const { bavail, bsize } = statfsSync(root);
-    if (bavail * bsize < 2 * (SIZE - size)) return;
-    const fd = openSync(ballast, 'a', 0o600);
-    try {
-      for (; size < SIZE; size += PIECE) writeAllSync(fd, globalThis.crypto.getRandomValues(new Uint8Array(PIECE)));
-    } finally {
-      closeSync(fd);
-    }
+    if (bavail * bsize < 2 * (PIECES - there.length) * PIECE) return;
+    mkdirSync(ballast, { recursive: true, mode: 0o700 });
+    for (let number = 0; number < PIECES; number++) if (!there.includes(String(number))) makePiece(join(ballast, String(number)));
   } catch (error) {
     if (errnoOf(error) === undefined) throw error;
     // No room after all, or a read-only disk: what is there of it is as good as it can be.
+  }
+}
+
+function makePiece(path: string): void {
+  const fd = openSync(path, 'w', 0o600);
+  try {
+    writeAllSync(fd, globalThis.crypto.getRandomValues(new Uint8Array(PIECE)));
+  } catch (error) {
+    rmSync(path, { force: true });
+    throw error;
+  } finally {
+    closeSync(fd);
   }
 }
 
@@ -44,12 +57,25 @@ export async function makingRoom<T>(store: Store, remove: () => Promise<T> | T):
 }
 
 function throwOverboard(ballast: string): boolean {
-  const size = sizeOf(ballast);
-  if (size === 0) return false;
-  truncateSync(ballast, Math.max(0, size - PIECE));
+  needed = true;
+  const piece = piecesIn(ballast).at(-1);
+  if (piece === undefined) return false;
+  try {
+    unlinkSync(join(ballast, piece));
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error; // another command needed it as well
+  }
   return true;
 }
 
-function sizeOf(ballast: string): number {
-  return statSync(ballast, { throwIfNoEntry: false })?.size ?? 0;
+function piecesIn(ballast: string): string[] {
+  try {
+    return readdirSync(ballast);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return [];
+    // One file, as the first versions had it.
+    if (errnoOf(error) === 'ENOTDIR') rmSync(ballast);
+    else throw error;
+    return [];
+  }
 }

@@ -8,6 +8,7 @@ import { errnoOf, ScullError } from '../host/errors.ts';
 import { ensurePrivateDirectory, explainWriteFailure, readJson, syncDirectory, writeJsonAtomic } from '../host/files.ts';
 import type { ContainerSpec } from '../spec/container-spec.ts';
 import type { ExitPolicy, PodNamespace } from '../spec/pod.ts';
+import { makingRoom } from './ballast.ts';
 import { createStaging } from './staging.ts';
 import type { Store } from './store.ts';
 
@@ -104,7 +105,7 @@ function isSound(record: Partial<PodRecord>, name: string): boolean {
 export async function removePodFile(store: Store, name: string, id: string | undefined): Promise<boolean> {
   const { withLock } = await import('./locks.ts');
   // Two that remove and one that makes it anew: the second must not remove the new one.
-  return withLock(store, 'pods', () => {
+  return makingRoom(store, () => withLock(store, 'pods', () => {
     if (id !== undefined && readPod(store, name)?.id !== id) return false;
     try {
       unlinkSync(store.layout.pod(name));
@@ -114,5 +115,5 @@ export async function removePodFile(store: Store, name: string, id: string | und
     }
     crashPoint('pod:removed');
     return true;
-  });
+  }));
 }

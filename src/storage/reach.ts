@@ -37,10 +37,26 @@ export function reachOf(store: Store, descriptor: Descriptor): Reach {
 
 /** @throws ScullError CORRUPT when the index is damaged */
 export function findNeeded(store: Store): Needed {
-  const claims = readClaims(store);
+  const { blobs, layers, allLayers } = findUsed(store);
   const cached = cachedContent(store);
-  const blobs = new Set<Digest>([...claims.blobs, ...cached.blobs]);
-  const layers = new Set<Digest>([...claims.layers, ...cached.layers]);
+  return { blobs: new Set([...blobs, ...cached.blobs]), layers: new Set([...layers, ...cached.layers]), allLayers };
+}
+
+/** What is kept for the next build only: no image and no container needs it. @throws ScullError CORRUPT when the index is damaged */
+export function findCachedOnly(store: Store): Reach {
+  const { blobs, layers, allLayers } = findUsed(store);
+  const cached = cachedContent(store);
+  return {
+    blobs: new Set(cached.blobs.filter((digest) => !blobs.has(digest))),
+    layers: new Set(allLayers ? [] : cached.layers.filter((chainId) => !layers.has(chainId))),
+  };
+}
+
+/** All that is needed but by build steps alone. */
+function findUsed(store: Store): Needed {
+  const claims = readClaims(store);
+  const blobs = new Set<Digest>(claims.blobs);
+  const layers = new Set<Digest>(claims.layers);
   for (const entry of readIndex(store)) mark(store, entry.descriptor, blobs, layers, 0);
   const { containers, unreadable } = readContainerImages(store);
   for (const hex of containers.flatMap((container) => container.layers)) {

@@ -80,8 +80,16 @@ export function moveToTrash(store: Store, path: string): string | undefined {
     } catch (error) {
       if (errnoOf(error) !== 'ENOENT') throw explainWriteFailure(error, path);
       if (entriesExist(store.layout.trash)) return undefined;
-      ensurePrivateDirectory(store.layout.trash);
+      makeTrash(store.layout.trash);
     }
+  }
+}
+
+function makeTrash(trash: string): void {
+  try {
+    ensurePrivateDirectory(trash);
+  } catch (error) {
+    throw explainWriteFailure(error, trash);
   }
 }
 

@@ -6,6 +6,7 @@ import type { ChildProcess, StdioOptions } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 import { ScullError } from '../host/errors.ts';
+import { NO_SPACE_HINT } from '../host/files.ts';
 import { exitStatus, explainSpawnFailure, minimalEnvironment, start, type RunResult } from '../host/process.ts';
 import { productDirectory } from '../host/product.ts';
 import { defaultIdMaps, formatIdMap, userName } from './id-maps.ts';
@@ -136,6 +137,7 @@ export function launchFailure(status: number, stderr: string): ScullError | unde
   const detail = stderr.trim();
   if (line.startsWith('cannot map ids')) return explainMapRefusal(stderr, userName());
   if (line.startsWith('cannot create a user namespace')) return explainNamespaceRefusal(stderr);
+  if (/No space left on device|Disk quota exceeded/.test(line)) return new ScullError('NO_SPACE', line, { hint: NO_SPACE_HINT, detail });
   return new ScullError('TOOL_FAILED', line, { hint: 'run `scull doctor` to test each part', detail });
 }
 

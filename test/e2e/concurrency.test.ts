@@ -6,23 +6,13 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { busyboxEntries, dockerArchive } from '../support/images.ts';
+import { random, testSeed } from '../support/random.ts';
 import { useScull, type Result } from '../support/scull.ts';
 import { expectEmpty, expectSound, expectUsageOfDu } from '../support/store-facts.ts';
 
 const s = useScull();
 const seconds = Number(process.env['SCULL_TEST_SECONDS'] ?? '15');
 const PROCESSES = 64;
-
-/** Numbers from 0 to 1 that come again with the same seed. */
-function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 const commands = (pick: (count: number) => number): string[] => {
   const [container, volume, tag] = [`c${pick(12)}`, `v${pick(6)}`, `t:${pick(8)}`];
@@ -88,7 +78,7 @@ async function crowd(seed: number, kills: boolean): Promise<{ readonly done: num
 }
 
 test.each([['none killed', false], ['a third killed at random', true]] as const)('sixty-four at a time, %s: each is done or refused for a reason, and the store is sound', async (_what, kills) => {
-  const seed = Number(process.env['SCULL_TEST_SEED'] ?? Date.now() % 1_000_000);
+  const seed = testSeed();
   for (const number of [0, 1, 2]) {
     writeFileSync(join(s.base, `image${number}.tar`), dockerArchive({ tags: [`made${number}:1`], layers: [busyboxEntries(), [{ path: 'own', content: `${number}`.repeat(200_000) }]] }));
   }

@@ -92,24 +92,6 @@ test('a disk that gets full in the middle of a layer, which unpacks to more than
   expect(steps, 'the space is there again').toHaveLength(5);
 });
 
-test('a disk that gets full at any moment of a command: it says so, and what was there is whole', () => {
-  const archive = s.file('bb.tar', dockerArchive({ tags: ['bb:1'], layers: [busyboxEntries()] }));
-  const two = s.file('two.tar', dockerArchive({ tags: ['two:1'], layers: [busyboxEntries(), [{ path: 'own', content: noise(400_000) }]] }));
-  const small = [0, 4, 12, 24, 48];
-  const steps = onSmallDisk(20, `
-    sc load -q -i ${archive}
-    for kb in ${small.join(' ')}; do
-      fill $kb; sc create --name c$kb bb:1 true; sc tag bb:1 t:$kb; sc volume create v$kb; sc rename c$kb r$kb; sc commit -q r$kb m:$kb; sc system check
-      sc rm -f c$kb r$kb; sc rmi -f t:$kb m:$kb; sc volume rm -f v$kb
-    done
-    for kb in 100 500 900 2000; do fill $kb; sc load -q -i ${two}; sc system check; sc rmi -f two:1; done`);
-  for (const step of steps) {
-    if (step.status !== 0 && !/no such (image|container)|no container with/.test(step.err)) expectCleanError({ status: step.status, stdout: step.out, stderr: step.err }, /no space left|would fill the disk|has only|would leave less/);
-    if (/^Checked/m.test(step.out)) expect(step.out).toMatch(/no damage/);
-  }
-  expect(steps.some(({ status, err }) => status !== 0 && /space|fill|spare/.test(err)), 'it was full indeed').toBe(true);
-});
-
 test('a store on a read-only file system can be read, and says what it is when it is to be written', () => {
   const words = s.command.map((word) => `'${word}'`).join(' ');
   const readOnly = (args: string) =>

@@ -49,6 +49,29 @@ test('df is what du sees, and says what images share, what is used and what can 
   await s.fails(['system', 'df', '-v', '--format', 'json'], 125, /--format|verbose/);
 });
 
+test('what only builds may want again is Build Cache and not Images, each file of a step’s layer can be checked, and df is what du sees', async () => {
+  const place = s.directory('context');
+  writeFileSync(join(place, 'Containerfile'), 'FROM busybox\nRUN echo one >/one; mkdir -p /d/e; ln -s x /d/link; head -c 100000 /dev/urandom >/d/e/noise; rm /etc/group\nRUN echo two >/two; chmod 4750 /two; rm -r /d; mkdir /d; echo new >/d/new\n');
+  await s.ok(['build', '-q', '-t', 'built:1', place]);
+  await clean();
+  const whole = await df();
+  expect(whole['Build Cache']).toMatchObject({ Total: 2, Active: 2 });
+  await s.ok(['rmi', 'built:1']);
+  const rows = await df();
+  expect(rows['Build Cache']).toMatchObject({ Total: 2, Active: 0 });
+  expect((rows['Build Cache'] as Row).RawSize - (whole['Build Cache'] as Row).RawSize).toBeGreaterThan(200_000);
+  expect((whole['Images'] as Row).RawSize - (rows['Images'] as Row).RawSize).toBeGreaterThan(200_000);
+  expect(Object.values(rows).reduce((sum, row) => sum + row.RawSize, 0)).toBe(await du());
+  expect(await s.ok(['system', 'df', '-v'])).toMatch(/^step .* [0-9.]+kB +RUN \/bin\/sh -c echo one/m);
+  // Every file of theirs is known by its content, though nothing was unpacked.
+  await unshared(`f=$(ls -d ${s.storeRoot}/layers/*/diff/d/e/noise); printf x | dd of=$f bs=1 seek=50000 conv=notrunc status=none`);
+  expect((await s.fails(['system', 'check'], 125, /damaged/)).stdout).toMatch(/d\/e\/noise.*other content than was unpacked/);
+  await s.ok(['system', 'prune', '-a', '-f', '--filter', 'label=none']);
+  await s.ok(['image', 'prune', '-f', '--build-cache']);
+  expect((await df())['Build Cache']).toMatchObject({ Total: 0, Active: 0 });
+  await clean();
+});
+
 test('prune takes what is not used, and as much as df said', async () => {
   const before = await df();
   const [space, reclaimable] = [await du(), (before['Images']?.RawReclaimable as number) + (before['Containers']?.RawReclaimable as number)];

@@ -57,14 +57,14 @@ export async function commitLayer(session: BuildSession, parents: readonly Layer
   const below = layerDirectories(session, madeUpon);
   const view: TreeView = copied ? { kind: 'compare', layers: [upper], below } : { kind: 'upper', upper, below, dotMarks: driver === 'fuse-overlayfs' };
   const [{ packLayer }, { placeLayer }] = await Promise.all([import('../../storage/layers/pack.ts'), import('../../storage/admit-packed.ts')]);
-  const packed = await packLayer(staging, { view, leaveOut, clampTo: options.timestamp, compression: 'gzip', progress: engine.progress });
+  const packed = await packLayer(staging, { view, leaveOut, clampTo: options.timestamp, compression: 'gzip', takeDown: driver === 'overlay' && !copied, progress: engine.progress });
   if (packed.contents.entries === 0) return undefined;
-  if (driver === 'overlay') removePlaceholders(upper, below, leaveOut, packed.contents.opaque);
+  const removed = driver === 'overlay' ? removePlaceholders(upper, below, leaveOut, packed.contents.opaque) : [];
   const layer: LayerRef = { descriptor: packed.descriptor, diffId: packed.diffId, chainId: chainOn(parents, packed.diffId) };
   session.claim([layer]);
   await session.alone(async () => {
     // The next step can begin; flushing takes its time beside it.
-    if (driver === 'overlay') return session.finishing(layer, placeLayer(store, staging, packed, upper, layer.chainId, parents.at(-1)?.chainId ?? null));
+    if (driver === 'overlay') return session.finishing(layer, placeLayer(store, staging, packed, { path: upper, removed }, layer.chainId, parents.at(-1)?.chainId ?? null));
     // A directory that fuse-overlayfs or a copy has made looks different from what native overlay would read.
     if (!hasBlob(store, layer.descriptor)) adoptBlob(store, staging, packed.file, layer.descriptor.digest);
     const { unpackStored } = await import('../../storage/fetch-layers.ts');
@@ -77,9 +77,11 @@ export async function commitLayer(session: BuildSession, parents: readonly Layer
  * What the runtime made to mount on is gone from the directory too, with the directories that were copied up for it, so that
  * disk and archive agree.
  * @param opaque directories that hide what is below them: their being there means something
+ * @returns what was removed, as byte strings
  */
-function removePlaceholders(upper: string, below: readonly string[], paths: readonly string[], opaque: readonly string[]): void {
-  if (paths.length === 0) return;
+function removePlaceholders(upper: string, below: readonly string[], paths: readonly string[], opaque: readonly string[]): string[] {
+  const removed: string[] = [];
+  if (paths.length === 0) return removed;
   const lower = new LowerLayers([...below].reverse());
   for (const path of [...paths].sort((a, b) => b.length - a.length)) {
     const place = `${upper}/${path}`;
@@ -91,11 +93,14 @@ function removePlaceholders(upper: string, below: readonly string[], paths: read
         if (lower.has(path) && !sameDirectory(stat, lower.attributes(`${path}/`))) continue;
         rmdirSync(place);
       } else if (stat.isFile() && stat.size === 0 && !lower.has(path)) unlinkSync(place);
+      else continue;
+      removed.push(Buffer.from(path).toString('latin1'));
     } catch (error) {
       // Not there, or in a directory of another user's: nothing was mounted there by us.
       if (!['ENOENT', 'ENOTDIR', 'EACCES'].includes(errnoOf(error) ?? '')) throw error;
     }
   }
+  return removed;
 }
 
 /** A step may have put a link in the place of a directory above: what that leads to is not ours to remove (CVE-2024-23652). Nothing runs there any more. */

@@ -11,6 +11,7 @@ import { cgroupPlan } from '../../runtime/cgroups.ts';
 import { claimContainer, killQuietly } from '../../runtime/claim.ts';
 import { CONTAINER_FORMAT, type ContainerRecord, type ResolvedMount } from '../../runtime/container-record.ts';
 import { commitContainer, reserveName } from '../../runtime/container-store.ts';
+import { unnotedEnd } from '../../runtime/late-failure.ts';
 import { readContainerState } from '../../runtime/lifecycle.ts';
 import { mergeConfig } from '../../runtime/merge.ts';
 import type { RunStep } from '../../build/plan/step.ts';
@@ -88,13 +89,14 @@ async function execute(session: BuildSession, work: RunWork, record: ContainerRe
     session.abort.signal.removeEventListener('abort', stop);
   }
   session.checkAborted();
-  const { exitCode } = readContainerState(engine.store.layout.container(record.id));
+  const paths = engine.store.layout.container(record.id);
+  const { exitCode } = readContainerState(paths);
   if (exitCode !== 0 && notExecutable) {
     throw new ScullError('UNSUPPORTED', `programs for ${formatPlatform(work.config)} can't be executed here: there is no emulation for them`, {
       hint: 'install it (Debian: sudo apt-get install qemu-user-static), or run the step for this machine: FROM --platform=$BUILDPLATFORM',
     });
   }
-  if (exitCode !== 0) throw new CommandFailed(exitCode, `the command ended with status ${exitCode}: ${shown(work.step.words)}`);
+  if (exitCode !== 0) throw unnotedEnd(record, paths) ?? new CommandFailed(exitCode, `the command ended with status ${exitCode}: ${shown(work.step.words)}`);
 }
 
 function shown(words: readonly string[]): string {

@@ -1,5 +1,6 @@
 /** Files of ours that a container sees in place of its image's. */
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { explainWriteFailure } from '../../host/files.ts';
 import type { NetworkPlan } from '../../network/plan.ts';
 import type { ContainerRecord } from '../../runtime/container-record.ts';
 import type { GeneratedFile } from '../../runtime/oci-spec/input.ts';
@@ -14,8 +15,16 @@ export interface FileFacts {
   readonly users: ImageUsers;
 }
 
-/** Writes them; a mount of the user in the same place wins. */
-export function generatedFiles(record: ContainerRecord, paths: ContainerPaths, { network, shared, users }: FileFacts): GeneratedFile[] {
+/** Writes them; a mount of the user in the same place wins. @throws ScullError NO_SPACE, PERMISSION */
+export function generatedFiles(record: ContainerRecord, paths: ContainerPaths, facts: FileFacts): GeneratedFile[] {
+  try {
+    return writeFiles(record, paths, facts);
+  } catch (error) {
+    throw explainWriteFailure(error, paths.directory);
+  }
+}
+
+function writeFiles(record: ContainerRecord, paths: ContainerPaths, { network, shared, users }: FileFacts): GeneratedFile[] {
   const { mounts } = record.config;
   const files: GeneratedFile[] = [];
   const covered = (target: string, folder = '/etc'): boolean => mounts.some((mount) => mount.target === target || mount.target === folder);

@@ -27,6 +27,7 @@ import { keepCompiledSeccomp } from '../../runtime/seccomp-cache.ts';
 import type { Capture, Monitor, PendingMonitor } from '../../runtime/monitor.ts';
 import { startKeeper } from '../../runtime/keeper.ts';
 import { forgetRestarts } from '../../runtime/restart-state.ts';
+import { explainFullDisk } from '../../storage/space.ts';
 import type { NetworkPlan } from '../../network/plan.ts';
 import type { Engine } from '../engine.ts';
 import { recordContainerEvent, recordEnd } from '../events/record.ts';
@@ -119,7 +120,8 @@ async function startOnce(engine: Engine, record: ContainerRecord, options: Start
     monitor = launchMonitor(engine, record, preparation, pending, cgroup, options.attach?.stdin === true);
     trace('monitor launched');
     return await bringUp(engine, record, monitor, preparation, cgroup, { ...options, engaged }, underWay);
-  } catch (error) {
+  } catch (cause) {
+    const error = explainFullDisk(cause, layout.root);
     if (monitor === undefined) await beginning?.abandon();
     if (preparation !== undefined) await giveAddressesBack(engine, record, preparation);
     await takeBack(engine, record, monitor, cgroup, underWay);

@@ -15,7 +15,12 @@ export function renameContainer(engine: Engine, nameOrId: string, newName: strin
   if (newName === record.name) throw new ScullError('NAME_TAKEN', `container ${record.id.slice(0, 12)} already has the name ${JSON.stringify(newName)}`);
   reserveName(layout, newName, record.id);
   const renamed = { ...record, name: newName };
-  updateContainer(layout, renamed);
+  try {
+    updateContainer(layout, renamed);
+  } catch (error) {
+    if (findContainer(layout, record.id).name !== newName) releaseName(layout, newName, record.id);
+    throw error;
+  }
   recordContainerEvent(engine, renamed, 'rename', { attributes: { oldName: record.name } });
   crashPoint('container:renamed');
   releaseName(layout, record.name, record.id);

@@ -6,7 +6,7 @@ import { DEFAULT_DETACH_KEYS, OUTPUT_CLOSED, parseDetachKeys } from '../../runti
 import { cgroupPlan } from '../../runtime/cgroups.ts';
 import { releaseClaim } from '../../runtime/claim.ts';
 import { hasOverlayMounts, type ContainerRecord } from '../../runtime/container-record.ts';
-import { lateFailure } from '../../runtime/late-failure.ts';
+import { lateFailure, unnotedEnd } from '../../runtime/late-failure.ts';
 import { readContainerState } from '../../runtime/lifecycle.ts';
 import type { ContainerSpec } from '../../spec/container-spec.ts';
 import type { ContainerPaths } from '../../storage/layout.ts';
@@ -122,7 +122,7 @@ export async function stayUntilEnd(engine: Engine, running: Running): Promise<{ 
     await waitForEnd(engine, record.id, 5000);
     state = readContainerState(paths);
   }
-  const failure = lateFailure(record, paths, state.exitCode);
+  const failure = lateFailure(record, paths, state.exitCode) ?? (state.status === 'exited' ? unnotedEnd(record, paths) : undefined);
   await tidyUp(engine, record);
   trace('tidied up');
   if (failure !== undefined) throw failure;

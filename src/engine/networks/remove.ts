@@ -2,6 +2,7 @@
 import { ScullError } from '../../host/errors.ts';
 import type { ContainerRecord } from '../../runtime/container-record.ts';
 import { DEFAULT_NETWORK, type NetworkDefinition } from '../../spec/network-definition.ts';
+import { makingRoom } from '../../storage/ballast.ts';
 import { withLock } from '../../storage/locks.ts';
 import { removeNetworkFile } from '../../storage/networks.ts';
 import type { Engine } from '../engine.ts';
@@ -45,12 +46,12 @@ async function removeNetwork(engine: Engine, typed: string, { force, timeout }: 
   if (name === DEFAULT_NETWORK.name) throw new ScullError('INVALID', `the default network ${name} can't be removed`);
   if (force === true) await removeContainersOf(engine, networkUsers(engine).get(name) ?? [], timeout);
   // A container that is being created on it either is there already, or finds the network gone.
-  await withLock(engine.store, 'networks', () => {
+  await makingRoom(engine.store, () => withLock(engine.store, 'networks', () => {
     const users = networkUsers(engine).get(name) ?? [];
     if (users.length > 0) throw inUse(name, users);
     if (!removeNetworkFile(engine.store, name)) throw new ScullError('NO_SUCH_NETWORK', `network "${typed}" was removed by another command`);
     recordNetworkEvent(engine, 'remove', { id, name, driver: 'bridge' });
-  });
+  }));
 }
 
 /** A damaged one can be removed by its name. */

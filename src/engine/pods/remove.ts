@@ -11,7 +11,7 @@ import type { Outcome } from '../containers/selection.ts';
 import type { Engine } from '../engine.ts';
 import { recordEvent } from '../events/record.ts';
 import { readPods } from './find.ts';
-import { withPodLock } from './lock.ts';
+import { withPodLockToRemove } from './lock.ts';
 import { membersOf, type Member } from './members.ts';
 import { forEachPod, type PodSelection } from './selection.ts';
 
@@ -42,7 +42,7 @@ export async function removePod(engine: Engine, pod: PodRecord, { force = false,
   const removeOthers = (members: readonly Member[]): Promise<unknown> => Promise.all(members.filter(({ record }) => record.pod?.infra !== true).map(({ record }) => removeIfThere(engine, record, removal)));
   await removeOthers(membersOf(engine, pod.id));
   crashPoint('pod:emptied');
-  await withPodLock(engine, pod.id, async () => {
+  await withPodLockToRemove(engine, pod.id, async () => {
     const infra = membersOf(engine, pod.id).find(({ record }) => record.pod?.infra === true);
     if (infra !== undefined) await removeIfThere(engine, infra.record, { ...removal, withPod: true });
     crashPoint('pod:without-infra');

@@ -108,8 +108,10 @@ class LayerCheck {
     const expected = this.#left.get(path);
     this.#left.delete(path);
     this.files += 1;
-    if (expected === undefined) this.#tell(path, 'was not in the layer');
-    else {
+    if (expected === undefined) {
+      // What a socket leaves behind is of no use, and is packed nowhere.
+      if (!stat.isSocket()) this.#tell(path, 'was not in the layer');
+    } else {
       const what = this.#difference(path, stat, expected);
       if (what !== undefined) this.#tell(path, what);
     }

@@ -14,7 +14,7 @@
  * root of the layer, with tab, newline and backslash escaped. layer.json holds the digest of the file.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, openSync } from 'node:fs';
+import { appendFileSync, closeSync, openSync, readFileSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { writeAllSync } from '../../host/files.ts';
 import type { Digest } from '../../oci/digest.ts';
@@ -95,6 +95,16 @@ export class ContentsWriter implements ContentsSink {
     this.#hash.update(bytes);
     writeAllSync(this.#fd, bytes);
   }
+}
+
+/**
+ * Adds to a list of contents that scull-tree has written what is gone since then. @param removed paths as byte strings
+ * @returns the digest of the whole file
+ */
+export function finishContents(file: string, removed: readonly string[]): Digest {
+  const lines = removed.map((path) => `-\t${escape(path)}\n`).join('');
+  if (lines !== '') appendFileSync(file, lines, 'latin1');
+  return `sha256:${createHash('sha256').update(readFileSync(file)).digest('hex')}` as Digest;
 }
 
 /** The sum of a file whose bytes come in pieces, with gaps that read as zeros. */

@@ -3,21 +3,25 @@
  * layer.md), written by native/scull-tree in a user namespace, where owners are seen as containers see them; this side
  * hashes, compresses and writes while it streams by. Nothing is kept in memory but what is under way.
  */
+import { closeSync, openSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { ScullError } from '../../host/errors.ts';
 import { explainWriteFailure } from '../../host/files.ts';
+import { randomHex } from '../../host/identity.ts';
 import type { Progress } from '../../host/progress.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { MEDIA_TYPES } from '../../oci/image.ts';
 import type { Staging } from '../staging.ts';
 import { compress, type LayerCompression } from './compress.ts';
-import { startTree, treeArguments, type TreeOptions, type TreeView } from './tree-program.ts';
+import { startTree, treeArguments, type RunningTree, type TreeOptions, type TreeView } from './tree-program.ts';
 
 export interface PackRequest extends TreeOptions {
   readonly view: TreeView;
   readonly compression: LayerCompression;
+  /** The view is an upper directory that is to become the unpacked layer: what is in it is taken down in the same pass. */
+  readonly takeDown?: boolean;
   readonly progress: Progress;
 }
 
@@ -30,6 +34,8 @@ export interface PackedLayer {
   /** The blob, in the staging directory; flushed by who gives it its name (adoptBlob). */
   readonly file: string;
   readonly contents: PackedContents;
+  /** The list of what is in the directory (contents.ts), in the staging directory, where that was to be taken down. */
+  readonly listing?: string;
 }
 
 export interface PackedContents {
@@ -51,9 +57,11 @@ const MEDIA_TYPE: Readonly<Record<LayerCompression, string>> = { none: MEDIA_TYP
  */
 export async function packLayer(staging: Staging, request: PackRequest): Promise<PackedLayer> {
   const { createHash } = await import('node:crypto');
-  const tree = startTree(treeArguments('pack', request.view, request), { report: true });
+  const name = `packed-${randomHex(8)}`;
+  const file = staging.path(name);
+  const listing = request.takeDown === true ? staging.path(`${name}.contents`) : undefined;
+  const tree = startPacking(request, listing);
   const report = collect(tree.child.stdio[3] as Readable);
-  const file = staging.path(`packed-${tree.child.pid ?? 0}`);
   const tar = createHash('sha256');
   const blob = request.compression === 'none' ? undefined : createHash('sha256');
   let archiveSize = 0;
@@ -70,13 +78,30 @@ export async function packLayer(staging: Staging, request: PackRequest): Promise
     size = await writeAll(file, compress(hashed(), request.compression), (chunk) => blob?.update(chunk));
   } catch (error) {
     tree.child.kill('SIGKILL');
+    tree.child.stdout?.destroy(); // nobody reads the rest, and without that its end would not be told
     await tree.ended; // its own reason, where it has one, says more
     throw error;
   }
   for (const text of await tree.ended) request.progress({ kind: 'message', level: 'warning', text });
   const diffId = `sha256:${tar.digest('hex')}` as Digest;
   const digest = blob === undefined ? diffId : (`sha256:${blob.digest('hex')}` as Digest);
-  return { descriptor: { mediaType: MEDIA_TYPE[request.compression], digest, size }, diffId, archiveSize, file, contents: parseReport(await report) };
+  return { descriptor: { mediaType: MEDIA_TYPE[request.compression], digest, size }, diffId, archiveSize, file, contents: parseReport(await report), ...(listing === undefined ? {} : { listing }) };
+}
+
+function startPacking(request: PackRequest, listing: string | undefined): RunningTree {
+  const args = treeArguments('pack', request.view, request);
+  if (listing === undefined) return startTree(args, { report: true });
+  let fd: number;
+  try {
+    fd = openSync(listing, 'wx', 0o600);
+  } catch (error) {
+    throw explainWriteFailure(error, listing);
+  }
+  try {
+    return startTree(args, { report: true, contents: fd });
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** Bytes gathered before they are written. */

@@ -52,20 +52,22 @@ export interface RunningTree {
  * Starts it; its standard output is for the caller to read.
  * @param stdout 'pipe', or a descriptor
  * @param report also a pipe on descriptor 3
+ * @param contents a descriptor that the list of contents is written to (contents.ts), of an upper directory; with `report` only
  * @throws ScullError UNSUPPORTED where it was not compiled
  */
-export function startTree(args: readonly string[], options: { readonly stdout?: 'pipe' | number; readonly report?: boolean } = {}): RunningTree {
+export function startTree(args: readonly string[], options: { readonly stdout?: 'pipe' | number; readonly report?: boolean; readonly contents?: number } = {}): RunningTree {
   const program = nativeProgram('scull-tree');
   if (program === undefined) {
     throw new ScullError('UNSUPPORTED', 'this needs scull-tree, one of the native programs, which were not compiled here', {
       hint: 'install a C compiler (apt-get install gcc libc6-dev) and build or install scull again',
     });
   }
-  const report = options.report === true;
-  const child = startInUserNamespace(program, [...args, ...(report ? ['--report', '3'] : [])], {
-    stdio: ['ignore', options.stdout ?? 'pipe', 'pipe', ...(report ? (['pipe'] as const) : [])],
+  const { report = false, contents } = options;
+  const words = [...args, ...(report ? ['--report', '3'] : []), ...(contents === undefined ? [] : ['--contents', '4'])];
+  const child = startInUserNamespace(program, words, {
+    stdio: ['ignore', options.stdout ?? 'pipe', 'pipe', ...(report ? (['pipe'] as const) : []), ...(contents === undefined ? [] : [contents])],
     readOnlyExcept: [],
-    ...(report ? { keepFds: [3] } : {}),
+    ...(report ? { keepFds: contents === undefined ? [3] : [3, 4] } : {}),
   });
   // Without a listener Node throws away what is unread when the process ends, which may be before the caller begins to read.
   for (const stream of [child.stdout, child.stdio[3]]) stream?.on('readable', () => undefined);

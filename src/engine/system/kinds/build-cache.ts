@@ -1,12 +1,14 @@
-/** What builds keep for the next one: results of steps, and the directories of cache mounts. Layers of steps are the layers' business. */
+/** What builds keep for the next one: results of steps with the layers that no image has, and the directories of cache mounts. */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf } from '../../../host/errors.ts';
 import { pruneBuildCache, readCacheRecords } from '../../../storage/build-cache.ts';
 import { diskUsageOf } from '../../../storage/disk-usage.ts';
-import { layerExists } from '../../../storage/layers/store.ts';
+import { layerPaths } from '../../../storage/layers/store.ts';
+import { findCachedOnly } from '../../../storage/reach.ts';
 import type { Engine } from '../../engine.ts';
 import type { KindUsage, PruneOptions, Pruned, StoreKind, UsageCell, UsageSurvey } from '../store-kind.ts';
+import { fileSize } from './images.ts';
 
 export const buildCacheKind: StoreKind = {
   label: 'Build Cache',
@@ -21,18 +23,28 @@ export const buildCacheKind: StoreKind = {
 
 function buildCacheUsage({ engine: { store }, size }: UsageSurvey): KindUsage {
   const records = readCacheRecords(store);
-  const mounts = inFolder(store.layout.buildMounts);
-  const mounted = mounts.map((name) => ({ name, bytes: size(join(store.layout.buildMounts, name)) }));
-  const bytes = size(store.layout.buildCache) + mounted.reduce((sum, mount) => sum + mount.bytes, 0);
+  const cached = findCachedOnly(store);
+  const mounts = inFolder(store.layout.buildMounts).map((name) => ({ name, bytes: size(join(store.layout.buildMounts, name)) }));
+  // What several records share is counted with the first.
+  const counted = new Set<string>();
+  const once = (path: string, bytes: number): number => (counted.size < counted.add(path).size ? bytes : 0);
+  const steps = records.map((record) => {
+    const { layer } = record;
+    const blob = layer !== undefined && cached.blobs.has(layer.descriptor.digest) ? store.layout.blob(layer.descriptor.digest) : undefined;
+    const directory = layer !== undefined && cached.layers.has(layer.chainId) ? layerPaths(store, layer.chainId).directory : undefined;
+    const bytes = (blob === undefined ? 0 : once(blob, fileSize(blob))) + (directory === undefined ? 0 : once(directory, size(directory)));
+    return { record, bytes, shared: layer !== undefined && directory === undefined };
+  });
+  const bytes = size(store.layout.buildCache) + [...steps, ...mounts].reduce((sum, one) => sum + one.bytes, 0);
   return {
     total: records.length + mounts.length,
-    active: records.filter((record) => record.layer !== undefined && layerExists(store, record.layer.chainId)).length,
+    active: steps.filter(({ shared }) => shared).length,
     size: bytes,
     reclaimable: bytes,
     columns: ['WHAT', 'CREATED', 'SIZE', 'STEP'],
     rows: [
-      ...records.map((record): UsageCell[] => ['step', { since: record.created }, '', record.step.replace(/\s+/g, ' ').slice(0, 60)]),
-      ...mounted.map(({ name, bytes: own }): UsageCell[] => ['cache mount', '', { bytes: own }, name.slice(0, 12)]),
+      ...steps.map(({ record, bytes: own, shared }): UsageCell[] => ['step', { since: record.created }, shared ? 'of an image' : { bytes: own }, record.step.replace(/\s+/g, ' ').slice(0, 60)]),
+      ...mounts.map(({ name, bytes: own }): UsageCell[] => ['cache mount', '', { bytes: own }, name.slice(0, 12)]),
     ],
   };
 }

@@ -7,7 +7,7 @@ import { imageKey } from '../../../storage/image-names.ts';
 import { imagesBehind, readStored, withImageIds } from '../../../storage/images.ts';
 import { readIndex, type IndexEntry } from '../../../storage/index-file.ts';
 import { layerPaths, listLayers } from '../../../storage/layers/store.ts';
-import { findGarbage, findNeeded, listBlobs, reachOf } from '../../../storage/reach.ts';
+import { findCachedOnly, findGarbage, findNeeded, listBlobs, reachOf } from '../../../storage/reach.ts';
 import type { Store } from '../../../storage/store.ts';
 import { pruneImages } from '../../images/prune.ts';
 import { checkBlobs } from './blobs.ts';
@@ -104,10 +104,11 @@ function piecesOf(store: Store, entry: IndexEntry): Piece[] {
   return [...[...blobs].map((digest) => store.layout.blob(digest)), ...[...layers].map((chainId) => layerPaths(store, chainId).directory)];
 }
 
-/** Sizes of all blobs and layers but garbage. */
+/** Sizes of all blobs and layers but garbage, and but what only builds may want again (kinds/build-cache.ts). */
 function sizesOfNeeded(store: Store, size: UsageSurvey['size']): Map<Piece, number> {
   const garbage = findGarbage(store, findNeeded(store));
-  const [blobs, layers] = [new Set<Digest>(garbage.blobs), new Set<Digest>(garbage.layers)];
+  const cached = findCachedOnly(store);
+  const [blobs, layers] = [new Set<Digest>([...garbage.blobs, ...cached.blobs]), new Set<Digest>([...garbage.layers, ...cached.layers])];
   return new Map([
     ...listBlobs(store).filter((digest) => !blobs.has(digest)).map((digest) => store.layout.blob(digest)).map((path): [Piece, number] => [path, fileSize(path)]),
     ...listLayers(store).filter((chainId) => !layers.has(chainId)).map((chainId) => layerPaths(store, chainId).directory).map((path): [Piece, number] => [path, size(path)]),
