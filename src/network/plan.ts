@@ -66,7 +66,7 @@ export interface NetworkFacts {
   /** The container's UTS namespace is the host's: its hostname is not ours to write. */
   readonly hostUts?: boolean;
   /** With `--network container:…`: the network namespace of that container's process. */
-  readonly join?: { readonly path: string };
+  readonly join?: { readonly path: string; readonly ours: boolean };
   /** pasta asks name servers that are the host's no more. */
   readonly staleForwarder?: boolean;
   /** With named networks: the container's interfaces. */
@@ -180,7 +180,7 @@ function planJoin(spec: NetworkSpec, container: string, facts: NetworkFacts): Ne
   // resolv.conf and hosts are the other container's files, mounted by the caller.
   return {
     mode: 'join',
-    namespace: { kind: 'path', path: facts.join.path },
+    namespace: facts.join.ours ? { kind: 'host' } : { kind: 'path', path: facts.join.path },
     ports: [],
     addresses: {},
     warnings: [],

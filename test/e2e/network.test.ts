@@ -1,3 +1,4 @@
+import { readdirSync, readlinkSync } from 'node:fs';
 import { connect, createServer, type AddressInfo, type Server } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -67,6 +68,13 @@ describe('reaching out', () => {
     await s.ok(['run', '-d', '--name', 'net', 'busybox', ...serve(7000)]);
     await eventually('the neighbour answers', async () => (await s.ok(['run', '--rm', '--network', 'container:net', 'busybox', 'sh', '-c', 'nc -w 2 127.0.0.1 7000 </dev/null'])) === 'ahoy');
     await s.ok(['rm', '-f', '-t', '0', 'net']);
+  });
+
+  test('container:NAME of one on the host’s network is on the host’s network', async () => {
+    await s.ok(['run', '-d', '--name', 'hosted', '--network', 'host', 'busybox', 'sleep', '1000']);
+    const said = await s.ok(['run', '--rm', '--network', 'container:hosted', 'busybox', 'sh', '-c', 'readlink /proc/self/ns/net; ls /sys/class/net']);
+    expect(said.split('\n')).toEqual([readlinkSync('/proc/self/ns/net'), ...readdirSync('/sys/class/net').sort()]);
+    await s.ok(['rm', '-f', '-t', '0', 'hosted']);
   });
 });
 

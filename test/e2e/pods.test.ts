@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
@@ -30,6 +30,12 @@ function freePort(): Promise<number> {
 }
 
 const answers = async (port: number): Promise<string> => (await fetch(`http://127.0.0.1:${port}/`, { headers: { connection: 'close' } })).text();
+
+test('a pod on the host’s network has its containers there', async () => {
+  await s.ok(['pod', 'create', '--name', 'ashore', '--network', 'host']);
+  expect(await s.ok(['run', '--rm', '--pod', 'ashore', 'busybox', 'readlink', '/proc/self/ns/net'])).toBe(readlinkSync('/proc/self/ns/net'));
+  await s.ok(['pod', 'rm', '-f', 'ashore']);
+});
 
 test('containers of a pod reach each other on localhost, and share host name and shared memory; others do not', async () => {
   await s.ok(['pod', 'create', '--name', 'p', '--hostname', 'ship', '--add-host', 'far:192.0.2.7']);

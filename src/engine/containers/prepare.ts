@@ -136,7 +136,7 @@ export async function planContainerNetwork(layout: StoreLayout, record: Containe
       hostname: record.config.hostname,
       containerName: record.name,
       hostUts: record.spec.namespaces.uts.mode === 'host',
-      ...(shared.network === undefined ? {} : { join: { path: shared.network } }),
+      ...(shared.network === undefined ? {} : { join: shared.network }),
       staleForwarder,
       ...(planned.length === 0 ? {} : { interfaces: await interfaceFacts(planned) }),
     },

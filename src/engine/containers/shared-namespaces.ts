@@ -16,7 +16,8 @@ export interface SharedNamespaces {
   readonly joinUser?: number;
   /** Set when the other container has a user namespace of its own inside. */
   readonly userNamespace?: UserNamespaceFact;
-  readonly network?: string;
+  /** `ours`: it is the one that we are in, as with --network host, which nobody can enter again. */
+  readonly network?: { readonly path: string; readonly ours: boolean };
   readonly shm?: string;
   readonly paths: { readonly pid?: string; readonly ipc?: string; readonly uts?: string; readonly cgroup?: string };
   /** resolv.conf and hosts of the container whose network is shared. */
@@ -51,7 +52,7 @@ export function sharedNamespaces(engine: Engine, record: ContainerRecord): Share
   return {
     joinUser: owner.monitorPid,
     ...innerNamespace(owner),
-    ...(others.has('network') ? { network: path('network', 'net') as string } : {}),
+    ...networkOf(path('network', 'net')),
     ...(others.has('ipc') ? shmOf(engine, others.get('ipc') as Other) : ownShm(engine, record)),
     paths: {
       ...(others.has('pid') ? { pid: path('pid', 'pid') as string } : {}),
@@ -94,6 +95,10 @@ function namespaceKind(path: string): string | undefined {
 /** The very namespace that we are in. */
 function isOurs(path: string, kind: string): boolean {
   return statSync(path).ino === statSync(`/proc/self/ns/${kind}`).ino;
+}
+
+function networkOf(path: string | undefined): Pick<SharedNamespaces, 'network'> {
+  return path === undefined ? {} : { network: { path, ours: isOurs(path, 'net') } };
 }
 
 /** The runtime must enter it from ours, and files must show with the owners that its maps make of them. */

@@ -68,7 +68,7 @@ describe('published ports', () => {
     expect(plan({ mode: { mode: 'host' }, ports: [tcp(8080, 80)] })).toMatchObject({ ports: [], warnings: ['published ports have no effect with --network host'] });
   });
   it('contradict a joined network', () => {
-    expect(() => plan({ mode: { mode: 'container', container: 'db' }, ports: [tcp(8080, 80)] }, { join: { path: '/proc/7/ns/net' } })).toThrow("ports can't be published with --network container:db");
+    expect(() => plan({ mode: { mode: 'container', container: 'db' }, ports: [tcp(8080, 80)] }, { join: { path: '/proc/7/ns/net', ours: false } })).toThrow("ports can't be published with --network container:db");
   });
 });
 
@@ -133,8 +133,11 @@ describe('joining', () => {
   it('a container that does not run is refused', () => {
     expect(() => plan({ mode: { mode: 'container', container: 'db' } })).toThrow(ScullError);
   });
+  it('stays where the other one is in the host’s own', () => {
+    expect(plan({ mode: { mode: 'container', container: 'db' } }, { join: { path: '/proc/7/ns/net', ours: true } })).toMatchObject({ mode: 'join', namespace: { kind: 'host' } });
+  });
   it('shares the files of the other container, so wishes for them are refused', () => {
-    const joined = { join: { path: '/proc/7/ns/net' } };
+    const joined = { join: { path: '/proc/7/ns/net', ours: false } };
     expect(plan({ mode: { mode: 'container', container: 'db' } }, joined)).toMatchObject({ mode: 'join', resolvConf: undefined, hosts: undefined });
     expect(() => plan({ mode: { mode: 'container', container: 'db' }, dns: ['9.9.9.9'] }, joined)).toThrow("--dns can't be used with --network container:db");
   });
