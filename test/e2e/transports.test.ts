@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startDockerRegistry, type DockerRegistry } from '../support/docker-registry.ts';
 import { useScull } from '../support/scull.ts';
@@ -85,7 +86,8 @@ describe('the form of what is pushed', () => {
   let registry: DockerRegistry;
   beforeAll(async () => {
     registry = await startDockerRegistry(s.directory('registry'));
-    await s.ok(['import', '-', 'imported:1'], { input: writeTar([{ path: 'file', content: 'x'.repeat(100_000) }]) });
+    // Compressed, as it stays then.
+    await s.ok(['import', '-', 'imported:1'], { input: gzipSync(writeTar([{ path: 'file', content: 'x'.repeat(100_000) }])) });
   });
   afterAll(() => registry.stop());
   const raw = (tag: string) => JSON.parse(skopeo('inspect', '--raw', '--tls-verify=false', `docker://${registry.host}/app:${tag}`));
