@@ -138,6 +138,9 @@ export function launchFailure(status: number, stderr: string): ScullError | unde
   if (line.startsWith('cannot map ids')) return explainMapRefusal(stderr, userName());
   if (line.startsWith('cannot create a user namespace')) return explainNamespaceRefusal(stderr);
   if (/No space left on device|Disk quota exceeded/.test(line)) return new ScullError('NO_SPACE', line, { hint: NO_SPACE_HINT, detail });
+  if (/^cannot join .*No such (file or directory|process)/.test(line)) {
+    return new ScullError('WRONG_STATE', 'the container whose namespaces were to be joined is gone: its process has ended', { hint: 'see what runs with `scull ps`, and start it again', detail });
+  }
   return new ScullError('TOOL_FAILED', line, { hint: 'run `scull doctor` to test each part', detail });
 }
 
