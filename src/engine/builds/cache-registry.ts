@@ -14,6 +14,7 @@ import { Readable } from 'node:stream';
 import { isScullError, ScullError } from '../../host/errors.ts';
 import { forEachLimited } from '../../host/for-each-limited.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
+import type { Digest } from '../../oci/digest.ts';
 import { MAX_LAYERS } from '../../oci/decode.ts';
 import { MEDIA_TYPES, type Manifest } from '../../oci/image.ts';
 import { formatReference, parseReference, type Reference } from '../../oci/reference.ts';
@@ -68,9 +69,17 @@ export async function exportToRegistry(session: BuildSession, place: RegistryPla
     await pushImageTo(connection, target, await artifactOf(session, kept), { progress });
     return;
   }
-  await forEachLimited(records, PARALLEL, async (record) => {
-    const reference = { ...target, tag: record.key };
-    if (!(await exists(connection, reference))) await pushImageTo(connection, reference, await artifactOf(session, [record]), { progress });
+  // Those with one and the same blob go one after the other: a registry may lose one that comes twice at once.
+  const groups = new Map<Digest | undefined, CacheRecord[]>();
+  for (const record of records) {
+    const digest = record.layer?.descriptor.digest;
+    groups.set(digest, [...(groups.get(digest) ?? []), record]);
+  }
+  await forEachLimited([...groups.values()], PARALLEL, async (group) => {
+    for (const record of group) {
+      const reference = { ...target, tag: record.key };
+      if (!(await exists(connection, reference))) await pushImageTo(connection, reference, await artifactOf(session, [record]), { progress });
+    }
   });
 }
 
