@@ -133,18 +133,25 @@ static inline void forget_program(void)
 	}
 }
 
+/* Small files, whole. Closes the descriptor; false where that is none, or nothing was to be read. */
+static inline bool read_small(int fd, char *text, size_t size)
+{
+	ssize_t length = fd < 0 ? -1 : read(fd, text, size - 1);
+	if (fd >= 0)
+		close(fd);
+	if (length <= 0)
+		return false;
+	text[length] = '\0';
+	return true;
+}
+
 /* Field 22 of /proc/PID/stat; 0 when there is no such process, or only what is left of one. */
 static inline unsigned long long start_time(int pid)
 {
 	char path[64], text[1024];
 	snprintf(path, sizeof path, "/proc/%d/stat", pid);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t length = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-	if (fd >= 0)
-		close(fd);
-	if (length <= 0)
+	if (!read_small(open(path, O_RDONLY | O_CLOEXEC), text, sizeof text))
 		return 0;
-	text[length] = '\0';
 	char *field = strrchr(text, ')');
 	if (field == NULL || field[1] == '\0' || field[2] == 'Z' || field[2] == 'X')
 		return 0;

@@ -67,14 +67,10 @@ static bool lives(int pid, unsigned long long start)
 static int living_holder(int directory)
 {
 	char text[64];
-	int fd = openat(directory, "holder", O_RDONLY | O_CLOEXEC), pid;
 	unsigned long long start;
-	ssize_t length = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-	if (fd >= 0)
-		close(fd);
-	if (length <= 0)
+	int pid;
+	if (!read_small(openat(directory, "holder", O_RDONLY | O_CLOEXEC), text, sizeof text))
 		return 0;
-	text[length] = '\0';
 	return sscanf(text, "%d %llu", &pid, &start) == 2 && lives(pid, start) ? pid : 0;
 }
 

@@ -607,13 +607,8 @@ static int launch(int argc, char **argv)
 
 static pid_t read_pid_file(const char *path)
 {
-	char text[32] = "";
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -1;
-	ssize_t length = read(fd, text, sizeof text - 1);
-	close(fd);
-	return length > 0 ? (pid_t)atoi(text) : -1;
+	char text[32];
+	return read_small(open(path, O_RDONLY | O_CLOEXEC), text, sizeof text) ? (pid_t)atoi(text) : -1;
 }
 
 static int run_daemon(char **program)
@@ -814,13 +809,8 @@ static void end_children(void)
 {
 	char path[64], text[4096];
 	snprintf(path, sizeof path, "/proc/self/task/%d/children", getpid());
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t length = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-	if (fd >= 0)
-		close(fd);
-	if (length <= 0)
+	if (!read_small(open(path, O_RDONLY | O_CLOEXEC), text, sizeof text))
 		return;
-	text[length] = '\0';
 	for (char *word = strtok(text, " \n"); word != NULL; word = strtok(NULL, " \n"))
 		if ((pid_t)atoi(word) != checking)
 			kill((pid_t)atoi(word), SIGTERM);

@@ -508,13 +508,8 @@ static int start_program(const struct settings *s)
 			return -1;
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
 		return -1;
-	int fd = open(s->pid_file, O_RDONLY | O_CLOEXEC);
-	ssize_t length = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-	if (fd >= 0)
-		close(fd);
-	if (length <= 0)
+	if (!read_small(open(s->pid_file, O_RDONLY | O_CLOEXEC), text, sizeof text))
 		return -1;
-	text[length] = '\0';
 	return (int)syscall(SYS_pidfd_open, atoi(text), 0);
 }
 
