@@ -11,7 +11,7 @@ export function productDirectory(): string {
 }
 
 /** Path of one of the programs that are compiled from native/, or undefined where there was no C compiler. */
-export function nativeProgram(name: 'scull-copy' | 'scull-layer' | 'scull-remove' | 'scull-tree'): string | undefined {
+export function nativeProgram(name: 'scull-bridge' | 'scull-copy' | 'scull-helper' | 'scull-layer' | 'scull-net' | 'scull-port' | 'scull-remove' | 'scull-tree'): string | undefined {
   const path = join(productDirectory(), name);
   try {
     accessSync(path, constants.X_OK);

@@ -7,10 +7,13 @@ export interface Metadata {
   readonly annotations: Readonly<Record<string, string>>;
 }
 
+/** What the cluster notes of an object. */
+export const NOTES_OF_CLUSTERS = ['namespace', 'creationTimestamp', 'uid', 'resourceVersion', 'managedFields', 'generateName', 'ownerReferences', 'selfLink'] as const;
+
 /** @throws ScullError INVALID where there is no name */
 export function metadataOf(fields: Fields, annotations: Readonly<Record<string, string>> = {}): Metadata {
   const metadata = fields.fields('metadata');
-  metadata?.passOver('namespace', 'creationTimestamp', 'uid', 'resourceVersion', 'generation', 'managedFields', 'generateName', 'ownerReferences', 'finalizers', 'selfLink');
+  metadata?.passOver(...NOTES_OF_CLUSTERS, 'generation', 'finalizers');
   if (metadata === undefined) throw fields.wrong('metadata', 'there, and so there is no name');
   return { name: metadata.required('name'), labels: metadata.map('labels'), annotations: { ...metadata.map('annotations'), ...annotations } };
 }

@@ -7,6 +7,7 @@ import { parseAddHost, parseDns, parseDnsOption, parseDnsSearch } from '../spec/
 import { parseSysctl } from '../spec/sysctl.ts';
 import { readContainer, type KubeContainer } from './container.ts';
 import type { Fields } from './fields.ts';
+import { NOTES_OF_CLUSTERS } from './metadata.ts';
 import { readPodSecurity } from './security.ts';
 import { readVolume, type KubeVolume } from './volume.ts';
 
@@ -40,7 +41,7 @@ const OF_CLUSTERS = [
  */
 export function readPod(fields: Fields, given: Readonly<Record<string, string>>, workload?: { readonly name: string; readonly annotations: Readonly<Record<string, string>> }): KubePod {
   const metadata = fields.fields('metadata');
-  metadata?.passOver('namespace', 'creationTimestamp', 'uid', 'resourceVersion', 'generateName', 'ownerReferences', 'managedFields', 'selfLink', ...(workload === undefined ? [] : ['name']));
+  metadata?.passOver(...NOTES_OF_CLUSTERS, ...(workload === undefined ? [] : ['name']));
   const name = workload?.name ?? metadata?.required('name');
   if (name === undefined || !isName(name)) throw fields.wrong('metadata.name', 'a name that a pod can have');
   const spec = fields.fields('spec');

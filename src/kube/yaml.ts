@@ -1,8 +1,8 @@
 /** YAML text → the documents in it. The parser is loaded here only, by who plays. */
 import { ScullError } from '../host/errors.ts';
 
-/** Characters. A ConfigMap may have a mebibyte; what is much larger describes no pods. */
-const LARGEST = 16 * 1024 * 1024;
+/** Bytes or characters. A ConfigMap may have a mebibyte; what is much larger describes no pods. */
+export const LARGEST = 16 * 1024 * 1024;
 
 /**
  * Plain values, as YAML 1.2 has them; `0644` is octal, as everybody who writes modes expects, and `yes` stays a text, as in Podman.

@@ -3,12 +3,10 @@
  * is its argument list, and what its failures mean.
  */
 import type { ChildProcess, StdioOptions } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
-import { join } from 'node:path';
 import { ScullError } from '../host/errors.ts';
 import { NO_SPACE_HINT } from '../host/files.ts';
 import { exitStatus, explainSpawnFailure, minimalEnvironment, start, type RunResult } from '../host/process.ts';
-import { productDirectory } from '../host/product.ts';
+import { nativeProgram } from '../host/product.ts';
 import { defaultIdMaps, formatIdMap, userName } from './id-maps.ts';
 import type { LaunchRequest, LaunchStep } from './launch-request.ts';
 import { portableLaunchCommand } from './portable-launch.ts';
@@ -18,15 +16,7 @@ let helper: string | null | undefined;
 
 /** Path of the native helper, or undefined where none was built. */
 export function helperPath(): string | undefined {
-  if (helper === undefined) {
-    const path = join(productDirectory(), 'scull-helper');
-    try {
-      accessSync(path, constants.X_OK);
-      helper = path;
-    } catch {
-      helper = null;
-    }
-  }
+  if (helper === undefined) helper = nativeProgram('scull-helper') ?? null;
   return helper ?? undefined;
 }
 

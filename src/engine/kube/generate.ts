@@ -9,7 +9,7 @@ import type { PodRecord } from '../../storage/pods.ts';
 import { readVolume } from '../../storage/volumes.ts';
 import type { Engine } from '../engine.ts';
 import { findPod } from '../pods/find.ts';
-import { membersOf } from '../pods/members.ts';
+import { othersOf } from '../pods/members.ts';
 
 export interface GenerateOptions {
   readonly kind: KubeKind;
@@ -58,7 +58,7 @@ function alone(container: ContainerRecord): ContainerRecord {
 }
 
 function podDocuments(engine: Engine, pod: PodRecord, options: GenerateOptions): object[] {
-  const containers = membersOf(engine, pod.id).map(({ record }) => record).filter((record) => record.pod?.infra !== true);
+  const containers = othersOf(engine, pod.id).map(({ record }) => record);
   if (containers.length === 0) throw new ScullError('INVALID', `pod ${pod.name} has no containers`);
   return generateDocuments({ ...options, name: pod.name, pod, shared: pod.infra?.spec ?? (containers[0] as ContainerRecord).spec, containers, hostPathKind });
 }

@@ -2,11 +2,8 @@
 import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { ScullError } from '../../host/errors.ts';
-import { parseYaml } from '../../kube/yaml.ts';
+import { LARGEST, parseYaml } from '../../kube/yaml.ts';
 import { openUserFile } from '../user-files.ts';
-
-/** Bytes; more than that is no description of pods. */
-const LARGEST = 16 * 1024 * 1024;
 
 export interface KubeSource {
   /** For messages. */

@@ -59,9 +59,14 @@ async function planOne(engine: Engine, record: ContainerRecord, network: Network
   return { network: network.name, interface: interfaceName, mac: wish.mac ?? macOf(addresses.ipv4 ?? addresses.ipv6), ...addresses, aliases: wish.aliases };
 }
 
-/** The interface to whose addresses published ports lead: that of the first network with a way out. */
+/** To whose addresses published ports lead: the first one on a network with a way out. */
+function portTarget(planned: readonly PlannedAttachment[]): PlannedAttachment | undefined {
+  return planned.find(({ network }) => !network.internal);
+}
+
+/** Its interface. */
 export function publishedInterface(planned: readonly PlannedAttachment[]): string | undefined {
-  return planned.find(({ network }) => !network.internal)?.attachment.interface;
+  return portTarget(planned)?.attachment.interface;
 }
 
 /**
@@ -70,13 +75,12 @@ export function publishedInterface(planned: readonly PlannedAttachment[]): strin
  * @returns undefined where there is nothing to publish, or no network with a way out
  */
 export async function publishOn(planned: readonly PlannedAttachment[], ports: readonly PortRequest[], given: { readonly target: number; readonly watch: number; readonly stateFile: string }): Promise<Required<Pick<SwitchState, 'process' | 'publishedOn'>> | undefined> {
-  const publishedOn = publishedInterface(planned);
-  const chosen = planned.find(({ attachment }) => attachment.interface === publishedOn);
-  if (publishedOn === undefined || chosen === undefined || ports.length === 0) return undefined;
+  const chosen = portTarget(planned);
+  if (chosen === undefined || ports.length === 0) return undefined;
   const { attachment, network } = chosen;
   const { ipv4, ipv6 } = bridgeOf(network);
   const process = await publishPorts({ ports, ipv4: attachment.ipv4?.address, ipv6: attachment.ipv6?.address, gateway4: ipv4?.address, gateway6: ipv6?.address, targetPid: given.target, watchPid: given.watch, stateFile: given.stateFile });
-  return { process, publishedOn };
+  return { process, publishedOn: attachment.interface };
 }
 
 export interface PlugOptions {

@@ -8,7 +8,7 @@ import type { Engine } from '../engine.ts';
 import { createPod, type PodRequest } from './create.ts';
 import { findPod } from './find.ts';
 import { startPod } from './lifecycle.ts';
-import { membersOf } from './members.ts';
+import { othersOf } from './members.ts';
 import { removePod } from './remove.ts';
 
 export interface ClonePodOptions {
@@ -22,7 +22,7 @@ export interface ClonePodOptions {
 /** @throws ScullError NO_SUCH_POD, NAME_TAKEN, and as for `create`: nothing is left of the new pod then */
 export async function clonePod(engine: Engine, typed: string, options: ClonePodOptions = {}): Promise<PodRecord> {
   const source = findPod(engine, typed);
-  const members = membersOf(engine, source.id).filter(({ record }) => record.pod?.infra !== true);
+  const members = othersOf(engine, source.id);
   const make = (name: string): Promise<PodRecord> => createPod(engine, { ...requestLike(source), name });
   const pod = options.name === undefined ? await withFreeName(source.name, make) : await make(options.name);
   try {

@@ -7,7 +7,7 @@ import type { Engine } from '../engine.ts';
 import { recordEvent } from '../events/record.ts';
 import { podById } from './find.ts';
 import { withPodLock } from './lock.ts';
-import { membersOf, type Member } from './members.ts';
+import { membersOf, othersOf, type Member } from './members.ts';
 
 /** Does nothing while one of them runs, is being started, or waits for its restart; or when the pod is gone. */
 export async function stopAfterLast(engine: Engine, podId: string): Promise<void> {
@@ -29,7 +29,7 @@ async function stopInfra(engine: Engine, podId: string): Promise<void> {
 
 /** None of its containers runs, is being started or waits for its restart. */
 export function isOver(engine: Engine, podId: string): boolean {
-  return !membersOf(engine, podId).some((member) => member.record.pod?.infra !== true && isActive(engine, member));
+  return !othersOf(engine, podId).some((member) => isActive(engine, member));
 }
 
 function isActive(engine: Engine, { record, state }: Member): boolean {

@@ -10,7 +10,7 @@ import { killContainers, stopContainers } from '../containers/stop.ts';
 import type { Engine } from '../engine.ts';
 import { recordEvent } from '../events/record.ts';
 import { startInfraOf } from './infra.ts';
-import { membersOf, type Member } from './members.ts';
+import { membersOf, othersOf, type Member } from './members.ts';
 import { forEachPod, type PodSelection } from './selection.ts';
 
 /** podman-pod-start(1): containers that run already are no error. */
@@ -20,7 +20,7 @@ export function startPods(engine: Engine, selection: PodSelection): Promise<Outc
 
 export async function startPod(engine: Engine, pod: PodRecord): Promise<void> {
   await startInfraOf(engine, pod.id, pod.infra?.name ?? pod.name);
-  raise(pod, 'started', await startContainers(engine, { names: idsOf(others(engine, pod)) }));
+  raise(pod, 'started', await startContainers(engine, { names: idsOf(othersOf(engine, pod.id)) }));
   note(engine, pod, 'start');
 }
 
@@ -31,7 +31,7 @@ export function stopPods(engine: Engine, selection: PodSelection, timeout?: numb
 
 export async function stopPod(engine: Engine, pod: PodRecord, timeout?: number): Promise<void> {
   const options = timeout === undefined ? {} : { timeout };
-  raise(pod, 'stopped', await stopContainers(engine, { names: idsOf(others(engine, pod)), ...options, ignore: true }));
+  raise(pod, 'stopped', await stopContainers(engine, { names: idsOf(othersOf(engine, pod.id)), ...options, ignore: true }));
   raise(pod, 'stopped', await stopContainers(engine, { names: idsOf(infra(engine, pod)), ...options, ignore: true }));
   note(engine, pod, 'stop');
 }
@@ -50,7 +50,7 @@ export function killPods(engine: Engine, selection: PodSelection & { readonly si
   return forEachPod(engine, selection, async (pod) => {
     // Who has ended since we looked has got what was wanted.
     const kill = async (members: readonly Member[]): Promise<void> => raise(pod, 'killed', (await killContainers(engine, { names: idsOf(members.filter(({ state }) => isRunning(state))), ignore: true, ...signal })).filter(({ error }) => error?.code !== 'WRONG_STATE'));
-    await kill(others(engine, pod));
+    await kill(othersOf(engine, pod.id));
     await kill(infra(engine, pod));
     note(engine, pod, 'kill');
   });
@@ -70,10 +70,6 @@ export function unpausePods(engine: Engine, selection: PodSelection): Promise<Ou
     raise(pod, 'unpaused', await unpauseContainers(engine, { names: idsOf(membersOf(engine, pod.id).filter(({ state }) => state.status === 'paused')) }));
     note(engine, pod, 'unpause');
   });
-}
-
-function others(engine: Engine, pod: PodRecord): Member[] {
-  return membersOf(engine, pod.id).filter(({ record }) => record.pod?.infra !== true);
 }
 
 function infra(engine: Engine, pod: PodRecord): Member[] {

@@ -20,6 +20,11 @@ export function membersOf(engine: Engine, podId: string, records: readonly Conta
     .map((record) => ({ record, state: readContainerState(engine.store.layout.container(record.id)) }));
 }
 
+/** All but the infra container. */
+export function othersOf(engine: Engine, podId: string): Member[] {
+  return membersOf(engine, podId).filter(({ record }) => record.pod?.infra !== true);
+}
+
 /** podman-pod-ps(1), "Pod status", the infra container counted like any other. */
 export function podStatus(statuses: readonly ContainerState['status'][]): PodStatus {
   const count = (wanted: ContainerState['status']): number => statuses.filter((status) => status === wanted).length;

@@ -6,7 +6,7 @@ import { streamLogs, type LogOptions } from '../containers/logs.ts';
 import { topContainer, type ProcessTable } from '../containers/top.ts';
 import type { Engine } from '../engine.ts';
 import { findPod, readPods } from './find.ts';
-import { membersOf } from './members.ts';
+import { membersOf, othersOf } from './members.ts';
 import { latestPod } from './selection.ts';
 
 /**
@@ -16,7 +16,7 @@ import { latestPod } from './selection.ts';
  */
 export async function streamPodLogs(engine: Engine, typed: string | undefined, container: string | undefined, options: LogOptions, outFd: number, errFd: number): Promise<void> {
   const pod = typed === undefined ? latestPod(engine) : findPod(engine, typed);
-  const members = membersOf(engine, pod.id).filter(({ record }) => record.pod?.infra !== true);
+  const members = othersOf(engine, pod.id);
   const chosen = container === undefined ? members : members.filter(({ record }) => record.name === container || record.id.startsWith(container));
   if (container !== undefined && chosen.length !== 1) throw new ScullError('NO_SUCH_CONTAINER', `no container ${JSON.stringify(container.slice(0, 200))} in pod ${pod.name}`, { hint: `they are ${members.map(({ record }) => record.name).join(', ')}` });
   await streamLogs(engine, chosen.map(({ record }) => record.id), options, outFd, errFd);

@@ -12,7 +12,7 @@ import type { Engine } from '../engine.ts';
 import { recordEvent } from '../events/record.ts';
 import { readPods } from './find.ts';
 import { withPodLockToRemove } from './lock.ts';
-import { membersOf, type Member } from './members.ts';
+import { membersOf, othersOf, type Member } from './members.ts';
 import { forEachPod, type PodSelection } from './selection.ts';
 
 export interface PodRemoval {
@@ -39,8 +39,8 @@ export async function removePods(engine: Engine, options: PodSelection & PodRemo
 export async function removePod(engine: Engine, pod: PodRecord, { force = false, timeout }: PodRemoval): Promise<void> {
   refuseRunning(pod, force ? [] : membersOf(engine, pod.id));
   const removal = { force, volumes: true, ...(timeout === undefined ? {} : { timeout }) };
-  const removeOthers = (members: readonly Member[]): Promise<unknown> => Promise.all(members.filter(({ record }) => record.pod?.infra !== true).map(({ record }) => removeIfThere(engine, record, removal)));
-  await removeOthers(membersOf(engine, pod.id));
+  const removeOthers = (): Promise<unknown> => Promise.all(othersOf(engine, pod.id).map(({ record }) => removeIfThere(engine, record, removal)));
+  await removeOthers();
   crashPoint('pod:emptied');
   await withPodLockToRemove(engine, pod.id, async () => {
     const infra = membersOf(engine, pod.id).find(({ record }) => record.pod?.infra === true);
@@ -49,7 +49,7 @@ export async function removePod(engine: Engine, pod: PodRecord, { force = false,
     if (await removePodFile(engine.store, pod.name, pod.id)) recordEvent(engine, { type: 'pod', status: 'remove', id: pod.id, name: pod.name, attributes: pod.labels });
   });
   // Made since we looked, by a command that still saw the pod.
-  await removeOthers(membersOf(engine, pod.id));
+  await removeOthers();
   if (pod.service !== undefined) await (await import('./service.ts')).endService(engine, pod.service.id);
 }
 

@@ -15,7 +15,7 @@ import { signalContainer, stopContainer } from '../containers/stop.ts';
 import type { Engine } from '../engine.ts';
 import { isOver } from './exit-policy.ts';
 import { readPods } from './find.ts';
-import { membersOf } from './members.ts';
+import { othersOf } from './members.ts';
 
 const SIGKILL = 9;
 
@@ -43,7 +43,7 @@ export async function endService(engine: Engine, id: string): Promise<void> {
 }
 
 function hasFailed(engine: Engine, pods: readonly PodRecord[]): boolean {
-  const codes = pods.flatMap(({ id }) => membersOf(engine, id)).filter(({ record }) => record.pod?.infra !== true).map(({ state }) => state.exitCode);
+  const codes = pods.flatMap(({ id }) => othersOf(engine, id)).map(({ state }) => state.exitCode);
   switch (pods[0]?.service?.exitCode) {
     case 'any':
       return codes.some((code) => code !== 0);

@@ -1,10 +1,9 @@
 /** scull-port, which listens on published ports and speaks to the container as the visitor (native/scull-port.c). */
-import { accessSync, constants } from 'node:fs';
-import { dirname, join } from 'node:path';
 import { ScullError } from '../../host/errors.ts';
 import { readTextIfPresent } from '../../host/files.ts';
 import { identityOf, type ProcessIdentity } from '../../host/identity.ts';
 import { run } from '../../host/process.ts';
+import { nativeProgram } from '../../host/product.ts';
 import type { PortRequest } from '../../spec/container-spec.ts';
 import { helperPath } from '../../userns/launch.ts';
 import { checkHostPorts, explainPublishFailure } from '../ports.ts';
@@ -26,17 +25,9 @@ export interface ForwardRequest {
   readonly stateFile: string;
 }
 
-/** A native helper for networks, where it was built. */
+/** A native helper for networks, where it and the one for containers were built. */
 export function networkHelper(name: 'scull-bridge' | 'scull-net' | 'scull-port'): string | undefined {
-  const helper = helperPath();
-  if (helper === undefined) return undefined;
-  const path = join(dirname(helper), name);
-  try {
-    accessSync(path, constants.X_OK);
-    return path;
-  } catch {
-    return undefined;
-  }
+  return helperPath() === undefined ? undefined : nativeProgram(name);
 }
 
 /** By which answers to visitors are known inside the container. */
