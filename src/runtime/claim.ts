@@ -68,6 +68,17 @@ export async function claimContainer(layout: StoreLayout, cgroup: CgroupPlan, id
   }
 }
 
+/**
+ * The same for a container that is to exist: while this waited for the claim, the command that held it may have removed the container.
+ * @throws ScullError IN_USE, NO_SUCH_CONTAINER
+ */
+export async function claimExisting(layout: StoreLayout, cgroup: CgroupPlan, id: string, purpose: ClaimPurpose = {}): Promise<'claimed' | ClaimRefusal> {
+  const claim = await claimContainer(layout, cgroup, id, purpose);
+  if (claim !== 'claimed' || existsSync(layout.container(id).directory)) return claim;
+  await releaseClaim(layout, cgroup, id, purpose.mountedBy);
+  throw new ScullError('NO_SUCH_CONTAINER', `container ${id.slice(0, 12)} was removed meanwhile: no such container`);
+}
+
 function prepareClaim(layout: StoreLayout, directory: string, purpose: ClaimPurpose): void {
   try {
     mkdirSync(directory, { mode: 0o700 });

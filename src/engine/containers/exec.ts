@@ -2,12 +2,12 @@
  * exec: one more process in a running container. Nothing is recorded, so nothing can leak (users call that sessions elsewhere).
  */
 import { readFileSync } from 'node:fs';
-import { ScullError } from '../../host/errors.ts';
+import { errnoOf, isScullError, ScullError } from '../../host/errors.ts';
 import { terminalSize } from '../../host/terminal.ts';
 import type { ProcessSpec, RuntimeSpec } from '../../oci/runtime-spec.ts';
 import { DEFAULT_DETACH_KEYS, parseDetachKeys } from '../../runtime/attach.ts';
 import { cgroupPlan } from '../../runtime/cgroups.ts';
-import type { ContainerRecord } from '../../runtime/container-record.ts';
+import type { ContainerRecord, ContainerState } from '../../runtime/container-record.ts';
 import { findContainer } from '../../runtime/container-store.ts';
 import { startExec } from '../../runtime/exec.ts';
 import { readHostFacts } from '../../runtime/host-facts.ts';
@@ -45,10 +45,22 @@ export interface ExecOptions {
  * @throws ScullError WRONG_STATE, COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE
  */
 export async function execInContainer(engine: Engine, nameOrId: string, options: ExecOptions): Promise<number> {
+  const record = findContainer(engine.store.layout, nameOrId);
+  const paths = engine.store.layout.container(record.id);
+  const state = readContainerState(paths);
+  try {
+    return await execNow(engine, record, state, options);
+  } catch (error) {
+    // What vanishing files and namespaces do to crun and to us has many shapes and one cause.
+    if (!isScullError(error, 'TOOL_FAILED') && errnoOf(error) !== 'ENOENT') throw error;
+    if (readContainerState(paths).pid === state.pid) throw error;
+    throw new ScullError('WRONG_STATE', `container ${record.name} ended while a command was being started in it`, { cause: error, hint: `start it again with \`scull start ${record.name}\`` });
+  }
+}
+
+async function execNow(engine: Engine, record: ContainerRecord, { status, host }: ContainerState, options: ExecOptions): Promise<number> {
   const { layout } = engine.store;
-  const record = findContainer(layout, nameOrId);
   const paths = layout.container(record.id);
-  const { status, host } = readContainerState(paths);
   if (host !== undefined) refuseElsewhere(paths);
   if (status !== 'running') throw new ScullError('WRONG_STATE', `can only exec into running containers: ${record.name} is ${status}`, { hint: `start it with \`scull start ${record.name}\`` });
   const tty = options.tty ?? false;

@@ -3,7 +3,7 @@ import { closeSync, constants, mkdirSync, openSync } from 'node:fs';
 import { errnoOf, ScullError } from '../../host/errors.ts';
 import { ensurePrivateDirectory } from '../../host/files.ts';
 import { cgroupPlan } from '../../runtime/cgroups.ts';
-import { claimContainer, releaseClaim } from '../../runtime/claim.ts';
+import { claimExisting, releaseClaim } from '../../runtime/claim.ts';
 import type { ContainerRecord } from '../../runtime/container-record.ts';
 import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
 import { chainIds } from '../../runtime/root-file-system.ts';
@@ -33,7 +33,7 @@ export async function withContainerFiles<T>(engine: Engine, record: ContainerRec
         closeSync(fd);
       }
     }
-    const claim = await claimContainer(engine.store.layout, cgroupPlan(), record.id);
+    const claim = await claimExisting(engine.store.layout, cgroupPlan(), record.id);
     if (claim === 'running') continue;
     if (claim === 'busy') throw new ScullError('IN_USE', `another command is working on container ${record.name}`);
     try {

@@ -18,7 +18,7 @@ import { requireTool } from '../../host/tools.ts';
 import { trace } from '../../host/trace.ts';
 import { startAttach, type Attachment } from '../../runtime/attach.ts';
 import { cgroupPlan, cgroupPlanFor, distrustSystemd, type CgroupPlan } from '../../runtime/cgroups.ts';
-import { claimContainer, killQuietly, recordMonitor, releaseClaim } from '../../runtime/claim.ts';
+import { claimExisting, killQuietly, recordMonitor, releaseClaim } from '../../runtime/claim.ts';
 import { hasOverlayMounts, type ContainerRecord } from '../../runtime/container-record.ts';
 import { crunStart, isRuntimeAlive, readRuntimeState } from '../../runtime/crun.ts';
 import { endSurvivors, refuseElsewhere } from '../../runtime/last-run.ts';
@@ -91,7 +91,7 @@ async function startOnce(engine: Engine, record: ContainerRecord, options: Start
   const { layout } = engine.store;
   let cgroup = cgroupPlan();
   refuseElsewhere(layout.container(record.id));
-  const claim = options.claimed === true ? 'claimed' : await claimContainer(layout, cgroup, record.id, { autoRemove: record.spec.autoRemove, stays: options.attach !== undefined });
+  const claim = options.claimed === true ? 'claimed' : await claimExisting(layout, cgroup, record.id, { autoRemove: record.spec.autoRemove, stays: options.attach !== undefined });
   trace('claimed');
   if (claim === 'running') return 'running';
   if (claim === 'busy') throw new ScullError('IN_USE', `another command is working on container ${record.name}`);

@@ -7,7 +7,7 @@ import { identityOf } from '../../host/identity.ts';
 import { minimalEnvironment } from '../../host/process.ts';
 import { isScullError } from '../../host/errors.ts';
 import { cgroupPlan } from '../../runtime/cgroups.ts';
-import { claimContainer, releaseClaim } from '../../runtime/claim.ts';
+import { claimExisting, releaseClaim } from '../../runtime/claim.ts';
 import type { ContainerRecord } from '../../runtime/container-record.ts';
 import { ONCE_MORE, scull } from '../../runtime/keeper.ts';
 import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
@@ -25,7 +25,11 @@ export async function restartAfterEnd(engine: Engine, record: ContainerRecord, w
   // Who has ended it may be about to remove it, and is not to find it claimed.
   if (restart === undefined || isEndWanted(paths)) return;
   const cgroup = cgroupPlan();
-  if ((await claimContainer(layout, cgroup, record.id)) !== 'claimed') return; // somebody else has started it
+  const claim = await claimExisting(layout, cgroup, record.id).catch((error: unknown) => {
+    if (isScullError(error, 'NO_SUCH_CONTAINER')) return 'removed';
+    throw error;
+  });
+  if (claim !== 'claimed') return; // somebody else has started or removed it
   const now = readContainerState(paths);
   // Looked at under the claim: who stops it from now on waits until it runs.
   // Its last start by the policy failed: that counts as an end.

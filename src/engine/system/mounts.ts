@@ -10,7 +10,7 @@ import { identityOf, ownIdentity, processStat, type ProcessIdentity } from '../.
 import { startChild } from '../../host/child.ts';
 import { minimalEnvironment, run } from '../../host/process.ts';
 import { cgroupPlan } from '../../runtime/cgroups.ts';
-import { claimContainer, releaseClaim } from '../../runtime/claim.ts';
+import { claimExisting, releaseClaim } from '../../runtime/claim.ts';
 import { findContainer, readContainer } from '../../runtime/container-store.ts';
 import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
 import { chainIds } from '../../runtime/root-file-system.ts';
@@ -55,7 +55,7 @@ export async function mountContainer(engine: Engine, name: string): Promise<stri
   const holder = holderOfMounts();
   for (;;) {
     if (isRunning(readContainerState(paths))) return show(engine, target, { ...request, readOnlyUpper: true });
-    const claim = await claimContainer(engine.store.layout, cgroupPlan(), record.id, { mountedBy: holder });
+    const claim = await claimExisting(engine.store.layout, cgroupPlan(), record.id, { mountedBy: holder });
     if (claim === 'busy') throw new ScullError('IN_USE', `another command is working on container ${record.name}`);
     if (claim === 'running') continue;
     try {
