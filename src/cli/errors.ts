@@ -2,6 +2,7 @@
 import { exitStatusOf, ScullError } from '../host/errors.ts';
 import { VERSION } from '../host/version.ts';
 import { machineFailure } from '../host/errno.ts';
+import { explainVanished } from '../storage/vanished.ts';
 import { escapeControl, escapeControlLines } from './escape.ts';
 
 export interface RenderOptions {
@@ -34,6 +35,8 @@ export function renderError(error: unknown, options: RenderOptions = {}): Render
   if (error instanceof ExitStatus) return { text: '', message: '', status: error.status };
   const paint = options.colour === true ? colours : plain;
   if (!(error instanceof ScullError)) {
+    const vanished = explainVanished(error);
+    if (vanished !== undefined) return renderError(vanished, options);
     const failure = machineFailure(error);
     if (failure === undefined) return { text: renderBug(error, paint), message: `bug: ${escapeControlLines(stackOf(error))}`, status: 125 };
     return renderError(new ScullError('PERMISSION', failure, { cause: error }), options);

@@ -47,7 +47,7 @@ const commands = (pick: (count: number) => number): string[] => {
 };
 
 /** What a user expects to hear when others work on the same names. */
-const REFUSALS = /no container with name|no such container|no such image|no such object|no such volume|no image|is already in use|already exists|already has the name|is used by|is running|cannot remove container|not running|can only (exec|kill)|another command is working|was removed while|keep being created|cannot pull|has more than one name|not known|is not in the store|removed meanwhile|ended while/i;
+const REFUSALS = /no container with name|no such container|no such image|no such object|no such volume|no image|is already in use|already exists|already has the name|is used by|is running|cannot remove container|not running|can only (exec|kill)|another command is working|was removed while|keep being created|cannot pull|has more than one name|not known|is not in the store|removed meanwhile|ended while|ended or removed/i;
 
 /** Registries are out of reach: what would be pulled is refused at once. */
 function refused(result: Result): boolean {
