@@ -8,6 +8,7 @@
  *   attach  connect a terminal or pipes to the monitor's attach socket (SOCK_SEQPACKET, conmon's protocol)
  *   exec    run crun exec and stand between its process and the caller's streams
  *   notify  tell the service manager something (sd_notify(3)), a datagram, which JavaScript has no sockets for
+ *   watch-reader  wait until nobody reads standard output any more
  *
  * Theory of operation of launch. Three processes take part:
  *
@@ -1824,6 +1825,18 @@ static int pause_until_told(void)
 	}
 }
 
+/* watch-reader: ends well when nobody reads standard output any more, and otherwise with the process that started it. */
+static int watch_reader(void)
+{
+	pid_t owner = getppid();
+	struct pollfd output = {.fd = 1};
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	while (getppid() == owner)
+		if (poll(&output, 1, -1) > 0)
+			return 0;
+	return 1;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc >= 2 && strcmp(argv[1], "launch") == 0)
@@ -1836,7 +1849,9 @@ int main(int argc, char **argv)
 		return exec_in_container(argc - 2, argv + 2);
 	if (argc >= 2 && strcmp(argv[1], "notify") == 0)
 		return notify(argc - 2, argv + 2);
+	if (argc >= 2 && strcmp(argv[1], "watch-reader") == 0)
+		return watch_reader();
 	if (argc >= 2 && (strcmp(argv[1], "pause") == 0 || strcmp(argv[1], "-P") == 0))
 		return pause_until_told();
-	usage("scull-helper launch|keep|attach|exec|notify|pause …");
+	usage("scull-helper launch|keep|attach|exec|notify|watch-reader|pause …");
 }

@@ -3,6 +3,7 @@ import * as Flags from '@oclif/core/flags';
 import { ScullCommand } from '../cli/command.ts';
 import { parseFilters } from '../cli/filters.ts';
 import { parseTime } from '../cli/time.ts';
+import { readerGone } from '../host/output-reader.ts';
 
 export default class Events extends ScullCommand {
   static override summary = 'Show what happens to containers, images, volumes and the rest';
@@ -29,7 +30,7 @@ export default class Events extends ScullCommand {
     const now = Date.now();
     const time = (text: string | undefined, flag: string) => (text === undefined ? undefined : parseTime(text, flag, { now, spans: 'past' }));
     const [{ EVENT_FILTERS, followEvents, pastEvents }, { eventPresenter }] = await Promise.all([import('../engine/events/read.ts'), import('../cli/present/events.ts')]);
-    const options = { since: time(flags.since, '--since'), until: time(flags.until, '--until'), filters: parseFilters(flags.filter, EVENT_FILTERS) };
+    const options = { signal: flags.stream ? readerGone(1) : undefined, since: time(flags.since, '--since'), until: time(flags.until, '--until'), filters: parseFilters(flags.filter, EVENT_FILTERS) };
     const show = eventPresenter({ format: flags.format, noTrunc: flags['no-trunc'] });
     const engine = await this.engine();
     if (!flags.stream) return this.print(pastEvents(engine, options).map(show).join(''));

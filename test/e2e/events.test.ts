@@ -127,3 +127,9 @@ test('a store without a log, and a log that cannot be written, stop nobody', asy
   await s.ok(['volume', 'rm', 'again']);
   await s.fails(['events', '--filter', 'colour=red'], 125, /there is no filter "colour"/);
 });
+
+test('the stream ends when nobody reads it any more, whether or not something happens', async () => {
+  const following = s.start(['events']);
+  following.child.stdout?.destroy();
+  expect(await following.ended).toMatchObject({ status: 0, stderr: '' });
+});

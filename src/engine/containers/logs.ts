@@ -8,6 +8,7 @@
 import { closeSync, fstatSync, openSync, readSync, watch, type FSWatcher } from 'node:fs';
 import { errnoOf, ScullError } from '../../host/errors.ts';
 import { writeAllSync } from '../../host/files.ts';
+import { readerGone } from '../../host/output-reader.ts';
 import { exitStatus, explainSpawnFailure, start } from '../../host/process.ts';
 import type { ContainerRecord } from '../../runtime/container-record.ts';
 import { findContainer } from '../../runtime/container-store.ts';
@@ -26,6 +27,13 @@ export interface LogOptions {
   readonly names?: boolean;
 }
 
+interface Output {
+  readonly outFd: number;
+  readonly errFd: number;
+  /** Nobody reads `outFd` any more. */
+  readonly gone: AbortSignal | undefined;
+}
+
 const CHUNK = 1 << 20;
 const NEWLINE = 10;
 
@@ -36,10 +44,11 @@ const NEWLINE = 10;
 export async function streamLogs(engine: Engine, names: readonly string[], options: LogOptions, outFd: number, errFd: number): Promise<void> {
   const records = names.map((name) => findContainer(engine.store.layout, name));
   const several = records.length > 1;
-  await Promise.all(records.map((record) => streamOne(engine, record, { ...options, names: options.names ?? several }, outFd, errFd)));
+  const output: Output = { outFd, errFd, gone: options.follow === true ? readerGone(outFd) : undefined };
+  await Promise.all(records.map((record) => streamOne(engine, record, { ...options, names: options.names ?? several }, output)));
 }
 
-async function streamOne(engine: Engine, record: ContainerRecord, options: LogOptions, outFd: number, errFd: number): Promise<void> {
+async function streamOne(engine: Engine, record: ContainerRecord, options: LogOptions, output: Output): Promise<void> {
   switch (record.spec.log.driver) {
     case 'none':
     case 'passthrough':
@@ -47,11 +56,11 @@ async function streamOne(engine: Engine, record: ContainerRecord, options: LogOp
     case 'journald':
       return streamJournal(record, options);
     default:
-      return streamFile(engine, record, options, outFd, errFd);
+      return streamFile(engine, record, options, output);
   }
 }
 
-async function streamFile(engine: Engine, record: ContainerRecord, options: LogOptions, outFd: number, errFd: number): Promise<void> {
+async function streamFile(engine: Engine, record: ContainerRecord, options: LogOptions, { outFd, errFd, gone }: Output): Promise<void> {
   const paths = engine.store.layout.container(record.id);
   const path = record.spec.log.path ?? paths.log;
   let fd = openLog(path);
@@ -68,7 +77,7 @@ async function streamFile(engine: Engine, record: ContainerRecord, options: LogO
         if (fstatSync(fd).size < offset) offset = 0;
         offset = cutter.cutFrom(fd, offset);
       }
-      if (!running || cutter.past) return;
+      if (!running || cutter.past || gone?.aborted === true) return;
       await changes?.next();
     }
   } finally {

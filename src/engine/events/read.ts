@@ -13,7 +13,7 @@ export interface EventOptions {
   /** Values of one key are alternatives, different keys must all match. */
   readonly filters?: Readonly<Record<string, readonly string[]>>;
   /** Ends the stream. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export const EVENT_FILTERS = ['container', 'event', 'status', 'image', 'label', 'network', 'pod', 'secret', 'type', 'volume', 'artifact'] as const;
