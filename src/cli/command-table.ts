@@ -26,6 +26,7 @@ export const COMMANDS: Readonly<Record<string, Loader>> = {
   completion: () => import('../commands/completion.ts'),
   'container attach': () => import('../commands/container/attach.ts'),
   'container cleanup': () => import('../commands/container/cleanup.ts'),
+  'container clone': () => import('../commands/container/clone.ts'),
   'container commit': () => import('../commands/container/commit.ts'),
   'container cp': () => import('../commands/container/cp.ts'),
   'container create': () => import('../commands/container/create.ts'),

@@ -24,8 +24,9 @@ import { isScullError, ScullError } from '../host/errors.ts';
 import type { Progress } from '../host/progress.ts';
 import { escapeControlLines } from './escape.ts';
 import { globalFlags, logLevelOf, type LogLevel, type LogLevelWord } from './flags/global.ts';
+import { latestFlag } from './flags/latest.ts';
 import { isTerminal, writeErr, writeOut } from './output.ts';
-import { resolveWords, scanWords, type Declarations, type FlagToken } from './parse.ts';
+import { resolveWords, scanWords, type Declarations, type FlagToken, type Scanned } from './parse.ts';
 import { noteInSystemLog, wantSystemLog } from './system-log.ts';
 import { lazyProgress, type ProgressMode } from './progress.ts';
 
@@ -101,14 +102,26 @@ export abstract class ScullCommand extends Command {
       strict: declared.strict ?? true,
       stopAtFirstWord: (this.ctor as unknown as typeof ScullCommand).stopAtFirstWord,
     };
-    const scanned = scanWords(argv, declarations);
-    if (scanned.help) throw new HelpRequested();
+    const typed = scanWords(argv, declarations);
+    if (typed.help) throw new HelpRequested();
+    const scanned = declarations.flags['latest'] === latestFlag ? await this.withLatest(typed, declarations) : typed;
     const parsed = await resolveWords(scanned, declarations, this);
     this.tokens = parsed.tokens;
     this.values = { ...this.values, ...(parsed.flags as GlobalValues) };
     if (this.values.syslog === true) await wantSystemLog();
     this.parsed = true;
     return { ...parsed, raw: [], metadata: { flags: {} }, nonExistentFlags: [] } as unknown as ParserOutput<F, B, A>;
+  }
+
+  /** With --latest the name that stands before all other words. */
+  private async withLatest(typed: Scanned, { args }: Declarations): Promise<Scanned> {
+    if (typed.tokens.findLast(({ name }) => name === 'latest')?.value !== true) return typed;
+    if (typed.words.length > 0 && Object.keys(args).length === 1) this.usage('--latest takes no names of containers');
+    // The store to look in may be among the flags.
+    const globals: Scanned = { ...typed, tokens: typed.tokens.filter(({ name }) => name in globalFlags), words: [] };
+    this.values = { ...this.values, ...((await resolveWords(globals, { flags: globalFlags, args: {}, strict: true, stopAtFirstWord: false }, this)).flags as GlobalValues) };
+    const { newestContainer } = await import('../engine/containers/selection.ts');
+    return { ...typed, words: [newestContainer(await this.engine()), ...typed.words] };
   }
 
   /** How much to say on standard error. */

@@ -2,6 +2,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { ScullCommand } from '../cli/command.ts';
+import { latestFlag } from '../cli/flags/latest.ts';
 import type { DiffKind } from '../engine/containers/diff.ts';
 
 export const diffFlags = { format: Flags.option({ options: ['json'] as const })({ description: 'json: three lists of paths', helpValue: 'json' }) };
@@ -14,7 +15,7 @@ export default class Diff extends ScullCommand {
     container: Args.string({ required: true, description: 'Container or image' }),
     other: Args.string({ description: 'Container or image to compare with' }),
   };
-  static override flags = diffFlags;
+  static override flags: typeof diffFlags & { latest?: typeof latestFlag } = { ...diffFlags, latest: latestFlag };
   static override examples = ['scull diff web', { description: 'What an update of an image brought', command: 'scull diff debian:13 debian:12' }, 'scull diff --format json web'];
   /** What the names may mean. */
   static kind: DiffKind = 'any';

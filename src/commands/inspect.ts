@@ -2,6 +2,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { ScullCommand } from '../cli/command.ts';
+import { latestFlag } from '../cli/flags/latest.ts';
 import { inspectEach } from '../cli/inspection.ts';
 import type { Engine } from '../engine/engine.ts';
 import { isScullError, ScullError } from '../host/errors.ts';
@@ -16,6 +17,7 @@ export default class Inspect extends ScullCommand {
     format: Flags.string({ char: 'f', description: "json (default), or a Go template, e.g. '{{.State.Status}}'", helpValue: 'format' }),
     type: Flags.option({ options: TYPES })({ char: 't', description: 'Look only among these', helpValue: 'all|container|image|volume|network|pod', default: 'all' }),
     size: Flags.boolean({ char: 's', description: 'Sizes of the file systems of containers, which takes time' }),
+    latest: latestFlag,
   };
   static override examples = [
     'scull inspect web',

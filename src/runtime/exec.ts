@@ -2,7 +2,7 @@
  * Running a further process in a container with crun(1). The native helper starts crun and stands between the process and our
  * streams (native/scull-helper.c, "exec"): no descriptor of the caller's enters the container.
  */
-import { fstatSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { rmSync, statSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { startChild, type Child } from '../host/child.ts';
@@ -18,6 +18,7 @@ import { helperPath } from '../userns/launch.ts';
 import { joiningWords, type CgroupPlan } from './cgroups.ts';
 import { killQuietly } from './claim.ts';
 import { crunGlobals, explainRuntimeFailure } from './crun.ts';
+import { passedStreams } from './passed-descriptors.ts';
 import { portableExecCommand } from './portable-exec.ts';
 
 export interface ExecRequest {
@@ -31,10 +32,8 @@ export interface ExecRequest {
   readonly background: boolean;
   /** Bytes that leave the session, empty for none. With a terminal and stdin only. */
   readonly detachKeys: readonly number[];
-  /** How many descriptors from 3 on are passed. */
-  readonly preserveFds: number;
-  /** Of those the ones that are; the others are closed, or /dev/null. All of them unless given. */
-  readonly onlyFds?: readonly number[];
+  /** Descriptors of ours that the process gets too. */
+  readonly descriptors: readonly number[];
   /** Gets what the process writes, instead of our own standard output and error. */
   readonly capture?: (chunk: Uint8Array) => void;
 }
@@ -50,18 +49,16 @@ export interface ExecSession {
 
 /** @throws ScullError; `ended` rejects with COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE, TOOL_FAILED */
 export function startExec(request: ExecRequest): ExecSession {
-  const descriptors = Array.from({ length: request.preserveFds }, (_, index) => index + 3);
-  const passed = (fd: number): boolean => request.onlyFds?.includes(fd) !== false;
-  checkDescriptors(descriptors.filter(passed));
+  const passed = passedStreams(request.descriptors);
   const files = new ExecFiles(request);
   try {
     writeFileSync(files.process, JSON.stringify(request.process), { mode: 0o600 });
-    const { detached = false, ...command } = execCommand(request, files);
+    const { detached = false, ...command } = execCommand(request, files, passed.length);
     const [file, ...args] = [...joiningWords(request.cgroup), command.file, ...command.args] as [string, ...string[]];
     const background = request.background;
     const output = background ? 'ignore' : request.capture === undefined ? 'inherit' : 'pipe';
     const child = startChild(file, args, {
-      stdio: [request.stdin && !background ? 'inherit' : 'ignore', output, output, ...descriptors.map((fd) => (passed(fd) ? fd : 'ignore'))],
+      stdio: [request.stdin && !background ? 'inherit' : 'ignore', output, output, ...passed],
       env: minimalEnvironment(),
       detached,
     });
@@ -116,31 +113,30 @@ interface ExecCommand {
   readonly detached?: boolean;
 }
 
-function execCommand(request: ExecRequest, files: ExecFiles): ExecCommand {
+function execCommand(request: ExecRequest, files: ExecFiles, passed: number): ExecCommand {
   const crun = [requireTool('crun', 'exec').path, `--log=file:${files.log}`, ...crunGlobals(request.layout, request.cgroup)];
   crun.push('exec', '--process', files.process, '--pid-file', files.pid);
   const helper = helperPath();
   if (files.console !== undefined && helper !== undefined) crun.push('--console-socket', files.console);
   if (request.background) crun.push('--detach');
-  if (request.preserveFds > 0) crun.push('--preserve-fds', String(request.preserveFds));
+  if (passed > 0) crun.push('--preserve-fds', String(passed));
   crun.push(request.id);
-  if (helper === undefined) return withoutHelper(request, files, crun);
+  if (helper === undefined) return withoutHelper(request, files, crun, passed);
   const args = ['exec', '--log', files.log, '--pid-file', files.pid];
   if (files.console !== undefined) args.push('--console', files.console);
   if (request.stdin && !request.background) args.push('--stdin');
   if (request.background) args.push('--background');
-  if (request.preserveFds > 0) args.push('--preserve-fds', String(request.preserveFds));
+  if (passed > 0) args.push('--preserve-fds', String(passed));
   if (request.detachKeys.length > 0) args.push('--detach-keys', Buffer.from(request.detachKeys).toString('hex'));
   return { file: helper, args: [...args, '--', ...crun] };
 }
 
-function withoutHelper(request: ExecRequest, files: ExecFiles, crun: readonly string[]): ExecCommand {
+function withoutHelper(request: ExecRequest, files: ExecFiles, crun: readonly string[], preserveFds: number): ExecCommand {
   if (request.background && request.process.terminal) {
     throw new ScullError('UNSUPPORTED', 'exec --detach --tty needs the native helper, which was not built', { hint: remedyFor({ kind: 'no-helper' }) });
   }
   if (request.background) return { file: crun[0] as string, args: crun.slice(1) };
-  const { stdin, preserveFds } = request;
-  return portableExecCommand({ command: crun, log: files.log, pidFile: files.pid, terminal: files.console !== undefined, stdin, preserveFds });
+  return portableExecCommand({ command: crun, log: files.log, pidFile: files.pid, terminal: files.console !== undefined, stdin: request.stdin, preserveFds });
 }
 
 /** crun's log tells its own failures from the command's. */
@@ -161,14 +157,4 @@ function outcome(request: ExecRequest, files: ExecFiles, status: number): number
 
 function exists(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false }) !== undefined;
-}
-
-function checkDescriptors(descriptors: readonly number[]): void {
-  for (const fd of descriptors) {
-    try {
-      fstatSync(fd);
-    } catch (cause) {
-      throw new ScullError('INVALID', `cannot pass file descriptor ${fd} on: it is not open`, { cause });
-    }
-  }
 }

@@ -20,6 +20,7 @@ import type { LaunchRequest, LaunchStep } from '../userns/launch-request.ts';
 import type { LogSpec } from '../spec/container-spec.ts';
 import type { CgroupPlan } from './cgroups.ts';
 import { crunGlobals, explainRuntimeFailure } from './crun.ts';
+import { passedStreams } from './passed-descriptors.ts';
 
 export const CONMON = 'conmon';
 
@@ -58,7 +59,8 @@ export interface Monitor {
   readonly captured: Promise<void>;
 }
 
-export function monitorArguments(request: MonitorRequest): string[] {
+/** @param descriptors how many from 3 on the container gets besides the sockets of a service manager, which crun counts itself */
+export function monitorArguments(request: MonitorRequest, descriptors = 0): string[] {
   const { paths, log } = request;
   const args = [CONMON, '--sync', '--api-version', '1', '-c', request.id, '-u', request.id, '-n', request.name];
   args.push('-r', request.runtimePath, '-b', paths.bundle, '-p', paths.pidFile, '--exit-dir', paths.exitDirectory, '--persist-dir', paths.exitDirectory);
@@ -67,6 +69,7 @@ export function monitorArguments(request: MonitorRequest): string[] {
   if (log.tag !== undefined) args.push('--log-tag', log.tag);
   if (request.cgroup.manager === 'systemd') args.push('-s');
   for (const global of crunGlobals(request.layout, request.cgroup)) if (global !== '--systemd-cgroup') args.push('--runtime-arg', global);
+  if (descriptors > 0) args.push('--runtime-opt', '--preserve-fds', '--runtime-opt', String(descriptors));
   if (request.terminal) args.push('-t');
   // With a terminal conmon makes the input side by itself, but only -i lets an attached client use it.
   if (request.stdin) args.push('-i');
@@ -101,8 +104,10 @@ export interface NamespaceRequest {
   readonly network: boolean;
   /** With log driver passthrough the container has our own standard streams. */
   readonly passthrough: boolean;
-  /** How many of our descriptors from 3 on are the container's. */
+  /** How many of our descriptors from 3 on are sockets of a service manager's for the container. */
   readonly passedSockets: number;
+  /** Other descriptors of ours that its process gets too. */
+  readonly descriptors?: readonly number[] | undefined;
   /** With passthrough, pipes of ours instead, whose content goes here. */
   readonly capture?: Capture | undefined;
 }
@@ -123,8 +128,9 @@ export interface PendingMonitor {
 /** Making namespaces and writing id maps takes as long as preparing a container: both are done at once. */
 export function beginMonitor(request: NamespaceRequest): PendingMonitor {
   const { network } = request;
+  const descriptors = passedOn(request).length - request.passedSockets;
   if (helperPath() === undefined) {
-    const proceed = (rest: MonitorRequest): Monitor => watchMonitor(spawnMonitor(request, { steps: rest.steps, program: monitorArguments(rest) }), request, () => rest.command);
+    const proceed = (rest: MonitorRequest): Monitor => watchMonitor(spawnMonitor(request, { steps: rest.steps, program: monitorArguments(rest, descriptors) }), request, () => rest.command);
     return { pid: undefined, network, proceed, abandon: async () => undefined };
   }
   const restFd = syncFd(request) + 1;
@@ -137,7 +143,7 @@ export function beginMonitor(request: NamespaceRequest): PendingMonitor {
     proceed: (rest) => {
       command = rest.command;
       // A crun that nobody can write need not copy itself before it starts a container, 2 ms.
-      child.write(restFd, restOfLaunch([...rest.steps, { kind: 'protect', program: rest.runtimePath }], monitorArguments(rest)));
+      child.write(restFd, restOfLaunch([...rest.steps, { kind: 'protect', program: rest.runtimePath }], monitorArguments(rest, descriptors)));
       return monitor;
     },
     abandon: async () => {
@@ -147,12 +153,18 @@ export function beginMonitor(request: NamespaceRequest): PendingMonitor {
   };
 }
 
+/** The container's streams from 3 on. */
+function passedOn({ passedSockets, descriptors = [] }: NamespaceRequest): ('ignore' | number)[] {
+  const sockets = Array.from({ length: passedSockets }, (_, index) => 3 + index);
+  return passedStreams([...sockets, ...descriptors]);
+}
+
 function syncFd(request: NamespaceRequest): number {
-  return 3 + request.passedSockets;
+  return 3 + passedOn(request).length;
 }
 
 function spawnMonitor(request: NamespaceRequest, rest: Pick<LaunchRequest, 'steps' | 'program' | 'restFrom'>): Child {
-  const passed = Array.from({ length: request.passedSockets }, (_, index) => 3 + index);
+  const passed = passedOn(request);
   const command = launchCommand({
     maps: request.maps,
     keepGroups: request.keepGroups,
@@ -160,14 +172,14 @@ function spawnMonitor(request: NamespaceRequest, rest: Pick<LaunchRequest, 'step
     network: request.network,
     cgroup: request.cgroup.mountOwn,
     readyFd: syncFd(request),
-    keepFds: [...passed, syncFd(request)],
+    keepFds: [...passed.map((_, index) => 3 + index), syncFd(request)],
     ...rest,
   });
   const streams = request.capture !== undefined ? (['ignore', 'pipe', 'pipe'] as const) : request.passthrough ? (['inherit', 'inherit', 'inherit'] as const) : (['ignore', 'ignore', 'pipe'] as const);
   return startChild(command.file, command.args, {
     stdio: rest.restFrom === undefined ? [...streams, ...passed, 'pipe'] : [...streams, ...passed, 'pipe', 'pipe'],
     // crun hands on as many descriptors as LISTEN_FDS says.
-    env: launchEnvironment({ _OCI_SYNCPIPE: String(syncFd(request)), TMPDIR: consoleDirectory(request.layout), ...(passed.length === 0 ? {} : { LISTEN_FDS: String(passed.length) }) }),
+    env: launchEnvironment({ _OCI_SYNCPIPE: String(syncFd(request)), TMPDIR: consoleDirectory(request.layout), ...(request.passedSockets === 0 ? {} : { LISTEN_FDS: String(request.passedSockets) }) }),
     detached: true,
   });
 }

@@ -128,6 +128,8 @@ export function launchFailure(status: number, stderr: string): ScullError | unde
   if (line.startsWith('cannot map ids')) return explainMapRefusal(stderr, userName());
   if (line.startsWith('cannot create a user namespace')) return explainNamespaceRefusal(stderr);
   if (/No space left on device|Disk quota exceeded/.test(line)) return new ScullError('NO_SPACE', line, { hint: NO_SPACE_HINT, detail });
+  const subpath = /^cannot open the subpath (.*) of (.*): No such file or directory$/.exec(line);
+  if (subpath !== null) return new ScullError('NOT_FOUND', `the subpath ${JSON.stringify(subpath[1])} does not exist in ${JSON.stringify(subpath[2])}`, { hint: 'make it first, or mount the whole' });
   if (/^cannot join .*No such (file or directory|process)/.test(line)) {
     return new ScullError('WRONG_STATE', 'the container whose namespaces were to be joined is gone: its process has ended', { hint: 'see what runs with `scull ps`, and start it again', detail });
   }

@@ -162,3 +162,16 @@ test('a monitor that was killed does not confuse: the container is seen as ended
   await s.ok(['stop', '-t', '1', 'orphan']);
   await s.ok(['rm', 'orphan']);
 });
+
+test('--latest stands for the container that was created last', async () => {
+  await s.ok(['create', '--name', 'older', 'busybox', 'sleep', '1000']);
+  await s.ok(['create', '--name', 'newest', 'busybox', 'sleep', '1000']);
+  const id = (await s.inspect('newest')).Id as string;
+  expect(await s.ok(['start', '-l'])).toBe(id);
+  expect(await s.ok(['exec', '-l', 'echo', '-l'])).toBe('-l');
+  expect(await s.ok(['inspect', '--latest', '--format', '{{.Name}}'])).toBe('/newest');
+  await s.fails(['stop', '-l', 'older'], 125, /--latest takes no names/);
+  await s.fails(['rm', '-l', '--all'], 125, /--latest and --all cannot be used together/);
+  expect(await s.ok(['rm', '-f', '-t', '0', '-l'])).toBe(id);
+  expect((await s.inspect('older')).Name).toBe('/older');
+});

@@ -54,6 +54,14 @@ test('-f shows a line as soon as it is written', async () => {
   expect((await following.ended).status).toBe(0);
 });
 
+test('-f ends when nobody reads it any more, whether or not there is more to say', async () => {
+  await s.ok(['run', '-d', '--name', 'silent', 'busybox', 'sleep', '1000']);
+  const following = s.start(['logs', '-f', 'silent']);
+  following.child.stdout?.destroy();
+  expect(await following.ended).toMatchObject({ status: 0, stderr: '' });
+  await s.ok(['rm', '-f', '-t', '0', 'silent']);
+});
+
 test('a line of 100,000 characters and one without an end come out as they were', async () => {
   await s.ok(['run', '--name', 'long', 'busybox', 'sh', '-c', 'head -c 100000 /dev/zero | tr "\\0" x; echo; printf unfinished']);
   const result = await s.scull(['logs', 'long']);

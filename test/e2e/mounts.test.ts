@@ -177,6 +177,7 @@ describe('volumes', () => {
   test('--mount type=volume with a sub-path', async () => {
     await s.ok(['run', '--rm', '-v', 'parts:/d', 'busybox', 'sh', '-c', 'mkdir /d/one; echo 1 > /d/one/f']);
     expect(await s.ok(['run', '--rm', '--mount', 'type=volume,src=parts,dst=/m,subpath=one', 'busybox', 'cat', '/m/f'])).toBe('1');
+    await s.fails(['run', '--rm', '--mount', 'type=volume,src=parts,dst=/m,subpath=absent', 'busybox', 'true'], 125, /the subpath "absent" does not exist in .*parts/);
     await s.ok(['volume', 'rm', 'parts']);
   });
 

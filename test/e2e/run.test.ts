@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, copyFileSync, existsSync, readdirSync, readFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { busyboxEntries } from '../support/images.ts';
@@ -80,6 +80,22 @@ describe('run --rm', () => {
     expect(result.status, result.stderr).toBe(status);
     if (typeof stdout === 'string') expect(result).toMatchObject({ stdout });
     else if (stdout !== undefined) expect(result.stdout).toMatch(stdout);
+  });
+});
+
+test('--preserve-fds and --preserve-fd pass descriptors on, and none that the caller did not open', async () => {
+  const run = `${productCommand().join(' ')} run --rm`;
+  const script = s.file('fds.sh', `exec 3<<EOF\nthree\nEOF\nexec 5<<EOF\nfive\nEOF\n${run} --preserve-fds 1 busybox sh -c 'cat <&3; { cat <&5; } 2>/dev/null; true'\n${run} --preserve-fd 5 busybox sh -c 'cat <&5; { cat <&3; } 2>/dev/null; true'`);
+  expect(spawnSync('sh', [script], { env: { ...s.env }, encoding: 'utf8', timeout: 20_000 })).toMatchObject({ status: 0, stdout: 'three\nfive\n' });
+  await s.fails(['run', '--rm', '--preserve-fds', '30', 'busybox', 'true'], 125, /descriptor \d+ on: it is not open/);
+});
+
+describe('container:NAME of one that has the host’s own namespace means the host’s', () => {
+  test.each(['pid', 'ipc', 'uts'])('--%s', async (kind) => {
+    const name = `hosts-${kind}`;
+    await s.ok(['run', '-d', '--name', name, `--${kind}`, 'host', 'busybox', 'sleep', '1000']);
+    expect(await s.ok(['run', '--rm', `--${kind}`, `container:${name}`, 'busybox', 'readlink', `/proc/self/ns/${kind}`])).toBe(readlinkSync(`/proc/self/ns/${kind}`));
+    await s.ok(['rm', '-f', '-t', '0', name]);
   });
 });
 

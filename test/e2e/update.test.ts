@@ -85,3 +85,12 @@ test('inspect tells the size of /dev/shm that is mounted', async () => {
   expect((await s.inspect('memory')).HostConfig.ShmSize).toBe(Number(kibibytes) * 1024);
   await s.ok(['rm', '-f', '-t', '0', 'memory']);
 });
+
+test('variables and ulimits count from the next start on, and in what is cloned from it', async () => {
+  await s.ok(['create', '--name', 'changed', '-e', 'KEPT=1', '-e', 'GONE=2', '-e', 'NEW=old', '--ulimit', 'nofile=100', 'busybox', 'sh', '-c', 'echo $KEPT-$GONE-$NEW-$MORE; ulimit -n; ulimit -c']);
+  await s.ok(['update', '-e', 'NEW=new', '--env', 'MORE=a b', '--unsetenv', 'GONE', '--ulimit', 'core=0', 'changed']);
+  expect(await s.ok(['start', '-a', 'changed'])).toBe('1--new-a b\n100\n0');
+  await s.ok(['container', 'clone', 'changed']);
+  expect(await s.ok(['start', '-a', 'changed-clone'])).toBe('1--new-a b\n100\n0');
+  await s.ok(['rm', 'changed', 'changed-clone']);
+});

@@ -3,6 +3,7 @@ import * as Args from '@oclif/core/args';
 import { ScullCommand } from '../../cli/command.ts';
 import { detachKeysFlag, sigProxyFlag } from '../../cli/flags/attach.ts';
 import { toggle } from '../../cli/flags/declare.ts';
+import { latestFlag } from '../../cli/flags/latest.ts';
 
 export default class Attach extends ScullCommand {
   static override summary = 'Connect the terminal to a running container';
@@ -16,6 +17,7 @@ export default class Attach extends ScullCommand {
     'no-stdin': toggle('attach', 'Pass no input on'),
     'detach-keys': detachKeysFlag,
     'sig-proxy': sigProxyFlag,
+    latest: latestFlag,
   };
 
   async run(): Promise<number> {

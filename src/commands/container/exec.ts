@@ -2,9 +2,10 @@
 import * as Args from '@oclif/core/args';
 import { ScullCommand } from '../../cli/command.ts';
 import { detachKeysFlag } from '../../cli/flags/attach.ts';
-import { integer, list, text, toggle } from '../../cli/flags/declare.ts';
+import { list, text, toggle } from '../../cli/flags/declare.ts';
+import { preservedDescriptors, preserveFlags } from '../../cli/flags/descriptors.ts';
+import { latestFlag } from '../../cli/flags/latest.ts';
 import { readUserFile } from '../../cli/user-file.ts';
-import { ScullError } from '../../host/errors.ts';
 
 export default class Exec extends ScullCommand {
   static override summary = 'Run a command in a running container';
@@ -33,11 +34,11 @@ export default class Exec extends ScullCommand {
     'env-file': list('process', 'file', 'Set the variables in a file, one name=value a line'),
     privileged: toggle('process', 'Give the command all capabilities of the container\'s user namespace'),
     'detach-keys': detachKeysFlag,
-    'preserve-fds': integer('process', 'Pass this many file descriptors from 3 on to the command', { min: 0 }),
-    'preserve-fd': list('process', 'fd[,fd…]', 'Pass these file descriptors on to the command', { exclusive: ['preserve-fds'] }),
+    ...preserveFlags,
     cidfile: text('process', 'file', 'Read the id of the container from this file'),
     // Podman's switch for not recording the session: scull never does.
     'no-session': toggle('process', 'Accepted for Podman', { hidden: true }),
+    latest: latestFlag,
   };
 
   async run(): Promise<number> {
@@ -64,17 +65,7 @@ export default class Exec extends ScullCommand {
       env: environmentOf(flags),
       privileged: flags.privileged ?? false,
       detachKeys: flags['detach-keys'],
-      preserveFds: flags['preserve-fds'] ?? 0,
-      ...descriptors(flags['preserve-fd']),
+      descriptors: preservedDescriptors(flags),
     });
   }
-}
-
-function descriptors(texts: readonly string[] | undefined): { onlyFds?: readonly number[] } {
-  if (texts === undefined) return {};
-  const onlyFds = texts.flatMap((text) => text.split(',')).map((word) => {
-    if (/^\d{1,4}$/.test(word) && Number(word) > 2) return Number(word);
-    throw new ScullError('USAGE', `invalid --preserve-fd ${JSON.stringify(word)}: it is a number above 2`);
-  });
-  return { onlyFds };
 }

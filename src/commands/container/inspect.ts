@@ -2,6 +2,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { ScullCommand } from '../../cli/command.ts';
+import { latestFlag } from '../../cli/flags/latest.ts';
 import { inspectEach } from '../../cli/inspection.ts';
 
 export default class ContainerInspect extends ScullCommand {
@@ -11,6 +12,7 @@ export default class ContainerInspect extends ScullCommand {
   static override flags = {
     format: Flags.string({ char: 'f', description: 'json (default), or a Go template', helpValue: 'format' }),
     size: Flags.boolean({ char: 's', description: 'Sizes of their file systems, which takes time' }),
+    latest: latestFlag,
   };
   static override examples = [
     'scull container inspect web',

@@ -1,6 +1,7 @@
 /** `scull kill` */
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
+import { latestFlag } from '../../cli/flags/latest.ts';
 import { cidfileFlag, OutcomesCommand, readSelection } from '../../cli/selection.ts';
 
 export default class Kill extends OutcomesCommand {
@@ -11,6 +12,7 @@ export default class Kill extends OutcomesCommand {
     all: Flags.boolean({ char: 'a', description: 'Signal all running containers' }),
     signal: Flags.string({ char: 's', description: 'Name or number of the signal', helpValue: 'signal', default: 'KILL' }),
     cidfile: cidfileFlag,
+    latest: latestFlag,
   };
   static override examples = [
     { description: 'End a container at once', command: 'scull kill web' },

@@ -2,6 +2,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { ScullCommand } from '../../cli/command.ts';
+import { latestFlag } from '../../cli/flags/latest.ts';
 import { logFlags, logOptions } from '../../cli/flags/logs.ts';
 import { ClosedOutputError, errnoOf } from '../../host/errors.ts';
 
@@ -13,6 +14,7 @@ export default class Logs extends ScullCommand {
     ...logFlags,
     tail: Flags.string({ char: 'n', aliases: ['lines'], description: 'Only the last n lines', helpValue: 'n', default: 'all' }),
     details: Flags.boolean({ description: 'Accepted for Docker; there are no further details', hidden: true }),
+    latest: latestFlag,
   };
   static override examples = [
     { description: 'The last ten lines, and what follows', command: 'scull logs -f --tail 10 web' },

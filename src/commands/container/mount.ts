@@ -2,6 +2,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { ScullCommand } from '../../cli/command.ts';
+import { latestFlag } from '../../cli/flags/latest.ts';
 
 export default class ContainerMount extends ScullCommand {
   static override summary = 'Show the files of containers as a directory, inside `scull unshare`';
@@ -12,6 +13,7 @@ export default class ContainerMount extends ScullCommand {
     all: Flags.boolean({ char: 'a', description: 'Mount all' }),
     format: Flags.option({ options: ['json'] as const })({ description: 'json: list what is mounted as JSON', helpValue: 'json' }),
     'no-trunc': Flags.boolean({ description: 'Whole ids' }),
+    latest: latestFlag,
   };
   static override examples = ['scull unshare', 'cd $(scull mount web)', { description: 'In one line', command: "scull unshare sh -c 'ls \"$(scull mount web)\"'" }];
 

@@ -1,6 +1,7 @@
 /** `scull pause` */
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
+import { latestFlag } from '../../cli/flags/latest.ts';
 import { cidfileFlag, filterFlag, OutcomesCommand, readSelection } from '../../cli/selection.ts';
 
 export default class Pause extends OutcomesCommand {
@@ -11,6 +12,7 @@ export default class Pause extends OutcomesCommand {
     all: Flags.boolean({ char: 'a', description: 'Freeze all running containers' }),
     filter: filterFlag,
     cidfile: cidfileFlag,
+    latest: latestFlag,
   };
   static override examples = ['scull pause web', 'scull pause --all'];
 

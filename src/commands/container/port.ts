@@ -2,6 +2,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { ScullCommand } from '../../cli/command.ts';
+import { latestFlag } from '../../cli/flags/latest.ts';
 import { ScullError } from '../../host/errors.ts';
 
 export default class Port extends ScullCommand {
@@ -10,7 +11,7 @@ export default class Port extends ScullCommand {
     container: Args.string({ description: 'Name or id' }),
     port: Args.string({ description: 'One port of the container, e.g. 80 or 53/udp' }),
   };
-  static override flags = { all: Flags.boolean({ char: 'a', description: 'Of all containers that run' }) };
+  static override flags = { all: Flags.boolean({ char: 'a', description: 'Of all containers that run' }), latest: latestFlag };
   static override examples = ['scull port web', { description: 'The address of one port', command: 'curl http://$(scull port web 80)/' }];
 
   async run(): Promise<void> {

@@ -1,6 +1,7 @@
 /** `scull restart` */
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
+import { latestFlag } from '../../cli/flags/latest.ts';
 import { cidfileFlag, filterFlag, OutcomesCommand, readSelection } from '../../cli/selection.ts';
 
 export default class Restart extends OutcomesCommand {
@@ -13,6 +14,7 @@ export default class Restart extends OutcomesCommand {
     time: Flags.integer({ char: 't', aliases: ['timeout'], description: "Seconds before SIGKILL (default the container's, usually 10)", helpValue: 'seconds', min: -1 }),
     filter: filterFlag,
     cidfile: cidfileFlag,
+    latest: latestFlag,
   };
   static override examples = [
     { description: 'Restart one at once', command: 'scull restart -t 0 web' },

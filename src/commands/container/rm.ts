@@ -2,6 +2,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { ScullError } from '../../host/errors.ts';
+import { latestFlag } from '../../cli/flags/latest.ts';
 import { cidfileFlag, OutcomesCommand, readSelection, removalStatus } from '../../cli/selection.ts';
 
 export default class Rm extends OutcomesCommand {
@@ -17,6 +18,7 @@ export default class Rm extends OutcomesCommand {
     depend: Flags.boolean({ description: 'Before it, remove containers that share its namespaces or take its volumes' }),
     filter: Flags.string({ description: 'Only containers that this fits, e.g. status=exited', helpValue: 'key=value', multiple: true }),
     cidfile: cidfileFlag,
+    latest: latestFlag,
   };
   static override examples = [
     { description: 'Remove a container with its anonymous volumes, even while it runs', command: 'scull rm -fv web' },

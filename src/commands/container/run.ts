@@ -5,6 +5,7 @@ import { createCommandOf } from '../../cli/create-command.ts';
 import { attachFlags, parseStreams } from '../../cli/flags/attach.ts';
 import { containerFlags } from '../../cli/flags/container.ts';
 import { toggle } from '../../cli/flags/declare.ts';
+import { preservedDescriptors, preserveFlags } from '../../cli/flags/descriptors.ts';
 import { registryChoices } from '../../cli/flags/registry.ts';
 
 export default class Run extends ScullCommand {
@@ -30,6 +31,7 @@ export default class Run extends ScullCommand {
   static override flags = {
     ...containerFlags,
     ...attachFlags,
+    ...preserveFlags,
     detach: toggle('attach', 'Run in the background and print the id', { char: 'd' }),
     rmi: toggle('process', 'Remove the image too when the container ends, unless something else uses it'),
   };
@@ -56,6 +58,7 @@ export default class Run extends ScullCommand {
       attach: streams,
       sigProxy: flags['sig-proxy'] ?? true,
       detachKeys: flags['detach-keys'],
+      descriptors: preservedDescriptors(flags),
       removeImage: flags.rmi ?? false,
     });
     if (detach) this.printLine(id);

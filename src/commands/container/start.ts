@@ -2,6 +2,7 @@
 import * as Args from '@oclif/core/args';
 import { detachKeysFlag, sigProxyFlag } from '../../cli/flags/attach.ts';
 import { toggle } from '../../cli/flags/declare.ts';
+import { latestFlag } from '../../cli/flags/latest.ts';
 import { filterFlag, OutcomesCommand, readSelection } from '../../cli/selection.ts';
 
 export default class Start extends OutcomesCommand {
@@ -20,6 +21,7 @@ export default class Start extends OutcomesCommand {
     'sig-proxy': sigProxyFlag,
     all: toggle('selection', 'Start all containers that do not run'),
     filter: filterFlag,
+    latest: latestFlag,
   };
 
   async run(): Promise<number> {

@@ -2,6 +2,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { ScullCommand } from '../../cli/command.ts';
+import { latestFlag } from '../../cli/flags/latest.ts';
 
 /** Looks that a graph shows. */
 const GRAPH = 20;
@@ -20,6 +21,7 @@ export default class Stats extends ScullCommand {
     'no-reset': Flags.boolean({ description: 'Do not clear the screen in between' }),
     'no-stream': Flags.boolean({ description: 'One look' }),
     'no-trunc': Flags.boolean({ description: 'Whole ids' }),
+    latest: latestFlag,
   };
   static override examples = ['scull stats', { description: 'For a script', command: "scull stats --no-stream --format '{{.Name}} {{.MemPerc}}'" }];
 

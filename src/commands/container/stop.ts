@@ -1,6 +1,7 @@
 /** `scull stop` */
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
+import { latestFlag } from '../../cli/flags/latest.ts';
 import { cidfileFlag, filterFlag, OutcomesCommand, readSelection } from '../../cli/selection.ts';
 
 export default class Stop extends OutcomesCommand {
@@ -14,6 +15,7 @@ export default class Stop extends OutcomesCommand {
     ignore: Flags.boolean({ char: 'i', description: 'A container that does not exist is no error' }),
     filter: filterFlag,
     cidfile: cidfileFlag,
+    latest: latestFlag,
   };
   static override examples = [
     { description: 'Stop one, giving it half a minute', command: 'scull stop -t 30 database' },

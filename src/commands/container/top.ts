@@ -1,6 +1,7 @@
 /** `scull top` */
 import * as Args from '@oclif/core/args';
 import { ScullCommand } from '../../cli/command.ts';
+import { latestFlag } from '../../cli/flags/latest.ts';
 
 export default class Top extends ScullCommand {
   static override summary = 'Show the processes of a container';
@@ -10,6 +11,7 @@ export default class Top extends ScullCommand {
     container: Args.string({ required: true, description: 'Name or id' }),
     columns: Args.string({ description: 'Columns, apart or with commas', multiple: true }),
   };
+  static override flags = { latest: latestFlag };
   static override stopAtFirstWord = true;
   static override examples = ['scull top web', { description: 'Process ids as the host sees them', command: 'scull top web hpid pid user args' }];
 

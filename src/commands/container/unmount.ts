@@ -2,6 +2,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { ScullCommand } from '../../cli/command.ts';
+import { latestFlag } from '../../cli/flags/latest.ts';
 
 export default class ContainerUnmount extends ScullCommand {
   static override summary = 'Take what `mount` shows away, inside the same `scull unshare`';
@@ -9,6 +10,7 @@ export default class ContainerUnmount extends ScullCommand {
   static override flags = {
     all: Flags.boolean({ char: 'a', description: 'All that are mounted' }),
     force: Flags.boolean({ char: 'f', description: 'Also while something there is in use' }),
+    latest: latestFlag,
   };
   static override examples = ['scull unmount web'];
 

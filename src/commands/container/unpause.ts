@@ -1,6 +1,7 @@
 /** `scull unpause` */
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
+import { latestFlag } from '../../cli/flags/latest.ts';
 import { cidfileFlag, filterFlag, OutcomesCommand, readSelection } from '../../cli/selection.ts';
 
 export default class Unpause extends OutcomesCommand {
@@ -10,6 +11,7 @@ export default class Unpause extends OutcomesCommand {
     all: Flags.boolean({ char: 'a', description: 'Go on with all paused containers' }),
     filter: filterFlag,
     cidfile: cidfileFlag,
+    latest: latestFlag,
   };
   static override examples = ['scull unpause web', 'scull unpause --all'];
 

@@ -2,6 +2,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { ScullError } from '../../host/errors.ts';
+import { latestFlag } from '../../cli/flags/latest.ts';
 import { OutcomesCommand, readSelection } from '../../cli/selection.ts';
 import { parseDuration } from '../../cli/time.ts';
 
@@ -14,6 +15,7 @@ export default class Wait extends OutcomesCommand {
     interval: Flags.string({ char: 'i', description: 'Time between looks, where looking is needed', helpValue: 'span', default: '250ms' }),
     'return-on-first': Flags.boolean({ description: 'Wait for the first of them only, and print its code', aliases: ['exit-first-match'] }),
     ignore: Flags.boolean({ description: 'A container that does not exist is no error; its code is -1' }),
+    latest: latestFlag,
   };
   static override examples = [
     { description: "A job's exit code", command: 'code=$(scull wait job)' },

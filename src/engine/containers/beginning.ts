@@ -2,7 +2,7 @@
 import { ScullError } from '../../host/errors.ts';
 import { passedSockets } from '../../host/service-manager.ts';
 import { cgroupPlan } from '../../runtime/cgroups.ts';
-import { beginMonitor, type Capture, type NamespaceRequest, type PendingMonitor } from '../../runtime/monitor.ts';
+import { beginMonitor, type NamespaceRequest, type PendingMonitor } from '../../runtime/monitor.ts';
 import type { ContainerSpec, NetworkMode } from '../../spec/container-spec.ts';
 import { defaultIdMaps } from '../../userns/id-maps.ts';
 import type { Engine } from '../engine.ts';
@@ -17,21 +17,31 @@ export interface Beginning {
   leave(): void;
 }
 
+/** What its process gets of ours. */
+export type Handed = Pick<NamespaceRequest, 'capture' | 'descriptors'>;
+
 /**
- * Begins before the container exists, where its wish alone says what its namespaces are.
+ * Begins before the container exists or is claimed, where its wish alone says what its namespaces are.
+ * @param mode its networks by their full names, once it exists
  * @returns undefined where another container has to be looked at first
  */
-export function beginEarly(engine: Engine, spec: ContainerSpec, capture?: Capture): Beginning | undefined {
+export function beginEarly(engine: Engine, spec: ContainerSpec, handed: Handed, mode: NetworkMode = spec.network.mode): Beginning | undefined {
   const { user, pid, ipc, uts, cgroup } = spec.namespaces;
   if (spec.pod !== undefined) return undefined;
-  if ([user, pid, ipc, uts, cgroup, spec.network.mode].some((wish) => wish.mode === 'container')) return undefined;
-  return beginLaunch(engine, spec, spec.network.mode, {}, capture);
+  if ([user, pid, ipc, uts, cgroup, mode].some((wish) => wish.mode === 'container')) return undefined;
+  return beginLaunch(engine, spec, mode, {}, handed);
+}
+
+/** Nothing comes of it, and nobody needs it any longer. */
+export async function forsake(beginning: Beginning | undefined): Promise<void> {
+  await beginning?.abandon();
+  beginning?.leave();
 }
 
 /** Begins with the namespaces of others that are joined. */
-export function beginLaunch(engine: Engine, spec: ContainerSpec, mode: NetworkMode, shared: Pick<SharedNamespaces, 'joinUser'>, capture?: Capture): Beginning {
+export function beginLaunch(engine: Engine, spec: ContainerSpec, mode: NetworkMode, shared: Pick<SharedNamespaces, 'joinUser'>, handed: Handed): Beginning {
   if (mode.mode !== 'networks') {
-    const pending = beginMonitor(namespacesOf(engine, spec, mode, shared.joinUser, capture));
+    const pending = beginMonitor(namespacesOf(engine, spec, mode, shared.joinUser, handed));
     return { ready: Promise.resolve({ pending, engaged: undefined }), abandon: () => pending.abandon(), leave: () => undefined };
   }
   let engaged: Engaged | undefined;
@@ -40,7 +50,7 @@ export function beginLaunch(engine: Engine, spec: ContainerSpec, mode: NetworkMo
     const { engageSwitch } = await import('../networks/switch.ts');
     engaged = await engageSwitch(engine);
     await refuseStranger(engaged, shared.joinUser);
-    pending = beginMonitor(namespacesOf(engine, spec, mode, engaged.holder.pid, capture));
+    pending = beginMonitor(namespacesOf(engine, spec, mode, engaged.holder.pid, handed));
     return { pending, engaged };
   })();
   ready.catch(() => undefined); // told to who waits for it
@@ -66,7 +76,7 @@ async function refuseStranger({ holder }: Engaged, other: number | undefined): P
 /** Networks whose namespace the launcher makes, so that it can be connected while crun still works. */
 const OWN = ['default', 'pasta', 'none', 'networks'];
 
-function namespacesOf(engine: Engine, spec: ContainerSpec, mode: NetworkMode, joinUser: number | undefined, capture: Capture | undefined): NamespaceRequest {
+function namespacesOf(engine: Engine, spec: ContainerSpec, mode: NetworkMode, joinUser: number | undefined, { capture, descriptors }: Handed): NamespaceRequest {
   return {
     layout: engine.store.layout,
     cgroup: cgroupPlan(),
@@ -78,5 +88,6 @@ function namespacesOf(engine: Engine, spec: ContainerSpec, mode: NetworkMode, jo
     passthrough: spec.log.driver === 'passthrough',
     passedSockets: capture === undefined ? passedSockets().count : 0,
     capture,
+    descriptors,
   };
 }

@@ -33,10 +33,8 @@ export interface ExecOptions {
   readonly env?: readonly string[];
   readonly privileged?: boolean;
   readonly detachKeys?: string | undefined;
-  /** How many descriptors from 3 on are passed. */
-  readonly preserveFds?: number;
-  /** Descriptors that are passed to the command under their numbers, instead. */
-  readonly onlyFds?: readonly number[];
+  /** Descriptors of ours that the command gets too, under their numbers. */
+  readonly descriptors?: readonly number[];
 }
 
 /**
@@ -74,8 +72,7 @@ async function execNow(engine: Engine, record: ContainerRecord, { status, host }
     stdin,
     background: options.detach ?? false,
     detachKeys: tty && stdin ? detachKeys : [],
-    preserveFds: options.onlyFds === undefined ? (options.preserveFds ?? 0) : Math.max(...options.onlyFds) - 2,
-    ...(options.onlyFds === undefined ? {} : { onlyFds: options.onlyFds }),
+    descriptors: options.descriptors ?? [],
   });
   const signals = forwardExecSignals(session);
   recordContainerEvent(engine, record, 'exec', { attributes: { execCommand: options.command[0] ?? '' } });

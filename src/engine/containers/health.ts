@@ -80,7 +80,7 @@ async function check(engine: Engine, record: ContainerRecord, command: readonly 
       stdin: false,
       background: false,
       detachKeys: [],
-      preserveFds: 0,
+      descriptors: [],
       capture: (chunk) => {
         if (length < MOST_OUTPUT) chunks.push(chunk);
         length += chunk.length;

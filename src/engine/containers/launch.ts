@@ -6,7 +6,7 @@
  *                                                                    └─ as soon as its socket is there: attach
  *   created and connected  →  crun start  →  the container runs
  *
- * The monitor's namespaces are made while this goes on; `run` begins them before the container exists (beginning.ts).
+ * The monitor's namespaces are made while this goes on, begun before the claim; `run` begins them before the container exists (beginning.ts).
  * See docs/run.md for the dialogue of processes.
  */
 import { closeSync, openSync, rmSync, writeFileSync } from 'node:fs';
@@ -18,7 +18,7 @@ import { requireTool } from '../../host/tools.ts';
 import { trace } from '../../host/trace.ts';
 import { startAttach, type Attachment } from '../../runtime/attach.ts';
 import { cgroupPlan, cgroupPlanFor, distrustSystemd, type CgroupPlan } from '../../runtime/cgroups.ts';
-import { claimExisting, killQuietly, recordMonitor, releaseClaim } from '../../runtime/claim.ts';
+import { claimExisting, killQuietly, type ClaimRefusal, recordMonitor, releaseClaim } from '../../runtime/claim.ts';
 import { hasOverlayMounts, type ContainerRecord } from '../../runtime/container-record.ts';
 import { crunStart, isRuntimeAlive, readRuntimeState } from '../../runtime/crun.ts';
 import { endSurvivors, refuseElsewhere } from '../../runtime/last-run.ts';
@@ -33,7 +33,7 @@ import type { Engine } from '../engine.ts';
 import { recordContainerEvent, recordEnd } from '../events/record.ts';
 import { tellOfLogout } from './logout.ts';
 import type { Engaged } from '../networks/switch.ts';
-import { beginLaunch, type Beginning } from './beginning.ts';
+import { beginEarly, beginLaunch, forsake, type Beginning } from './beginning.ts';
 import { prepareContainer, writeBundle, type Preparation } from './prepare.ts';
 import { proxiedSocket, tellStarted } from './service-manager.ts';
 import { sharedNamespaces } from './shared-namespaces.ts';
@@ -50,6 +50,8 @@ export interface StartOptions {
   readonly attach?: AttachStreams;
   /** Gets the output of a container with the log driver passthrough, for a caller that stays until the end and removes it; such a container has no keeper. */
   readonly capture?: Capture;
+  /** Descriptors of ours that its first process gets too, this time. */
+  readonly descriptors?: readonly number[];
   /** `K=V` that the container's process gets and no record keeps. */
   readonly secretEnvironment?: readonly string[];
   /** Aborts a start that is under way; what was made is taken back. */
@@ -91,11 +93,17 @@ async function startOnce(engine: Engine, record: ContainerRecord, options: Start
   const { layout } = engine.store;
   let cgroup = cgroupPlan();
   refuseElsewhere(layout.container(record.id));
-  const claim = options.claimed === true ? 'claimed' : await claimExisting(layout, cgroup, record.id, { autoRemove: record.spec.autoRemove, stays: options.attach !== undefined });
+  let beginning = options.beginning ?? beginEarly(engine, record.spec, options, record.config.networkMode);
+  const claim = await claimForStart(engine, record, cgroup, options).catch(async (error: unknown) => {
+    await forsake(beginning);
+    throw error;
+  });
   trace('claimed');
-  if (claim === 'running') return 'running';
-  if (claim === 'busy') throw new ScullError('IN_USE', `another command is working on container ${record.name}`);
-  let { beginning } = options;
+  if (claim !== 'claimed') {
+    await forsake(beginning);
+    if (claim === 'running') return 'running';
+    throw new ScullError('IN_USE', `another command is working on container ${record.name}`);
+  }
   let monitor: Monitor | undefined;
   let preparation: Preparation | undefined;
   const underWay: Promise<unknown>[] = [];
@@ -106,7 +114,7 @@ async function startOnce(engine: Engine, record: ContainerRecord, options: Start
     if (hasOverlayMounts(record)) await (await import('./overlay-mounts.ts')).discardOverlays(engine, record);
     if (record.pod !== undefined && record.pod.infra !== true) await (await import('../pods/infra.ts')).prepareForMember(engine, record);
     const shared = sharedNamespaces(engine, record);
-    beginning ??= beginLaunch(engine, record.spec, record.config.networkMode, shared, options.capture);
+    beginning ??= beginLaunch(engine, record.spec, record.config.networkMode, shared, options);
     const { pending, engaged } = await beginning.ready;
     if (pending.pid !== undefined) recordMonitor(layout, record.id, pending.pid);
     crashPoint('start:monitor');
@@ -132,6 +140,11 @@ async function startOnce(engine: Engine, record: ContainerRecord, options: Start
   } finally {
     beginning?.leave();
   }
+}
+
+async function claimForStart(engine: Engine, record: ContainerRecord, cgroup: CgroupPlan, options: StartOptions): Promise<'claimed' | ClaimRefusal> {
+  if (options.claimed === true) return 'claimed';
+  return claimExisting(engine.store.layout, cgroup, record.id, { autoRemove: record.spec.autoRemove, stays: options.attach !== undefined });
 }
 
 /** Whose it is, for when nothing else tells any more. A full disk makes it empty: its time still says when. */

@@ -62,7 +62,7 @@ export async function prepareContainer(engine: Engine, record: ContainerRecord, 
   const service = handedOn(spec, paths);
   const { steps, mounts } = await mountSteps(engine, record, { cgroup, users, userNamespace });
   const input: RuntimeSpecInput = {
-    spec,
+    spec: { ...spec, namespaces: shared.namespaces },
     config,
     rootfs: steps.root,
     user: users.user,
@@ -125,7 +125,7 @@ async function plannedAttachments(engine: Engine, record: ContainerRecord): Prom
 }
 
 /** @param planned its interfaces on named networks */
-export async function planContainerNetwork(layout: StoreLayout, record: ContainerRecord, shared: Pick<SharedNamespaces, 'network'>, planned: readonly PlannedAttachment[], staleForwarder = false): Promise<NetworkPlan> {
+export async function planContainerNetwork(layout: StoreLayout, record: ContainerRecord, shared: Partial<Pick<SharedNamespaces, 'network' | 'namespaces'>>, planned: readonly PlannedAttachment[], staleForwarder = false): Promise<NetworkPlan> {
   const { planNetwork } = await import('../../network/plan.ts');
   const { readHostNetwork } = await import('../../network/host-network.ts');
   const host = readHostNetwork(record.config.networkMode.mode !== 'none');
@@ -135,7 +135,7 @@ export async function planContainerNetwork(layout: StoreLayout, record: Containe
       host: record.spec.network.hostsFile === undefined ? host : { ...host, hosts: (await import('./hosts-file.ts')).hostsFileText(layout, record, record.spec.network.hostsFile) },
       hostname: record.config.hostname,
       containerName: record.name,
-      hostUts: record.spec.namespaces.uts.mode === 'host',
+      hostUts: (shared.namespaces ?? record.spec.namespaces).uts.mode === 'host',
       ...(shared.network === undefined ? {} : { join: shared.network }),
       staleForwarder,
       ...(planned.length === 0 ? {} : { interfaces: await interfaceFacts(planned) }),

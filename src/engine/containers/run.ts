@@ -17,7 +17,7 @@ import { removeClaimed, removeContainer } from './removal.ts';
 import { keepPatient, tellWhenHealthy } from './service-manager.ts';
 import { forwardSignals } from './signals.ts';
 import { waitForEnd } from './stop.ts';
-import { beginEarly, type Beginning } from './beginning.ts';
+import { beginEarly, forsake, type Beginning } from './beginning.ts';
 import { startContainer, type AttachStreams, type Running } from './launch.ts';
 
 export interface RunOptions {
@@ -32,6 +32,8 @@ export interface RunOptions {
   /** Signals that reach us go to the container. */
   readonly sigProxy?: boolean;
   readonly detachKeys?: string;
+  /** Descriptors of ours that its first process gets too. */
+  readonly descriptors?: readonly number[];
   /** --rmi: remove the image too, unless another container uses it. */
   readonly removeImage?: boolean;
 }
@@ -52,7 +54,7 @@ export async function runContainer(engine: Engine, spec: ContainerSpec, options:
     trace('engine entered');
     const { record, beginning } = await createBeside({ ...engine, progress: patience.progress }, spec, options, interruption.signal);
     trace('container recorded');
-    const running = await startNew(engine, record, beginning, streams, { abort: interruption.signal, onStart: (pid) => signals?.to(pid) });
+    const running = await startNew(engine, record, beginning, streams, { ...(options.descriptors === undefined ? {} : { descriptors: options.descriptors }), abort: interruption.signal, onStart: (pid) => signals?.to(pid) });
     const ready = tellWhenHealthy(engine, record, patience.say);
     if (streams === undefined) {
       await ready;
@@ -70,18 +72,17 @@ export async function runContainer(engine: Engine, spec: ContainerSpec, options:
 
 /** Creates the container while its namespaces are being made. */
 async function createBeside(engine: Engine, spec: ContainerSpec, options: RunOptions, abort: AbortSignal): Promise<{ record: ContainerRecord; beginning: Beginning | undefined }> {
-  const beginning = beginEarly(engine, spec);
+  const beginning = beginEarly(engine, spec, options);
   try {
     return { record: await createContainer(engine, spec, { ...options, abort, claim: { autoRemove: spec.autoRemove, stays: options.detach !== true } }), beginning };
   } catch (error) {
-    await beginning?.abandon();
-    beginning?.leave();
+    await forsake(beginning);
     throw error;
   }
 }
 
 /** A container that could not be started is kept for `start` or `inspect`, unless it was to be removed or was interrupted. */
-async function startNew(engine: Engine, record: ContainerRecord, beginning: Beginning | undefined, attach: AttachStreams | undefined, control: { abort: AbortSignal; onStart: (pid: number) => void }): Promise<Running> {
+async function startNew(engine: Engine, record: ContainerRecord, beginning: Beginning | undefined, attach: AttachStreams | undefined, control: { descriptors?: readonly number[]; abort: AbortSignal; onStart: (pid: number) => void }): Promise<Running> {
   try {
     const running = await startContainer(engine, record, { ...control, claimed: true, beginning, ...(attach === undefined ? {} : { attach }) });
     if (running === 'running') throw new ScullError('WRONG_STATE', `container ${record.name} was started by another command`);

@@ -73,6 +73,13 @@ export function readContainers(engine: Engine, wanted?: ReadonlySet<string>): Co
   return records;
 }
 
+/** Id of the container that was created last. @throws ScullError NO_SUCH_CONTAINER */
+export function newestContainer(engine: Engine): string {
+  const newest = readContainers(engine).reduce<ContainerRecord | undefined>((last, one) => (last === undefined || one.created > last.created ? one : last), undefined);
+  if (newest === undefined) throw new ScullError('NO_SUCH_CONTAINER', 'there is no container');
+  return newest.id;
+}
+
 /** Does `work` for each, several at a time, and collects outcomes in the order of the selection. */
 export async function forEachSelected(engine: Engine, selection: Selection, work: (one: Selected) => Promise<void>): Promise<Outcome[]> {
   const { selected, failed } = selectContainers(engine, selection);

@@ -5,6 +5,7 @@ import { describeErrno } from '../../host/errno.ts';
 import { errnoOf, ScullError } from '../../host/errors.ts';
 import { processStat } from '../../host/identity.ts';
 import type { ContainerRecord } from '../../runtime/container-record.ts';
+import type { NamespaceSpec } from '../../spec/container-spec.ts';
 import { findContainer } from '../../runtime/container-store.ts';
 import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
 import type { GeneratedFile, UserNamespaceFact } from '../../runtime/oci-spec/input.ts';
@@ -14,6 +15,8 @@ import { nestedNamespace } from './nested-namespace.ts';
 export interface SharedNamespaces {
   /** A process in the user namespace that owns the shared ones: ours must be the same. */
   readonly joinUser?: number;
+  /** The wish as it is to be carried out: where the other container has the host's own, which nobody can enter, it is `host`. */
+  readonly namespaces: NamespaceSpec;
   /** Set when the other container has a user namespace of its own inside. */
   readonly userNamespace?: UserNamespaceFact;
   /** `ours`: it is the one that we are in, as with --network host, which nobody can enter again. */
@@ -23,6 +26,11 @@ export interface SharedNamespaces {
   /** resolv.conf and hosts of the container whose network is shared. */
   readonly files: readonly GeneratedFile[];
 }
+
+const KINDS = ['pid', 'ipc', 'uts', 'cgroup', 'user'] as const;
+/** Those that may be the host's own, so that the wish to join them is one for the host's. */
+const HOSTS: readonly Kind[] = ['pid', 'ipc', 'uts'];
+type Kind = (typeof KINDS)[number];
 
 interface Other {
   readonly record: ContainerRecord;
@@ -34,32 +42,27 @@ interface Other {
 export function sharedNamespaces(engine: Engine, record: ContainerRecord): SharedNamespaces {
   const { namespaces, network } = record.spec;
   for (const [kind, wish] of [...Object.entries(namespaces), ['net', network.mode] as const]) if (wish.mode === 'path') requireNamespace(wish.path, kind);
-  const named: [kind: string, container: string][] = [];
-  for (const kind of ['pid', 'ipc', 'uts', 'cgroup', 'user'] as const) {
+  const named: [kind: string, container: string][] = KINDS.flatMap((kind) => {
     const wish = namespaces[kind];
-    if (wish.mode === 'container') named.push([kind, wish.container]);
-  }
+    return wish.mode === 'container' ? [[kind, wish.container]] : [];
+  });
   if (network.mode.mode === 'container') named.push(['network', network.mode.container]);
-  if (named.length === 0) return { ...ownShm(engine, record), paths: {}, files: [] };
+  if (named.length === 0) return { namespaces, ...ownShm(engine, record), paths: {}, files: [] };
   const others = new Map(named.map(([kind, container]) => [kind, runningContainer(engine, container)]));
   const owners = new Set([...others.values()].map((other) => other.record.id));
   if (owners.size > 1) throw new ScullError('UNSUPPORTED', 'namespaces of two different containers can\'t be shared: each belongs to a user namespace of its own', { hint: 'join all of them from one container' });
   const owner = [...others.values()][0] as Other;
-  const path = (kind: string, file: string): string | undefined => {
-    const other = others.get(kind);
-    return other === undefined ? undefined : `/proc/${other.pid}/ns/${file}`;
-  };
+  const path = (file: string): string => `/proc/${owner.pid}/ns/${file}`;
+  const ofHost = (kind: Kind): boolean => HOSTS.includes(kind) && isOurs(path(kind), kind);
+  const joined = KINDS.filter((kind) => kind !== 'user' && others.has(kind) && !ofHost(kind));
+  const hosts = KINDS.filter((kind) => others.has(kind) && ofHost(kind));
   return {
     joinUser: owner.monitorPid,
+    namespaces: { ...namespaces, ...Object.fromEntries(hosts.map((kind) => [kind, { mode: 'host' }])) },
     ...innerNamespace(owner),
-    ...networkOf(path('network', 'net')),
-    ...(others.has('ipc') ? shmOf(engine, others.get('ipc') as Other) : ownShm(engine, record)),
-    paths: {
-      ...(others.has('pid') ? { pid: path('pid', 'pid') as string } : {}),
-      ...(others.has('ipc') ? { ipc: path('ipc', 'ipc') as string } : {}),
-      ...(others.has('uts') ? { uts: path('uts', 'uts') as string } : {}),
-      ...(others.has('cgroup') ? { cgroup: path('cgroup', 'cgroup') as string } : {}),
-    },
+    ...(others.has('network') ? { network: { path: path('net'), ours: isOurs(path('net'), 'net') } } : {}),
+    ...(joined.includes('ipc') ? shmOf(engine, others.get('ipc') as Other) : ownShm(engine, record)),
+    paths: Object.fromEntries(joined.map((kind) => [kind, path(kind)])),
     files: others.has('network') ? networkFiles(engine, others.get('network') as Other) : [],
   };
 }
@@ -95,10 +98,6 @@ function namespaceKind(path: string): string | undefined {
 /** The very namespace that we are in. */
 function isOurs(path: string, kind: string): boolean {
   return statSync(path).ino === statSync(`/proc/self/ns/${kind}`).ino;
-}
-
-function networkOf(path: string | undefined): Pick<SharedNamespaces, 'network'> {
-  return path === undefined ? {} : { network: { path, ours: isOurs(path, 'net') } };
 }
 
 /** The runtime must enter it from ours, and files must show with the owners that its maps make of them. */

@@ -2,7 +2,7 @@
 import { writeFileSync, rmSync } from 'node:fs';
 import { ScullError } from '../../host/errors.ts';
 import { cgroupPlanFor } from '../../runtime/cgroups.ts';
-import type { ContainerRecord } from '../../runtime/container-record.ts';
+import type { ContainerConfig, ContainerRecord } from '../../runtime/container-record.ts';
 import { updateContainer } from '../../runtime/container-store.ts';
 import { crunCommand, explainRuntimeFailure, readRuntimeState } from '../../runtime/crun.ts';
 import { mergeHealth } from '../../runtime/health-config.ts';
@@ -11,7 +11,7 @@ import { readHostFacts } from '../../runtime/host-facts.ts';
 import { startKeeper } from '../../runtime/keeper.ts';
 import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
 import { cgroupResources } from '../../runtime/oci-spec/resources.ts';
-import type { HealthSpec, ResourceSpec, RestartSpec } from '../../spec/container-spec.ts';
+import type { EnvironmentSpec, HealthSpec, ResourceSpec, RestartSpec, UlimitSpec } from '../../spec/container-spec.ts';
 import { defaultIdMaps } from '../../userns/id-maps.ts';
 import type { Engine } from '../engine.ts';
 import { recordContainerEvent } from '../events/record.ts';
@@ -23,6 +23,16 @@ export interface UpdateOptions extends Selection {
   /** `no` takes a policy away. */
   readonly restart?: RestartSpec;
   readonly health?: HealthSpec;
+  /** Of its first process, from the next start on. */
+  readonly environment?: EnvironmentChange;
+  readonly ulimits?: readonly UlimitSpec[];
+}
+
+export interface EnvironmentChange {
+  /** `K=V` */
+  readonly set: readonly string[];
+  /** Names. */
+  readonly unset: readonly string[];
 }
 
 /** @throws ScullError in the outcomes: UNSUPPORTED for a limit that cannot be enforced, INVALID for one that makes no sense */
@@ -31,11 +41,18 @@ export function updateContainers(engine: Engine, options: UpdateOptions): Promis
     const { restart: policy, ...spec } = record.spec;
     const restart = options.restart === undefined ? policy : options.restart.name === 'no' ? undefined : options.restart;
     if (restart !== undefined && spec.autoRemove) throw new ScullError('INVALID', `container ${record.name} is removed when it ends (--rm): it can't have a restart policy`);
-    const resources = withNew(record.spec.resources, options.resources ?? {});
+    const resources = withNewResources(record.spec.resources, options.resources ?? {});
     const changed: ContainerRecord = {
       ...record,
-      spec: { ...spec, resources, ...(restart === undefined ? {} : { restart }), ...(options.health === undefined ? {} : { health: { ...spec.health, ...options.health } }) },
-      config: withHealth(record, options.health),
+      spec: {
+        ...spec,
+        resources,
+        environment: options.environment === undefined ? spec.environment : wishedEnvironment(spec.environment, options.environment),
+        ulimits: [...spec.ulimits.filter(({ name }) => options.ulimits?.some((given) => given.name === name) !== true), ...(options.ulimits ?? [])],
+        ...(restart === undefined ? {} : { restart }),
+        ...(options.health === undefined ? {} : { health: { ...spec.health, ...options.health } }),
+      },
+      config: withEnvironment(withHealth(record, options.health), options.environment),
     };
     if (options.resources !== undefined && Object.keys(options.resources).length > 0) await applyLimits(engine, changed);
     updateContainer(engine.store.layout, changed);
@@ -45,7 +62,7 @@ export function updateContainers(engine: Engine, options: UpdateOptions): Promis
 }
 
 /** --cpus and --cpu-quota say the same: the new one takes the other's place. */
-function withNew(before: ResourceSpec, given: ResourceSpec): ResourceSpec {
+export function withNewResources(before: ResourceSpec, given: ResourceSpec): ResourceSpec {
   const { cpus, cpuQuota, cpuPeriod, ...rest } = before;
   if (given.cpus !== undefined) return { ...rest, ...given };
   const quota = { ...(cpuQuota === undefined ? {} : { cpuQuota }), ...(cpuPeriod === undefined ? {} : { cpuPeriod }) };
@@ -59,6 +76,23 @@ function withHealth(record: ContainerRecord, wish: HealthSpec | undefined): Cont
   // What is not given stays: that of the container takes the image's place.
   const health = mergeHealth({ ...record.spec.health, ...wish }, before?.healthcheck);
   return { ...rest, ...(health === undefined ? {} : { health }) };
+}
+
+function wishedEnvironment(before: EnvironmentSpec, { set, unset }: EnvironmentChange): EnvironmentSpec {
+  const changed = [...set.map(variableName), ...unset];
+  return { ...before, set: [...before.set.filter((entry) => !changed.includes(variableName(entry))), ...set], unset: [...before.unset.filter((name) => !changed.includes(name)), ...unset] };
+}
+
+function withEnvironment(config: ContainerConfig, change: EnvironmentChange | undefined): ContainerConfig {
+  if (change === undefined) return config;
+  const variables = new Map(config.env.map((entry) => [variableName(entry), entry]));
+  for (const name of change.unset) variables.delete(name);
+  for (const entry of change.set) variables.set(variableName(entry), entry);
+  return { ...config, env: [...variables.values()] };
+}
+
+function variableName(entry: string): string {
+  return entry.split('=', 1)[0] as string;
 }
 
 /** Checked also for a container that does not run: its next start would fail. */
