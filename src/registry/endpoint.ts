@@ -40,10 +40,10 @@ export function endpointOf(registry: string, options: EndpointOptions = {}): End
 }
 
 function basesOf(secure: URL, plain: URL, options: EndpointOptions): readonly [URL, URL?] {
-  if (options.tlsVerify === false) return [secure, plain];
-  if (options.tlsVerify === true || !isLoopbackHost(secure.hostname)) return [secure];
-  // A port was named, so both addresses are the same server: plain first, as it nearly always is, and cheaper to find out.
-  return secure.port === '' ? [secure, plain] : [plain, secure];
+  const here = isLoopbackHost(secure.hostname);
+  if (options.tlsVerify === true || (options.tlsVerify === undefined && !here)) return [secure];
+  // Here with a port: both addresses are the same server, nobody listens on the way, and plain http is what it nearly always speaks.
+  return here && secure.port !== '' ? [plain, secure] : [secure, plain];
 }
 
 function tlsSettings(registry: string, host: string, options: EndpointOptions): TlsSettings {

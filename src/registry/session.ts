@@ -50,6 +50,8 @@ export interface RegistrySession {
   readonly registry: string;
   readonly limits: TimeLimits;
   readonly retries: number;
+  /** Begins to find out whether the registry has TLS, where it may go without, for who has other things to do before the first request. */
+  begin(): void;
   /** Waits before try number `attempt` (from 1); returns at once after close(). */
   pause(attempt: number): Promise<void>;
   /**
@@ -65,6 +67,8 @@ export interface RegistrySession {
 
 const MAX_REDIRECTS = 5;
 const MAX_DIAGNOSTICS = 64 * 1024;
+/** A registry says `{}`. */
+const MAX_GREETING = 1024;
 /** Seconds: a registry may make us wait so long; more is for the user to decide. */
 const LONGEST_WAIT = 60;
 
@@ -141,6 +145,7 @@ export function openRegistry(registry: string, options: RegistryOptions = {}): R
     registry,
     limits: transport.limits,
     retries,
+    begin: () => void reach(),
     pause: (number) => (closed ? Promise.resolve() : sleep(firstDelay * 2 ** (number - 1))),
     purpose: (request) => purpose(request, authorizer),
     async send(request) {
@@ -179,7 +184,9 @@ async function findBase(transport: Transport, bases: readonly [URL, URL?]): Prom
 async function speaksPlain(transport: Transport, base: URL): Promise<boolean> {
   try {
     const response = await transport.exchange({ method: 'GET', url: new URL('/v2/', base) });
-    discardBody(response);
+    // A short one to its end: the first request goes over the same connection.
+    if (Number(header(response, 'content-length') ?? NaN) <= MAX_GREETING) await readBody(response, MAX_GREETING, transport.limits);
+    else discardBody(response);
     return response.status !== 400 && (response.status < 300 || response.status >= 400);
   } catch (error) {
     if (errorCode(error) === 'ECONNRESET' || errorCode(error)?.startsWith('HPE_') === true) return false;

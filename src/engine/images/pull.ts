@@ -155,6 +155,7 @@ async function pullWith(engine: Engine, session: RegistrySession, name: Referenc
 
 async function pullStored(engine: Engine, session: RegistrySession, name: Reference, there: Reference, platform: Platform | undefined, artifacts: boolean): Promise<StoredImage> {
   const wanted = platform ?? hostPlatform();
+  session.begin();
   const image = (await presentImage(engine, session, name, there, wanted)) ?? (await fetchStored(engine, session, name, there, wanted, artifacts));
   recordEvent(engine, { type: 'image', status: 'pull', id: image.id, name: formatReference(name) });
   return image;
