@@ -10,9 +10,10 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { readTextIfPresent } from '../host/files.ts';
-import { processStat } from '../host/identity.ts';
+import { isAlive, processStat } from '../host/identity.ts';
 import type { ContainerPaths, StoreLayout } from '../storage/layout.ts';
 import type { ContainerState } from './container-record.ts';
+import { readIdentity } from './claim.ts';
 import { runsElsewhere } from './last-run.ts';
 import { isRuntimeAlive, readRuntimeState, type RuntimeState } from './crun.ts';
 
@@ -33,7 +34,7 @@ export function readContainerState(paths: ContainerPaths, mayRun = true): Contai
     const monitorPid = processStat(runtime.pid)?.parent ?? 0;
     return { ...base, status: isFrozen(runtime) ? 'paused' : 'running', pid: runtime.pid, monitorPid: monitorPid > 1 ? monitorPid : 0 };
   }
-  const exit = facts.has(paths.id) ? readTextIfPresent(paths.exitFile) : undefined;
+  const exit = facts.has(paths.id) ? readTextIfPresent(paths.exitFile) : startedAt !== '' && runtime !== undefined && !alive ? comingExitCode(paths) : undefined;
   if (exit !== undefined) {
     const code = Number.parseInt(exit, 10);
     return {
@@ -51,6 +52,23 @@ export function readContainerState(paths: ContainerPaths, mayRun = true): Contai
   }
   if (startedAt !== '' && !alive) return { ...base, status: 'exited', exitCode: LOST_EXIT_CODE, finishedAt: startedAt, error: 'the exit code was lost: the machine or the monitor was stopped' };
   return { ...base, status: 'created', error: facts.has('error') ? (readTextIfPresent(paths.errorFile) ?? '') : '' };
+}
+
+/** How long a question waits for an exit code that is about to be written, milliseconds. */
+const PATIENCE = 2000;
+
+/**
+ * The code of a container that has ended while its monitor lives: that flushes the file it writes, which takes a while on a busy disk.
+ * @param patience milliseconds @returns undefined when it does not come
+ */
+export function comingExitCode(paths: ContainerPaths, patience = PATIENCE): string | undefined {
+  const monitor = readIdentity(paths.startedFile);
+  for (const end = performance.now() + patience; ; Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2)) {
+    // In this order: one that has ended has written it.
+    const lives = monitor !== undefined && isAlive(monitor);
+    const text = readTextIfPresent(paths.exitFile);
+    if (text !== undefined || !lives || performance.now() > end) return text;
+  }
 }
 
 /** Names of the files that the monitor and we left about the last run. */
