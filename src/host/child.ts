@@ -86,6 +86,8 @@ function startInBun(bun: BunRuntime, file: string, args: readonly string[], opti
       const own = child.stdio[fd] as number;
       try {
         writeAllSync(own, text);
+      } catch (error) {
+        if (errnoOf(error) !== 'EPIPE') throw error; // its exit status tells why
       } finally {
         closeSync(own);
       }

@@ -1,6 +1,7 @@
 /** Who a process is, beyond its recyclable pid: pid + start time (clock ticks since boot) + boot id. See proc(5). */
-import { readFileSync } from 'node:fs';
+import { readFileSync, readlinkSync, statSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { ScullError } from './errors.ts';
 
 export interface ProcessIdentity {
   readonly pid: number;
@@ -9,12 +10,51 @@ export interface ProcessIdentity {
   readonly bootId: string;
 }
 
-let boot: string | undefined;
+/** Inode of a machine's first PID namespace: PROC_PID_INIT_INO in the kernel's include/linux/proc_ns.h. */
+const FIRST_PID_NAMESPACE = 0xeffffffc;
+/** How many digits of a boot id the PID namespaces of one boot have in common. */
+const OF_KERNEL = 24;
 
-/** The kernel's boot id, 32 hex digits without dashes: another one means that no process of then is alive. */
+let boot: string | undefined;
+let kernel: string | undefined;
+
+/**
+ * What pids are to be understood in, 32 hex digits: the kernel's boot id without dashes; in a PID namespace that is not the machine's
+ * first (a container), its last 8 digits are the inode of that. A process of another one can't be looked up by its pid.
+ * @throws ScullError UNSUPPORTED where /proc tells of another PID namespace than ours
+ */
 export function bootId(): string {
-  boot ??= readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim().replaceAll('-', '');
+  boot ??= `${kernelBootId().slice(0, OF_KERNEL)}${findPidNamespace() ?? kernelBootId().slice(OF_KERNEL)}`;
   return boot;
+}
+
+function kernelBootId(): string {
+  kernel ??= readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim().replaceAll('-', '');
+  return kernel;
+}
+
+function findPidNamespace(): string | undefined {
+  const { ino } = statSync('/proc/self/ns/pid');
+  if (ino === FIRST_PID_NAMESPACE) return undefined;
+  if (readlinkSync('/proc/self') !== String(process.pid)) {
+    throw new ScullError('UNSUPPORTED', 'we are in a PID namespace of our own, and /proc shows another one', { hint: 'mount its own there, as `unshare --mount-proc` does' });
+  }
+  return ino.toString(16).padStart(8, '0');
+}
+
+/** The PID namespace that we are in, 8 hex digits; undefined for a machine's first. @throws ScullError UNSUPPORTED */
+export function pidNamespace(): string | undefined {
+  return isOfNamespace(bootId()) ? bootId().slice(OF_KERNEL) : undefined;
+}
+
+/** Whether this is a boot id of the kernel that runs now, in whichever PID namespace. */
+export function isOfThisKernel(id: string): boolean {
+  return id.slice(0, OF_KERNEL) === kernelBootId().slice(0, OF_KERNEL);
+}
+
+/** Whether this boot id, of this kernel, is of a PID namespace that is not the first. */
+export function isOfNamespace(id: string): boolean {
+  return id !== kernelBootId();
 }
 
 /** Start time and state letter of a process, or undefined when there is none with this pid. */

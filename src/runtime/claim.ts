@@ -10,6 +10,7 @@ import { isOthers } from '../host/directories.ts';
 import { errnoOf, ScullError } from '../host/errors.ts';
 import { ensurePrivateDirectory, readTextIfPresent, removeTree, writeFileAtomic } from '../host/files.ts';
 import { identityOf, isAlive, ownerTag, ownIdentity, parseOwnerTag, type ProcessIdentity } from '../host/identity.ts';
+import { isOver } from '../storage/hosts.ts';
 import type { StoreLayout } from '../storage/layout.ts';
 import type { CgroupPlan } from './cgroups.ts';
 import { forgetRuntime, isRuntimeAlive, readRuntimeState } from './crun.ts';
@@ -101,7 +102,7 @@ function isMounted(starterFile: string): boolean {
   return starter?.mounted === true;
 }
 
-/** Makes the runtime folder, and sweeps those of earlier boots: what is in them is dead. */
+/** Makes the runtime folder, and sweeps those of earlier boots, and of PID namespaces without life: what is in them is dead. */
 export function prepareRunRoot(layout: StoreLayout): void {
   ensurePrivateDirectory(layout.claims);
   ensurePrivateDirectory(layout.runtimeRoot);
@@ -112,7 +113,7 @@ export function prepareRunRoot(layout: StoreLayout): void {
   }
   const own = layout.runRoot.slice(layout.runRoot.lastIndexOf('/') + 1);
   for (const name of readdirSync(parent)) {
-    if (/^[0-9a-f]{32}$/.test(name) && name !== own) removeTree(join(parent, name));
+    if (/^[0-9a-f]{32}$/.test(name) && name !== own && isOver(layout, name)) removeTree(join(parent, name));
   }
 }
 

@@ -22,7 +22,9 @@ export function runsElsewhere(paths: ContainerPaths): OtherHost | undefined {
 export function refuseElsewhere(paths: ContainerPaths): void {
   const host = runsElsewhere(paths);
   if (host === undefined) return;
-  throw new ScullError('WRONG_STATE', `container ${paths.id.slice(0, 12)} runs on the machine ${host.name}, which shares this store`, {
+  const id = paths.id.slice(0, 12);
+  if (host.here) throw new ScullError('WRONG_STATE', `container ${id} runs in another PID namespace, on ${host.name}`, { hint: 'do it there, in the container from which it was started' });
+  throw new ScullError('WRONG_STATE', `container ${id} runs on the machine ${host.name}, which shares this store`, {
     hint: `do it there; should ${host.name} be gone for good, remove its file in ${paths.machines}`,
   });
 }

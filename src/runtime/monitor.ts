@@ -13,6 +13,7 @@
  */
 import { startChild, type Child } from '../host/child.ts';
 import { isScullError, ScullError } from '../host/errors.ts';
+import { signOfLife } from '../storage/hosts.ts';
 import type { ContainerPaths, StoreLayout } from '../storage/layout.ts';
 import type { IdMaps } from '../userns/id-maps.ts';
 import { helperPath, launchCommand, launchEnvironment, launchFailure, restOfLaunch } from '../userns/launch.ts';
@@ -165,6 +166,8 @@ function syncFd(request: NamespaceRequest): number {
 
 function spawnMonitor(request: NamespaceRequest, rest: Pick<LaunchRequest, 'steps' | 'program' | 'restFrom'>): Child {
   const passed = passedOn(request);
+  const pipes = rest.restFrom === undefined ? (['pipe'] as const) : (['pipe', 'pipe'] as const);
+  const sign = signOfLife(request.layout);
   const command = launchCommand({
     maps: request.maps,
     keepGroups: request.keepGroups,
@@ -172,12 +175,12 @@ function spawnMonitor(request: NamespaceRequest, rest: Pick<LaunchRequest, 'step
     network: request.network,
     cgroup: request.cgroup.mountOwn,
     readyFd: syncFd(request),
-    keepFds: [...passed.map((_, index) => 3 + index), syncFd(request)],
+    keepFds: [...passed.map((_, index) => 3 + index), syncFd(request), ...(sign === undefined ? [] : [syncFd(request) + pipes.length])],
     ...rest,
   });
   const streams = request.capture !== undefined ? (['ignore', 'pipe', 'pipe'] as const) : request.passthrough ? (['inherit', 'inherit', 'inherit'] as const) : (['ignore', 'ignore', 'pipe'] as const);
   return startChild(command.file, command.args, {
-    stdio: rest.restFrom === undefined ? [...streams, ...passed, 'pipe'] : [...streams, ...passed, 'pipe', 'pipe'],
+    stdio: [...streams, ...passed, ...pipes, ...(sign === undefined ? [] : [sign])],
     // crun hands on as many descriptors as LISTEN_FDS says.
     env: launchEnvironment({ _OCI_SYNCPIPE: String(syncFd(request)), TMPDIR: consoleDirectory(request.layout), ...(request.passedSockets === 0 ? {} : { LISTEN_FDS: String(request.passedSockets) }) }),
     detached: true,

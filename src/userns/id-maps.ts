@@ -48,7 +48,7 @@ export function stackRanges(own: number, ranges: readonly { readonly start: numb
 
 let found: IdMaps | undefined;
 
-/** The default maps of the calling user. Two small reads; kept for the life of the process. */
+/** The default maps of the calling user. A few small reads; kept for the life of the process. */
 export function defaultIdMaps(): IdMaps {
   found ??= findIdMaps();
   return found;
@@ -66,10 +66,30 @@ function findIdMaps(): IdMaps {
   if (uidRanges.length === 0 || gidRanges.length === 0) {
     return single(`user ${name} has no range in ${uidRanges.length === 0 ? '/etc/subuid' : '/etc/subgid'}`);
   }
+  const uidsHere = clipRanges(uidRanges, readTextIfPresent('/proc/self/uid_map') ?? '');
+  const gidsHere = clipRanges(gidRanges, readTextIfPresent('/proc/self/gid_map') ?? '');
+  if (uidsHere.length === 0 || gidsHere.length === 0) return single('the user namespace that we are in does not have the ids of /etc/subuid and /etc/subgid');
   if (!inPath('newuidmap') || !inPath('newgidmap')) return single('newuidmap and newgidmap are not installed');
   // A set-user-ID tool gains nothing under no-new-privileges (hardened units, some containers): do not insist on it.
   if (/^NoNewPrivs:\s*1$/m.test(readTextIfPresent('/proc/self/status') ?? '')) return single('no-new-privileges is set, so newuidmap cannot work');
-  return { uids: stackRanges(uid, uidRanges), gids: stackRanges(gid, gidRanges) };
+  return { uids: stackRanges(uid, uidsHere), gids: stackRanges(gid, gidsHere) };
+}
+
+/**
+ * What of some ranges a user namespace has: inside a container that is fewer ids than its /etc/subuid may promise.
+ * @param map its uid_map or gid_map, see user_namespaces(7)
+ */
+export function clipRanges(ranges: readonly { readonly start: number; readonly size: number }[], map: string): { start: number; size: number }[] {
+  const there = map.split('\n').flatMap((line) => {
+    const [inside, , size] = line.trim().split(/\s+/).map(Number);
+    return inside === undefined || size === undefined ? [] : [{ start: inside, end: inside + size }];
+  });
+  return ranges.flatMap((range) =>
+    there.flatMap(({ start, end }) => {
+      const [from, to] = [Math.max(range.start, start), Math.min(range.start + range.size, end)];
+      return from < to ? [{ start: from, size: to - from }] : [];
+    }),
+  );
 }
 
 /**

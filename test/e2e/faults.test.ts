@@ -1,5 +1,5 @@
 /** Disks that are full, read-only or broken; kernels that kill; runtime directories that vanish; clocks that go back; other machines. */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -233,6 +233,42 @@ test('another machine that shares the home: its containers and its unfinished wo
   renameSync(kept, s.runRoot);
   writeFileSync(started, own);
   await s.ok(['rm', '-f', '-t', '0', 'there']);
+});
+
+test('another PID namespace that shares the home: neither takes the containers of the other for dead, nor does one that has ended keep its own', async () => {
+  const child = spawn('unshare', ['--user', '--map-current-user', '--pid', '--fork', '--kill-child', '--mount-proc', 'sleep', '1000'], { stdio: 'ignore' });
+  try {
+    const first = await eventually('its first process', () => /^\d+/.exec(readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8'))?.[0]);
+    await eventually('its /proc', () => readFileSync(`/proc/${first}/mountinfo`, 'utf8').match(/ \/proc /g)?.length === 2);
+    const inside = async (args: readonly string[]) => {
+      const [file, ...words] = ['nsenter', '-t', first, '-U', '-m', '-p', '--preserve-credentials', ...s.command, ...args] as [string, ...string[]];
+      const { status, stdout, stderr } = spawnSync(file, words, { env: { ...s.env }, cwd: '/', encoding: 'utf8' });
+      return { status: status ?? -1, stdout: stdout.trim(), stderr };
+    };
+    const states = ['ps', '-a', '--format', '{{.Names}} {{.State}}'];
+    await s.ok(['run', '-d', '--name', 'outer', '--network', 'none', 'busybox', 'sleep', '1000']);
+    const run = await inside(['run', '-d', '--name', 'inner', '--network', 'none', 'busybox', 'sleep', '1000']);
+    expect(run.status, run.stderr).toBe(0);
+    await inside(['create', '--name', 'ended', '--network', 'none', 'busybox', 'true']);
+    await inside(['start', '-a', 'ended']);
+    for (const [there, name] of [[s.scull, 'inner'], [inside, 'outer']] as const) {
+      expect((await there(states)).stdout.trim().split('\n').sort()).toEqual(['ended exited', 'inner running', 'outer running']);
+      for (const args of [['start', name], ['kill', name], ['rm', '-f', '-t', '0', name], ['exec', name, 'true']]) {
+        const result = await there(args);
+        expect(result.status, args.join(' ')).toBe(125);
+        expectCleanError(result, /runs in another PID namespace/);
+      }
+    }
+    await s.ok(['system', 'prune', '-f']);
+    expect((await inside(['exec', 'inner', 'echo', 'lives'])).stdout).toBe('lives');
+    child.kill('SIGKILL');
+    await eventually('seen as ended', async () => (await s.ok(states)).includes('inner exited'));
+    await s.ok(['start', 'inner']);
+    expect(await s.ok(['exec', 'inner', 'echo', 'again'])).toBe('again');
+  } finally {
+    child.kill('SIGKILL');
+  }
+  await s.ok(['rm', '-f', '-t', '0', 'inner', 'outer']);
 });
 
 test('a clock that was set back disturbs nothing but what it shows', async () => {

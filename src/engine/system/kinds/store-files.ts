@@ -1,10 +1,9 @@
 /** The few files of the store that belong to no object. */
-import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { errnoOf, isScullError } from '../../../host/errors.ts';
+import { isScullError } from '../../../host/errors.ts';
 import { readJson, readTextIfPresent, removeTree } from '../../../host/files.ts';
 import { checkFormat } from '../../../storage/format.ts';
-import { decodeHost } from '../../../storage/hosts.ts';
+import { decodeHost, hostNames } from '../../../storage/hosts.ts';
 import type { CheckRun, StoreKind } from '../store-kind.ts';
 
 export const storeFileKind: StoreKind = { label: 'Store', check: checkStoreFiles };
@@ -19,10 +18,10 @@ function checkStoreFiles(run: CheckRun): void {
     run.found({ object: 'the store', file: layout.versionFile, what: error.message, repair: () => forget(layout.versionFile, 'removed it; the next command that writes makes it again') });
   }
   if (!isJson(layout.driverFile)) run.found({ object: 'the choice of the storage driver', file: layout.driverFile, what: 'it is damaged', repair: () => forget(layout.driverFile, 'removed it; the driver is found by trying again') });
-  for (const name of namesIn(layout.hosts)) {
+  for (const name of hostNames(layout)) {
     const file = join(layout.hosts, name);
     const text = readTextIfPresent(file);
-    if (text !== undefined && !name.endsWith('.tmp') && decodeHost(text) === undefined) run.found({ object: 'the list of machines', file, what: 'it is damaged', repair: () => forget(file, 'removed it; its machine makes it again') });
+    if (text !== undefined && decodeHost(text) === undefined) run.found({ object: 'the list of machines', file, what: 'it is damaged', repair: () => forget(file, 'removed it; its machine makes it again') });
   }
 }
 
@@ -37,15 +36,6 @@ function isJson(file: string): boolean {
     return true;
   } catch (error) {
     if (isScullError(error, 'CORRUPT')) return false;
-    throw error;
-  }
-}
-
-function namesIn(folder: string): readonly string[] {
-  try {
-    return readdirSync(folder);
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return [];
     throw error;
   }
 }
