@@ -102,7 +102,7 @@ function isMounted(starterFile: string): boolean {
   return starter?.mounted === true;
 }
 
-/** Makes the runtime folder, and sweeps those of earlier boots, and of PID namespaces without life: what is in them is dead. */
+/** Makes the runtime folder, and sweeps others. */
 export function prepareRunRoot(layout: StoreLayout): void {
   ensurePrivateDirectory(layout.claims);
   ensurePrivateDirectory(layout.runtimeRoot);
@@ -111,8 +111,14 @@ export function prepareRunRoot(layout: StoreLayout): void {
   for (const directory of [parent, layout.runRoot]) {
     if (isOthers(directory)) throw new ScullError('PERMISSION', `the runtime directory ${directory} is not yours alone`, { hint: 'set XDG_RUNTIME_DIR or --runroot to a directory that only you can write' });
   }
+  sweepRunRoots(layout);
+}
+
+/** Removes runtime folders of earlier boots, and of PID namespaces without life: what is in them is dead. */
+export function sweepRunRoots(layout: StoreLayout): void {
+  const parent = join(layout.runRoot, '..');
   const own = layout.runRoot.slice(layout.runRoot.lastIndexOf('/') + 1);
-  for (const name of readdirSync(parent)) {
+  for (const name of namesIn(parent)) {
     if (/^[0-9a-f]{32}$/.test(name) && name !== own && isOver(layout, name)) removeTree(join(parent, name));
   }
 }

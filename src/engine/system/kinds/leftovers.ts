@@ -6,6 +6,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf } from '../../../host/errors.ts';
 import { parseOwnerTag, type ProcessIdentity } from '../../../host/identity.ts';
+import { sweepRunRoots } from '../../../runtime/claim.ts';
 import { diskUsageOf } from '../../../storage/disk-usage.ts';
 import { otherHost, ownerMayLive } from '../../../storage/hosts.ts';
 import { layerPaths } from '../../../storage/layers/store.ts';
@@ -83,6 +84,7 @@ async function pruneLeftovers(engine: Engine, options: PruneOptions): Promise<Pr
   const sizes = await diskUsageOf([...doomed, ...quarantined]);
   await cleanUpBuilds(engine);
   sweepAllTornFiles(store);
+  sweepRunRoots(store.layout);
   for (const path of quarantined) await removeOwnedTree(path);
   return { names: quarantined, bytes: [...sizes.values()].reduce((sum, bytes) => sum + bytes, 0) };
 }
