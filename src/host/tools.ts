@@ -4,6 +4,7 @@
  * identity (path, size, time), so that an upgrade is noticed and a start never pays twice.
  */
 import { accessSync, constants, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { ScullError } from './errors.ts';
 import { ensurePrivateDirectory, readTextIfPresent, writeJsonAtomic } from './files.ts';
 import { run, toolPath } from './process.ts';
@@ -75,34 +76,46 @@ export function compareVersions(a: string, b: string): number {
   return 0;
 }
 
-interface CachedHelp {
-  readonly identity: string;
-  readonly options: readonly string[];
+/** The long options a program knows, from its --help. Asked once per binary: `cacheDirectory` (of the runtime folder) remembers the answer. */
+export async function toolOptions(tool: Tool, cacheDirectory: string): Promise<ReadonlySet<string>> {
+  const answer = await askOnce(tool, `${cacheDirectory}/${tool.name}.options.json`, async () => {
+    const result = await run(tool.path, ['--help'], { timeout: 5000 });
+    return [...new Set(`${result.stdout}\n${result.stderr}`.match(/--[a-z0-9][a-z0-9-]+/g) ?? [])].sort();
+  });
+  return new Set(answer);
 }
 
-/**
- * The long options a program knows, from its --help. Asked once per binary: `cacheDirectory` (of the runtime folder)
- * remembers the answer.
- */
-export async function toolOptions(tool: Tool, cacheDirectory: string): Promise<ReadonlySet<string>> {
+/** {@link toolVersion}, asked once per binary likewise. */
+export async function rememberedVersion(tool: Tool, cacheDirectory: string): Promise<string | undefined> {
+  const [version] = await askOnce(tool, `${cacheDirectory}/${tool.name}.version.json`, async () => {
+    const { version } = await toolVersion(tool);
+    return version === undefined ? [] : [version];
+  });
+  return version;
+}
+
+interface CachedAnswer {
+  readonly identity: string;
+  readonly answer: readonly string[];
+}
+
+async function askOnce(tool: Tool, file: string, ask: () => Promise<readonly string[]>): Promise<readonly string[]> {
   const stat = statSync(tool.path);
   const identity = `${tool.path}:${stat.size}:${stat.mtimeMs}`;
-  const file = `${cacheDirectory}/${tool.name}.options.json`;
-  const cached = readCachedHelp(file);
-  if (cached?.identity === identity) return new Set(cached.options);
-  const result = await run(tool.path, ['--help'], { timeout: 5000 });
-  const options = [...new Set(`${result.stdout}\n${result.stderr}`.match(/--[a-z0-9][a-z0-9-]+/g) ?? [])].sort();
-  ensurePrivateDirectory(cacheDirectory);
-  writeJsonAtomic(file, { identity, options } satisfies CachedHelp, { durable: false });
-  return new Set(options);
+  const cached = readCachedAnswer(file);
+  if (cached?.identity === identity) return cached.answer;
+  const answer = await ask();
+  ensurePrivateDirectory(dirname(file));
+  writeJsonAtomic(file, { identity, answer } satisfies CachedAnswer, { durable: false });
+  return answer;
 }
 
 /** A damaged cache is no error: the program is asked again. */
-function readCachedHelp(file: string): CachedHelp | undefined {
+function readCachedAnswer(file: string): CachedAnswer | undefined {
   try {
-    const value = JSON.parse(readTextIfPresent(file) ?? 'null') as Partial<CachedHelp> | null;
-    if (value === null || typeof value.identity !== 'string' || !Array.isArray(value.options)) return undefined;
-    return { identity: value.identity, options: value.options };
+    const value = JSON.parse(readTextIfPresent(file) ?? 'null') as Partial<CachedAnswer> | null;
+    if (value === null || typeof value.identity !== 'string' || !Array.isArray(value.answer)) return undefined;
+    return { identity: value.identity, answer: value.answer };
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     throw error;

@@ -4,14 +4,14 @@
  */
 import { rmSync, statSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { startChild, type Child } from '../host/child.ts';
 import { ScullError } from '../host/errors.ts';
 import { readTextIfPresent } from '../host/files.ts';
 import { randomHex } from '../host/identity.ts';
 import { minimalEnvironment } from '../host/process.ts';
 import { remedyFor } from '../host/remedies.ts';
-import { requireTool } from '../host/tools.ts';
+import { compareVersions, rememberedVersion, requireTool, type Tool } from '../host/tools.ts';
 import type { ProcessSpec } from '../oci/runtime-spec.ts';
 import type { StoreLayout } from '../storage/layout.ts';
 import { helperPath } from '../userns/launch.ts';
@@ -48,12 +48,14 @@ export interface ExecSession {
 }
 
 /** @throws ScullError; `ended` rejects with COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE, TOOL_FAILED */
-export function startExec(request: ExecRequest): ExecSession {
+export async function startExec(request: ExecRequest): Promise<ExecSession> {
+  const crun = requireTool('crun', 'exec');
+  const ownLog = await closesItsLog(crun, request.layout);
   const passed = passedStreams(request.descriptors);
   const files = new ExecFiles(request);
   try {
     writeFileSync(files.process, JSON.stringify(request.process), { mode: 0o600 });
-    const { detached = false, ...command } = execCommand(request, files, passed.length);
+    const { detached = false, ...command } = execCommand(request, files, { path: crun.path, closesItsLog: ownLog }, passed.length);
     const [file, ...args] = [...joiningWords(request.cgroup), command.file, ...command.args] as [string, ...string[]];
     const background = request.background;
     const output = background ? 'ignore' : request.capture === undefined ? 'inherit' : 'pipe';
@@ -106,6 +108,15 @@ class ExecFiles {
   }
 }
 
+/**
+ * From 1.14.1 on crun closes whatever it has open before it executes the command (CVE-2024-21626), its log too: when that fails, it
+ * can say so to nobody but the command's standard error. From 1.13 on the log is closed by the execve in any case.
+ */
+async function closesItsLog(crun: Tool, layout: StoreLayout): Promise<boolean> {
+  const version = await rememberedVersion(crun, dirname(layout.runRoot));
+  return version !== undefined && compareVersions(version, '1.13') >= 0;
+}
+
 interface ExecCommand {
   readonly file: string;
   readonly args: readonly string[];
@@ -113,13 +124,15 @@ interface ExecCommand {
   readonly detached?: boolean;
 }
 
-function execCommand(request: ExecRequest, files: ExecFiles, passed: number): ExecCommand {
-  const crun = [requireTool('crun', 'exec').path, `--log=file:${files.log}`, ...crunGlobals(request.layout, request.cgroup)];
+function execCommand(request: ExecRequest, files: ExecFiles, runtime: { readonly path: string; readonly closesItsLog: boolean }, passed: number): ExecCommand {
+  const crun = [runtime.path, `--log=file:${files.log}`, ...crunGlobals(request.layout, request.cgroup)];
   crun.push('exec', '--process', files.process, '--pid-file', files.pid);
   const helper = helperPath();
   if (files.console !== undefined && helper !== undefined) crun.push('--console-socket', files.console);
   if (request.background) crun.push('--detach');
-  if (passed > 0) crun.push('--preserve-fds', String(passed));
+  // The first descriptor that is free is its log's, which the execve closes.
+  const kept = passed + (runtime.closesItsLog ? 1 : 0);
+  if (kept > 0) crun.push('--preserve-fds', String(kept));
   crun.push(request.id);
   if (helper === undefined) return withoutHelper(request, files, crun, passed);
   const args = ['exec', '--log', files.log, '--pid-file', files.pid];

@@ -64,7 +64,7 @@ async function execNow(engine: Engine, record: ContainerRecord, { status, host }
   const tty = options.tty ?? false;
   const stdin = options.interactive ?? false;
   const detachKeys = parseDetachKeys(options.detachKeys ?? DEFAULT_DETACH_KEYS);
-  const session = startExec({
+  const session = await startExec({
     layout,
     cgroup: cgroupPlan(),
     id: record.id,

@@ -72,7 +72,7 @@ async function check(engine: Engine, record: ContainerRecord, command: readonly 
   let late = false;
   const result = (exitCode: number, said?: string): CheckResult => ({ start, end: new Date(), exitCode, output: said ?? Buffer.concat(chunks).toString() });
   try {
-    const session = startExec({
+    const session = await startExec({
       layout,
       cgroup: cgroupPlan(),
       id: record.id,

@@ -1,8 +1,8 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { compareVersions, parseVersion, toolOptions, toolVersion, type Tool } from '../../../src/host/tools.ts';
+import { compareVersions, parseVersion, rememberedVersion, toolOptions, toolVersion, type Tool } from '../../../src/host/tools.ts';
 
 let directory: string;
 beforeEach(() => {
@@ -59,5 +59,15 @@ describe('the options of a program', () => {
       writeFileSync(join(directory, 'pasta.options.json'), text);
       expect([...(await toolOptions(tool, directory))]).toEqual(['--other']);
     }
+  });
+});
+
+describe('the version of a program', () => {
+  it('is asked for once, and again when the program has changed', async () => {
+    const count = join(directory, 'count');
+    const tool = program(`echo x >>${count}; echo pasta 1.8.1`);
+    expect([await rememberedVersion(tool, directory), await rememberedVersion(tool, directory)]).toEqual(['1.8.1', '1.8.1']);
+    expect(readFileSync(count, 'utf8')).toBe('x\n');
+    expect(await rememberedVersion(program('echo nothing to tell'), directory)).toBeUndefined();
   });
 });
