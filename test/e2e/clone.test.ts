@@ -54,5 +54,8 @@ test('the clone of a container in a pod lives in the pod too', async () => {
   const namespace = (name: string): Promise<string> => s.ok(['exec', name, 'readlink', '/proc/self/ns/ipc']);
   expect(await namespace('mate-clone')).toBe(await namespace('mate'));
   expect((await s.inspect('mate-clone')).Pod).toBe((await s.inspect('mate')).Pod);
+  await s.ok(['create', '--name', 'loner', '--hostname', 'alone', '-p', '8080', 'busybox', 'hostname']);
+  await s.ok(['container', 'clone', '--pod', 'crew', 'loner', 'joined']);
+  expect(await s.ok(['start', '-a', 'joined'])).toBe('crew');
   await s.ok(['pod', 'rm', '-f', '-t', '0', 'crew']);
 });

@@ -1,7 +1,7 @@
 /** container clone: another container of the same wish, podman-container-clone(1). */
-import { ScullError } from '../../host/errors.ts';
+import { isScullError, ScullError } from '../../host/errors.ts';
 import type { ContainerRecord } from '../../runtime/container-record.ts';
-import { findContainer, nameOwner } from '../../runtime/container-store.ts';
+import { findContainer } from '../../runtime/container-store.ts';
 import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
 import { EMPTY_CONTAINER_SPEC, type ContainerSpec, type ResourceSpec } from '../../spec/container-spec.ts';
 import type { Engine } from '../engine.ts';
@@ -38,8 +38,11 @@ export async function cloneContainer(engine: Engine, nameOrId: string, options: 
   if (options.destroy === true && options.force !== true && isRunning(readContainerState(engine.store.layout.container(record.id)))) {
     throw new ScullError('WRONG_STATE', `cannot remove container ${record.name}: it is running`, { hint: 'stop it first, or give --force' });
   }
-  const spec = cloneSpec(record, options.name ?? freeName(engine, record.name), options, record.pod === undefined ? undefined : podById(engine, record.pod.id));
-  const clone = await createContainer(engine, spec, record.createCommand === undefined ? {} : { createCommand: record.createCommand });
+  const pod = record.pod === undefined ? undefined : podById(engine, record.pod.id);
+  const wish = pod === undefined ? wishAgain(record) : { ...(await import('../pods/clone.ts')).wishOf(record, pod), pod: pod.name };
+  const spec = changed(wish, options);
+  const create = (name: string): Promise<ContainerRecord> => createContainer(engine, { ...spec, name }, record.createCommand === undefined ? {} : { createCommand: record.createCommand });
+  const clone = options.name === undefined ? await withFreeName(record.name.replace(/-clone\d*$/, ''), create) : await create(options.name);
   if (options.destroy === true) await removeContainer(engine, record, { force: options.force === true });
   if (options.run === true) {
     const [outcome] = await startContainers(engine, { names: [clone.id] });
@@ -48,39 +51,36 @@ export async function cloneContainer(engine: Engine, nameOrId: string, options: 
   return clone.id;
 }
 
-/** Pure. Files that tell ids or pids were the original's alone. */
-export function cloneSpec(record: ContainerRecord, name: string, options: Pick<CloneOptions, 'image' | 'pod' | 'resources'>, pod?: { readonly name: string; readonly hostname: string; readonly infra?: { readonly id: string } }): ContainerSpec {
-  const { cidFile: _cidFile, pidFile: _pidFile, monitorPidFile: _monitorPidFile, pod: _pod, ...spec } = pod === undefined ? record.spec : leavingPod(record.spec, pod);
-  const into = options.pod ?? pod?.name;
+function changed(wish: ContainerSpec, { image, pod, resources = {} }: CloneOptions): ContainerSpec {
   return {
-    ...spec,
-    ...(options.pod === undefined ? {} : { network: EMPTY_CONTAINER_SPEC.network, namespaces: EMPTY_CONTAINER_SPEC.namespaces }),
-    ...(into === undefined ? {} : { pod: into }),
-    name,
-    // By its id: its name may be another image's by now.
-    ...(record.image === undefined ? {} : { image: record.image.id, pull: 'never' as const }),
-    ...(options.image === undefined ? {} : { image: options.image, pull: 'missing' as const }),
-    resources: withNewResources(spec.resources, options.resources ?? {}),
+    ...(pod === undefined ? wish : { ...withoutNamespaces(wish), pod }),
+    ...(image === undefined ? {} : { image, pull: 'missing' as const }),
+    resources: withNewResources(wish.resources, resources),
   };
 }
 
-/** The wish as it was before it was put into its pod (pods/join.ts). */
-function leavingPod(spec: ContainerSpec, pod: { readonly hostname: string; readonly infra?: { readonly id: string } }): ContainerSpec {
-  const { hostname, ...rest } = spec;
-  const ofPod = (wish: { readonly mode: string; readonly container?: string }): boolean => wish.mode === 'container' && wish.container === pod.infra?.id;
-  const own = Object.entries(spec.namespaces).filter(([, wish]) => !ofPod(wish));
-  return {
-    ...rest,
-    ...(hostname === undefined || hostname === pod.hostname ? {} : { hostname }),
-    namespaces: { ...EMPTY_CONTAINER_SPEC.namespaces, ...Object.fromEntries(own) },
-    network: ofPod(spec.network.mode) ? { ...spec.network, mode: EMPTY_CONTAINER_SPEC.network.mode } : spec.network,
-  };
+/** For a pod, whose namespaces take the place of those that it had. */
+function withoutNamespaces({ hostname: _hostname, ...wish }: ContainerSpec): ContainerSpec {
+  const { network, namespaces } = EMPTY_CONTAINER_SPEC;
+  return { ...wish, network, namespaces };
 }
 
-function freeName(engine: Engine, original: string): string {
-  const name = `${original.replace(/-clone\d*$/, '')}-clone`;
-  for (let count = 0; ; count++) {
-    const wished = count === 0 ? name : `${name}${count}`;
-    if (nameOwner(engine.store.layout, wished) === undefined) return wished;
+/**
+ * What a container was asked to be, for another one. Its image goes by the id, for the name may be another image's by now; files that
+ * tell ids or pids are the first one's alone. Pure.
+ */
+export function wishAgain({ spec, image }: Pick<ContainerRecord, 'spec' | 'image'>): ContainerSpec {
+  const { cidFile: _cidFile, pidFile: _pidFile, monitorPidFile: _monitorPidFile, ...wish } = spec;
+  return image === undefined ? wish : { ...wish, image: image.id, pull: 'never' };
+}
+
+/** `web-clone`, `web-clone1`, `web-clone2` …: the first that nobody has. */
+export async function withFreeName<T>(name: string, make: (name: string) => Promise<T>): Promise<T> {
+  for (let n = 0; ; n++) {
+    try {
+      return await make(`${name}-clone${n === 0 ? '' : n}`);
+    } catch (error) {
+      if (!isScullError(error, 'NAME_TAKEN') || n > 1000) throw error;
+    }
   }
 }

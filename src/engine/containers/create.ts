@@ -186,12 +186,20 @@ async function choosePorts(engine: Engine, spec: ContainerSpec, exposed: readonl
   return chooseHostPorts(ports);
 }
 
+let last = 0;
+
+/** Of two that one command makes the second is younger, also where a millisecond is enough for both: what is sorted by age keeps their order. */
+function moment(): string {
+  last = Math.max(Date.now(), last + 1);
+  return new Date(last).toISOString();
+}
+
 function makeRecord(spec: ContainerSpec, image: ImageRecord | undefined, config: ContainerConfig, id: string, name: string): ContainerRecord {
   return {
     format: CONTAINER_FORMAT,
     id,
     name,
-    created: new Date().toISOString(),
+    created: moment(),
     spec,
     ...(image === undefined
       ? {}

@@ -1,8 +1,8 @@
 /** pod clone: a pod made like another one, with containers made like its containers. podman-pod-clone(1) */
-import { isScullError } from '../../host/errors.ts';
 import type { ContainerRecord } from '../../runtime/container-record.ts';
 import { EMPTY_CONTAINER_SPEC, type ContainerSpec, type NamespaceSpec } from '../../spec/container-spec.ts';
 import type { PodRecord } from '../../storage/pods.ts';
+import { wishAgain, withFreeName } from '../containers/clone.ts';
 import { createContainer } from '../containers/create.ts';
 import type { Engine } from '../engine.ts';
 import { createPod, type PodRequest } from './create.ts';
@@ -39,17 +39,6 @@ export async function clonePod(engine: Engine, typed: string, options: ClonePodO
   return pod;
 }
 
-/** `web-clone`, `web-clone1`, `web-clone2` …: the first that nobody has. */
-async function withFreeName<T>(name: string, make: (name: string) => Promise<T>): Promise<T> {
-  for (let n = 0; ; n++) {
-    try {
-      return await make(`${name}-clone${n === 0 ? '' : n}`);
-    } catch (error) {
-      if (!isScullError(error, 'NAME_TAKEN') || n > 1000) throw error;
-    }
-  }
-}
-
 /** What the pod was asked to be, apart from its name and what was derived from that. Pure. */
 export function requestLike({ name, hostname, labels, share, exitPolicy, infra, members }: PodRecord): Omit<PodRequest, 'name'> {
   const { hostname: _hostname, ...kept } = infra?.spec ?? EMPTY_CONTAINER_SPEC;
@@ -59,10 +48,11 @@ export function requestLike({ name, hostname, labels, share, exitPolicy, infra, 
 }
 
 /** What the container was asked to be before it was put into its pod: joinedSpec the other way round. Pure. */
-export function wishOf({ spec }: Pick<ContainerRecord, 'spec'>, pod: PodRecord): ContainerSpec {
+export function wishOf(record: Pick<ContainerRecord, 'spec' | 'image'>, pod: PodRecord): ContainerSpec {
   const isInfra = (wish: { readonly mode: string; readonly container?: string }): boolean => wish.mode === 'container' && wish.container === pod.infra?.id;
   const own = <T extends { readonly mode: string }, D>(wish: T, unjoined: D): T | D => (isInfra(wish) ? unjoined : wish);
-  const { cidFile: _cidFile, pidFile: _pidFile, monitorPidFile: _monitorPidFile, hostname, ...rest } = spec;
+  const { hostname, ...rest } = wishAgain(record);
+  const { spec } = record;
   const { namespaces } = EMPTY_CONTAINER_SPEC;
   const unjoined: NamespaceSpec = {
     user: own(spec.namespaces.user, namespaces.user),
