@@ -19,14 +19,12 @@ import { MAX_LAYERS } from '../../oci/decode.ts';
 import { MEDIA_TYPES, type Manifest } from '../../oci/image.ts';
 import { formatReference, parseReference, type Reference } from '../../oci/reference.ts';
 import { openBlob as openFromRegistry } from '../../registry/blobs.ts';
-import { isBlocked, isInsecure } from '../../registry/locations.ts';
 import { fetchManifest, headManifest } from '../../registry/manifests.ts';
 import { pushImageTo, type PushedImage } from '../../registry/push.ts';
-import { loadRegistriesConf } from '../../registry/registries-conf.ts';
-import { openRegistry, type RegistrySession } from '../../registry/session.ts';
+import type { RegistrySession } from '../../registry/session.ts';
 import { digestOf, openBlob, readChecked } from '../../storage/blobs.ts';
 import { cacheRecordFrom, type CacheRecord } from '../../storage/build-cache.ts';
-import { registryOptions } from '../images/registry-choices.ts';
+import { connectToRegistry } from '../images/registry-connection.ts';
 import type { CacheReader } from './cache-places.ts';
 import type { CachePlace } from './options.ts';
 import type { BuildSession } from './session.ts';
@@ -94,9 +92,7 @@ async function exists(connection: RegistrySession, reference: Reference): Promis
 
 /** Closed when the build is over. */
 function openFor(session: BuildSession, reference: Reference): RegistrySession {
-  const conf = loadRegistriesConf();
-  if (isBlocked(conf, reference)) throw new ScullError('REGISTRY', `registries.conf blocks ${formatReference(reference)}`);
-  const connection = openRegistry(reference.registry, registryOptions(reference, session.options.registry, isInsecure(conf, reference), session.engine.progress));
+  const connection = connectToRegistry(reference, { to: `use ${formatReference(reference)}`, choices: session.options.registry, progress: session.engine.progress });
   session.atEnd(() => connection.close());
   return connection;
 }

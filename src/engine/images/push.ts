@@ -10,7 +10,7 @@ import { createStaging, type Staging } from '../../storage/staging.ts';
 import type { Engine } from '../engine.ts';
 import { recordEvent } from '../events/record.ts';
 import { destinationOf, type Pushed } from './push-destination.ts';
-import { registryOptions, type RegistryChoices } from './registry-choices.ts';
+import type { RegistryChoices } from './registry-choices.ts';
 
 export interface PushOptions extends RegistryChoices, PushForm {
   /** Name to push to; the image's own unless given. May begin with a transport. */
@@ -36,15 +36,8 @@ export async function pushImage(engine: Engine, nameOrId: string, options: PushO
   }
   if (image.manifest === undefined) return (await import('../manifests/push.ts')).pushManifest(engine, nameOrId, options);
   const reference = destinationOf(nameOrId, found.name, options.destination);
-  const [{ loadRegistriesConf }, { isBlocked, isInsecure }, { openRegistry }, { pushImageTo }] = await Promise.all([
-    import('../../registry/registries-conf.ts'),
-    import('../../registry/locations.ts'),
-    import('../../registry/session.ts'),
-    import('../../registry/push.ts'),
-  ]);
-  const conf = loadRegistriesConf();
-  if (isBlocked(conf, reference)) throw new ScullError('REGISTRY', `cannot push ${formatReference(reference)}: registries.conf blocks it`);
-  const session = openRegistry(reference.registry, registryOptions(reference, options, isInsecure(conf, reference), engine.progress));
+  const [{ connectToRegistry }, { pushImageTo }] = await Promise.all([import('./registry-connection.ts'), import('../../registry/push.ts')]);
+  const session = connectToRegistry(reference, { to: `push ${formatReference(reference)}`, choices: options, progress: engine.progress });
   const staging = createStaging(engine.store);
   try {
     const digest = await pushImageTo(session, reference, await pushedForm(engine, staging, image, options), { mountFrom: otherRepositories(image, reference), progress: engine.progress });

@@ -8,10 +8,9 @@ import { MEDIA_TYPES, type ImageIndex } from '../../oci/image.ts';
 import { encodeIndex, isInstance } from '../../oci/index-edit.ts';
 import { digestReference, formatReference, parseReference, type Reference } from '../../oci/reference.ts';
 import { openBlob as openRemoteBlob } from '../../registry/blobs.ts';
-import { isBlocked, isInsecure } from '../../registry/locations.ts';
 import { pushDocumentTo, pushImageTo } from '../../registry/push.ts';
 import { loadRegistriesConf, type RegistriesConf } from '../../registry/registries-conf.ts';
-import { openRegistry, type RegistrySession } from '../../registry/session.ts';
+import type { RegistrySession } from '../../registry/session.ts';
 import { digestOf, hasBlob, openBlob, readDocument } from '../../storage/blobs.ts';
 import { convertImage, wantsForm, type ConvertedImage, type PushForm } from '../../storage/convert-image.ts';
 import { imageKey } from '../../storage/image-names.ts';
@@ -22,7 +21,8 @@ import { lookUpList, type ImageList } from '../../storage/image-lists.ts';
 import { createStaging, type Staging } from '../../storage/staging.ts';
 import type { Engine } from '../engine.ts';
 import { destinationOf, type Pushed } from '../images/push-destination.ts';
-import { registryOptions, type RegistryChoices } from '../images/registry-choices.ts';
+import type { RegistryChoices } from '../images/registry-choices.ts';
+import { connectToRegistry } from '../images/registry-connection.ts';
 
 export interface PushManifestOptions extends RegistryChoices, Omit<PushForm, 'format'> {
   /** Name to push to; the list's own unless given. May begin with docker://. */
@@ -55,9 +55,8 @@ export async function pushManifest(engine: Engine, nameOrId: string, options: Pu
   const list = lookUpList(engine.store, nameOrId);
   const reference = destinationOf(nameOrId, list.name, options.destination);
   const conf = loadRegistriesConf();
-  if (isBlocked(conf, reference)) throw new ScullError('REGISTRY', `cannot push ${formatReference(reference)}: registries.conf blocks it`);
+  const session = connectToRegistry(reference, { to: `push ${formatReference(reference)}`, choices: options, conf, progress: engine.progress });
   const staging = createStaging(engine.store);
-  const session = openRegistry(reference.registry, registryOptions(reference, options, isInsecure(conf, reference), engine.progress));
   const sources = new Map([[reference.registry, session]]);
   try {
     const converted = await convertInstances(engine, staging, list, options);
@@ -138,7 +137,7 @@ async function* fromOrigin({ engine, conf, choices, sources }: Push, origin: Ref
   let session = sources.get(origin.registry);
   if (session === undefined) {
     // A login given for this command is one for where it pushes to.
-    session = openRegistry(origin.registry, registryOptions(origin, { ...choices, credentials: undefined }, isInsecure(conf, origin), engine.progress));
+    session = connectToRegistry(origin, { to: `read layers of ${formatReference(origin)}`, choices: { ...choices, credentials: undefined }, conf, progress: engine.progress });
     sources.set(origin.registry, session);
   }
   yield* (await openRemoteBlob(session, origin, descriptor, offset)) as AsyncIterable<Uint8Array>;

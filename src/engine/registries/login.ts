@@ -2,7 +2,7 @@
 import { ScullError } from '../../host/errors.ts';
 import { parseReference, type Reference } from '../../oci/reference.ts';
 import type { Engine } from '../engine.ts';
-import { registryOptions, type RegistryChoices } from '../images/registry-choices.ts';
+import type { RegistryChoices } from '../images/registry-choices.ts';
 
 export interface LoginOptions extends Pick<RegistryChoices, 'tlsVerify' | 'authFile' | 'certificateDirectory'> {
   readonly username: string;
@@ -22,16 +22,14 @@ export async function login(engine: Engine, registry: string, options: LoginOpti
   if (options.dockerKeys === true && key.includes('/')) throw new ScullError('INVALID', `Docker keeps logins for registries only, not for ${JSON.stringify(key)}`, { hint: 'leave --compat-auth-file out, or name the registry alone' });
   if (options.username === '') throw new ScullError('USAGE', 'a user name is missing');
   if (options.username.includes(':')) throw new ScullError('INVALID', 'a user name cannot hold a colon');
-  const [{ loadRegistriesConf }, { isInsecure }, { openRegistry }, { checkLogin }, { storeLogin }] = await Promise.all([
-    import('../../registry/registries-conf.ts'),
-    import('../../registry/locations.ts'),
-    import('../../registry/session.ts'),
+  const [{ connectToRegistry }, { checkLogin }, { storeLogin }] = await Promise.all([
+    import('../images/registry-connection.ts'),
     import('../../registry/login.ts'),
     import('../../registry/auth-file.ts'),
   ]);
   const reference = referenceOf(key);
   const credentials = { kind: 'password', username: options.username, password: options.password } as const;
-  const session = openRegistry(reference.registry, registryOptions(reference, { ...options, credentials }, isInsecure(loadRegistriesConf(), reference), engine.progress));
+  const session = connectToRegistry(reference, { to: `log in to ${key}`, choices: { ...options, credentials }, progress: engine.progress });
   try {
     await checkLogin(session);
   } finally {

@@ -4,7 +4,7 @@ import { DOCKER_HUB, isShortName, parseReference, repositoryName, type Reference
 import type { RegistriesConf } from '../../registry/registries-conf.ts';
 import type { RegistrySession } from '../../registry/session.ts';
 import type { Engine } from '../engine.ts';
-import { registryOptions, type RegistryChoices } from '../images/registry-choices.ts';
+import type { RegistryChoices } from '../images/registry-choices.ts';
 
 export interface SearchOptions extends RegistryChoices {
   /** Of each registry; 25 unless given. */
@@ -89,9 +89,8 @@ async function searchOne(engine: Engine, conf: RegistriesConf, registry: string,
 }
 
 async function withSession<T>(engine: Engine, conf: RegistriesConf, reference: Reference, host: string, options: SearchOptions, work: (session: RegistrySession) => Promise<T>): Promise<T> {
-  const [{ isBlocked, isInsecure }, { openRegistry }] = await Promise.all([import('../../registry/locations.ts'), import('../../registry/session.ts')]);
-  if (isBlocked(conf, reference)) throw new ScullError('REGISTRY', `cannot search ${reference.registry}: registries.conf blocks it`);
-  const session = openRegistry(host, registryOptions(reference, options, isInsecure(conf, reference), engine.progress));
+  const { connectToRegistry } = await import('../images/registry-connection.ts');
+  const session = connectToRegistry(reference, { to: `search ${reference.registry}`, choices: options, conf, host, progress: engine.progress });
   try {
     return await work(session);
   } finally {
