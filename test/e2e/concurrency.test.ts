@@ -85,7 +85,7 @@ test.each([['none killed', false], ['a third killed at random', true]] as const)
     writeFileSync(join(s.base, `image${number}.tar`), dockerArchive({ tags: [`made${number}:1`], layers: [busyboxEntries(), [{ path: 'own', content: `${number}`.repeat(200_000) }]] }));
   }
   const { done, killed, strange } = await crowd(seed, kills);
-  process.stderr.write(`concurrency: seed ${seed}, ${done} commands, ${killed} killed\n`);
+  process.stderr.write(`concurrency: seed ${seed}, ${done} commands, ${killed} killed\n${strange.map((line) => `strange: ${line}\n`).join('')}`); // a retry would hide it
   expect(strange, `seed ${seed}`).toEqual([]);
   expect(done).toBeGreaterThan(PROCESSES);
   await s.ok(['rm', '-a', '-f', '-t', '0']);
