@@ -1,13 +1,12 @@
 /**
  * Host ports: choosing free ones, and telling before a start that one is taken and by whom. pasta of 2023 starts happily when
- * only half of a port's addresses could be bound, so nobody else would tell. Both are done by binding for a moment; the
- * kernel's tables in /proc/net (proc_pid_net(5)) take it 10 to 100 ms to print and are read only to name a culprit.
+ * only half of a port's addresses could be bound, so nobody else would tell. Both are done by binding for a moment.
  */
-import { readdirSync, readlinkSync } from 'node:fs';
 import { ScullError } from '../host/errors.ts';
 import { readTextIfPresent } from '../host/files.ts';
 import { remedyFor } from '../host/remedies.ts';
 import type { PortRequest } from '../spec/container-spec.ts';
+import { mayCollide, ownerOfPort } from './port-owners.ts';
 
 /**
  * The ports to publish: those asked for, and with `publishAll` (-P) also every exposed one not among them, on a host
@@ -137,7 +136,7 @@ export async function checkHostPorts(ports: readonly PortRequest[]): Promise<voi
   for (const port of ports) if ((port.hostPort ?? 0) < lowest) throw lowPort(port, lowest);
   const failures = await Promise.all(ports.map(firstFailure));
   const failure = failures.find((one) => one !== undefined);
-  if (failure !== undefined) throw explainBind(failure.port, failure.error, ownerOf(failure.port));
+  if (failure !== undefined) throw explainBind(failure.port, failure.error, ownerOfPort(failure.port));
 }
 
 interface BindFailure {
@@ -155,12 +154,6 @@ async function firstFailure(port: PortRequest): Promise<BindFailure | undefined>
   return undefined;
 }
 
-/** Who has the port of a failed binding: a process of ours, where the kernel lets us see it. */
-function ownerOf(port: PortRequest): string | undefined {
-  const socket = readSockets().find((one) => one.protocol === port.protocol && one.port === port.hostPort && mayCollide(port.hostIp, one.address));
-  return socket === undefined ? undefined : socketOwner(socket.inode);
-}
-
 function refuseOverlaps(ports: readonly PortRequest[]): void {
   ports.forEach((port, index) => {
     const other = ports.slice(0, index).find((earlier) => overlaps(port, earlier));
@@ -172,59 +165,6 @@ function overlaps(a: PortRequest, b: PortRequest): boolean {
   if (a.protocol !== b.protocol || a.hostPort === undefined || b.hostPort === undefined) return false;
   if (a.hostPort + a.range <= b.hostPort || b.hostPort + b.range <= a.hostPort) return false;
   return mayCollide(a.hostIp, b.hostIp);
-}
-
-function mayCollide(wanted: string, taken: string): boolean {
-  if (isAny(wanted) || isAny(taken)) {
-    const families = [familyOf(wanted), familyOf(taken)];
-    return families.includes('both') || families[0] === families[1] || taken === '::';
-  }
-  return wanted === taken;
-}
-
-function isAny(address: string): boolean {
-  return address === '' || address === '0.0.0.0' || address === '::';
-}
-
-function familyOf(address: string): 'both' | '4' | '6' {
-  return address === '' ? 'both' : address.includes(':') ? '6' : '4';
-}
-
-interface BoundSocket {
-  readonly protocol: 'tcp' | 'udp';
-  readonly address: string;
-  readonly port: number;
-  readonly inode: string;
-}
-
-function readSockets(): BoundSocket[] {
-  return (['tcp', 'tcp6', 'udp', 'udp6'] as const).flatMap((table) => parseSockets(readTextIfPresent(`/proc/net/${table}`) ?? '', table));
-}
-
-const TCP_LISTEN = '0A';
-
-/** Listening TCP and bound UDP sockets of one table of /proc/net. */
-export function parseSockets(text: string, table: 'tcp' | 'tcp6' | 'udp' | 'udp6'): BoundSocket[] {
-  const protocol = table.startsWith('tcp') ? 'tcp' : 'udp';
-  const sockets: BoundSocket[] = [];
-  for (const line of text.split('\n').slice(1)) {
-    const fields = line.trim().split(/\s+/);
-    const [address, port] = (fields[1] ?? '').split(':');
-    if (address === undefined || port === undefined || (protocol === 'tcp' && fields[3] !== TCP_LISTEN)) continue;
-    sockets.push({ protocol, address: kernelAddress(address), port: Number.parseInt(port, 16), inode: fields[9] ?? '0' });
-  }
-  return sockets;
-}
-
-/** Addresses stand in /proc as 32-bit words in host byte order: only wildcards and IPv4 need reading exactly. */
-function kernelAddress(hex: string): string {
-  if (/^0+$/.test(hex)) return hex.length === 8 ? '0.0.0.0' : '::';
-  const word = (text: string): number[] => (text.match(/../g) ?? []).map((byte) => Number.parseInt(byte, 16)).reverse();
-  if (hex.length === 8) return word(hex).join('.');
-  const bytes = (hex.match(/.{8}/g) ?? []).flatMap(word);
-  const groups = Array.from({ length: 8 }, (_, i) => (((bytes[2 * i] ?? 0) << 8) | (bytes[2 * i + 1] ?? 0)).toString(16));
-  // The same shortening as people write: only the longest run of zeros.
-  return groups.join(':').replace(/(?:^|:)0(?::0)+(?::|$)/, '::');
 }
 
 function lowPort(port: PortRequest, lowest: number): ScullError {
@@ -256,7 +196,7 @@ function explainBind(port: PortRequest, error: NodeJS.ErrnoException, owner?: st
 export async function explainPublishFailure(ports: readonly PortRequest[]): Promise<ScullError | undefined> {
   for (const port of ports) {
     const failure = await firstFailure(port);
-    if (failure !== undefined) return explainBind(failure.port, failure.error, ownerOf(failure.port));
+    if (failure !== undefined) return explainBind(failure.port, failure.error, ownerOfPort(failure.port));
   }
   return undefined;
 }
@@ -265,19 +205,4 @@ function describe(port: PortRequest): string {
   const address = port.hostIp === '' ? '' : `${port.hostIp.includes(':') ? `[${port.hostIp}]` : port.hostIp}:`;
   const first = port.hostPort ?? port.containerPort;
   return `${address}${first}${port.range > 1 ? `-${first + port.range - 1}` : ''}/${port.protocol}`;
-}
-
-/** `nginx (pid 812)`, when the process is one whose descriptors we may see. */
-function socketOwner(inode: string): string | undefined {
-  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-    try {
-      for (const fd of readdirSync(`/proc/${pid}/fd`)) {
-        if (readlinkSync(`/proc/${pid}/fd/${fd}`) !== `socket:[${inode}]`) continue;
-        return `${(readTextIfPresent(`/proc/${pid}/comm`) ?? '?').trim()} (pid ${pid})`;
-      }
-    } catch {
-      continue; // another user's process, or one that just ended
-    }
-  }
-  return undefined;
 }

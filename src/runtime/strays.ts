@@ -3,9 +3,8 @@
  * nor crun's init, which then waits for ever to be started. Neither has a pid that is known yet, but both carry the path of the
  * bundle in their command line.
  */
-import { readdirSync } from 'node:fs';
+import { commandLines } from '../host/command-lines.ts';
 import { isScullError } from '../host/errors.ts';
-import { readTextIfPresent } from '../host/files.ts';
 import { killQuietly } from './claim.ts';
 
 /** Kills every process with `path` as a word of its command line, until there is none: one may be about to start another. */
@@ -27,16 +26,5 @@ function killOurs(pid: number): void {
 }
 
 function processesNaming(path: string): number[] {
-  const found: number[] = [];
-  for (const name of readdirSync('/proc')) {
-    const pid = Number(name);
-    if (!Number.isInteger(pid) || pid === process.pid) continue;
-    try {
-      // A zombie's is empty: it has ended already.
-      if ((readTextIfPresent(`/proc/${name}/cmdline`) ?? '').split('\0').includes(path)) found.push(pid);
-    } catch {
-      continue; // it ended between open and read
-    }
-  }
-  return found;
+  return commandLines().flatMap(({ pid, words }) => (words.includes(path) ? [pid] : []));
 }

@@ -139,6 +139,13 @@ describe('published ports', () => {
     await s.scull(['rm', '-f', 'clash']);
   });
 
+  test.each(['default', 'pasta:--mtu,1300'])('a port that a container on --network %s has is refused by the container’s name', async (network) => {
+    const port = await freePort();
+    await s.ok(['run', '-d', '--name', 'holder', '--network', network, '-p', `${port}:80`, 'busybox', 'sleep', '1000']);
+    await s.fails(['run', '-d', '--name', 'comer', '-p', `127.0.0.1:${port}:80`, 'busybox', 'sleep', '1000'], 125, /already in use by container "holder" \([0-9a-f]{12}\)/);
+    await s.ok(['rm', '-f', '-t', '0', 'holder', 'comer']);
+  });
+
   test('-P publishes what the image exposes', async () => {
     await s.ok(['run', '-d', '--name', 'p7', '--expose', '8080', '-P', 'busybox', 'sleep', '1000']);
     expect(await s.ok(['port', 'p7'])).toMatch(/^8080\/tcp -> 0\.0\.0\.0:\d+$/);

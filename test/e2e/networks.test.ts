@@ -212,7 +212,7 @@ describe('published ports', () => {
   test('in use are refused, and nothing is left', async () => {
     const port = await freePort();
     await start('first', ['front'], '-p', `${port}:80`);
-    await s.fails(['run', '-d', '--name', 'second', '--network', 'front', '-p', `${port}:80`, 'busybox', 'sleep', '9'], 125, new RegExp(`port ${port}/tcp is already in use by scull-port`));
+    await s.fails(['run', '-d', '--name', 'second', '--network', 'front', '-p', `${port}:80`, 'busybox', 'sleep', '9'], 125, new RegExp(`port ${port}/tcp is already in use by container "first" \\([0-9a-f]{12}\\)`));
     await s.ok(['rm', 'second']);
     expect(await eventually('an answer', () => ask('127.0.0.1', port))).toBe('first');
     await stop('first');

@@ -2,7 +2,8 @@ import { createSocket } from 'node:dgram';
 import { readFileSync } from 'node:fs';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { checkHostPorts, chooseHostPorts, explainPublishFailure, parseSockets, publishedPorts } from '../../../src/network/ports.ts';
+import { checkHostPorts, chooseHostPorts, explainPublishFailure, publishedPorts } from '../../../src/network/ports.ts';
+import { parseSockets, publishedBy } from '../../../src/network/port-owners.ts';
 import type { PortRequest } from '../../../src/spec/container-spec.ts';
 
 const wish = (more: Partial<PortRequest> = {}): PortRequest => ({ hostIp: '127.0.0.1', containerPort: 80, protocol: 'tcp', range: 1, ...more });
@@ -100,5 +101,25 @@ describe('the socket tables of the kernel', () => {
     expect(parseSockets(line('0'.repeat(32)), 'tcp6')[0]?.address).toBe('::');
     expect(parseSockets(line('00000000000000000000000001000000'), 'tcp6')[0]?.address).toBe('::1');
     expect(parseSockets(line('B80D0120000000000000000007000000'), 'tcp6')[0]?.address).toBe('2001:db8::7');
+  });
+});
+
+describe('what a process publishes', () => {
+  const forwarder = ['/opt/dist/scull-port', '--watch', '7', '--pid-file', '/run/user/1000/scull/c/x/network.json.port.pid', '--'];
+  it('is read from the command line of scull-port', () => {
+    expect(publishedBy([...forwarder, 'tcp', '*', '8080', '3', '80', '10.0.2.100', '-', 'udp', '127.0.0.1', '53', '1', '53', '10.0.2.100', '-', ''])).toEqual([
+      { protocol: 'tcp', address: '', first: 8080, count: 3 },
+      { protocol: 'udp', address: '127.0.0.1', first: 53, count: 1 },
+    ]);
+  });
+  it('and from that of pasta', () => {
+    expect(publishedBy(['/usr/bin/pasta', '-t', '8080:80', '-u', '::1/53-54:53', '-t', 'none', '-T', 'none', '99', ''])).toEqual([
+      { protocol: 'tcp', address: '', first: 8080, count: 1 },
+      { protocol: 'udp', address: '::1', first: 53, count: 2 },
+    ]);
+  });
+  it('is nothing where the line is another’s', () => {
+    expect(publishedBy(['nginx: master process', ''])).toEqual([]);
+    expect(publishedBy([...forwarder.slice(0, -1), ''])).toEqual([]);
   });
 });
