@@ -6,7 +6,7 @@ import { linkSync, readdirSync, unlinkSync } from 'node:fs';
 import { crashPoint } from '../host/crash-point.ts';
 import { errnoOf, ScullError } from '../host/errors.ts';
 import { ensurePrivateDirectory, explainWriteFailure, readJson, syncDirectory, writeJsonAtomic } from '../host/files.ts';
-import type { ContainerSpec } from '../spec/container-spec.ts';
+import type { ContainerSpec, ResourceSpec } from '../spec/container-spec.ts';
 import type { ExitPolicy, PodNamespace } from '../spec/pod.ts';
 import { makingRoom } from './ballast.ts';
 import { createStaging } from './staging.ts';
@@ -30,6 +30,8 @@ export interface PodRecord {
   readonly infra?: { readonly id: string; readonly name: string; readonly spec: ContainerSpec };
   /** The service container (engine/pods/service.ts) that lives as long as one of the pods that name it, and what its exit status is to tell of their containers'. */
   readonly service?: { readonly id: string; readonly exitCode: 'none' | 'any' | 'all' };
+  /** Limits of all its containers together, if any. */
+  readonly resources?: ResourceSpec;
   /** What every member gets unless it says otherwise. */
   readonly members: Pick<ContainerSpec, 'mounts' | 'volumesFrom' | 'devices' | 'restart'>;
   /** The words of the command line. */
@@ -87,12 +89,13 @@ export function readPod(store: Store, name: string): PodRecord | undefined {
 }
 
 function isSound(record: Partial<PodRecord>, name: string): boolean {
-  const { id, infra, members, service } = record;
+  const { id, infra, members, resources, service } = record;
   const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value);
   return (
     record.format === POD_FORMAT && record.name === name && typeof id === 'string' && /^[0-9a-f]{64}$/.test(id) && typeof record.created === 'string' && typeof record.hostname === 'string' &&
     isObject(record.labels) && Array.isArray(record.share) && (record.exitPolicy === 'stop' || record.exitPolicy === 'continue') &&
     isObject(members) && [members?.mounts, members?.volumesFrom, members?.devices].every(Array.isArray) &&
+    (resources === undefined || isObject(resources)) &&
     (service === undefined || (isObject(service) && /^[0-9a-f]{64}$/.test(service.id) && ['none', 'any', 'all'].includes(service.exitCode))) &&
     (infra === undefined || (isObject(infra) && /^[0-9a-f]{64}$/.test(infra.id) && typeof infra.name === 'string' && isObject(infra.spec)))
   );

@@ -252,6 +252,15 @@ test('a command that is killed leaves a pod that the next command can use or rem
 });
 
 /** Memory of its own: what is mapped from files is there once for all containers, and can be thrown away. */
+test('limits of a pod where nothing is delegated are refused by the controller’s name with what would bring it, and nothing is left', async () => {
+  const info = JSON.parse(await s.ok(['info', '--format', 'json'])) as { host: { cgroupControllers: string[] } };
+  if (info.host.cgroupControllers.includes('memory')) return; // test/vm/live-limits.sh has the rest
+  const { stderr } = await s.fails(['pod', 'create', '--memory', '64m', 'limited'], 125, /--memory needs the cgroup controller "memory", which is not delegated/);
+  expect(stderr).toMatch(/^hint: .*(Delegate=|unified_cgroup_hierarchy)/m);
+  await s.fails(['pod', 'create', '--infra=false', '--share', 'none', '--cpus', '1', 'limited'], 125, /without an infra container/);
+  expect((await s.scull(['pod', 'exists', 'limited'])).status).toBe(1);
+});
+
 test('an infra container takes less than a megabyte', async () => {
   await s.ok(['pod', 'create', '--name', 'p', '--network', 'none']);
   await s.ok(['pod', 'start', 'p']);

@@ -40,11 +40,11 @@ export async function clonePod(engine: Engine, typed: string, options: ClonePodO
 }
 
 /** What the pod was asked to be, apart from its name and what was derived from that. Pure. */
-export function requestLike({ name, hostname, labels, share, exitPolicy, infra, members }: PodRecord): Omit<PodRequest, 'name'> {
+export function requestLike({ name, hostname, labels, share, exitPolicy, infra, members, resources = {} }: PodRecord): Omit<PodRequest, 'name'> {
   const { hostname: _hostname, ...kept } = infra?.spec ?? EMPTY_CONTAINER_SPEC;
   const { mode } = kept.network;
   const network = mode.mode === 'networks' ? { ...kept.network, mode: { ...mode, networks: mode.networks.map((one) => ({ ...one, aliases: one.aliases.filter((alias) => alias !== name) })) } } : kept.network;
-  return { infra: infra !== undefined, share, exitPolicy, spec: { ...kept, ...members, labels, network, ...(hostname === name.slice(0, 63) ? {} : { hostname }) } };
+  return { infra: infra !== undefined, share, exitPolicy, spec: { ...kept, ...members, resources, labels, network, ...(hostname === name.slice(0, 63) ? {} : { hostname }) } };
 }
 
 /** What the container was asked to be before it was put into its pod: joinedSpec the other way round. Pure. */
@@ -54,6 +54,7 @@ export function wishOf(record: Pick<ContainerRecord, 'spec' | 'image'>, pod: Pod
   const { hostname, ...rest } = wishAgain(record);
   const { spec } = record;
   const { namespaces } = EMPTY_CONTAINER_SPEC;
+  const { cgroupParent: _cgroupParent, ...withoutParent } = spec.resources;
   const unjoined: NamespaceSpec = {
     user: own(spec.namespaces.user, namespaces.user),
     pid: own(spec.namespaces.pid, namespaces.pid),
@@ -64,6 +65,7 @@ export function wishOf(record: Pick<ContainerRecord, 'spec' | 'image'>, pod: Pod
   return {
     ...rest,
     namespaces: unjoined,
+    resources: pod.resources === undefined ? spec.resources : withoutParent,
     network: isInfra(spec.network.mode) ? { ...spec.network, mode: EMPTY_CONTAINER_SPEC.network.mode } : spec.network,
     volumesFrom: spec.volumesFrom.filter((from) => !pod.members.volumesFrom.some((other) => JSON.stringify(other) === JSON.stringify(from))),
     ...(hostname === undefined || isInfra(spec.namespaces.uts) ? {} : { hostname }),

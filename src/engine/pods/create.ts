@@ -4,9 +4,10 @@ import { isScullError, ScullError } from '../../host/errors.ts';
 import { randomId } from '../../host/identity.ts';
 import { PAUSE_COMMAND, type ContainerRecord } from '../../runtime/container-record.ts';
 import { nameHolder, readContainer } from '../../runtime/container-store.ts';
-import type { ContainerSpec } from '../../spec/container-spec.ts';
+import type { ContainerSpec, ResourceSpec } from '../../spec/container-spec.ts';
 import type { ExitPolicy, PodNamespace } from '../../spec/pod.ts';
 import { POD_FORMAT, removePodFile, writePod, type PodRecord } from '../../storage/pods.ts';
+import { podSlice } from '../../systemd/slice.ts';
 import { createContainer } from '../containers/create.ts';
 import { writeIdFile } from '../containers/id-file.ts';
 import { inventName } from '../containers/names.ts';
@@ -38,6 +39,7 @@ export interface PodCreateOptions {
 /** podman-pod-create(1). @throws ScullError NAME_TAKEN, INVALID, IN_USE …; nothing is left then */
 export async function createPod(engine: Engine, request: PodRequest, options: PodCreateOptions = {}): Promise<PodRecord> {
   if (!request.infra) refuseWithoutInfra(request);
+  if (hasLimits(request.spec.resources)) (await import('./limits.ts')).checkPodLimits(request.spec.resources);
   if (options.replace === true) await replaceNamed(engine, request.name);
   const idFile = options.idFile;
   const id = randomId();
@@ -67,7 +69,7 @@ export async function infraOf(engine: Engine, pod: PodRecord): Promise<Container
 }
 
 function refuseWithoutInfra({ share, infraName, spec }: PodRequest): void {
-  const refused = share.length > 0 ? `the namespaces ${share.join(', ')} can't be shared` : infraName !== undefined ? '--infra-name has no meaning' : spec.network.ports.length > 0 ? 'ports can\'t be published' : undefined;
+  const refused = share.length > 0 ? `the namespaces ${share.join(', ')} can't be shared` : infraName !== undefined ? '--infra-name has no meaning' : spec.network.ports.length > 0 ? 'ports can\'t be published' : hasLimits(spec.resources) ? 'a pod can\'t be limited' : undefined;
   if (refused !== undefined) throw new ScullError('INVALID', `${refused} without an infra container`, { hint: 'leave out --infra=false' });
 }
 
@@ -99,12 +101,17 @@ async function refuseContainerName(engine: Engine, { name, id }: PodRecord): Pro
   throw new ScullError('NAME_TAKEN', `the name ${JSON.stringify(name)} is already in use by container ${holder.slice(0, 12)}`, { hint: 'use another name; containers and pods share them' });
 }
 
+function hasLimits(resources: ResourceSpec): boolean {
+  return Object.keys(resources).length > 0;
+}
+
 /** Pure. */
 export function podRecord(request: PodRequest, given: { readonly id: string; readonly name: string; readonly createCommand?: readonly string[] }): PodRecord {
   const { spec } = request;
   // Members have to be in the user namespace that the shared ones belong to.
   const share: readonly PodNamespace[] = spec.namespaces.user.mode === 'host' || request.share.length === 0 ? request.share : [...new Set<PodNamespace>([...request.share, 'user'])].sort();
   const hostname = spec.hostname ?? given.name.slice(0, 63);
+  const limits = hasLimits(spec.resources) ? spec.resources : undefined;
   return {
     format: POD_FORMAT,
     id: given.id,
@@ -114,11 +121,17 @@ export function podRecord(request: PodRequest, given: { readonly id: string; rea
     hostname,
     exitPolicy: request.exitPolicy,
     share,
-    ...(request.infra ? { infra: { id: randomId(), name: request.infraName ?? `${given.id.slice(0, 12)}-infra`, spec: infraSpec(spec, given.name, hostname, share) } } : {}),
+    ...(request.infra ? { infra: { id: randomId(), name: request.infraName ?? `${given.id.slice(0, 12)}-infra`, spec: infraSpec({ ...spec, resources: resourcesOfMember(given.id, limits) }, given.name, hostname, share) } } : {}),
+    ...(limits === undefined ? {} : { resources: limits }),
     members: { mounts: spec.mounts, volumesFrom: spec.volumesFrom, devices: spec.devices, ...(spec.restart === undefined ? {} : { restart: spec.restart }) },
     ...(request.service === undefined ? {} : { service: request.service }),
     ...(given.createCommand === undefined ? {} : { createCommand: given.createCommand }),
   };
+}
+
+/** Containers of a pod that has limits are in its slice, whatever they ask for. */
+export function resourcesOfMember(podId: string, limits: ResourceSpec | undefined, own: ResourceSpec = {}): ResourceSpec {
+  return limits === undefined ? own : { ...own, cgroupParent: podSlice(podId, limits.cgroupParent) };
 }
 
 /** It keeps namespaces and can do nothing else. */

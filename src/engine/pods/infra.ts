@@ -35,7 +35,9 @@ async function startInfra(engine: Engine, pod: PodRecord, member: string): Promi
   await withPodLock(engine, podId, async () => {
     if (podById(engine, podId) === undefined) throw podIsGone(member, podId);
     const infra = await infraOf(engine, pod);
-    if (infra !== undefined && !infraRuns(engine, pod)) await startContainer(engine, infra);
+    if (infra === undefined || infraRuns(engine, pod)) return;
+    if (pod.resources !== undefined) await (await import('./limits.ts')).applyPodLimits(pod);
+    await startContainer(engine, infra);
   });
 }
 

@@ -1,6 +1,8 @@
 /** pod inspect, in Podman's shape. */
 import { cgroupPlan } from '../../runtime/cgroups.ts';
+import { withoutUndefined } from '../../spec/defined.ts';
 import type { PodRecord } from '../../storage/pods.ts';
+import { podSlice } from '../../systemd/slice.ts';
 import { namespaceText, portMap, userNamespaceText } from '../containers/inspect.ts';
 import { networkNames } from '../containers/list.ts';
 import type { Engine } from '../engine.ts';
@@ -21,9 +23,9 @@ export function inspectPod(engine: Engine, typed: string): object {
     State: podStatus(members.map(({ state }) => state.status)),
     Hostname: pod.hostname,
     Labels: pod.labels,
-    CreateCgroup: false,
-    CgroupParent: pod.infra?.spec.resources.cgroupParent ?? '',
-    CgroupPath: '',
+    CreateCgroup: pod.resources !== undefined,
+    CgroupParent: pod.resources?.cgroupParent ?? '',
+    CgroupPath: pod.resources === undefined ? '' : podSlice(pod.id, pod.resources.cgroupParent),
     CgroupManager: cgroupPlan().manager,
     CreateInfra: pod.infra !== undefined,
     InfraContainerID: pod.infra?.id ?? '',
@@ -33,8 +35,24 @@ export function inspectPod(engine: Engine, typed: string): object {
     Containers: members.map(({ record, state }) => ({ Id: record.id, Name: record.name, State: state.status })),
     RestartPolicy: pod.members.restart?.name ?? 'no',
     Mounts: pod.members.mounts.map((mount) => ({ Type: mount.type, Source: 'source' in mount ? mount.source : 'name' in mount ? (mount.name ?? '') : '', Destination: mount.target, RW: !mount.readOnly })),
+    ...limitsOf(pod),
     LockNumber: 0,
   };
+}
+
+/** Podman's names for them; what is not limited is left out there too. */
+function limitsOf({ resources = {} }: PodRecord): object {
+  const { cpus, cpuQuota = cpus === undefined ? undefined : Math.round(cpus * 100_000), cpuPeriod = cpuQuota === undefined ? undefined : 100_000 } = resources;
+  return withoutUndefined({
+    cpu_period: cpuPeriod,
+    cpu_quota: cpuQuota,
+    cpu_shares: resources.cpuShares,
+    cpuset_cpus: resources.cpusetCpus,
+    cpuset_mems: resources.cpusetMems,
+    memory_limit: resources.memory,
+    memory_swap: resources.memorySwap,
+    blkio_weight: resources.blkioWeight,
+  });
 }
 
 function infraConfig(pod: PodRecord, infra: Member | undefined): object {

@@ -9,7 +9,7 @@ import type { PodRecord } from '../../storage/pods.ts';
 import { releaseName } from '../../runtime/container-store.ts';
 import { removeDirectory } from '../containers/removal.ts';
 import type { Engine } from '../engine.ts';
-import { createPod } from './create.ts';
+import { createPod, resourcesOfMember } from './create.ts';
 import { findPod, podById } from './find.ts';
 
 const NEW = 'new:';
@@ -59,6 +59,7 @@ export function joinedSpec(wish: ContainerSpec, pod: PodRecord): ContainerSpec {
     ...wish,
     pod: pod.name,
     namespaces: joined,
+    resources: resourcesOfMember(pod.id, pod.resources, wish.resources),
     ...(sharesName ? { hostname: pod.hostname } : {}),
     network: sharesNetwork ? { ...wish.network, mode: infra } : wish.network,
     mounts: [...pod.members.mounts.filter(({ target }) => !wish.mounts.some((own) => own.target === target)), ...wish.mounts],

@@ -45,6 +45,7 @@ export async function removePod(engine: Engine, pod: PodRecord, { force = false,
   await withPodLockToRemove(engine, pod.id, async () => {
     const infra = membersOf(engine, pod.id).find(({ record }) => record.pod?.infra === true);
     if (infra !== undefined) await removeIfThere(engine, infra.record, { ...removal, withPod: true });
+    if (pod.resources !== undefined) await (await import('./limits.ts')).forgetPodLimits(pod);
     crashPoint('pod:without-infra');
     if (await removePodFile(engine.store, pod.name, pod.id)) recordEvent(engine, { type: 'pod', status: 'remove', id: pod.id, name: pod.name, attributes: pod.labels });
   });

@@ -22,6 +22,14 @@ describe('podRecord', () => {
     expect(pod.infra?.spec).not.toHaveProperty('restart');
     expect(pod.infra?.spec.mounts).toEqual([]);
   });
+  it('puts all that belong to a pod with limits into its slice', () => {
+    const pod = made({ spec: { ...EMPTY_CONTAINER_SPEC, resources: { memory: 64 << 20 } } });
+    const cgroupParent = `user-scull_pod_${ID.slice(0, 12)}.slice`;
+    expect(pod).toMatchObject({ resources: { memory: 64 << 20 }, infra: { spec: { resources: { cgroupParent } } } });
+    expect(pod.infra?.spec.resources).not.toHaveProperty('memory');
+    expect(joinedSpec({ ...wish, resources: { memory: 32 << 20, cgroupParent: 'out.slice' } }, pod).resources).toEqual({ memory: 32 << 20, cgroupParent });
+    expect(joinedSpec({ ...wish, resources: { memory: 32 << 20 } }, made()).resources).toEqual({ memory: 32 << 20 });
+  });
   it('shares the user namespace that the others belong to', () => {
     const spec: ContainerSpec = { ...EMPTY_CONTAINER_SPEC, namespaces: { ...EMPTY_CONTAINER_SPEC.namespaces, user: { mode: 'keep-id' } } };
     expect(made({ spec }).share).toEqual(['ipc', 'net', 'user', 'uts']);
