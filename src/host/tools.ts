@@ -31,12 +31,12 @@ export function findTool(name: ToolName): Tool | undefined {
   return tool ?? undefined;
 }
 
-/** Like {@link findTool}. @throws ScullError MISSING_TOOL with the command that installs it */
-export function requireTool(name: ToolName, purpose?: string): Tool {
+/** Like {@link findTool}. @param without what works all the same @throws ScullError MISSING_TOOL with the command that installs it */
+export function requireTool(name: ToolName, purpose?: string, without?: string): Tool {
   const tool = findTool(name);
   if (tool !== undefined) return tool;
   throw new ScullError('MISSING_TOOL', `${name} is not installed${purpose === undefined ? '' : `: ${purpose} needs it`}`, {
-    hint: remedyFor({ kind: 'missing-tool', tool: name }),
+    hint: `${remedyFor({ kind: 'missing-tool', tool: name })}${without === undefined ? '' : `; without it ${without}`}`,
   });
 }
 

@@ -77,11 +77,14 @@ export interface NetworkFacts {
 export interface InterfaceFact {
   /** With the network's gateways. */
   readonly addresses: ContainerAddresses;
-  /** The gateways tell names of containers. */
-  readonly dns: boolean;
+  /** The gateways tell names of containers; they were to, but there is nobody to do it. */
+  readonly dns: boolean | 'missing';
   /** There is no way out. */
   readonly internal: boolean;
 }
+
+/** Bytes: the largest that IPv4 allows with whole words, pasta's own default. No wire is on the way, and packets that are few are fast. */
+export const MTU = 65520;
 
 /** Queries to this address are answered by the host's resolver, see `--dns-forward` in pasta(1). */
 export const DNS_FORWARDER = '169.254.1.1';
@@ -152,8 +155,9 @@ function planPasta(spec: NetworkSpec, options: readonly string[], facts: Network
 function planSwitch(spec: NetworkSpec, facts: NetworkFacts): NetworkPlan {
   const { host, interfaces = [] } = facts;
   const isShut = interfaces.every(({ internal }) => internal);
+  const nameless = interfaces.some(({ dns }) => dns === 'missing') ? ['aardvark-dns is not installed: containers on one network reach each other by address only'] : [];
   const lost = isShut && spec.ports.length > 0 ? ['published ports have no effect on an internal network: nobody outside reaches the container'] : [];
-  const nameServers = interfaces.filter(({ dns }) => dns).flatMap(({ addresses: { ipv4, ipv6 } }) => (ipv4 ?? ipv6)?.gateway ?? []);
+  const nameServers = interfaces.filter(({ dns }) => dns === true).flatMap(({ addresses: { ipv4, ipv6 } }) => (ipv4 ?? ipv6)?.gateway ?? []);
   // Whoever is asked while aardvark-dns reads its files anew does not answer: then five seconds are a long time.
   const dnsOptions = nameServers.length === 0 || spec.dnsOptions.some((option) => option.startsWith('timeout')) ? spec.dnsOptions : [...spec.dnsOptions, 'timeout:1', 'attempts:3'];
   return withNames({ ...spec, dnsOptions }, facts, {
@@ -161,7 +165,7 @@ function planSwitch(spec: NetworkSpec, facts: NetworkFacts): NetworkPlan {
     namespace: { kind: 'new' },
     addresses: interfaces[0]?.addresses ?? {},
     ports: isShut ? [] : spec.ports,
-    warnings: lost,
+    warnings: [...nameless, ...lost],
     nameServers,
     ...(host.ipv4 === undefined || isShut ? {} : { forwarder: DNS_FORWARDER }),
   });

@@ -14,7 +14,10 @@ export const GROUPS = { open: 1, internal: 2 } as const;
 export function switchRules(uplink: ContainerAddresses): string {
   const { ipv4, ipv6 } = uplink;
   const bridges = `{ ${GROUPS.open}, ${GROUPS.internal} }`;
-  return `table inet scull {
+  // They may take the place of others.
+  return `table inet scull
+flush table inet scull
+table inet scull {
   chain input {
     type filter hook input priority filter; policy accept;
     meta iifgroup ${bridges} fib daddr . iif type { unspec, unicast, prohibit, blackhole, unreachable } drop

@@ -149,7 +149,7 @@ async function interfaceFacts(planned: readonly PlannedAttachment[]): Promise<In
     const gateway = (version: 4 | 6): string => network.subnets.find((subnet) => ipVersion(subnet.gateway) === version)?.gateway ?? '';
     return {
       addresses: { ...(ipv4 === undefined ? {} : { ipv4: { ...ipv4, gateway: gateway(4) } }), ...(ipv6 === undefined ? {} : { ipv6: { ...ipv6, gateway: gateway(6) } }) },
-      dns: network.dns && hasNameServer(),
+      dns: network.dns && (hasNameServer() || 'missing'),
       internal: network.internal,
     };
   });

@@ -3,6 +3,7 @@ import { writeJsonAtomic } from '../../host/files.ts';
 import { ScullError } from '../../host/errors.ts';
 import { trace } from '../../host/trace.ts';
 import { macOf, plugIn, publishPorts, type PlugRequest } from '../../network/drivers/switch.ts';
+import { MTU } from '../../network/plan.ts';
 import { GROUPS } from '../../network/switch-rules.ts';
 import type { Attachment, InterfaceAddress, SwitchState } from '../../network/state.ts';
 import type { ContainerRecord } from '../../runtime/container-record.ts';
@@ -106,11 +107,11 @@ function bridgeOf(network: NetworkDefinition): PlugRequest['bridge'] {
     return subnet === undefined ? undefined : { address: subnet.gateway, prefix: knownSubnet(subnet.subnet).prefix };
   };
   const [ipv4, ipv6] = [gateway(4), gateway(6)];
-  const { mtu } = network.options;
+  const { mtu = MTU } = network.options;
   return {
     name: network.interface,
     group: network.internal ? GROUPS.internal : GROUPS.open,
-    ...(mtu === undefined ? {} : { mtu: Number(mtu) }),
+    mtu: Number(mtu),
     ...(ipv4 === undefined ? {} : { ipv4 }),
     ...(ipv6 === undefined ? {} : { ipv6 }),
   };

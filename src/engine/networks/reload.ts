@@ -2,7 +2,7 @@
 import { ScullError } from '../../host/errors.ts';
 import { readHostNetwork } from '../../network/host-network.ts';
 import { unplug } from '../../network/drivers/switch.ts';
-import { readNetworkState, type PastaState } from '../../network/state.ts';
+import { readNetworkState } from '../../network/state.ts';
 import type { ContainerRecord, ContainerState } from '../../runtime/container-record.ts';
 import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
 import { forEachSelected, type Outcome, type Selection } from '../containers/selection.ts';
@@ -10,6 +10,7 @@ import { planContainerNetwork } from '../containers/prepare.ts';
 import type { Engine } from '../engine.ts';
 import { FIRST_METRIC, plugInAll } from './attachments.ts';
 import { publishNames } from './names.ts';
+import { refreshContainer } from './refresh.ts';
 import { refreshCommand } from './refresh-command.ts';
 import { republishPorts, rewriteNameFiles, withDefinitions } from './running.ts';
 import { engageSwitch, healUplink, planUplink, renewResolvConf, type Engaged } from './switch.ts';
@@ -31,8 +32,8 @@ export async function reloadNetworks(engine: Engine, selection: Selection): Prom
 async function reload(engine: Engine, record: ContainerRecord, state: ContainerState, repaired: () => Promise<Engaged>): Promise<void> {
   const { networkState } = engine.store.layout.container(record.id);
   const facts = readNetworkState(networkState);
-  if (facts?.driver === 'pasta') return reloadPasta(engine, record, state, facts, networkState);
-  if (facts === undefined) return; // none, host, or another's
+  if (facts?.driver === 'pasta') return reloadPasta(engine, record, state, networkState);
+  if (facts === undefined) return reloadNames(engine, record);
   const engaged = await repaired();
   for (const one of facts.attachments) await unplug(state.pid, one.network, one.interface);
   await plugInAll(engaged, withDefinitions(engine, facts.attachments), { target: state.pid, metric: FIRST_METRIC });
@@ -41,7 +42,17 @@ async function reload(engine: Engine, record: ContainerRecord, state: ContainerS
   await republishPorts(engine, record, facts, state);
 }
 
-async function reloadPasta(engine: Engine, record: ContainerRecord, state: ContainerState, facts: PastaState, stateFile: string): Promise<void> {
+/** Nothing of ours runs for them: who is in the host's network may have the host's resolv.conf of now. */
+async function reloadNames(engine: Engine, record: ContainerRecord): Promise<void> {
+  const { mode } = record.spec.network.mode;
+  if (mode === 'host' || mode === 'path') await rewriteNameFiles(engine, record, []);
+}
+
+async function reloadPasta(engine: Engine, record: ContainerRecord, state: ContainerState, stateFile: string): Promise<void> {
+  // Nobody watches for those with options for pasta; one that has to be ended is started again below.
+  await refreshContainer(engine, record.id);
+  const facts = readNetworkState(stateFile);
+  if (facts?.driver !== 'pasta') return;
   const { healPasta } = await import('../../network/drivers/pasta.ts');
   const plan = await planContainerNetwork(engine.store.layout, record, {}, []);
   await healPasta(plan, { targetPid: state.pid, watchPid: state.monitorPid, stateFile, onResolvConf: refreshCommand(engine.store.layout, record.id) }, facts);

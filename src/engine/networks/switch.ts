@@ -5,7 +5,7 @@ import { readHostNetwork, type HostNetwork } from '../../network/host-network.ts
 import { switchResolvConfText } from '../../network/name-files.ts';
 import { DNS_FORWARDER, planNetwork, type NetworkPlan } from '../../network/plan.ts';
 import type { PastaRequest } from '../../network/drivers/pasta.ts';
-import { becomeMember, livingHolder, prepareSwitch, startHolder, switchPaths, type SwitchPaths } from '../../network/drivers/switch.ts';
+import { becomeMember, livingHolder, prepareSwitch, replaceRules, startHolder, switchPaths, type SwitchPaths } from '../../network/drivers/switch.ts';
 import { readNetworkState } from '../../network/state.ts';
 import { switchRules } from '../../network/switch-rules.ts';
 import { readIdentity } from '../../runtime/claim.ts';
@@ -76,11 +76,15 @@ export async function connectUplink(paths: SwitchPaths, holder: ProcessIdentity,
   await startPasta(plan, uplinkRequest(paths, holder));
 }
 
-/** The way out is made again where what looks after it was killed. @throws ScullError as {@link connectUplink} */
+/** The way out is made again where what looks after it was killed, or the host has got other addresses, or a network at last. @throws ScullError as {@link connectUplink} */
 export async function healUplink(paths: SwitchPaths, holder: ProcessIdentity, plan: NetworkPlan): Promise<void> {
   const state = readNetworkState(paths.uplink);
-  if (plan.pasta === undefined || state?.driver !== 'pasta') return connectUplink(paths, holder, plan);
-  const { healPasta } = await import('../../network/drivers/pasta.ts');
+  const { endWayOut, healPasta } = await import('../../network/drivers/pasta.ts');
+  if (plan.pasta === undefined || state?.driver !== 'pasta' || JSON.stringify(state.addresses) !== JSON.stringify(plan.addresses)) {
+    if (state?.driver === 'pasta') await endWayOut(paths.uplink, state);
+    await replaceRules(paths, holder, switchRules(plan.addresses));
+    return connectUplink(paths, holder, plan);
+  }
   await healPasta(plan, uplinkRequest(paths, holder), state);
 }
 

@@ -17,7 +17,7 @@ import type { PortRequest } from '../../spec/container-spec.ts';
 import { helperPath } from '../../userns/launch.ts';
 import { portableKeepCommand } from '../../userns/portable-keep.ts';
 import { parseResolvConf, reachableServers } from '../name-files.ts';
-import type { NetworkPlan, PastaPlan } from '../plan.ts';
+import { MTU, type NetworkPlan, type PastaPlan } from '../plan.ts';
 import { checkHostPorts, explainPublishFailure } from '../ports.ts';
 import { forwarderFiles, type PastaState } from '../state.ts';
 import { forwardPorts, networkHelper } from './forwarder.ts';
@@ -40,7 +40,7 @@ export interface PastaRequest {
  */
 export async function startPasta(plan: NetworkPlan, request: PastaRequest, left: Pick<PastaState, 'process' | 'keeper'> = {}): Promise<PastaState> {
   if (plan.pasta === undefined) throw new Error('startPasta was called for a plan without pasta');
-  const pasta = requireTool('pasta', 'the default network').path;
+  const pasta = requireTool('pasta', 'a way out of the container', '--network none and host work').path;
   const processes = (await startLate(pasta, plan, request, left)) ?? { process: await startAtOnce(pasta, plan, plan.pasta, request) };
   const { resolver } = plan.pasta;
   const state: PastaState = { driver: 'pasta', ...processes, ...(resolver === undefined ? {} : { resolver }), ports: plan.ports, addresses: plan.addresses };
@@ -116,8 +116,6 @@ const RESOLV_CONF = '/etc/resolv.conf';
 
 /** What every neighbour of a container that waits is said to be, and pasta then is: a locally administered address. */
 const ROUTER_MAC = '02:73:63:75:6c:6c';
-/** The largest that Ethernet's length field and IPv4 allow, pasta's own default. */
-const MTU = 65520;
 
 function waiterArguments(plan: NetworkPlan, pasta: PastaPlan, request: PastaRequest, pidFile: string): string[] {
   const { ipv4, ipv6 } = plan.addresses;
@@ -185,6 +183,15 @@ function knowsResolvConf(stateFile: string): boolean {
   if (pastaProcess(stateFile) === undefined) return true;
   const times = [statSync, lstatSync].map((look) => look(RESOLV_CONF, { throwIfNoEntry: false })?.ctimeMs ?? 0);
   return (statSync(pidFileOf(stateFile), { throwIfNoEntry: false })?.mtimeMs ?? 0) > Math.max(...times);
+}
+
+/** Ends pasta and who would start it again. */
+export async function endWayOut(stateFile: string, { keeper }: PastaState): Promise<void> {
+  if (keeper !== undefined && isAlive(keeper)) {
+    killQuietly(keeper.pid);
+    while (isAlive(keeper)) await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  await endPasta(stateFile);
 }
 
 /** Connections are lost. A keeper starts it again with the next packet. */

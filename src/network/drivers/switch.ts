@@ -96,6 +96,10 @@ function native(name: 'scull-bridge' | 'scull-port'): string {
   });
 }
 
+function nft(): string {
+  return requireTool('nft', 'a network of several containers', 'the default network works, and --network none and host').path;
+}
+
 export interface HolderRequest {
   readonly rules: string;
   /** A process in the user namespace of containers that were plugged into an earlier switch, whose holder was killed. */
@@ -110,9 +114,9 @@ export interface HolderRequest {
  */
 export async function startHolder(paths: SwitchPaths, request: HolderRequest): Promise<{ readonly holder: ProcessIdentity; readonly isNew: boolean }> {
   const program = native('scull-bridge');
-  const nft = requireTool('nft', 'a network of several containers').path;
+  const filter = nft();
   writeFileSync(paths.rules, request.rules, { mode: 0o600 });
-  const hold = [program, 'hold', '--directory', paths.directory, '--nft', nft, '--rules', paths.rules, '--watch-file', '/etc/resolv.conf', '--', ...request.onChange];
+  const hold = [program, 'hold', '--directory', paths.directory, '--nft', filter, '--rules', paths.rules, '--watch-file', '/etc/resolv.conf', '--', ...request.onChange];
   const { file, args } = launchCommand({ network: true, program: hold, ...(request.joinUser === undefined ? {} : { joinUser: request.joinUser }) });
   const child = startChild(file, args, { stdio: ['ignore', 'pipe', 'pipe'], env: minimalEnvironment(), detached: true });
   let [said, complaint] = ['', ''];
@@ -124,6 +128,13 @@ export async function startHolder(paths: SwitchPaths, request: HolderRequest): P
     return { holder: { pid: Number(match[2]), startTime: Number(match[3]), bootId: bootId() }, isNew: match[1] === 'holder' };
   }
   throw explain('the network could not be made', { status: await child.ended, stdout: said, stderr: complaint });
+}
+
+/** Puts other rules in the place of those that the holder was started with. @throws ScullError MISSING_TOOL, NETWORK */
+export async function replaceRules(paths: SwitchPaths, holder: ProcessIdentity, rules: string): Promise<void> {
+  writeFileSync(paths.rules, rules, { mode: 0o600 });
+  const result = await run(native('scull-bridge'), ['enter', '--holder', String(holder.pid), '--', nft(), '-f', paths.rules], { timeout: TIMEOUT });
+  if (result.status !== 0) throw explain('the rules of the networks could not be replaced', result);
 }
 
 /** Turns what our own helpers say into an error. */
@@ -139,7 +150,7 @@ export interface PlugRequest {
   /** A process in the container's network namespace. */
   readonly target: number;
   readonly attachment: Attachment;
-  readonly bridge: { readonly name: string; readonly group: number; readonly mtu?: number; readonly ipv4?: InterfaceAddress; readonly ipv6?: InterfaceAddress };
+  readonly bridge: { readonly name: string; readonly group: number; readonly mtu: number; readonly ipv4?: InterfaceAddress; readonly ipv6?: InterfaceAddress };
   /** Metric of its default routes; none are made unless given. */
   readonly metric?: number;
 }
@@ -153,7 +164,7 @@ export async function plugIn(paths: SwitchPaths, holder: ProcessIdentity, reques
   const args = ['attach', '--directory', paths.directory, '--holder', String(holder.pid), '--target', String(request.target)];
   args.push('--bridge', bridge.name, '--group', String(bridge.group), '--bridge-mac', macOf(bridge.ipv4 ?? bridge.ipv6));
   args.push('--interface', attachment.interface, '--mac', attachment.mac);
-  if (bridge.mtu !== undefined) args.push('--mtu', String(bridge.mtu));
+  args.push('--mtu', String(bridge.mtu));
   for (const [version, gateway, address] of [['4', bridge.ipv4, attachment.ipv4], ['6', bridge.ipv6, attachment.ipv6]] as const) {
     if (gateway !== undefined) args.push(`--gateway${version}`, `${gateway.address}/${gateway.prefix}`);
     if (address !== undefined) args.push(`--ipv${version}`, `${address.address}/${address.prefix}`);
