@@ -1,4 +1,4 @@
-// The part of the bench that is about named networks: runs like measure.mjs, inside a prepared root file system. Servers are
+// The part of the bench that is about named networks and pods: runs like measure.mjs, inside a prepared root file system. Servers are
 // that root's own iperf3 and httpd, mounted into containers of the busybox image.
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -28,12 +28,41 @@ async function main() {
     timed: (engine) => must(engine, ['run', '-d', '--name', 'keep', '-p', `${port(engine, 15401)}:80`, image, 'sleep', '100000']),
     after: (engine) => remove(engine, 'keep'),
   });
+  await pods();
   await throughput();
   await memory('memory of helpers per idle container on a network (KiB)', ['--network', 'bench']);
   await memory('memory of helpers per idle container with a published port (KiB)', ['--network', 'bench'], true);
   await memory('memory of helpers per idle container with a published port, default network (KiB)', [], true);
   for (const pid of processesOfUser()) process.kill(Number(pid), 'SIGKILL');
   process.stdout.write(JSON.stringify(results));
+}
+
+/** A pod's whole life, and what it costs besides its containers. */
+async function pods() {
+  const members = ['one', 'two', 'three'];
+  const make = async (engine) => {
+    await must(engine, ['pod', 'create', '--name', 'family']);
+    for (const name of members) await must(engine, ['run', '-d', '--pod', 'family', '--name', name, image, 'sleep', '100000']);
+  };
+  await scenario('pod create and three run -d in it', { timed: make, after: (engine) => must(engine, ['pod', 'rm', '-f', '-t', '0', 'family']) });
+  await scenario('pod stop and pod rm with three containers', {
+    before: make,
+    timed: async (engine) => {
+      await must(engine, ['pod', 'stop', '-t', '0', 'family']);
+      await must(engine, ['pod', 'rm', 'family']);
+    },
+  });
+  const name = 'memory of an empty pod that runs (KiB)';
+  if (!wanted(name)) return;
+  results[name] = {};
+  for (const engine of engines) {
+    const known = new Set(processesOfUser());
+    await must(engine, ['pod', 'create', '--network', 'none', '--name', 'family']);
+    await must(engine, ['pod', 'start', 'family']);
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    results[name][engine.name] = [processesOfUser().filter((pid) => !known.has(pid)).reduce((sum, pid) => sum + proportionalSetSize(pid).kilobytes, 0)];
+    await must(engine, ['pod', 'rm', '-f', '-t', '0', 'family']);
+  }
 }
 
 /** The next one is to be the first again. */
