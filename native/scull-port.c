@@ -53,6 +53,7 @@ enum {
 	EXIT_SETUP = 119,
 	EXIT_UNSUPPORTED = 116, /* answers can't be led here */
 	PIPE_SIZE = 1 << 18,
+	SOME = 4096,	     /* bytes that are copied rather than spliced; the smallest pipe takes them */
 	SPARE_PIPES = 64,
 	ROUNDS = 16,	     /* how often in a row one connection may be served */
 	FLOWS_MAX = 4096,    /* UDP has no end: the one that was silent longest goes */
@@ -90,6 +91,9 @@ struct listener {
 struct direction {
 	int pipe[2];
 	size_t waiting; /* bytes in the pipe */
+	/* What epoll has told and no call has refuted since: it tells once only (EPOLLET). */
+	bool readable, writable;
+	bool much; /* spliced, see move_some */
 	bool ended, shut;
 };
 
@@ -314,40 +318,89 @@ static void bury(struct connection *c, bool reset)
 
 enum outcome { NOTHING, PROGRESS, BROKEN };
 
+/* What a call that moves nothing says: that nothing can be moved for now, or ever. */
+static enum outcome refused(bool *possible)
+{
+	if (errno == EINTR)
+		return PROGRESS;
+	*possible = false;
+	return errno == EAGAIN ? NOTHING : BROKEN;
+}
+
+/*
+ * A little goes through this process: two calls, and no pipe. Who sends more than fits is spliced from then on. What the sink does
+ * not take waits in a pipe.
+ */
+static enum outcome move_some(struct direction *d, int source, int sink, unsigned long long *counted)
+{
+	static char data[SOME];
+	ssize_t count = recv(source, data, sizeof data, 0), sent;
+	if (count < 0)
+		return refused(&d->readable);
+	d->ended = count == 0;
+	if (d->ended)
+		return PROGRESS;
+	*counted += (unsigned long long)count;
+	d->much = count == (ssize_t)sizeof data;
+	sent = send(sink, data, (size_t)count, MSG_NOSIGNAL);
+	if (sent == count)
+		return PROGRESS;
+	if (sent < 0 && refused(&d->writable) == BROKEN)
+		return BROKEN;
+	sent = sent < 0 ? 0 : sent;
+	if (d->pipe[0] < 0 && !take_pipe(d))
+		return BROKEN;
+	d->waiting = (size_t)(count - sent);
+	return write(d->pipe[1], data + sent, d->waiting) == count - sent ? PROGRESS : BROKEN;
+}
+
+static enum outcome fill_pipe(struct direction *d, int source, unsigned long long *counted)
+{
+	if (d->pipe[0] < 0 && !take_pipe(d))
+		return BROKEN;
+	ssize_t count = splice(source, NULL, d->pipe[1], NULL, PIPE_SIZE, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+	if (count < 0 && errno == EAGAIN && d->waiting > 0)
+		return NOTHING; /* it may be the pipe that is full */
+	if (count < 0)
+		return refused(&d->readable);
+	d->ended = count == 0;
+	d->waiting += (size_t)count;
+	*counted += (unsigned long long)count;
+	return PROGRESS;
+}
+
+static enum outcome empty_pipe(struct direction *d, int sink)
+{
+	ssize_t count = splice(d->pipe[0], NULL, sink, NULL, d->waiting, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+	if (count < 0)
+		return refused(&d->writable);
+	d->waiting -= (size_t)count;
+	return count > 0 ? PROGRESS : NOTHING;
+}
+
 static enum outcome move(struct connection *c, int from)
 {
 	struct direction *d = &c->directions[from];
 	int source = c->ends[from].fd, sink = c->ends[1 - from].fd;
-	enum outcome outcome = NOTHING;
+	enum outcome taken = NOTHING, given = NOTHING;
 	if (d->shut)
 		return NOTHING;
-	if (!d->ended && d->waiting < PIPE_SIZE) {
-		if (d->pipe[0] < 0 && !take_pipe(d))
-			return BROKEN;
-		ssize_t count = splice(source, NULL, d->pipe[1], NULL, PIPE_SIZE, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
-		if (count > 0) {
-			d->waiting += (size_t)count;
-			counts[from] += (unsigned long long)count;
-			outcome = PROGRESS;
-		} else if (count == 0)
-			d->ended = true;
-		else if (errno != EAGAIN && errno != EINTR)
-			return BROKEN;
+	if (d->readable && !d->ended) {
+		if (d->much)
+			taken = d->waiting < PIPE_SIZE ? fill_pipe(d, source, &counts[from]) : NOTHING;
+		else if (d->waiting == 0 && d->writable)
+			taken = move_some(d, source, sink, &counts[from]);
 	}
-	if (d->waiting > 0) {
-		ssize_t count = splice(d->pipe[0], NULL, sink, NULL, d->waiting, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
-		if (count > 0) {
-			d->waiting -= (size_t)count;
-			outcome = PROGRESS;
-		} else if (count < 0 && errno != EAGAIN && errno != EINTR)
-			return BROKEN;
-	}
+	if (d->waiting > 0 && d->writable && taken != BROKEN)
+		given = empty_pipe(d, sink);
+	if (taken == BROKEN || given == BROKEN)
+		return BROKEN;
 	if (d->ended && d->waiting == 0) {
 		d->shut = true;
 		(void)shutdown(sink, SHUT_WR);
 		give_back_pipe(d);
 	}
-	return outcome;
+	return taken == PROGRESS || given == PROGRESS ? PROGRESS : NOTHING;
 }
 
 /* Copies until nothing moves, or for a while: then it queues up again. Events are told once only (EPOLLET). */
@@ -408,8 +461,14 @@ static void accept_visitors(struct listener *listener)
 
 static void serve_connection(struct connection *c, enum kind kind, unsigned events)
 {
+	int end = kind == CLIENT ? 0 : 1;
+	struct direction *from = &c->directions[end], *towards = &c->directions[1 - end];
 	if (c->dead)
 		return;
+	if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0)
+		from->readable = true;
+	if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0)
+		towards->writable = true;
 	if (!c->connected) {
 		int error = 0;
 		socklen_t size = sizeof error;
@@ -418,7 +477,7 @@ static void serve_connection(struct connection *c, enum kind kind, unsigned even
 				bury(c, true);
 			return; /* what it has to say is asked for when there is somebody to tell */
 		}
-		if (getsockopt(c->ends[1].fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0 || error != 0) {
+		if ((events & EPOLLERR) != 0 || getsockopt(c->ends[1].fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0 || error != 0) {
 			bury(c, true);
 			return;
 		}
