@@ -19,8 +19,8 @@
  * FILE for counts gets two numbers of 64 bits in the machine's order: bytes from visitors, bytes to them. No interface but the
  * container's loopback sees these.
  *
- * TCP is spliced through pipes, so bytes never pass through this process. It ends with the watched process. What comes from
- * the network is copied and never looked at.
+ * TCP of more than a page is spliced through pipes, so the bytes never pass through this process. It ends with the watched
+ * process. What comes from the network is copied and never looked at.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
