@@ -54,7 +54,7 @@ enum {
 	EXIT_UNSUPPORTED = 116, /* answers can't be led here */
 	PIPE_SIZE = 1 << 18,
 	SOME = 4096,	     /* bytes that are copied rather than spliced; the smallest pipe takes them */
-	SPARE_PIPES = 64,
+	SPARE_PIPES = 8,     /* few: what a user may have in pipes is limited, pipe(7) */
 	ROUNDS = 16,	     /* how often in a row one connection may be served */
 	FLOWS_MAX = 4096,    /* UDP has no end: the one that was silent longest goes */
 	FLOW_IDLE = 180,     /* seconds, RFC 4787 wants at least 120 */
