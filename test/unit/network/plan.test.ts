@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ScullError } from '../../../src/host/errors.ts';
 import type { HostNetwork } from '../../../src/network/host-network.ts';
 import { planNetwork, type NetworkFacts, type NetworkPlan } from '../../../src/network/plan.ts';
+import { parseNetwork } from '../../../src/spec/network.ts';
 import { EMPTY_CONTAINER_SPEC, type NetworkSpec, type PortRequest } from '../../../src/spec/container-spec.ts';
 
 const HOST: HostNetwork = {
@@ -140,5 +141,22 @@ describe('joining', () => {
     const joined = { join: { path: '/proc/7/ns/net', ours: false } };
     expect(plan({ mode: { mode: 'container', container: 'db' } }, joined)).toMatchObject({ mode: 'join', resolvConf: undefined, hosts: undefined });
     expect(() => plan({ mode: { mode: 'container', container: 'db' }, dns: ['9.9.9.9'] }, joined)).toThrow("--dns can't be used with --network container:db");
+  });
+});
+
+describe('named networks', () => {
+  const onNetworks = (...interfaces: NonNullable<NetworkFacts['interfaces']>) => plan({ mode: parseNetwork('back'), ports: [tcp(8080, 80)] }, { interfaces });
+  const addresses = { ipv4: { address: '10.89.0.2', prefix: 24, gateway: '10.89.0.1' } };
+  it('ask the gateway for names', () => {
+    expect(onNetworks({ addresses, dns: true, internal: false })).toMatchObject({ mode: 'switch', resolvConf: expect.stringContaining('nameserver 10.89.0.1\n'), warnings: [] });
+  });
+  it('say that there are none where nobody can tell them, and ask as a container alone would', () => {
+    const nameless = onNetworks({ addresses, dns: 'missing', internal: false });
+    expect(nameless.warnings).toEqual([expect.stringMatching(/aardvark-dns is not installed.*by address only/)]);
+    expect(nameless.resolvConf).toContain('nameserver 169.254.1.1\n');
+    expect(onNetworks({ addresses, dns: false, internal: false }).warnings).toEqual([]);
+  });
+  it('have no ports where nobody can come in, and say so', () => {
+    expect(onNetworks({ addresses, dns: true, internal: true })).toMatchObject({ ports: [], warnings: [expect.stringContaining('no effect on an internal network')] });
   });
 });
