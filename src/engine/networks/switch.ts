@@ -8,7 +8,7 @@ import type { PastaRequest } from '../../network/drivers/pasta.ts';
 import { becomeMember, livingHolder, prepareSwitch, replaceRules, startHolder, switchPaths, type SwitchPaths } from '../../network/drivers/switch.ts';
 import { readNetworkState } from '../../network/state.ts';
 import { switchRules } from '../../network/switch-rules.ts';
-import { readIdentity } from '../../runtime/claim.ts';
+import { killQuietly, readIdentity } from '../../runtime/claim.ts';
 import { EMPTY_CONTAINER_SPEC } from '../../spec/container-spec.ts';
 import { knownSubnet } from '../../spec/subnet.ts';
 import type { Engine } from '../engine.ts';
@@ -49,7 +49,13 @@ async function makeSwitch(engine: Engine, paths: SwitchPaths): Promise<ProcessId
   // What containers of an earlier switch left.
   const swept = sweepAddresses(engine);
   const { holder, isNew } = await startHolder(paths, { rules: switchRules(plan.addresses), onChange: refreshCommand(layout), joinUser: orphan(engine) });
-  await Promise.all([isNew ? connectUplink(paths, holder, plan) : undefined, swept]);
+  try {
+    await Promise.all([isNew ? connectUplink(paths, holder, plan) : undefined, swept]);
+  } catch (error) {
+    // The next one would find a switch without its way out.
+    if (isNew) killQuietly(holder.pid, 'SIGTERM');
+    throw error;
+  }
   return holder;
 }
 
