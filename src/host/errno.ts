@@ -39,6 +39,8 @@ export function describeErrno(error: unknown): string {
 export function machineFailure(error: unknown): string | undefined {
   const errno = errnoOf(error);
   const { syscall, path } = (error ?? {}) as { readonly syscall?: unknown; readonly path?: unknown };
-  if (errno === undefined || WORDS[errno] === undefined || typeof syscall !== 'string') return undefined;
-  return `cannot ${syscall}${typeof path === 'string' ? ` ${JSON.stringify(path)}` : ''}: ${WORDS[errno]}`;
+  // Bun's rm says EFAULT for whatever it does not know, EIO being such.
+  const words = errno === 'EFAULT' && syscall === 'rm' ? 'the file system reports an error' : errno === undefined ? undefined : WORDS[errno];
+  if (words === undefined || typeof syscall !== 'string') return undefined;
+  return `cannot ${syscall}${typeof path === 'string' ? ` ${JSON.stringify(path)}` : ''}: ${words}`;
 }

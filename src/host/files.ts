@@ -54,6 +54,8 @@ export function syncDirectory(path: string): void {
   const fd = openSync(path, 'r');
   try {
     fsyncSync(fd);
+  } catch (error) {
+    throw withPath(error, path);
   } finally {
     closeSync(fd);
   }
@@ -100,7 +102,22 @@ export function readTextIfPresent(path: string): string | undefined {
   } catch (error) {
     const errno = errnoOf(error);
     if (errno === 'ENOENT' || errno === 'ENOTDIR') return undefined;
-    throw error;
+    throw withPath(error, path);
+  }
+}
+
+/** A failed system call on a descriptor does not say which file it was about: that one. @returns the error itself */
+export function withPath(error: unknown, path: string): unknown {
+  if (errnoOf(error) !== undefined && (error as { path?: unknown }).path === undefined) Object.assign(error as Error, { path });
+  return error;
+}
+
+/** Removes a file; none there is fine. What rmSync says of failures depends on the runtime. */
+export function removeFile(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT' && errnoOf(error) !== 'ENOTDIR') throw error;
   }
 }
 
@@ -117,7 +134,7 @@ export function removeTree(path: string): void {
 /** What helps where there is no space left. */
 export const NO_SPACE_HINT = 'free some with `scull system prune` or `scull rm` and `scull rmi`; removing needs no space';
 
-/** Turns ENOSPC, EDQUOT, EROFS and EACCES on a path of ours into an error with a remedy; anything else unchanged. */
+/** Turns ENOSPC, EDQUOT, EROFS, EACCES and EIO on a path of ours into an error with a remedy; anything else unchanged. */
 export function explainWriteFailure(cause: unknown, path: string): unknown {
   switch (errnoOf(cause)) {
     case 'ENOSPC':
@@ -131,7 +148,9 @@ export function explainWriteFailure(cause: unknown, path: string): unknown {
     case 'EACCES':
     case 'EPERM':
       return new ScullError('PERMISSION', `not permitted to write ${path} as uid ${process.getuid?.() ?? -1}`, { cause });
+    case 'EIO':
+      return new ScullError('PERMISSION', `cannot write ${path}: the device reports an input/output error`, { hint: 'the disk may be breaking: look for its errors with `journalctl -k` or `dmesg`', cause });
     default:
-      return cause;
+      return withPath(cause, path);
   }
 }

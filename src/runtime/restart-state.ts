@@ -2,8 +2,8 @@
  * Restart policies: docker-run(1), "Restart policies". restart.json beside the container's record counts what was done since the
  * user started it; an empty file `stopped` in its exit directory says that the user wants it to stay as it is.
  */
-import { closeSync, existsSync, openSync, rmSync, writeFileSync } from 'node:fs';
-import { readTextIfPresent, writeFileAtomic } from '../host/files.ts';
+import { closeSync, existsSync, openSync, writeFileSync } from 'node:fs';
+import { readTextIfPresent, removeFile, writeFileAtomic } from '../host/files.ts';
 import { isAlive, type ProcessIdentity } from '../host/identity.ts';
 import type { RestartSpec } from '../spec/container-spec.ts';
 import type { ContainerPaths } from '../storage/layout.ts';
@@ -63,7 +63,7 @@ export function isStoppedByUser(paths: ContainerPaths): boolean {
 /** Forgets all this, for a start that somebody asked for. */
 export function forgetRestarts(paths: ContainerPaths): void {
   cancelWaiting(paths);
-  for (const file of [paths.stoppedFile, paths.restartFile]) rmSync(file, { force: true });
+  for (const file of [paths.stoppedFile, paths.restartFile]) removeFile(file);
 }
 
 /** True while a process waits for the time to start it again. */

@@ -19,7 +19,7 @@ import { join } from 'node:path';
 import { crashPoint } from '../host/crash-point.ts';
 import { errnoOf, ScullError } from '../host/errors.ts';
 import { ensurePrivateDirectory, explainWriteFailure, readTextIfPresent } from '../host/files.ts';
-import { ownerTag, parseOwnerTag } from '../host/identity.ts';
+import { ownerTag, ownIdentity, parseOwnerTag, type ProcessIdentity } from '../host/identity.ts';
 import { ownerMayLive, registerHost } from './hosts.ts';
 import type { StoreLayout } from './layout.ts';
 import type { Store } from './store.ts';
@@ -30,6 +30,8 @@ export interface LockOptions {
 }
 
 const DEFAULT_TIMEOUT = 60_000;
+/** Of locks that this process holds: a file of ours that is none of these could not be removed when its lock was released. */
+const held = new Set<string>();
 /** The longest delay of a timer, about 24 days: proper-lockfile's refreshing of time stamps is not needed here. */
 const NEVER = 2 ** 31 - 1;
 
@@ -84,13 +86,18 @@ function ownedDirectories(): Record<string, unknown> {
         done(error);
         return;
       }
+      held.add(owner);
       rename(aside, path, (error) => {
-        if (error !== null) rmSync(aside, { recursive: true, force: true });
+        if (error !== null) {
+          held.delete(owner);
+          rmSync(aside, { recursive: true, force: true });
+        }
         const taken = errnoOf(error) === 'ENOTEMPTY' || errnoOf(error) === 'EEXIST';
         done(taken ? Object.assign(new Error('the lock is held'), { code: 'EEXIST' }) : error);
       });
     },
     rmdir(path: string, done: (error: unknown) => void): void {
+      held.delete(owner);
       try {
         unlinkSync(join(path, owner));
       } catch (error) {
@@ -124,7 +131,7 @@ export function dropLockOfDead(layout: StoreLayout, path: string): void {
 function takeOverFromDead(layout: StoreLayout, path: string): boolean {
   for (const name of ownersOf(path)) {
     const owner = parseOwnerTag(name);
-    if (owner !== undefined && ownerMayLive(layout, owner)) return false;
+    if (owner !== undefined && ownerMayLive(layout, owner) && !(isOurs(owner) && !held.has(name))) return false;
     try {
       unlinkSync(join(path, name));
     } catch (error) {
@@ -132,6 +139,11 @@ function takeOverFromDead(layout: StoreLayout, path: string): boolean {
     }
   }
   return true;
+}
+
+function isOurs({ pid, startTime, bootId }: ProcessIdentity): boolean {
+  const own = ownIdentity();
+  return pid === own.pid && startTime === own.startTime && bootId === own.bootId;
 }
 
 function ownersOf(path: string): readonly string[] {

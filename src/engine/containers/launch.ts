@@ -9,10 +9,11 @@
  * The monitor's namespaces are made while this goes on, begun before the claim; `run` begins them before the container exists (beginning.ts).
  * See docs/run.md for the dialogue of processes.
  */
-import { closeSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { crashPoint } from '../../host/crash-point.ts';
 import { describeErrno } from '../../host/errno.ts';
 import { errnoOf, isScullError, ScullError } from '../../host/errors.ts';
+import { removeFile, withPath } from '../../host/files.ts';
 import { identityOf } from '../../host/identity.ts';
 import { requireTool } from '../../host/tools.ts';
 import { trace } from '../../host/trace.ts';
@@ -153,7 +154,7 @@ function noteStart(file: string, pid: number): void {
   try {
     writeFileSync(file, JSON.stringify(identityOf(pid)));
   } catch (error) {
-    if (errnoOf(error) !== 'ENOSPC' && errnoOf(error) !== 'EDQUOT') throw error;
+    if (errnoOf(error) !== 'ENOSPC' && errnoOf(error) !== 'EDQUOT') throw withPath(error, file);
   }
 }
 
@@ -166,8 +167,8 @@ async function giveAddressesBack(engine: Engine, record: ContainerRecord, { plan
 function forgetLastRun(engine: Engine, record: ContainerRecord, byPolicy: boolean): void {
   const paths = engine.store.layout.container(record.id);
   recordEnd(engine, record);
-  for (const file of [paths.exitFile, paths.startedFile, paths.errorFile, paths.oomFile]) rmSync(file, { force: true });
-  if (record.config.health !== undefined) rmSync(paths.healthFile, { force: true });
+  for (const file of [paths.exitFile, paths.startedFile, paths.errorFile, paths.oomFile]) removeFile(file);
+  if (record.config.health !== undefined) removeFile(paths.healthFile);
   if (record.spec.restart !== undefined && !byPolicy) forgetRestarts(paths);
 }
 
@@ -329,6 +330,6 @@ async function takeBack(engine: Engine, record: ContainerRecord, monitor: Monito
   }
   // A network that is still being connected has files in the bundle; it fails or ends now that the monitor is gone.
   await Promise.allSettled(underWay);
-  for (const file of [layout.container(record.id).exitFile, layout.container(record.id).startedFile]) rmSync(file, { force: true });
+  for (const file of [layout.container(record.id).exitFile, layout.container(record.id).startedFile]) removeFile(file);
   await releaseClaim(layout, cgroup, record.id);
 }

@@ -8,6 +8,7 @@ import { createReadStream, mkdirSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { crashPoint } from '../../host/crash-point.ts';
+import { machineFailure } from '../../host/errno.ts';
 import { errnoOf, isScullError, ScullError, type ErrorCode } from '../../host/errors.ts';
 import { explainWriteFailure, writeAllSync, writeJsonAtomic } from '../../host/files.ts';
 import { digestAlgorithm, parseDigest, type Digest } from '../../oci/digest.ts';
@@ -200,6 +201,6 @@ function describeFailure(failure: unknown, job: UnpackJob): WorkerMessage {
   const error = explainWriteFailure(failure, job.staging);
   if (isScullError(error)) return { kind: 'error', code: error.code, message: error.message, hint: error.hint, detail: error.detail };
   const errno = errnoOf(error);
-  if (errno !== undefined) return { kind: 'error', code: 'TOOL_FAILED', message: (error as Error).message };
+  if (errno !== undefined) return { kind: 'error', code: 'TOOL_FAILED', message: machineFailure(error) ?? (error as Error).message };
   return { kind: 'bug', stack: error instanceof Error ? (error.stack ?? error.message) : String(error) };
 }
