@@ -11,7 +11,7 @@ set -euo pipefail
 # What running containers needs; the compiler builds the start-up helper (native/).
 packages=(crun conmon uidmap fuse-overlayfs passt nftables aardvark-dns catatonit busybox-static util-linux mount ca-certificates gcc libc6-dev)
 # What the test suites need besides: a registry, other tools' eyes on our images, a real Debian to run, a terminal.
-test_packages=(xz-utils bzip2 skopeo umoci podman buildah docker-registry mmdebstrap socat strace procps iproute2 git openssh-client python3 bash-completion zsh fish
+test_packages=(xz-utils bzip2 zstd skopeo umoci podman buildah docker-registry mmdebstrap socat strace procps iproute2 git openssh-client python3 bash-completion zsh fish
   qemu-system-x86 qemu-utils e2fsprogs)
 
 [[ ${1-} != --for-tests ]] || packages+=("${test_packages[@]}")

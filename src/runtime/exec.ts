@@ -4,7 +4,7 @@
  */
 import { rmSync, statSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { startChild, type Child } from '../host/child.ts';
 import { ScullError } from '../host/errors.ts';
 import { readTextIfPresent } from '../host/files.ts';
@@ -113,7 +113,7 @@ class ExecFiles {
  * can say so to nobody but the command's standard error. From 1.13 on the log is closed by the execve in any case.
  */
 async function closesItsLog(crun: Tool, layout: StoreLayout): Promise<boolean> {
-  const version = await rememberedVersion(crun, dirname(layout.runRoot));
+  const version = await rememberedVersion(crun, layout.runRoot);
   return version !== undefined && compareVersions(version, '1.13') >= 0;
 }
 
