@@ -8,6 +8,9 @@
  *   x PATH NAME HEX              set an extended attribute
  *   t PATH SECONDS NANOSECONDS   set the modification time
  *   c PATH SOURCE                give it the extended attributes of SOURCE, a path from the root, that a layer may have
+ *   f PATH SOURCE MODE UID GID SECONDS NANOSECONDS
+ *                                a new file with the content of SOURCE, a path from the root that is no link; UID and GID
+ *                                may be - for those of who makes it
  *
  * A command that fails prints "INDEX ERRNO\n" (its number, from 0) and does not stop the others. Parents of a path are
  * opened by the kernel below the working directory and through no symbolic link (openat2(2), RESOLVE_BENEATH and
@@ -113,6 +116,51 @@ static int copy_xattrs(int parent, const char *name, const char *source)
 	return length < 0 && errno != ENOTSUP ? -1 : 0;
 }
 
+/* Content and attributes of a new file, small as a rule. */
+static int fill_file(int file, int source, char *const *words)
+{
+	static char buffer[128 * 1024];
+	ssize_t length;
+	struct timespec times[2] = {{.tv_sec = strtoll(words[6], NULL, 10), .tv_nsec = strtol(words[7], NULL, 10)}};
+	times[1] = times[0];
+	do {
+		length = read(source, buffer, sizeof buffer);
+		for (ssize_t at = 0, done; at < length; at += done) {
+			done = write(file, buffer + at, (size_t)(length - at));
+			if (done < 0)
+				return -1;
+		}
+	} while (length == (ssize_t)sizeof buffer); /* of a regular file less than that is its end */
+	if (length < 0)
+		return -1;
+	if (strcmp(words[4], "-") != 0 && fchown(file, (uid_t)strtoul(words[4], NULL, 10), (gid_t)strtoul(words[5], NULL, 10)) < 0)
+		return -1;
+	if (fchmod(file, (mode_t)strtoul(words[3], NULL, 8)) < 0)
+		return -1;
+	return futimens(file, times);
+}
+
+/* Leaves nothing where it fails. */
+static int make_file(int parent, const char *name, char *const *words)
+{
+	int source = open(words[2], O_RDONLY | O_NOFOLLOW | O_CLOEXEC), file = -1, result = -1, reason;
+	if (source >= 0)
+		file = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (file >= 0)
+		result = fill_file(file, source, words);
+	reason = errno;
+	if (file >= 0 && close(file) < 0 && result == 0) {
+		reason = errno;
+		result = -1;
+	}
+	if (file >= 0 && result < 0)
+		unlinkat(parent, name, 0);
+	if (source >= 0)
+		close(source);
+	errno = reason;
+	return result;
+}
+
 static char *read_word(void)
 {
 	char *word = NULL;
@@ -128,7 +176,7 @@ int main(void)
 {
 	umask(0);
 	for (long index = 0;; index++) {
-		char *words[5] = {NULL}, *name;
+		char *words[8] = {NULL}, *name;
 		int count = 0, wanted = 0, result = -1;
 		words[count++] = read_word();
 		if (words[0] == NULL)
@@ -139,6 +187,7 @@ int main(void)
 		case 'p': wanted = 5; break;
 		case 'x':
 		case 't': wanted = 4; break;
+		case 'f': wanted = 8; break;
 		default: return 2;
 		}
 		while (count < wanted) {
@@ -154,6 +203,7 @@ int main(void)
 			case 'x': result = set_xattr(parent, name, words[2], words[3]); break;
 			case 't': result = set_time(parent, name, words[2], words[3]); break;
 			case 'c': result = copy_xattrs(parent, name, words[2]); break;
+			case 'f': result = make_file(parent, name, words); break;
 			}
 		}
 		if (result < 0)

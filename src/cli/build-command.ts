@@ -37,7 +37,7 @@ export async function runBuild(command: BuildCommand): Promise<number> {
     const input = !command.terminalInput && (command.context === '-' || flags.file === '-') ? await inputStream() : undefined;
     const options = { ...(await buildOptions(flags, command.tokens)), context: command.context, input, registry: command.registry, abort: abort.signal, onEvent: (event: BuildEvent) => presenter.show(event) };
     const { buildImage, checkBuild } = await import('../engine/images/build.ts');
-    if (flags.check === true) return presentFindings(await checkBuild(engine, options), command.print);
+    if (flags.check === true) return await presentFindings(await checkBuild(engine, options), command.print);
     const result = await buildImage(engine, options);
     presenter.finish();
     presentResult(result, options, flags, command.print);
@@ -54,13 +54,18 @@ export async function runBuild(command: BuildCommand): Promise<number> {
   }
 }
 
-/** As `docker build --check`, which ends with 1 where it found something. */
-function presentFindings({ name, lines, findings }: CheckedFile, print: (line: string) => void): number {
+/** As `docker build --check`, which ends with 1 where it found something; with the column, too. */
+async function presentFindings({ name, lines, findings }: CheckedFile, print: (line: string) => void): Promise<number> {
   if (findings.length === 0) {
     print('Check complete, no warnings found.');
     return 0;
   }
-  for (const { rule, at, text } of findings) print(`WARNING: ${rule} ${name}:${at.line}:${at.column}\n${text}\n  ${at.line} | ${lines[at.line - 1] ?? ''}\n`);
+  const { ruleAddress } = await import('../build/check.ts');
+  for (const { rule, at, text } of findings) {
+    const about = ruleAddress(rule);
+    const shown = [at.line - 1, at.line, at.line + 1].filter((line) => line >= 1 && line <= lines.length).map((line) => `${String(line).padStart(4)} | ${line === at.line ? '>>>' : '   '} ${lines[line - 1] ?? ''}`);
+    print([`WARNING: ${rule}${about === undefined ? '' : ` - ${about}`}`, text, `${name}:${at.line}:${at.column}`, '-'.repeat(20), ...shown, '-'.repeat(20), ''].join('\n'));
+  }
   print(`Check complete, ${findings.length === 1 ? '1 warning has' : `${findings.length} warnings have`} been found!`);
   return 1;
 }

@@ -32,6 +32,17 @@ export function expandText(text: string, lookup: Lookup, options: ExpandOptions)
   return new Expansion(text, lookup, options).text();
 }
 
+/** Variables that a word needs and that are not known: those with a default do not count. Of a word that can't be read, those before the mistake. */
+export function unsetNames(word: string, escape: string, known: (name: string) => boolean): string[] {
+  const unset: string[] = [];
+  try {
+    expand(word, (name) => (known(name) ? 'x' : undefined), { escape, onUnset: (name) => unset.push(name) });
+  } catch (error) {
+    if (!(error instanceof ExpansionError)) throw error;
+  }
+  return unset;
+}
+
 class Expansion {
   readonly #text: string;
   readonly #lookup: Lookup;

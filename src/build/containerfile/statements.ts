@@ -20,8 +20,10 @@ export interface Statement {
   readonly escape: string;
   /** Of a character of {@link text}. */
   positionOf(offset: number): Position;
-  /** Lines without anything inside a continued statement. */
-  readonly emptyContinuations: readonly number[];
+  /** Its last line, without here-documents, where there are lines without anything in between. */
+  readonly emptyContinuation: number | undefined;
+  /** The comment that stands directly above it, a line each, without `#`. */
+  readonly comment: readonly string[];
 }
 
 export interface Heredoc {
@@ -59,15 +61,19 @@ export function readStatements(source: SourceText): Statements {
   const { directives, next } = readDirectives(source);
   refuseNul(source);
   const statements: Statement[] = [];
+  let comment: string[] = [];
   for (let index = next; index < source.lines.length; ) {
     const line = source.lines[index] as string;
     if (isComment(line) || line.trim() === '') {
+      const text = line.trim().slice(1).trim();
+      comment = text === '' ? [] : [...comment, text];
       index++;
       continue;
     }
     const joined = joinLines(source, index, directives.escape);
-    const statement = readStatement(source, joined, directives.escape);
+    const statement = readStatement(source, joined, directives.escape, comment);
     statements.push(statement);
+    comment = [];
     index = statement.endLine;
   }
   return { directives, statements };
@@ -111,13 +117,13 @@ interface Joined {
   readonly firstLine: number;
   /** Lines taken, as an index after the last. */
   readonly next: number;
-  readonly emptyContinuations: readonly number[];
+  readonly hasEmptyLine: boolean;
 }
 
 /** A statement's lines as one. Comment lines in between do not count, nor do empty ones (which Docker warns of). */
 function joinLines(source: SourceText, first: number, escape: string): Joined {
   const pieces: Joined['pieces'][number][] = [];
-  const emptyContinuations: number[] = [];
+  let hasEmptyLine = false;
   const pattern = escape === '\\' ? /(^|[^\\])\\[ \t]*$/ : /(^|[^`])`[ \t]*$/;
   let text = '';
   let index = first;
@@ -126,7 +132,7 @@ function joinLines(source: SourceText, first: number, escape: string): Joined {
     if (index > first) {
       if (isComment(line)) continue;
       if (line.trim() === '') {
-        emptyContinuations.push(index + 1);
+        hasEmptyLine = true;
         continue;
       }
     }
@@ -140,10 +146,10 @@ function joinLines(source: SourceText, first: number, escape: string): Joined {
       break;
     }
   }
-  return { text, pieces, firstLine: first + 1, next: index, emptyContinuations };
+  return { text, pieces, firstLine: first + 1, next: index, hasEmptyLine };
 }
 
-function readStatement(source: SourceText, joined: Joined, escape: string): Statement {
+function readStatement(source: SourceText, joined: Joined, escape: string, comment: readonly string[]): Statement {
   const positionOfWhole = (offset: number): Position => {
     const piece = joined.pieces.findLast((candidate) => candidate.offset <= offset) ?? (joined.pieces[0] as Joined['pieces'][number]);
     return { line: piece.line, column: piece.column + offset - piece.offset };
@@ -162,7 +168,8 @@ function readStatement(source: SourceText, joined: Joined, escape: string): Stat
     heredocs,
     escape,
     positionOf: (offset) => positionOfWhole(start + offset),
-    emptyContinuations: joined.emptyContinuations,
+    emptyContinuation: joined.hasEmptyLine ? joined.next : undefined,
+    comment,
   };
 }
 

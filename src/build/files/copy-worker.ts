@@ -16,7 +16,7 @@ import { TarReader } from '../../storage/layers/tar/reader.ts';
 import type { Tree } from './confined.ts';
 import { contentDigest } from './content-digest.ts';
 import { ignoreRules, NOTHING_IGNORED } from './ignore.ts';
-import { makeDirectory, placeFiles, type Placed } from './place.ts';
+import { makeDirectory, placeTree, type Placed } from './place.ts';
 import { select, TAKE_ALL, type Selection } from './selection.ts';
 
 export interface FileJob {
@@ -77,8 +77,8 @@ async function work(job: FileJob): Promise<void> {
     say({ kind: 'digest', digest: contentDigest(selections.flatMap((selection) => selection.files), { owner, chmod: copy.chmod }) });
     waitForGo();
   }
-  const place = (chosen: readonly Selection[], more: { readonly target?: string; readonly keepLinks: boolean; readonly owned: boolean }): readonly Placed[] =>
-    placeFiles(job.root, chosen, {
+  const place = (chosen: readonly Selection[], more: { readonly target?: string; readonly keepLinks: boolean; readonly owned: boolean }): Promise<readonly Placed[]> =>
+    placeTree(job.root, chosen, {
       target: more.target ?? copy.target,
       owner: copy.owner ?? (more.owned ? undefined : { uid: 0, gid: 0 }),
       parentOwner: copy.owner ?? { uid: 0, gid: 0 },
@@ -88,7 +88,7 @@ async function work(job: FileJob): Promise<void> {
       singleId,
     });
   if (selections.length > 0) {
-    const placed = place(selections, { keepLinks: copy.from !== undefined, owned: copy.from !== undefined });
+    const placed = await place(selections, { keepLinks: copy.from !== undefined, owned: copy.from !== undefined });
     // Of a context nothing but names, modes and contents is taken; what another stage's files have more, capabilities above all, they keep.
     if (copy.from !== undefined) await copyXattrs(job.root, placed);
   }
@@ -96,7 +96,7 @@ async function work(job: FileJob): Promise<void> {
     await unpackArchive(archive.file, archive.scratch);
     // The target is made like any directory on the way, unless the archive says what its root is like.
     const unpacked = select({ root: archive.scratch, escapes: 'stay' }, '/', TAKE_ALL).map((whole) => ({ ...whole, files: whole.files.filter((file) => file.to !== '') }));
-    const placed = place(unpacked, { target: copy.target.endsWith('/') ? copy.target : `${copy.target}/`, keepLinks: true, owned: true });
+    const placed = await place(unpacked, { target: copy.target.endsWith('/') ? copy.target : `${copy.target}/`, keepLinks: true, owned: true });
     await copyXattrs(job.root, placed);
   }
 }

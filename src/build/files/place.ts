@@ -8,6 +8,7 @@ import { errnoOf, ScullError } from '../../host/errors.ts';
 import { writeAllSync } from '../../host/files.ts';
 import { diskPath, follow, lstatIfThere, type Tree } from './confined.ts';
 import { readUpTo } from './content-digest.ts';
+import { canMakeMany, makeMany, MANY, type NewFile } from './many.ts';
 import { changedMode } from './modes.ts';
 import type { SelectedFile, Selection } from './selection.ts';
 
@@ -45,6 +46,22 @@ export function placeFiles(root: string, selections: readonly Selection[], optio
   return placing.placed;
 }
 
+/**
+ * The same for a worker that has time: many small files of one tree are made several at a time.
+ * @throws as placeFiles; ScullError TOOL_FAILED
+ */
+export async function placeTree(root: string, selections: readonly Selection[], options: PlaceOptions): Promise<readonly Placed[]> {
+  const [whole] = selections;
+  // The names of one directory are all different, so their order does not matter.
+  const isMany = selections.length === 1 && whole !== undefined && whole.isDirectory && whole.files.length >= MANY && canMakeMany();
+  if (!isMany) return placeFiles(root, selections, options);
+  const placing = new Placing({ root, escapes: 'stay' }, options, true);
+  placing.place(whole, false);
+  await placing.makeWaiting();
+  placing.finish();
+  return placing.placed;
+}
+
 /** Makes a directory and those above it, where they are missing. @returns false when all was there */
 export function makeDirectory(root: string, path: string, owner: { readonly uid: number; readonly gid: number }, options: Pick<PlaceOptions, 'time' | 'singleId'>): boolean {
   const placing = new Placing({ root, escapes: 'stay' }, { ...options, target: path, owner, parentOwner: owner, keepLinks: false });
@@ -55,6 +72,11 @@ export function makeDirectory(root: string, path: string, owner: { readonly uid:
 
 /** Bytes: for more than this it pays that the kernel copies, or the file system shares blocks. */
 const SMALL = 64 * 1024;
+
+/** Nothing special about it. */
+function isSmall(file: SelectedFile): boolean {
+  return file.kind === 'file' && file.size <= SMALL && file.identity === undefined;
+}
 
 /** @returns the number of bytes; undefined where the file is longer than it was */
 function readSmall({ from, size }: SelectedFile, buffer: Buffer): number | undefined {
@@ -78,9 +100,13 @@ class Placing {
   /** Directories whose place is known: path from the root as asked for → on disk. */
   readonly #known = new Map<string, string>();
 
-  constructor(tree: Tree, options: PlaceOptions) {
+  /** Small files that are made together, in the end; undefined where each is made at once. */
+  readonly #waiting: { readonly file: SelectedFile; readonly place: string }[] | undefined;
+
+  constructor(tree: Tree, options: PlaceOptions, together = false) {
     this.#tree = tree;
     this.#options = options;
+    this.#waiting = together ? [] : undefined;
   }
 
   place(selection: Selection, several: boolean): void {
@@ -118,6 +144,27 @@ class Placing {
     return true;
   }
 
+  /** Makes what waits. What stood in the way of a file is dealt with as if it had come by itself. */
+  async makeWaiting(): Promise<void> {
+    const { owner, chmod, time, singleId } = this.#options;
+    const waiting = this.#waiting?.splice(0) ?? [];
+    const files = waiting.map(({ file, place }): NewFile => {
+      const { uid, gid } = owner ?? file;
+      return {
+        to: place.slice(1),
+        from: file.from,
+        mode: chmod === undefined ? file.mode : changedMode(file.mode, chmod, false),
+        owner: singleId || (uid === 0 && gid === 0) ? undefined : { uid, gid },
+        mtimeMs: time === undefined ? file.mtimeMs : time * 1000,
+      };
+    });
+    const failed = new Set(await makeMany(this.#tree.root, files));
+    for (const [index, { file, place }] of waiting.entries()) {
+      if (failed.has(index)) this.#putNow(file, place, true);
+      else this.placed.push({ to: place.slice(1), from: file.from });
+    }
+  }
+
   finish(): void {
     for (const { path, seconds } of this.#times.reverse()) utimesSync(path, seconds, seconds);
   }
@@ -147,8 +194,13 @@ class Placing {
 
   /** @param place real path of its directory, and its name; @param merges a directory that is there gets the source's attributes */
   #put(file: SelectedFile, place: string, merges: boolean): void {
+    if (this.#waiting !== undefined && isSmall(file)) this.#waiting.push({ file, place });
+    else this.#putNow(file, place, merges);
+  }
+
+  #putNow(file: SelectedFile, place: string, merges: boolean): void {
     const disk = this.#tree.root + place;
-    if (file.kind === 'file' && file.size <= SMALL && file.identity === undefined && this.#putSmall(file, disk)) return;
+    if (isSmall(file) && this.#putSmall(file, disk)) return;
     const there = lstatIfThere(disk);
     if (file.kind === 'directory') {
       const followed = there?.isSymbolicLink() === true ? follow(this.#tree, place, 'follow') : undefined;

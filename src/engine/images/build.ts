@@ -1,17 +1,19 @@
 /** build: a Containerfile and a context become an image. What happens in between is in engine/builds and src/build. */
-import { checkContainerfile, type Finding } from '../../build/check.ts';
-import { parseContainerfile, type Containerfile } from '../../build/containerfile/file.ts';
+import { checkContainerfile, type CheckResult, type Finding } from '../../build/check.ts';
+import type { KnownBase } from '../../build/check-stage.ts';
+import { parseContainerfile, type Containerfile, type Stage } from '../../build/containerfile/file.ts';
 import { mistake } from '../../build/containerfile/source.ts';
-import { planStages } from '../../build/plan/stages.ts';
+import { planStages, type PlannedStage } from '../../build/plan/stages.ts';
 import { PROXY_ARGS, type GivenArgs } from '../../build/plan/scope.ts';
-import { ScullError } from '../../host/errors.ts';
+import { isScullError, ScullError } from '../../host/errors.ts';
 import { ensurePrivateDirectory } from '../../host/files.ts';
-import { formatPlatform, hostPlatform } from '../../oci/platform.ts';
+import { formatPlatform, hostPlatform, platformMatches } from '../../oci/platform.ts';
+import { lookUpImage } from '../../storage/image-lookup.ts';
 import type { NewInstance } from '../../storage/image-lists.ts';
 import { discardLeftovers } from '../../storage/garbage.ts';
 import type { ImageRecord } from '../../storage/image-types.ts';
 import { createStaging } from '../../storage/staging.ts';
-import { openContext } from '../builds/context.ts';
+import { openContext, type BuildContext } from '../builds/context.ts';
 import { imageNames, makeImage } from '../builds/image.ts';
 import type { BuiltList } from '../builds/lists.ts';
 import type { BuildOptions } from '../builds/options.ts';
@@ -45,7 +47,7 @@ export async function buildImage(engine: Engine, options: BuildOptions): Promise
   try {
     const context = await openContext(options, staging);
     const file = parseContainerfile(context.containerfile.name, context.containerfile.text);
-    const { findings, isError } = checkContainerfile(file, context.ignore);
+    const { findings, isError } = check(file, context, options);
     const [first] = findings;
     if (isError && first !== undefined) throw mistake(file.source, first.at, `${first.rule}: ${first.text}`, { hint: 'the file itself makes such findings errors: # check=error=true' });
     const given = { values: options.args, used: new Set<string>() };
@@ -119,10 +121,30 @@ export async function checkBuild(engine: Engine, options: BuildOptions): Promise
   try {
     const context = await openContext(options, staging);
     const file = parseContainerfile(context.containerfile.name, context.containerfile.text);
-    platformBuilds(file, options, { values: options.args, used: new Set() });
-    return { name: file.source.name, lines: file.source.lines, findings: checkContainerfile(file, context.ignore).findings };
+    const [build] = platformBuilds(file, options, { values: options.args, used: new Set() });
+    const bases = new Map(build?.plan.stages.map((planned) => [planned.stage.index, knownBase(engine, options, planned)]));
+    return { name: file.source.name, lines: file.source.lines, findings: check(file, context, options, (stage) => bases.get(stage.index)).findings };
   } finally {
     await staging.remove();
+  }
+}
+
+function check(file: Containerfile, context: BuildContext, options: BuildOptions, base?: (stage: Stage) => KnownBase | undefined): CheckResult {
+  return checkContainerfile(file, { ignore: context.ignore, settings: options.args.get('BUILDKIT_DOCKERFILE_CHECK'), ...(base === undefined ? {} : { base }) });
+}
+
+/** Nothing is fetched for a check: it knows images that are here. */
+function knownBase(engine: Engine, options: BuildOptions, { base, platform }: PlannedStage): KnownBase | undefined {
+  if (base.kind === 'scratch') return { variables: ['PATH'] };
+  if (base.kind === 'stage' || options.namedContexts.has(base.name)) return undefined;
+  try {
+    const { config } = lookUpImage(engine.store, base.name, platform).image;
+    const variables = config.config?.Env?.map((variable) => variable.split('=', 1)[0] as string) ?? [];
+    const mismatch = { expected: formatPlatform(platform), actual: formatPlatform(config) };
+    return { variables: ['PATH', ...variables], platformMismatch: platformMatches(config, platform) ? undefined : mismatch };
+  } catch (error) {
+    if (isScullError(error, 'NO_SUCH_IMAGE', 'AMBIGUOUS', 'CORRUPT', 'INVALID', 'UNSUPPORTED')) return undefined;
+    throw error;
   }
 }
 

@@ -26,7 +26,7 @@ test('lines are joined at the escape character, comments and empty lines between
   expect(run.command).toEqual({ shell: 'echo a   b   c' });
   expect(run.statement.at).toEqual({ line: 2, column: 1 });
   expect(run.statement.endLine).toBe(7);
-  expect(run.statement.emptyContinuations).toEqual([5]);
+  expect(run.statement.emptyContinuation).toBe(7);
 });
 
 test('an escaped escape at the end of a line continues nothing', () => {

@@ -1,9 +1,9 @@
-import { lstatSync, mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync, chmodSync, existsSync } from 'node:fs';
+import { type Stats, utimesSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync, chmodSync, existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { changedMode } from '../../../../src/build/files/modes.ts';
-import { makeDirectory, placeFiles, type PlaceOptions } from '../../../../src/build/files/place.ts';
+import { makeDirectory, placeFiles, placeTree, type Placed, type PlaceOptions } from '../../../../src/build/files/place.ts';
 import { select, TAKE_ALL } from '../../../../src/build/files/selection.ts';
 
 let base: string;
@@ -101,4 +101,44 @@ test.each([
   [0o755, '+t', true, 0o1755],
 ])('mode %o with --chmod=%s (a directory: %s) becomes %o', (mode, chmod, isDirectory, expected) => {
   expect(changedMode(mode, chmod, isDirectory)).toBe(expected);
+});
+
+describe('a tree of many files', () => {
+  const FILES = 1200;
+  const options = { owner: { uid: 0, gid: 0 }, parentOwner: { uid: 0, gid: 0 }, keepLinks: false, singleId: true };
+
+  async function placeMany(more: Partial<PlaceOptions> = {}): Promise<readonly Placed[]> {
+    const selections = select({ root: join(base, 'context'), escapes: 'refuse' }, 'd', TAKE_ALL);
+    return placeTree(root, selections, { target: '/etc', ...options, ...more });
+  }
+
+  beforeEach(() => {
+    for (let index = 0; index < FILES; index++) writeFileSync(join(base, 'context/d', index % 2 === 0 ? 'sub' : '.', `file ${index}`), `${index}\n`, { mode: index % 2 === 0 ? 0o640 : 0o755 });
+    writeFileSync(join(base, 'context/d/large'), 'x'.repeat(300_000));
+    utimesSync(join(base, 'context/d/file 1'), 1_000_000_000.25, 1_000_000_000.25);
+  });
+
+  test('is the same as if each came by itself: content, modes, times, links, what is there', async () => {
+    mkdirSync(join(root, 'etc/sub'), { mode: 0o700 });
+    writeFileSync(join(root, 'etc/file 3'), 'old', { mode: 0o600 });
+    symlinkSync(join(base, 'outside/victim'), join(root, 'etc/file 5'));
+    const placed = await placeMany();
+    expect(placed.length).toBe(FILES + 4); // with g, h, large and sub
+    expect([read('etc/file 1'), read('etc/file 3'), read('etc/file 5'), read('etc/sub/file 1000'), read('etc/g'), readlinkSync(join(root, 'etc/link'))]).toEqual(['1\n', '3\n', '5\n', '1000\n', 'g', 'g']);
+    expect(existsSync(join(base, 'outside/victim'))).toBe(false);
+    expect(read('etc/large').length).toBe(300_000);
+    const [odd, even, directory] = ['etc/file 1', 'etc/sub/file 2', 'etc/sub'].map((path) => lstatSync(join(root, path))) as [Stats, Stats, Stats];
+    expect([odd.mode & 0o7777, even.mode & 0o7777, directory.mode & 0o7777, odd.mtimeMs]).toEqual([0o755, 0o640, 0o750, 1_000_000_000_250]);
+  });
+
+  test('with modes and a time of their own', async () => {
+    await placeMany({ target: '/new', chmod: 'u=rwx,go=', time: 1_500_000_000 });
+    const [file, directory] = ['new/file 1', 'new/sub'].map((path) => lstatSync(join(root, path))) as [Stats, Stats];
+    expect([file.mode & 0o7777, file.mtimeMs, directory.mtimeMs]).toEqual([0o700, 1_500_000_000_000, 1_500_000_000_000]);
+  });
+
+  test('what can not be is told: a directory in the place of a file', async () => {
+    mkdirSync(join(root, 'etc/file 7'));
+    await expect(placeMany()).rejects.toThrow('cannot copy a file onto "/etc/file 7", which is a directory');
+  });
 });
