@@ -10,6 +10,7 @@
  *   --old DIR       layer of what it is compared with, highest first
  *   --upper         --new is one overlay upper directory: what is in it are the changes; nothing else is looked at
  *   --compare       compare --new with --old, entry by entry (a storage driver without layers; two images)
+ *   --copied FILE   --new is a copy of --old that was whole when FILE was made: what was not touched since is the same
  *   --dot-marks     names `.wh.…` in layers are whiteouts (fuse-overlayfs, where it cannot make devices)
  *   --skip PATH     leave this path out where it is an empty file or directory: made for a mount
  *   --clamp SECONDS no time later than this
@@ -41,6 +42,7 @@ static struct {
 	int new_count, old_count;
 	bool pack, upper, compare, dot_marks, clamped;
 	long long clamp;
+	struct timespec copied; /* zero: nobody knows */
 	const char **skips;
 	int skip_count;
 	FILE *report, *contents;
@@ -774,7 +776,30 @@ static bool same_target(int parent_a, int parent_b, const char *name)
 	return length_a >= 0 && length_a == length_b && memcmp(a, b, (size_t)length_a) == 0;
 }
 
-/* Of directories only what they are themselves: their time changes with what is in them. */
+static bool same_bytes(int parent_a, int parent_b, const char *name)
+{
+	static char a[64 * 1024], b[64 * 1024];
+	int fd_a = openat(parent_a, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC), fd_b = openat(parent_b, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	ssize_t length = fd_a < 0 || fd_b < 0 ? -1 : 1;
+	for (off_t offset = 0; length > 0; offset += length) {
+		length = pread(fd_a, a, sizeof a, offset);
+		if (pread(fd_b, b, sizeof b, offset) != length || (length > 0 && memcmp(a, b, (size_t)length) != 0))
+			length = -1;
+	}
+	if (fd_a >= 0)
+		close(fd_a);
+	if (fd_b >= 0)
+		close(fd_b);
+	return length == 0;
+}
+
+/* The time of its last change nobody can set (inode(7)). */
+static bool is_untouched(const struct stat *stat)
+{
+	return stat->st_ctim.tv_sec < options.copied.tv_sec || (stat->st_ctim.tv_sec == options.copied.tv_sec && stat->st_ctim.tv_nsec < options.copied.tv_nsec);
+}
+
+/* @param a in the new tree. Of directories only what they are themselves: their time changes with what is in them. */
 static bool same(int parent_a, const struct stat *a, int parent_b, const struct stat *b, const char *name)
 {
 	if (a->st_mode != b->st_mode || a->st_uid != b->st_uid || a->st_gid != b->st_gid)
@@ -787,10 +812,12 @@ static bool same(int parent_a, const struct stat *a, int parent_b, const struct 
 		return a->st_rdev == b->st_rdev;
 	if (a->st_dev == b->st_dev && a->st_ino == b->st_ino)
 		return true;
-	/* Files that came out of a layer have whole seconds. */
-	bool whole_seconds = a->st_mtim.tv_nsec == 0 || b->st_mtim.tv_nsec == 0;
-	return a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec && (whole_seconds || a->st_mtim.tv_nsec == b->st_mtim.tv_nsec);
+	/* Files that came out of a layer have whole seconds: what was written in the same one looks the same. */
+	if (a->st_size != b->st_size || a->st_mtim.tv_sec != b->st_mtim.tv_sec)
+		return false;
+	return is_untouched(a) || same_bytes(parent_a, parent_b, name);
 }
+
 
 /* Names and values, sorted, of those that layers keep. */
 static void kept_attributes(int parent, const char *name, struct bytes *result)
@@ -824,28 +851,10 @@ static bool same_attributes(int parent_a, int parent_b, const char *name)
 	return equal;
 }
 
-static bool same_bytes(int parent_a, int parent_b, const char *name)
-{
-	static char a[64 * 1024], b[64 * 1024];
-	int fd_a = openat(parent_a, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC), fd_b = openat(parent_b, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	ssize_t length = fd_a < 0 || fd_b < 0 ? -1 : 1;
-	for (off_t offset = 0; length > 0; offset += length) {
-		length = pread(fd_a, a, sizeof a, offset);
-		if (pread(fd_b, b, sizeof b, offset) != length || (length > 0 && memcmp(a, b, (size_t)length) != 0))
-			length = -1;
-	}
-	if (fd_a >= 0)
-		close(fd_a);
-	if (fd_b >= 0)
-		close(fd_b);
-	return length == 0;
-}
-
 /* What was copied up and is as it was below, down to the last byte: which files that happens to, differs from driver to driver. */
 static bool unchanged(int parent_a, const struct stat *a, int parent_b, const struct stat *b, const char *name)
 {
-	return same(parent_a, a, parent_b, b, name) && a->st_mtim.tv_sec == b->st_mtim.tv_sec && same_attributes(parent_a, parent_b, name) &&
-	       (!S_ISREG(a->st_mode) || same_bytes(parent_a, parent_b, name));
+	return same(parent_a, a, parent_b, b, name) && a->st_mtim.tv_sec == b->st_mtim.tv_sec && same_attributes(parent_a, parent_b, name);
 }
 
 static void walk(const struct merged *new, const struct merged *old, struct pending *above, bool upper);
@@ -1017,7 +1026,11 @@ static void parse_options(int argc, char **argv)
 			options.old_layers[options.old_count++] = open_layer(value);
 		else if (strcmp(word, "--skip") == 0)
 			options.skips[options.skip_count++] = value;
-		else if (strcmp(word, "--clamp") == 0) {
+		else if (strcmp(word, "--copied") == 0) {
+			struct stat made;
+			if (stat(value, &made) == 0)
+				options.copied = made.st_mtim;
+		} else if (strcmp(word, "--clamp") == 0) {
 			options.clamped = true;
 			options.clamp = strtoll(value, NULL, 10);
 		} else if (strcmp(word, "--report") == 0)

@@ -60,8 +60,27 @@ export function rootfsKind(lowerDirs: readonly string[], path: string): 'directo
   }
 }
 
+/**
+ * The path without links that a path leads to, from the root and without a slash at the beginning ('' is the root).
+ * @returns undefined where nothing is there
+ * @throws ScullError as {@link readRootfsFile}
+ */
+export function resolveInRootfs(lowerDirs: readonly string[], path: string, options: RootfsFileOptions = {}): string | undefined {
+  const walk = new RootfsWalk(lowerDirs, path, options);
+  try {
+    return walk.resolve();
+  } catch (cause) {
+    if (cause instanceof ScullError) throw cause;
+    throw new ScullError('PERMISSION', `cannot look at ${path} of the image from outside: ${errnoOf(cause) ?? String(cause)}`, { cause });
+  } finally {
+    walk.close();
+  }
+}
+
 class RootfsWalk {
   readonly #opened: number[] = [];
+  /** Of the directories entered, and of what was found in the last. */
+  readonly #names: string[] = [];
   readonly #path: string;
   readonly #options: RootfsFileOptions;
   readonly #stack: MergedDirectory[];
@@ -93,6 +112,10 @@ class RootfsWalk {
     return end === undefined || end === 'directory' ? end : 'other';
   }
 
+  resolve(): string | undefined {
+    return this.#walk() === undefined ? undefined : this.#names.join('/');
+  }
+
   /** Where the path leads. */
   #walk(): 'directory' | { readonly path: string; readonly regular: boolean } | undefined {
     const pending = this.#path.split('/').reverse();
@@ -102,17 +125,23 @@ class RootfsWalk {
       if (name === '' || name === '.') continue;
       if (name === '..') {
         if (this.#stack.length > 1) this.#stack.pop();
+        this.#names.pop();
         continue;
       }
       const found = this.#lookup(name);
       if (found === undefined) return undefined;
       if (found.kind === 'directory') {
         this.#stack.push(found.directory);
+        this.#names.push(name);
       } else if (found.kind === 'link') {
         if (++links > MAX_LINKS) throw new ScullError('INVALID', `too many symbolic links on the way to ${this.#path} of the image`);
-        if (found.target.startsWith('/')) this.#stack.length = 1;
+        if (found.target.startsWith('/')) {
+          this.#stack.length = 1;
+          this.#names.length = 0;
+        }
         pending.push(...found.target.split('/').reverse());
       } else {
+        this.#names.push(name);
         return pending.some((rest) => rest !== '' && rest !== '.') ? undefined : found;
       }
     }

@@ -33,13 +33,14 @@ test('CVE-2021-3602, CVE-2020-14370: the environment of who builds stays outside
   expect(await said(image, 'cat', '/env')).not.toContain('caller');
 });
 
-test('CVE-2024-1753: the source of a bind is looked up inside of the stage: a link leads within, or is refused', async () => {
+test('CVE-2024-1753: the source of a bind is looked up inside of the stage, whose own / its links begin at', async () => {
   const host = s.directory('host-of-binds');
   writeFileSync(join(host, 'secret'), 'of the host');
+  const nowhere = context(['FROM busybox AS evil', `RUN ln -s ${host} /out`, 'FROM busybox', 'RUN --mount=type=bind,from=evil,source=/out,target=/m cat /m/secret']);
+  await s.fails(['build', nowhere], 125, /Containerfile:4:1: "\/out" is not in "evil"/);
   for (const link of ['out', 'up', 'in']) {
     const directory = context(['FROM busybox AS evil', `RUN ln -s ${host} /out && ln -s ../../../../..${host} /up && ln -s .${host} /in && mkdir -p ${host} && echo inner > ${host}/secret`, 'FROM busybox', `RUN --mount=type=bind,from=evil,source=/${link},target=/m cat /m/secret > /seen`]);
-    if (link === 'in') expect(await said(await build(directory), 'cat', '/seen')).toBe('inner');
-    else await s.fails(['build', directory], 125, /Containerfile:4:1: /);
+    expect(await said(await build(directory), 'cat', '/seen')).toBe('inner');
   }
 });
 

@@ -55,7 +55,7 @@ export async function commitLayer(session: BuildSession, parents: readonly Layer
   const copied = existsSync(`${upper}.copied`);
   const driver = await resolveDriver(store);
   const below = layerDirectories(session, madeUpon);
-  const view: TreeView = copied ? { kind: 'compare', layers: [upper], below } : { kind: 'upper', upper, below, dotMarks: driver === 'fuse-overlayfs' };
+  const view: TreeView = copied ? { kind: 'compare', layers: [upper], below, copied: `${upper}.copied` } : { kind: 'upper', upper, below, dotMarks: driver === 'fuse-overlayfs' };
   const [{ packLayer }, { placeLayer }] = await Promise.all([import('../../storage/layers/pack.ts'), import('../../storage/admit-packed.ts')]);
   const packed = await packLayer(staging, { view, leaveOut, clampTo: options.timestamp, compression: 'gzip', takeDown: driver === 'overlay' && !copied, progress: engine.progress });
   if (packed.contents.entries === 0) return undefined;

@@ -11,16 +11,18 @@ import type { BindRunMount, CacheRunMount, RunMount, SecretRunMount, SshRunMount
 import type { RunStep } from '../../build/plan/step.ts';
 import { environmentVariable } from '../../host/environment.ts';
 import { describeErrno } from '../../host/errno.ts';
-import { ScullError } from '../../host/errors.ts';
+import { isScullError, ScullError } from '../../host/errors.ts';
 import { removeTree } from '../../host/files.ts';
 import { exitStatus, start } from '../../host/process.ts';
 import type { Platform } from '../../oci/platform.ts';
 import type { ResolvedMount } from '../../runtime/container-record.ts';
+import { resolveInRootfs } from '../../runtime/rootfs-file.ts';
 import { useCacheMount } from '../../storage/build-cache.ts';
 import { mountPlan } from '../../storage/drivers/plan.ts';
 import type { LayerRef } from '../../storage/image-types.ts';
+import { layerPaths, readLayer } from '../../storage/layers/store.ts';
 import { launchCommand, runInUserNamespace } from '../../userns/launch.ts';
-import { topOf } from './layer.ts';
+import { layerDirectories, topOf } from './layer.ts';
 import type { BuildSession } from './session.ts';
 import { openOrigin, type Origin, type StageSource } from './sources.ts';
 
@@ -70,7 +72,7 @@ export async function readyRunMounts(session: BuildSession, step: RunStep, opene
   try {
     for (const mount of step.mounts) {
       const origin = opened.origins.get(mount);
-      if (mount.type === 'bind') mounts.push(bindMount(session, mount, origin as Origin));
+      if (mount.type === 'bind') mounts.push(await bindMount(session, mount, origin as Origin));
       else if (mount.type === 'tmpfs') mounts.push({ type: 'tmpfs', source: 'tmpfs', target: mount.target, readOnly: false, propagation: 'rprivate', options: ['nosuid', 'nodev', ...(mount.size === undefined ? [] : [`size=${mount.size}`])], copyUp: false });
       else if (mount.type === 'cache') {
         const place = await useCacheMount(session.engine.store, cacheKey('cache-mount', mount.id), mount.sharing, session.abort.signal);
@@ -93,16 +95,17 @@ function plainBind(source: string, target: string, readOnly: boolean): ResolvedM
 }
 
 /** Never writable for good: without rw it is read-only, with rw what is written is thrown away (CVE-2025-4953). */
-function bindMount(session: BuildSession, mount: BindRunMount, origin: Origin): ResolvedMount {
+async function bindMount(session: BuildSession, mount: BindRunMount, origin: Origin): Promise<ResolvedMount> {
   const seen = { target: mount.target, readOnly: !mount.writable, propagation: 'rprivate', options: ['rbind', 'nosuid', 'nodev'] };
   const common = { ...seen, ...(mount.writable ? { overlay: true } : {}) };
   if (origin.kind === 'layers') {
-    const subpath = mount.source === '/' ? {} : { subpath: mount.source.slice(1) };
     if (origin.layers.length === 0) {
       const empty = session.place('empty');
       mkdirSync(empty, { mode: 0o755 });
-      return { ...common, type: 'bind', source: empty, ...subpath };
+      return { ...common, type: 'bind', source: empty, ...(mount.source === '/' ? {} : { subpath: mount.source.slice(1) }) };
     }
+    const path = await insideOf(session, origin.layers, mount);
+    const subpath = path === '' ? {} : { subpath: path };
     // Of an image nothing but a copy on top is ever written.
     return { ...seen, type: 'image', name: mount.from ?? '', source: origin.layers.map((layer) => layer.chainId).join(','), ...subpath };
   }
@@ -111,6 +114,29 @@ function bindMount(session: BuildSession, mount: BindRunMount, origin: Origin): 
   if (stat === undefined) throw new ScullError('NOT_FOUND', `${JSON.stringify(mount.source)} is not in the build context`);
   if (ignoreOf(session, origin.tree).count === 0) return { ...common, type: 'bind', source: origin.tree.root, ...(path === '' ? {} : { subpath: path }) };
   return { ...common, type: 'bind', source: filteredContext(session, origin.tree), ...(path === '' ? {} : { subpath: path }) };
+}
+
+/**
+ * Where a path of an image leads, `/` of its links being the image's own. It is opened beneath the image's root once more when it
+ * is mounted; what can't be looked at from outside is left to that.
+ */
+async function insideOf(session: BuildSession, layers: readonly LayerRef[], { source: path, from = '' }: BindRunMount): Promise<string> {
+  if (path === '/') return '';
+  const { store } = session.engine;
+  const opaque = new Set<string>();
+  for (const layer of layers) {
+    await session.finished(layer); // its record is there then
+    const { diff } = layerPaths(store, layer.chainId);
+    for (const below of readLayer(store, layer.chainId).opaque) opaque.add(`${diff}/${Buffer.from(below, 'latin1').toString()}`);
+  }
+  try {
+    const found = resolveInRootfs(layerDirectories(session, layers), path, { isOpaque: (directory) => opaque.has(directory) });
+    if (found === undefined) throw new ScullError('NOT_FOUND', `${JSON.stringify(path)} is not in ${JSON.stringify(from)}, and leads nowhere in it`);
+    return found;
+  } catch (error) {
+    if (isScullError(error, 'PERMISSION')) return path.slice(1);
+    throw error;
+  }
 }
 
 const filtered = new WeakMap<BuildSession, string>();

@@ -16,7 +16,7 @@ export async function changedView(engine: Engine, record: ContainerRecord): Prom
   const { upper } = engine.store.layout.container(record.id);
   if (record.image === undefined) throw new ScullError('UNSUPPORTED', `container ${record.name} was made of a directory (--rootfs): what it changed there is not known`);
   const below = imageDirectories(engine, record);
-  if (isCopy(upper)) return { kind: 'compare', layers: [upper], below };
+  if (isCopy(upper)) return { kind: 'compare', layers: [upper], below, copied: `${upper}.copied` };
   return { kind: 'upper', upper, below, dotMarks: await hasDotMarks(engine, upper) };
 }
 

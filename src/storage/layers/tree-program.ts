@@ -16,7 +16,14 @@ export type TreeView =
   /** One overlay upper directory: what is in it are the changes to the layers below. */
   | { readonly kind: 'upper'; readonly upper: string; readonly below: readonly string[]; readonly dotMarks?: boolean }
   /** Whatever is different in `layers` from `below`, found by comparing: for vfs, and for two images. */
-  | { readonly kind: 'compare'; readonly layers: readonly string[]; readonly below: readonly string[]; readonly dotMarks?: boolean }
+  | {
+      readonly kind: 'compare';
+      readonly layers: readonly string[];
+      readonly below: readonly string[];
+      readonly dotMarks?: boolean;
+      /** What was made when `layers` was a whole copy of `below`: what has not been touched since need not be read. */
+      readonly copied?: string;
+    }
   /** All that is seen. */
   | { readonly kind: 'whole'; readonly layers: readonly string[]; readonly dotMarks?: boolean };
 
@@ -35,6 +42,7 @@ export function treeArguments(verb: 'pack' | 'diff', view: TreeView, options: Tr
     verb,
     ...(view.kind === 'whole' ? [] : [`--${view.kind}`]),
     ...(view.dotMarks === true ? ['--dot-marks'] : []),
+    ...(view.kind === 'compare' && view.copied !== undefined ? ['--copied', view.copied] : []),
     ...upper.flatMap((directory) => ['--new', directory]),
     ...below.flatMap((directory) => ['--old', directory]),
     ...(options.leaveOut ?? []).flatMap((path) => ['--skip', path]),

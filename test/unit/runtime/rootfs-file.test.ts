@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { readRootfsFile } from '../../../src/runtime/rootfs-file.ts';
+import { readRootfsFile, resolveInRootfs } from '../../../src/runtime/rootfs-file.ts';
 
 let base: string;
 
@@ -123,3 +123,13 @@ function asNobody(action: () => void): void {
     process.seteuid?.(0);
   }
 }
+
+describe('resolveInRootfs', () => {
+  it('follows links inside of the root, / being its own', () => {
+    const lower = layer('lower', { 'real/deep/file': '', 'absolute': `->${'/real'}`, 'up': '->../../../real/deep', 'hidden/x': '->/real' });
+    const upper = layer('upper', { 'real/more': '->deep/./file', 'hidden/y': '' });
+    const of = (path: string): string | undefined => resolveInRootfs([upper, lower], path, { isOpaque: (directory) => directory === join(upper, 'hidden') });
+    expect(['/', '/absolute', '/absolute/deep/../more', '/up/file', '/real//deep/'].map(of)).toEqual(['', 'real', 'real/deep/file', 'real/deep/file', 'real/deep']);
+    expect(['/gone', '/absolute/gone', '/up/file/x', '/hidden/x'].map(of)).toEqual([undefined, undefined, undefined, undefined]);
+  });
+});

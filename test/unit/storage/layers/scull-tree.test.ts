@@ -1,6 +1,6 @@
 /** native/scull-tree by itself, on directories that anybody can make: what needs no namespace. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -57,6 +57,33 @@ describe.skipIf(!existsSync(program))('the native program', () => {
     const [a, b] = [one.slice(2).split('/'), two.slice(2).split('/')];
     for (let i = 0; i < Math.min(a.length, b.length); i++) if (a[i] !== b[i]) return (a[i] as string) < (b[i] as string) ? -1 : 1;
     return a.length - b.length;
+  }
+
+  test('comparing tells a file of the same size and time by its content, unless it was not touched since it was copied', () => {
+    const [old, copy] = [join(base, 'original'), join(base, 'copy')];
+    for (const side of [old, copy]) {
+      mkdirSync(side);
+      for (const name of ['kept', 'written', 'again']) writeFileSync(join(side, name), 'text');
+      for (const name of ['kept', 'written', 'again']) utimesSync(join(side, name), 1e9, 1e9);
+    }
+    writeFileSync(join(copy, 'kept'), 'lies'); // what nobody looks at any more
+    utimesSync(join(copy, 'kept'), 1e9, 1e9);
+    // ctime(2) comes from a clock that ticks: the marker is made when it has gone on.
+    while (statSync(join(copy, 'kept'), { bigint: true }).ctimeNs >= tick(base)) continue;
+    writeFileSync(join(base, 'copy.copied'), '');
+    writeFileSync(join(copy, 'written'), 'TEXT');
+    writeFileSync(join(copy, 'again'), 'text');
+    for (const name of ['written', 'again']) utimesSync(join(copy, name), 1e9 + 0.5, 1e9 + 0.5);
+    expect(tree('diff', '--compare', '--copied', 'copy.copied', '--new', 'copy', '--old', 'original')).toBe('C /written\0');
+    expect(tree('diff', '--compare', '--new', 'copy', '--old', 'original')).toBe('C /kept\0C /written\0');
+  });
+
+  /** The time of the file system, now. */
+  function tick(directory: string): bigint {
+    writeFileSync(join(directory, 'tick'), '');
+    const { ctimeNs } = statSync(join(directory, 'tick'), { bigint: true });
+    rmSync(join(directory, 'tick'));
+    return ctimeNs;
   }
 
   test('the archive is what tar reads: hard links, long names, holes', () => {
