@@ -96,7 +96,7 @@ test('a Node service on Debian: npm install with its cache in a mount, the packa
   } finally {
     words.close();
   }
-  await s.ok(['run', '-d', '--name', 'node-service', '-p', '127.0.0.1::8000', 'node-service']);
+  await s.ok(['run', '-d', '--replace', '--name', 'node-service', '-p', '127.0.0.1::8000', 'node-service']);
   const address = await s.ok(['port', 'node-service', '8000']);
   let answer = '';
   await eventually('an answer', async () => {
@@ -137,13 +137,13 @@ test('a Python service on Debian: compiled into a cache, a user of its own, answ
     ],
   });
   await s.ok(['build', '-q', '-t', 'service', directory], { timeout: 120_000 });
-  await s.ok(['run', '-d', '--name', 'service', '-p', '127.0.0.1::8000', 'service']);
+  await s.ok(['run', '-d', '--replace', '--name', 'service', '-p', '127.0.0.1::8000', 'service']);
   const address = await s.ok(['port', 'service', '8000']);
   let answer = '';
   await eventually('an answer', async () => {
     answer = await fetch(`http://${address}/`).then((response) => response.text(), () => '');
     return answer !== '';
-  }, 15_000);
+  }, 30_000);
   expect(answer).toBe('a b 1');
   await s.ok(['rm', '-f', '-t', '0', 'service']);
 });

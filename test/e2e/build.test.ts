@@ -73,7 +73,7 @@ test('a stage that is built again to the same files does not change what is copi
 });
 
 test('stages run at the same time, and not more steps than --jobs allows', async () => {
-  const wait = (own: string, other: string): string => `RUN --mount=type=cache,target=/c,id=meet touch /c/${own}; for i in $(seq 100); do test -e /c/${other} && exit 0; sleep 0.1; done; exit 1`;
+  const wait = (own: string, other: string): string => `RUN --mount=type=cache,target=/c,id=meet touch /c/${own}; for i in $(seq 300); do test -e /c/${other} && exit 0; sleep 0.1; done; exit 1`;
   const directory = context({ Containerfile: ['FROM busybox AS a', wait('a', 'b'), 'FROM busybox AS b', wait('b', 'a'), 'FROM scratch', 'COPY --from=a /etc/passwd /a', 'COPY --from=b /etc/passwd /b'] });
   await build(directory, ['--jobs', '2']);
 });
@@ -107,6 +107,19 @@ test('COPY and ADD: owners, modes, exclusions, archives, several sources', async
   expect(await said(image, 'sh', '-c', 'stat -c "%n %U:%G %u %a" /owned /d /d/x /e/x; ls /e /p /p/sub /unpacked/d /as-it-is /both /glob; readlink /d/link')).toBe(
     ['/owned app:daemon 1500 640', '/d UNKNOWN:UNKNOWN 7 755', '/d/x UNKNOWN:UNKNOWN 7 644', '/e/x root:root 0 644', '/as-it-is:', 'archive.tar.gz', '', '/both:', 'f', 'x', '', '/e:', 'link', 'sub', 'x', '', '/glob:', 'a.txt', '', '/p:', 'sub', '', '/p/sub:', 'deep', '', '/unpacked/d:', 'link', 'sub', 'x', 'y.log', 'x'].join('\n'),
   );
+});
+
+test('COPY of a large tree, from the context and from a stage: every file, with its owner, mode and time', async () => {
+  const directory = context({ Containerfile: ['FROM busybox AS one', 'COPY --chown=7:8 many /many', 'FROM busybox', 'COPY --from=one /many /again', 'COPY many /own'] });
+  for (let index = 0; index < 1200; index++) {
+    const folder = join(directory, 'many', String(index % 3));
+    if (index < 3) mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, String(index)), `${index}`, { mode: index % 3 === 0 ? 0o700 : 0o644 });
+    utimesSync(join(folder, String(index)), 1e9 + index, 1e9 + index);
+  }
+  const image = await build(directory);
+  const count = (where: string, mode: number, ...more: string[]): string => `find ${where} -type f -perm ${mode} ${more.join(' ')} | wc -l`;
+  expect(await said(image, 'sh', '-c', [count('/again', 700, '-user 7', '-group 8'), count('/again', 644, '-user 7', '-group 8'), count('/own', 644, '-user 0'), 'cat /again/1/1000 /own/2/1001', 'stat -c " %Y" /again/1/1000 /own/0/3'].join('; '))).toBe('400\n800\n800\n10001001 1000001000\n 1000000003');
 });
 
 test('ADD of a URL and of a repository, with their checksums', async () => {
@@ -255,19 +268,19 @@ test('FROM a named context: a directory as a file system, an OCI layout, a tar o
 test('COPY --link: found again whatever is below', async () => {
   const files = { Containerfile: ['FROM busybox AS base', 'ARG n', 'RUN echo $n > /below', 'FROM base', 'COPY --link big /big/', 'COPY --link --from=busybox /bin/busybox /linked/', 'RUN cat /below /big/f > /all'], 'big/f': 'big' };
   const directory = context(files);
-  const first = await s.scull(['build', '--progress=plain', '--build-arg', 'n=1', directory]);
-  const second = await s.scull(['build', '--progress=plain', '--build-arg', 'n=2', directory]);
+  const first = await s.scull(['build', '--progress=plain', '--build-arg', `n=1 ${contexts}`, directory]);
+  const second = await s.scull(['build', '--progress=plain', '--build-arg', `n=2 ${contexts}`, directory]);
   expect([first.status, second.status]).toEqual([0, 0]);
   expect(second.stderr.match(/CACHED/g)).toHaveLength(2);
   const [one, two] = await Promise.all([first, second].map(({ stdout }) => s.inspect(stdout.trim())));
   expect(one.RootFS.Layers.slice(2, 4)).toEqual(two.RootFS.Layers.slice(2, 4));
   expect(one.RootFS.Layers[1]).not.toBe(two.RootFS.Layers[1]);
-  expect(await said(second.stdout.trim(), 'sh', '-c', 'cat /all; ls /linked')).toBe('2\nbigbusybox');
+  expect(await said(second.stdout.trim(), 'sh', '-c', 'cat /all; ls /linked')).toBe(`2 ${contexts}\nbigbusybox`);
 });
 
 test('the cache in a directory, used by another store', async () => {
   const directory = context({ Containerfile: ['FROM busybox', 'RUN cat /proc/sys/kernel/random/uuid > /when', 'ENV a=b'] });
-  const cache = join(directory, '..', 'cache-of-builds');
+  const cache = `${directory}-cache`;
   const id = await build(directory, ['--cache-to', `type=local,dest=${cache}`]);
   await s.ok(['rmi', '-f', id]);
   await s.ok(['image', 'prune', '-f', '--build-cache']);
@@ -281,7 +294,7 @@ test('the cache in a directory, used by another store', async () => {
 });
 
 test('the cache in a registry: all results under a tag, or one for each step in a repository', async () => {
-  const registry = await startDockerRegistry(s.directory('registry'));
+  const registry = await startDockerRegistry(s.directory(`registry-${++contexts}`));
   try {
     const directory = context({ Containerfile: ['FROM busybox AS one', 'RUN cat /proc/sys/kernel/random/uuid > /when', 'FROM busybox', 'ENV a=b', 'RUN true', 'COPY f /', 'COPY --from=one /when /'], f: 'f' });
     const forget = async (id: string): Promise<void> => {
@@ -352,7 +365,7 @@ test.each(['SIGINT', 'SIGKILL'] as const)('%s ends all steps of a build at once,
 });
 
 test('--ssh with keys: an agent that holds them for the time of the build', async () => {
-  const place = s.directory('keys');
+  const place = s.directory(`keys-${++contexts}`);
   for (const [name, phrase] of [['one', ''], ['two', ''], ['locked', 'phrase']] as const) execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', phrase, '-C', `key-${name}`, '-f', join(place, name)]);
   chmodSync(join(place, 'one'), 0o644);
   writeFileSync(join(place, 'none'), 'no key');
@@ -364,7 +377,7 @@ test('--ssh with keys: an agent that holds them for the time of the build', asyn
   });
   const image = await build(directory, args('--ssh', `default=${join(place, 'one')},${join(place, 'two')}`, '--ssh', `other=${join(place, 'two')}`));
   expect(await said(image, 'sh', '-c', 'cut -d" " -f3 /default; echo; cut -d" " -f3 /other')).toBe('key-one\nkey-two\n\nkey-two');
-  await eventually('the agents are gone', () => processesOf(s.base).length === 0, 10_000);
+  await eventually('the agents are gone', () => processesOf(s.base).length === 0, 20_000);
   const failing = (...more: readonly string[]): string[] => ['build', '--no-cache', ...args(...more), directory];
   await s.fails(failing('--ssh', `default=${join(place, 'locked')}`), 125, /Containerfile:3:1: the key ".*locked" of --ssh default wants a passphrase[\s\S]*ssh-add/);
   await s.fails(failing('--ssh', `default=${join(place, 'none')}`), 125, /Containerfile:3:1: ".*none" of --ssh default is neither a private key nor the socket/);
@@ -432,15 +445,15 @@ test('several platforms: a list under the names, each image with its own files; 
   expect(list.manifests.map(({ platform }) => platform.architecture)).toEqual([own, other]);
   expect(JSON.parse(readFileSync(metadata, 'utf8'))).toMatchObject({ 'containerimage.descriptor': { mediaType: 'application/vnd.oci.image.index.v1+json' }, 'image.name': 'localhost/several:latest,localhost/several:2' });
   const archives = await Promise.all([own, other].map(async (architecture) => {
-    const out = join(s.directory('platforms'), `${architecture}.tar`);
-    await s.ok(['create', '--name', `of-${architecture}`, '--platform', `linux/${architecture}`, 'several', 'none']);
+    const out = join(s.directory(`platforms-${contexts}`), `${architecture}.tar`);
+    await s.ok(['create', '--replace', '--name', `of-${architecture}`, '--platform', `linux/${architecture}`, 'several', 'none']);
     await s.ok(['export', '-o', out, `of-${architecture}`]);
     await s.ok(['rm', `of-${architecture}`]);
     return execFileSync('tar', ['xOf', out, 'arch', 'out'], { encoding: 'utf8' });
   }));
   expect(archives).toEqual([`${own}made for linux/${own}\n`, `${other}made for linux/${other}\n`]);
 
-  const outputs = s.directory('outputs');
+  const outputs = s.directory(`outputs-${++contexts}`);
   await build(directory, ['--platform', `linux/${own}`, '--platform', `linux/${other}`, '-o', outputs]);
   expect(readFileSync(join(outputs, `linux_${other}/out`), 'utf8')).toBe(`made for linux/${other}\n`);
   expect((await build(directory, ['--platform', platforms])).split('\n')).toHaveLength(2);
