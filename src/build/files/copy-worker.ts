@@ -16,7 +16,7 @@ import { TarReader } from '../../storage/layers/tar/reader.ts';
 import type { Tree } from './confined.ts';
 import { contentDigest } from './content-digest.ts';
 import { ignoreRules, NOTHING_IGNORED } from './ignore.ts';
-import { makeDirectory, placeTree, type Placed } from './place.ts';
+import { makeDirectory, placeTree, type PlacedTree } from './place.ts';
 import { select, TAKE_ALL, type Selection } from './selection.ts';
 
 export interface FileJob {
@@ -34,6 +34,8 @@ export interface CopyJob {
   readonly target: string;
   readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
   readonly chmod?: string | undefined;
+  /** An empty directory where a tree can be made that is new as a whole; it is told with the end, and moved by who started us. */
+  readonly aside?: string | undefined;
   /** Looked up already. */
   readonly selections?: readonly Selection[];
   /** To be looked up here, in a mounted tree. */
@@ -44,7 +46,8 @@ export interface CopyJob {
 
 export type FileMessage =
   | { readonly kind: 'digest'; readonly digest: string }
-  | { readonly kind: 'done' }
+  /** `moveTo`: in the directory aside is a `tree` that belongs there, from the root. */
+  | { readonly kind: 'done'; readonly moveTo?: string | undefined }
   | { readonly kind: 'error'; readonly code: ErrorCode; readonly message: string; readonly hint?: string | undefined; readonly detail?: string | undefined }
   /** Not the user's fault. */
   | { readonly kind: 'bug'; readonly stack: string };
@@ -54,8 +57,7 @@ export async function main(args: string[]): Promise<number> {
   process.umask(0);
   const job = JSON.parse(readFileSync(args[0] ?? '', 'utf8')) as FileJob;
   try {
-    await work(job);
-    say({ kind: 'done' });
+    say({ kind: 'done', moveTo: await work(job) });
     return 0;
   } catch (failure) {
     const error = explainWriteFailure(failure, 'the layer');
@@ -66,19 +68,20 @@ export async function main(args: string[]): Promise<number> {
   }
 }
 
-async function work(job: FileJob): Promise<void> {
+/** @returns where what was made aside is to be moved */
+async function work(job: FileJob): Promise<string | undefined> {
   const singleId = job.singleId ?? mappedIds().single;
   if (job.directory !== undefined) makeDirectory(job.root, job.directory.path, job.directory, { time: job.time, singleId });
   const { copy } = job;
-  if (copy === undefined) return;
+  if (copy === undefined) return undefined;
   const selections = [...(copy.selections ?? []), ...(await lookUp(copy))];
   if (copy.from !== undefined) {
     const owner = copy.owner === undefined ? 'keep' : `${copy.owner.uid}:${copy.owner.gid}`;
     say({ kind: 'digest', digest: contentDigest(selections.flatMap((selection) => selection.files), { owner, chmod: copy.chmod }) });
     waitForGo();
   }
-  const place = (chosen: readonly Selection[], more: { readonly target?: string; readonly keepLinks: boolean; readonly owned: boolean }): Promise<readonly Placed[]> =>
-    placeTree(job.root, chosen, {
+  const place = (chosen: readonly Selection[], more: { readonly target?: string; readonly keepLinks: boolean; readonly owned: boolean; readonly aside?: string | undefined }): Promise<PlacedTree> => {
+    const options = {
       target: more.target ?? copy.target,
       owner: copy.owner ?? (more.owned ? undefined : { uid: 0, gid: 0 }),
       parentOwner: copy.owner ?? { uid: 0, gid: 0 },
@@ -86,19 +89,26 @@ async function work(job: FileJob): Promise<void> {
       time: copy.from === undefined ? job.time : undefined,
       keepLinks: more.keepLinks,
       singleId,
-    });
+    };
+    return placeTree(job.root, chosen, options, more.aside);
+  };
+  let moveTo: string | undefined;
   if (selections.length > 0) {
-    const placed = await place(selections, { keepLinks: copy.from !== undefined, owned: copy.from !== undefined });
+    // Archives are unpacked upon what was copied before.
+    const aside = copy.archives === undefined || copy.archives.length === 0 ? copy.aside : undefined;
+    const tree = await place(selections, { keepLinks: copy.from !== undefined, owned: copy.from !== undefined, aside });
     // Of a context nothing but names, modes and contents is taken; what another stage's files have more, capabilities above all, they keep.
-    if (copy.from !== undefined) await copyXattrs(job.root, placed);
+    if (copy.from !== undefined) await copyXattrs(tree.root, tree.placed);
+    moveTo = tree.moveTo;
   }
   for (const archive of copy.archives ?? []) {
     await unpackArchive(archive.file, archive.scratch);
     // The target is made like any directory on the way, unless the archive says what its root is like.
     const unpacked = select({ root: archive.scratch, escapes: 'stay' }, '/', TAKE_ALL).map((whole) => ({ ...whole, files: whole.files.filter((file) => file.to !== '') }));
-    const placed = await place(unpacked, { target: copy.target.endsWith('/') ? copy.target : `${copy.target}/`, keepLinks: true, owned: true });
+    const { placed } = await place(unpacked, { target: copy.target.endsWith('/') ? copy.target : `${copy.target}/`, keepLinks: true, owned: true });
     await copyXattrs(job.root, placed);
   }
+  return moveTo;
 }
 
 async function lookUp(copy: CopyJob): Promise<Selection[]> {

@@ -19,7 +19,7 @@ export interface NewFile {
 }
 
 /** For fewer the start of a program does not pay. */
-export const MANY = 1000;
+export const MANY = 300;
 
 /** Whether the program is there that does it. */
 export function canMakeMany(): boolean {

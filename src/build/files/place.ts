@@ -46,20 +46,41 @@ export function placeFiles(root: string, selections: readonly Selection[], optio
   return placing.placed;
 }
 
+export interface PlacedTree {
+  readonly placed: readonly Placed[];
+  /** What their paths begin at. */
+  readonly root: string;
+  /** The tree is in `aside/tree`, and is to take the place of the empty directory at this path from the root. */
+  readonly moveTo?: string;
+}
+
 /**
  * The same for a worker that has time: many small files of one tree are made several at a time.
+ * @param aside an empty directory on the file system that the root is a part of: what is new as a whole is made there and moved by the
+ * caller, which takes half the time, since overlay has no part in it
  * @throws as placeFiles; ScullError TOOL_FAILED
  */
-export async function placeTree(root: string, selections: readonly Selection[], options: PlaceOptions): Promise<readonly Placed[]> {
+export async function placeTree(root: string, selections: readonly Selection[], options: PlaceOptions, aside?: string): Promise<PlacedTree> {
   const [whole] = selections;
   // The names of one directory are all different, so their order does not matter.
   const isMany = selections.length === 1 && whole !== undefined && whole.isDirectory && whole.files.length >= MANY && canMakeMany();
-  if (!isMany) return placeFiles(root, selections, options);
-  const placing = new Placing({ root, escapes: 'stay' }, options, true);
+  if (!isMany) return { root, placed: placeFiles(root, selections, options) };
+  const tree: Tree = { root, escapes: 'stay' };
+  const moveTo = aside === undefined ? undefined : makeNewTarget(tree, whole, options);
+  const placing = moveTo === undefined || aside === undefined ? new Placing(tree, options, true) : new Placing({ root: aside, escapes: 'stay' }, { ...options, target: '/tree' }, true);
   placing.place(whole, false);
   await placing.makeWaiting();
   placing.finish();
-  return placing.placed;
+  return { root: moveTo === undefined || aside === undefined ? root : aside, placed: placing.placed, ...(moveTo === undefined ? {} : { moveTo }) };
+}
+
+/** Makes the target and those above it. @returns its path from the root; undefined where it is there already, or the tree is not one directory */
+function makeNewTarget(tree: Tree, whole: Selection, options: PlaceOptions): string | undefined {
+  if (whole.files[0]?.to !== '' || follow(tree, options.target, 'keep').stat !== undefined) return undefined;
+  const placing = new Placing(tree, options);
+  placing.directory(options.target);
+  placing.finish();
+  return `/${follow(tree, options.target, 'follow').path}`;
 }
 
 /** Makes a directory and those above it, where they are missing. @returns false when all was there */

@@ -1,13 +1,14 @@
 /** Starting the worker that changes a stage's files (src/build/files/copy-worker.ts) in a namespace with those mounted. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, realpathSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import type { FileJob, FileMessage } from '../../build/files/copy-worker.ts';
-import { ScullError } from '../../host/errors.ts';
+import { errnoOf, ScullError } from '../../host/errors.ts';
 import { exitStatus, explainSpawnFailure, start } from '../../host/process.ts';
 import { selfCommand } from '../../host/self.ts';
 import { mountPlan } from '../../storage/drivers/plan.ts';
 import type { LayerRef } from '../../storage/image-types.ts';
-import { launchCommand, launchFailure } from '../../userns/launch.ts';
+import { launchCommand, launchFailure, runInUserNamespace } from '../../userns/launch.ts';
 import type { LaunchStep } from '../../userns/launch-request.ts';
 import type { BuildSession } from './session.ts';
 
@@ -17,24 +18,33 @@ export interface FileWork {
   /** A file system to read from, mounted where {@link FileStep.source} says. */
   readonly source?: readonly LayerRef[];
   /** What the worker shall do, given where things are mounted. */
-  readonly job: (places: { readonly root: string; readonly source: string; readonly scratch: (index: number) => string }) => FileJob;
+  readonly job: (places: FilePlaces) => FileJob;
   /** Hears the digest of files only the worker can see. @returns false to stop: nothing needs to be done */
   readonly onDigest?: (digest: string) => boolean;
+}
+
+export interface FilePlaces {
+  readonly root: string;
+  readonly source: string;
+  readonly scratch: (index: number) => string;
+  /** Where the root is an overlay. */
+  readonly aside: string | undefined;
 }
 
 /** @returns the upper directory with the changes; undefined where `onDigest` said that there is nothing to do */
 export async function runFileWork(session: BuildSession, work: FileWork): Promise<string | undefined> {
   const place = session.place('files');
-  const paths = { upper: `${place}/upper`, work: `${place}/work`, root: `${place}/root`, source: `${place}/source`, scratch: `${place}/scratch`, job: `${place}/job.json` };
+  const paths = { upper: `${place}/upper`, work: `${place}/work`, root: `${place}/root`, source: `${place}/source`, scratch: `${place}/scratch`, aside: `${place}/aside`, job: `${place}/job.json` };
   mkdirSync(place, { mode: 0o700 });
-  for (const directory of [paths.work, paths.root, paths.source, paths.scratch]) mkdirSync(directory, { mode: 0o700 });
+  for (const directory of [paths.work, paths.root, paths.source, paths.scratch, paths.aside]) mkdirSync(directory, { mode: 0o700 });
   mkdirSync(paths.upper, { mode: 0o755 });
   const steps = await mounts(session, work, paths);
   const scratch = (index: number): string => `${paths.scratch}/${index}`;
-  writeFileSync(paths.job, JSON.stringify(work.job({ root: paths.root, source: paths.source, scratch })), { mode: 0o600 });
+  const isOverlay = steps.some((step) => step.kind === 'overlay' && step.target === paths.root);
+  writeFileSync(paths.job, JSON.stringify(work.job({ root: paths.root, source: paths.source, scratch, aside: isOverlay ? paths.aside : undefined })), { mode: 0o600 });
   const self = selfCommand('__worker', 'build-files', paths.job);
   // The fence is not for fuse-overlayfs: its own process would stand inside it.
-  const fence = steps.some((step) => step.kind === 'fuse') ? {} : { writable: [paths.root, paths.scratch] };
+  const fence = steps.some((step) => step.kind === 'fuse') ? {} : { writable: [paths.root, paths.scratch, paths.aside] };
   const command = launchCommand({ program: [self.file, ...self.args], steps, ...fence, keepFds: [3] });
   const child = start(command.file, command.args, { stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
   const go = child.stdio[3] as Writable;
@@ -42,8 +52,8 @@ export async function runFileWork(session: BuildSession, work: FileWork): Promis
   const stop = (): void => void child.kill('SIGKILL');
   session.abort.signal.addEventListener('abort', stop, { once: true });
   try {
-    return await new Promise<string | undefined>((resolve, reject) => {
-      let outcome: 'done' | 'needless' | Error | undefined;
+    const end = await new Promise<(FileMessage & { readonly kind: 'done' }) | 'needless'>((resolve, reject) => {
+      let outcome: (FileMessage & { readonly kind: 'done' }) | 'needless' | Error | undefined;
       let stderr = '';
       child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr = (stderr + text).slice(-16_000)));
       onLines(child.stdout as Readable, (line) => {
@@ -53,7 +63,7 @@ export async function runFileWork(session: BuildSession, work: FileWork): Promis
             outcome = 'needless';
             go.end();
           } else go.end('g');
-        } else if (message.kind === 'done') outcome = 'done';
+        } else if (message.kind === 'done') outcome = message;
         else if (message.kind === 'error') outcome = new ScullError(message.code, message.message, { ...(message.hint === undefined ? {} : { hint: message.hint }), ...(message.detail === undefined ? {} : { detail: message.detail }) });
         else outcome = new Error(`a step of the build failed: ${message.stack}`);
       });
@@ -61,13 +71,33 @@ export async function runFileWork(session: BuildSession, work: FileWork): Promis
       child.once('close', (code, signal) => {
         const status = exitStatus(code, signal);
         if (session.abort.signal.aborted) reject(session.abort.signal.reason);
-        else if (outcome === 'done') resolve(paths.upper);
-        else if (outcome === 'needless') resolve(undefined);
+        else if (outcome !== undefined && !(outcome instanceof Error)) resolve(outcome);
         else reject(outcome ?? launchFailure(status, stderr) ?? new ScullError('TOOL_FAILED', `the worker of a build ended with status ${status}`, { detail: stderr.trim() }));
       });
     });
+    if (end === 'needless') return undefined;
+    if (end.moveTo !== undefined) await moveTree(place, paths.upper, end.moveTo);
+    return paths.upper;
   } finally {
     session.abort.signal.removeEventListener('abort', stop);
+  }
+}
+
+/**
+ * Into the place of an empty directory, in the upper directory of an overlay that nobody has mounted any more.
+ * @param work holds both
+ */
+async function moveTree(work: string, upper: string, path: string): Promise<void> {
+  const [tree, place] = [`${work}/aside/tree`, `${upper}${path}`];
+  try {
+    // The worker has made these directories, or copied them up: none of them is a link.
+    if (realpathSync(dirname(place)) !== `${realpathSync(upper)}${dirname(path) === '/' ? '' : dirname(path)}`) throw new ScullError('INVALID', `${JSON.stringify(path)} leads elsewhere`);
+    renameSync(tree, place);
+  } catch (error) {
+    if (!['EACCES', 'EPERM'].includes(errnoOf(error) ?? '')) throw error;
+    // A directory on the way belongs to another user of the image.
+    const { status, stderr } = await runInUserNamespace('mv', ['-T', '--', tree, place], { readOnlyExcept: [work] });
+    if (status !== 0) throw new ScullError('TOOL_FAILED', `cannot move a copied tree to its place: ${stderr.trim()}`);
   }
 }
 

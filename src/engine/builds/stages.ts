@@ -309,10 +309,10 @@ class StageBuilder {
         const { runFileWork } = await import('./file-step.ts');
         const upper = await runFileWork(session, {
           layers: upon,
-          job: ({ root, scratch }) => ({
+          job: ({ root, scratch, aside }) => ({
             root,
             time: session.options.timestamp,
-            copy: { target: work.target, owner, chmod: work.chmod, selections: gathered.selections, archives: gathered.archives.map((file, index) => ({ file, scratch: scratch(index), inflated: true })) },
+            copy: { target: work.target, owner, chmod: work.chmod, aside, selections: gathered.selections, archives: gathered.archives.map((file, index) => ({ file, scratch: scratch(index), inflated: true })) },
           }),
         });
         return upper === undefined ? undefined : commitLayer(session, before.layers, upper, [], upon);
@@ -334,7 +334,7 @@ class StageBuilder {
       const upper = await runFileWork(session, {
         layers: upon,
         source: origin.layers,
-        job: ({ root, source }) => ({ root, copy: { target: work.target, owner, chmod: work.chmod, from: { tree: { root: source, escapes: 'stay' }, sources, parents: work.parents, exclude: work.exclude } } }),
+        job: ({ root, source, aside }) => ({ root, copy: { target: work.target, owner, chmod: work.chmod, aside, from: { tree: { root: source, escapes: 'stay' }, sources, parents: work.parents, exclude: work.exclude } } }),
         onDigest: (digest) => {
           content = this.#keyOf('copy-content', upon, [how, digest]);
           found = this.#find(content, work.link);

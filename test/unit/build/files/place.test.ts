@@ -1,10 +1,11 @@
-import { type Stats, utimesSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync, chmodSync, existsSync } from 'node:fs';
+import { type Stats, readdirSync, utimesSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync, chmodSync, existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { changedMode } from '../../../../src/build/files/modes.ts';
-import { makeDirectory, placeFiles, placeTree, type Placed, type PlaceOptions } from '../../../../src/build/files/place.ts';
+import { makeDirectory, placeFiles, type PlacedTree, type PlaceOptions } from '../../../../src/build/files/place.ts';
 import { select, TAKE_ALL } from '../../../../src/build/files/selection.ts';
+import { checkoutDirectory, runFromCheckout } from '../../../support/checkout.ts';
 
 let base: string;
 let root: string;
@@ -103,13 +104,25 @@ test.each([
   expect(changedMode(mode, chmod, isDirectory)).toBe(expected);
 });
 
-describe('a tree of many files', () => {
-  const FILES = 1200;
+describe.each(['the native program', 'JavaScript alone'])('a tree of many files, with %s', (means) => {
+  let placeTree: typeof import('../../../../src/build/files/place.ts').placeTree;
+
+  beforeAll(async () => {
+    if (means === 'the native program') {
+      if (!existsSync(join(checkoutDirectory, 'dist/scull-layer'))) throw new Error('dist/scull-layer is not there: run `npm run build` first');
+      runFromCheckout();
+    } else process.argv[1] = '/nonexistent/bin/scull';
+    // Where scull is gets remembered by the module: a fresh one for each.
+    vi.resetModules();
+    ({ placeTree } = await import('../../../../src/build/files/place.ts'));
+  });
+
+  const FILES = 320;
   const options = { owner: { uid: 0, gid: 0 }, parentOwner: { uid: 0, gid: 0 }, keepLinks: false, singleId: true };
 
-  async function placeMany(more: Partial<PlaceOptions> = {}): Promise<readonly Placed[]> {
+  async function placeMany(more: Partial<PlaceOptions> = {}, aside?: string): Promise<PlacedTree> {
     const selections = select({ root: join(base, 'context'), escapes: 'refuse' }, 'd', TAKE_ALL);
-    return placeTree(root, selections, { target: '/etc', ...options, ...more });
+    return placeTree(root, selections, { target: '/etc', ...options, ...more }, aside);
   }
 
   beforeEach(() => {
@@ -122,9 +135,9 @@ describe('a tree of many files', () => {
     mkdirSync(join(root, 'etc/sub'), { mode: 0o700 });
     writeFileSync(join(root, 'etc/file 3'), 'old', { mode: 0o600 });
     symlinkSync(join(base, 'outside/victim'), join(root, 'etc/file 5'));
-    const placed = await placeMany();
+    const { placed } = await placeMany();
     expect(placed.length).toBe(FILES + 4); // with g, h, large and sub
-    expect([read('etc/file 1'), read('etc/file 3'), read('etc/file 5'), read('etc/sub/file 1000'), read('etc/g'), readlinkSync(join(root, 'etc/link'))]).toEqual(['1\n', '3\n', '5\n', '1000\n', 'g', 'g']);
+    expect([read('etc/file 1'), read('etc/file 3'), read('etc/file 5'), read('etc/sub/file 300'), read('etc/g'), readlinkSync(join(root, 'etc/link'))]).toEqual(['1\n', '3\n', '5\n', '300\n', 'g', 'g']);
     expect(existsSync(join(base, 'outside/victim'))).toBe(false);
     expect(read('etc/large').length).toBe(300_000);
     const [odd, even, directory] = ['etc/file 1', 'etc/sub/file 2', 'etc/sub'].map((path) => lstatSync(join(root, path))) as [Stats, Stats, Stats];
@@ -135,6 +148,23 @@ describe('a tree of many files', () => {
     await placeMany({ target: '/new', chmod: 'u=rwx,go=', time: 1_500_000_000 });
     const [file, directory] = ['new/file 1', 'new/sub'].map((path) => lstatSync(join(root, path))) as [Stats, Stats];
     expect([file.mode & 0o7777, file.mtimeMs, directory.mtimeMs]).toEqual([0o700, 1_500_000_000_000, 1_500_000_000_000]);
+  });
+
+  test('what is new as a whole is made aside, to be moved, where the native program does it', async () => {
+    const aside = join(base, 'aside');
+    mkdirSync(aside);
+    chmodSync(join(base, 'context/d'), 0o711);
+    const tree = await placeMany({ target: '/lib/deep/new/' }, aside);
+    if (means !== 'the native program') {
+      expect([tree.moveTo, tree.root, lstatSync(join(root, 'usr/lib/deep/new')).mode & 0o7777]).toEqual([undefined, root, 0o711]);
+      return;
+    }
+    expect([tree.moveTo, tree.root, readdirSync(join(root, 'usr/lib/deep/new'))]).toEqual(['/usr/lib/deep/new', aside, []]);
+    expect([readFileSync(join(aside, 'tree/sub/file 2'), 'utf8'), readlinkSync(join(aside, 'tree/link')), lstatSync(join(aside, 'tree')).mode & 0o7777]).toEqual(['2\n', 'g', 0o711]);
+    // Not where something is that it is merged with, or a link stands.
+    symlinkSync('nowhere', join(root, 'dangling'));
+    expect((await placeMany({ target: '/etc' }, aside)).moveTo).toBeUndefined();
+    await expect(placeMany({ target: '/dangling' }, aside)).rejects.toThrow('cannot copy a directory onto "/dangling"');
   });
 
   test('what can not be is told: a directory in the place of a file', async () => {
