@@ -120,9 +120,17 @@ static int copy_xattrs(int parent, const char *name, const char *source)
 static int fill_file(int file, int source, char *const *words)
 {
 	static char buffer[128 * 1024];
+	struct stat stat;
+	off_t copied = 0;
 	ssize_t length;
 	struct timespec times[2] = {{.tv_sec = strtoll(words[6], NULL, 10), .tv_nsec = strtol(words[7], NULL, 10)}};
 	times[1] = times[0];
+	if (fstat(source, &stat) < 0)
+		return -1;
+	if (!S_ISREG(stat.st_mode)) {
+		errno = EINVAL;
+		return -1;
+	}
 	do {
 		length = read(source, buffer, sizeof buffer);
 		for (ssize_t at = 0, done; at < length; at += done) {
@@ -130,7 +138,8 @@ static int fill_file(int file, int source, char *const *words)
 			if (done < 0)
 				return -1;
 		}
-	} while (length == (ssize_t)sizeof buffer); /* of a regular file less than that is its end */
+		copied += length;
+	} while (length > 0 && copied < stat.st_size);
 	if (length < 0)
 		return -1;
 	if (strcmp(words[4], "-") != 0 && fchown(file, (uid_t)strtoul(words[4], NULL, 10), (gid_t)strtoul(words[5], NULL, 10)) < 0)
@@ -143,7 +152,7 @@ static int fill_file(int file, int source, char *const *words)
 /* Leaves nothing where it fails. */
 static int make_file(int parent, const char *name, char *const *words)
 {
-	int source = open(words[2], O_RDONLY | O_NOFOLLOW | O_CLOEXEC), file = -1, result = -1, reason;
+	int source = open(words[2], O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), file = -1, result = -1, reason;
 	if (source >= 0)
 		file = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (file >= 0)

@@ -815,9 +815,8 @@ static bool same(int parent_a, const struct stat *a, int parent_b, const struct 
 	/* Files that came out of a layer have whole seconds: what was written in the same one looks the same. */
 	if (a->st_size != b->st_size || a->st_mtim.tv_sec != b->st_mtim.tv_sec)
 		return false;
-	return is_untouched(a) || same_bytes(parent_a, parent_b, name);
+	return !S_ISREG(a->st_mode) || is_untouched(a) || same_bytes(parent_a, parent_b, name);
 }
-
 
 /* Names and values, sorted, of those that layers keep. */
 static void kept_attributes(int parent, const char *name, struct bytes *result)

@@ -63,6 +63,8 @@ describe.skipIf(!existsSync(program))('the native program', () => {
     const [old, copy] = [join(base, 'original'), join(base, 'copy')];
     for (const side of [old, copy]) {
       mkdirSync(side);
+      execFileSync('mkfifo', [join(side, 'fifo')]);
+      utimesSync(join(side, 'fifo'), 1e9, 1e9);
       for (const name of ['kept', 'written', 'again']) writeFileSync(join(side, name), 'text');
       for (const name of ['kept', 'written', 'again']) utimesSync(join(side, name), 1e9, 1e9);
     }
