@@ -94,13 +94,23 @@ class ExecFiles {
   /** Not in the bundle: a socket's path must be short. */
   readonly console: string | undefined;
 
+  readonly #bundle: string;
+  readonly #inode: number;
+
   constructor(request: ExecRequest) {
     const name = `exec-${randomHex(6)}`;
     const { bundle } = request.layout.container(request.id);
+    this.#bundle = bundle;
+    this.#inode = statSync(bundle).ino;
     this.process = join(bundle, `${name}.json`);
     this.pid = join(bundle, `${name}.pid`);
     this.log = join(bundle, `${name}.log`);
     this.console = request.process.terminal ? join(request.layout.runRoot, name) : undefined;
+  }
+
+  /** The container ended, and who came to remove it or to start it anew was quicker: that they are gone tells nothing. */
+  get taken(): boolean {
+    return statSync(this.#bundle, { throwIfNoEntry: false })?.ino !== this.#inode;
   }
 
   remove(): void {
@@ -159,7 +169,7 @@ function outcome(request: ExecRequest, files: ExecFiles, status: number): number
   if (status === 1 && !exists(files.log) && joiningWords(request.cgroup).length > 0) {
     throw new ScullError('TOOL_FAILED', 'systemd-run could not put the command into your systemd, which alone can let it join the container', { hint: 'check `systemctl --user status`' });
   }
-  if (log === '' && helperPath() !== undefined && !exists(files.log)) throw new ScullError('INTERRUPTED', 'interrupted before the command was started');
+  if (log === '' && helperPath() !== undefined && !exists(files.log) && !files.taken) throw new ScullError('INTERRUPTED', 'interrupted before the command was started');
   if (log === 'detached\n') return 0;
   const own = /^scull-helper: (.*)/m.exec(log);
   if (own !== null) throw new ScullError('TOOL_FAILED', `exec: ${own[1]}`);

@@ -170,6 +170,16 @@ test('the end of the container ends what was executed in it', async () => {
   for (const session of sessions) expect((await session.ended).status).toBe(137);
 });
 
+test('what was executed in a container that is removed ends as it ended, also for a session that looks late', async () => {
+  await s.ok(['run', '-d', '--name', 'quick', 'busybox', 'sleep', '1000']);
+  const session = s.start(['exec', 'quick', 'sh', '-c', 'echo up; sleep 1000']);
+  await eventually('it runs', () => session.stdout().includes('up'));
+  session.child.kill('SIGSTOP');
+  await s.ok(['rm', '-f', '-t', '0', 'quick']);
+  session.child.kill('SIGCONT');
+  expect(await session.ended).toMatchObject({ status: 137, stderr: '' });
+});
+
 test('a long runtime directory is no hindrance, where sockets’ addresses are short', async () => {
   const env = { XDG_RUNTIME_DIR: s.directory(`r/${'x'.repeat(100)}`) };
   chmodSync(env.XDG_RUNTIME_DIR, 0o700);
