@@ -53,6 +53,7 @@ enum {
 	EXIT_SETUP = 119,
 	EXIT_UNSUPPORTED = 116, /* answers can't be led here */
 	PIPE_SIZE = 1 << 18,
+	LARGE_PIPE = 1 << 20, /* what a user may have without asking for more, pipe(7) */
 	SOME = 4096,	     /* bytes that are copied rather than spliced; the smallest pipe takes them */
 	SPARE_PIPES = 8,     /* few: what a user may have in pipes is limited, pipe(7) */
 	ROUNDS = 16,	     /* how often in a row one connection may be served */
@@ -90,7 +91,7 @@ struct listener {
 
 struct direction {
 	int pipe[2];
-	size_t waiting; /* bytes in the pipe */
+	size_t room, waiting; /* of the pipe, and bytes in it */
 	/* What epoll has told and no call has refuted since: it tells once only (EPOLLET). */
 	bool readable, writable;
 	bool much; /* spliced, see move_some */
@@ -268,6 +269,7 @@ static int open_towards(const struct listener *listener, const union address *vi
 
 static bool take_pipe(struct direction *direction)
 {
+	direction->room = PIPE_SIZE;
 	if (spare_count > 0) {
 		memcpy(direction->pipe, spare[--spare_count], sizeof direction->pipe);
 		return true;
@@ -281,11 +283,18 @@ static bool take_pipe(struct direction *direction)
 	return true;
 }
 
+/* Once the source has had more than it holds: fewer, longer turns. Few connections are such, so these are not kept. */
+static void enlarge_pipe(struct direction *direction)
+{
+	if (direction->room == PIPE_SIZE && fcntl(direction->pipe[1], F_SETPIPE_SZ, LARGE_PIPE) == LARGE_PIPE)
+		direction->room = LARGE_PIPE;
+}
+
 static void give_back_pipe(struct direction *direction)
 {
 	if (direction->pipe[0] < 0)
 		return;
-	if (direction->waiting == 0 && spare_count < SPARE_PIPES)
+	if (direction->waiting == 0 && direction->room == PIPE_SIZE && spare_count < SPARE_PIPES)
 		memcpy(spare[spare_count++], direction->pipe, sizeof direction->pipe);
 	else {
 		close(direction->pipe[0]);
@@ -358,13 +367,15 @@ static enum outcome fill_pipe(struct direction *d, int source, unsigned long lon
 {
 	if (d->pipe[0] < 0 && !take_pipe(d))
 		return BROKEN;
-	ssize_t count = splice(source, NULL, d->pipe[1], NULL, PIPE_SIZE, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+	ssize_t count = splice(source, NULL, d->pipe[1], NULL, d->room, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
 	if (count < 0 && errno == EAGAIN && d->waiting > 0)
 		return NOTHING; /* it may be the pipe that is full */
 	if (count < 0)
 		return refused(&d->readable);
 	d->ended = count == 0;
 	d->waiting += (size_t)count;
+	if (count == PIPE_SIZE)
+		enlarge_pipe(d);
 	*counted += (unsigned long long)count;
 	return PROGRESS;
 }
@@ -387,7 +398,7 @@ static enum outcome move(struct connection *c, int from)
 		return NOTHING;
 	if (d->readable && !d->ended) {
 		if (d->much)
-			taken = d->waiting < PIPE_SIZE ? fill_pipe(d, source, &counts[from]) : NOTHING;
+			taken = d->pipe[0] < 0 || d->waiting < d->room ? fill_pipe(d, source, &counts[from]) : NOTHING;
 		else if (d->waiting == 0 && d->writable)
 			taken = move_some(d, source, sink, &counts[from]);
 	}
