@@ -408,7 +408,8 @@ static enum outcome move(struct connection *c, int from)
 		return BROKEN;
 	if (d->ended && d->waiting == 0) {
 		d->shut = true;
-		(void)shutdown(sink, SHUT_WR);
+		if (!c->directions[1 - from].shut) /* else both are closed now, which says as much */
+			(void)shutdown(sink, SHUT_WR);
 		give_back_pipe(d);
 	}
 	return taken == PROGRESS || given == PROGRESS ? PROGRESS : NOTHING;
@@ -437,12 +438,20 @@ static void pump(struct connection *c)
 	ready = c;
 }
 
+/* Who listens hands both on to what it accepts. */
+static void send_at_once(int fd)
+{
+	int one = 1;
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
+}
+
 static void accept_visitors(struct listener *listener)
 {
 	for (int n = 0; n < 64; n++) {
 		union address visitor;
 		socklen_t size = sizeof visitor;
-		int one = 1, fd = accept4(listener->source.fd, &visitor.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		int fd = accept4(listener->source.fd, &visitor.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd < 0) {
 			struct timespec pause = {.tv_nsec = 10000000};
 			if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
@@ -462,11 +471,9 @@ static void accept_visitors(struct listener *listener)
 			bury(c, true);
 			continue;
 		}
-		for (int i = 0; i < 2; i++) {
-			(void)setsockopt(c->ends[i].fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-			(void)setsockopt(c->ends[i].fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
+		send_at_once(c->ends[1].fd);
+		for (int i = 0; i < 2; i++)
 			wait_for(&c->ends[i], EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
-		}
 	}
 }
 
@@ -481,18 +488,10 @@ static void serve_connection(struct connection *c, enum kind kind, unsigned even
 	if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0)
 		towards->writable = true;
 	if (!c->connected) {
-		int error = 0;
-		socklen_t size = sizeof error;
-		if (kind == CLIENT) {
-			if ((events & EPOLLERR) != 0)
-				bury(c, true);
-			return; /* what it has to say is asked for when there is somebody to tell */
-		}
-		if ((events & EPOLLERR) != 0 || getsockopt(c->ends[1].fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0 || error != 0) {
+		/* Whoever could not be connected to has EPOLLERR set, poll(2). What visitors have to say is asked for when there is somebody to tell. */
+		if ((events & EPOLLERR) != 0)
 			bury(c, true);
-			return;
-		}
-		if ((events & EPOLLOUT) == 0)
+		if (c->dead || kind == CLIENT || (events & EPOLLOUT) == 0)
 			return;
 		c->connected = true;
 	}
@@ -728,6 +727,8 @@ static void listen_on(bool udp, const char *text, int port, char **targets, int 
 		}
 		die("cannot bind %s port %d", text, port);
 	}
+	if (!udp)
+		send_at_once(fd);
 	if (!udp && listen(fd, 4096) < 0)
 		die("cannot listen on %s port %d", text, port);
 	struct listener *listener = calloc(1, sizeof *listener);
