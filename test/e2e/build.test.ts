@@ -206,10 +206,10 @@ test('the same bytes with every storage driver, in any order of steps', async ()
   const ids: string[] = [];
   for (const driver of ['overlay', 'fuse-overlayfs', 'vfs']) {
     const store = ['--root', join(s.base, `store-${driver}`), '--runroot', join(s.base, `r-${driver}`), '--storage-driver', driver];
-    for (const jobs of ['1', '4']) ids.push(await s.ok([...store, 'build', '-q', '--no-cache', '--network=none', '--jobs', jobs, '--timestamp', '1700000000', directory]));
+    for (const jobs of ['1', '4']) ids.push(await s.ok([...store, 'build', '-q', '--no-cache', '--network=none', '--jobs', jobs, '--timestamp', '1700000000', directory], { timeout: 100_000 }));
   }
   expect(new Set(ids).size, ids.join('\n')).toBe(1);
-}, 180_000);
+}, 300_000);
 
 test('--squash, --squash-all and --layers=false', async () => {
   const directory = context({ Containerfile: ['FROM busybox', 'RUN echo 1 > /1 && rm /etc/not-a-program', 'RUN echo 2 > /2 && rm /1'] });
