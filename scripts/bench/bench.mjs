@@ -3,7 +3,7 @@
 //   npm run bench                        everything: against Debian 13's and Debian 12's Podman
 //   npm run bench -- --quick             few repetitions, 100 stopped containers, Debian 13 only
 //   npm run bench -- --only exec         only scenarios whose name contains a word
-//   npm run bench -- --part images       only one part: containers, images, registry, life, files, build, networks or store
+//   npm run bench -- --part images       only one part: containers, images, registry, life, units, files, build, networks or store
 //
 // Each Podman comes with its own Debian: a root file system made by mmdebstrap from this machine's own package source.
 // Both engines run inside it, as the same unprivileged user, with the same kernel, crun, conmon and pasta. Root is needed
@@ -54,7 +54,9 @@ const goals = {
   'stats --no-stream of 50 containers': { executable: 0.3 },
   'healthcheck run': { executable: 0.3 },
   'restart after a crash': { executable: 0.5 },
-  'boot of 50 containers': { executable: 0.3 },
+  'boot of 100 containers': { executable: 0.3 },
+  'start of a unit': { executable: 0.5 },
+  'start of 100 units at once': { executable: 0.5 },
   'build, ten RUN steps': { executable: 0.4 },
   'build, ten RUN steps, all cached': { executable: 0.15 },
   'build, four stages': { executable: 0.3 },
@@ -120,7 +122,7 @@ function readOptions(args) {
     repetitions: Number(value('--repetitions') ?? (quick ? 7 : 21)),
     stoppedContainers: Number(value('--containers') ?? (quick ? 100 : 1000)),
     only: value('--only'),
-    parts: value('--part') === undefined ? ['measure', 'images', 'registry', 'life', 'files', 'build', 'networks', 'store'] : [{ containers: 'measure', images: 'images', registry: 'registry', life: 'life', files: 'files', build: 'build', networks: 'networks', store: 'store' }[value('--part')] ?? 'measure'],
+    parts: value('--part') === undefined ? ['measure', 'images', 'registry', 'life', 'units', 'files', 'build', 'networks', 'store'] : [{ containers: 'measure', images: 'images', registry: 'registry', life: 'life', units: 'units', files: 'files', build: 'build', networks: 'networks', store: 'store' }[value('--part')] ?? 'measure'],
     sizes: SIZES.filter(({ name }) => value('--sizes')?.split(',').includes(name) ?? (!quick || name !== 'big')),
     podmanOnly: args.includes('--podman-only'),
     releases: value('--releases')?.split(',') ?? (quick ? ['trixie'] : ['trixie', 'bookworm']),
@@ -150,7 +152,7 @@ function measureIn(release) {
   const results = {};
   for (const part of options.parts) {
     // Parts about images have the least that must be done as one more engine.
-    const ofImages = !['measure', 'life', 'store', 'networks', 'files'].includes(part);
+    const ofImages = !['measure', 'life', 'units', 'store', 'networks', 'files'].includes(part);
     if (ofImages) makeArchives(join(cache, 'archives'), { debian: (path) => must('mmdebstrap', ['--quiet', '--variant=minbase', '--format=tar', 'trixie', path, `deb ${packageSource()} trixie main`]), busybox: join(root, 'opt', 'bench', 'busybox.tar') });
     const registries = part === 'registry' ? startRegistries(join(cache, 'registry'), join(cache, 'archives'), options.sizes) : undefined;
     const engines = !ofImages ? plan.engines : [...plan.engines, { name: 'limit', limit: true }];
@@ -171,13 +173,13 @@ function makeRoot(release) {
   const root = join(cache, release);
   const bench = join(root, 'opt', 'bench');
   // Made by an earlier version of this bench, it lacks programs.
-  if (existsSync(root) && !existsSync(join(root, 'usr/bin/iperf3'))) rmSync(root, { recursive: true });
+  if (existsSync(root) && !existsSync(join(root, 'usr/lib/systemd/systemd'))) rmSync(root, { recursive: true });
   if (!existsSync(root)) {
     console.error(`==> making a root file system of Debian ${release} with Podman (once)`);
     mkdirSync(cache, { recursive: true });
     const unfinished = `${root}.unfinished`;
     rmSync(unfinished, { recursive: true, force: true });
-    const packages = ['podman', 'crun', 'conmon', 'uidmap', 'fuse-overlayfs', 'passt', 'slirp4netns', 'netavark', 'aardvark-dns', 'nftables', 'iperf3', 'ca-certificates', 'catatonit', 'busybox-static'];
+    const packages = ['podman', 'crun', 'conmon', 'uidmap', 'fuse-overlayfs', 'passt', 'slirp4netns', 'netavark', 'aardvark-dns', 'nftables', 'iperf3', 'ca-certificates', 'catatonit', 'busybox-static', 'systemd'];
     must('mmdebstrap', ['--quiet', '--variant=minbase', `--include=${packages.join(',')}`, release, unfinished, `deb ${packageSource()} ${release} main`]);
     must('chroot', [unfinished, 'useradd', '--create-home', '--uid', String(uid), '--shell', '/bin/bash', 'bench']); // with subordinate ids
     mkdirSync(join(unfinished, 'opt', 'bench'), { recursive: true });

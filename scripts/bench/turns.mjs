@@ -15,14 +15,14 @@ export function wanted(name) {
   return only === undefined || name.includes(only);
 }
 
-/** `timed` may tell what was measured; else it is the time that it takes. */
-export async function scenario(name, { before, timed, after, times = repetitions }) {
+/** `timed` may tell what was measured; else it is the time that it takes. @param who takes turns, all engines unless given */
+export async function scenario(name, { before, timed, after, times = repetitions, who = engines }) {
   if (!wanted(name)) return;
   process.stderr.write(`  ${name} `);
-  const samples = Object.fromEntries(engines.map((engine) => [engine.name, []]));
+  const samples = Object.fromEntries(who.map((engine) => [engine.name, []]));
   // One turn more than counted: the first warms caches.
   for (let turn = 0; turn <= times; turn++) {
-    for (const engine of turn % 2 === 0 ? engines : [...engines].reverse()) {
+    for (const engine of turn % 2 === 0 ? who : [...who].reverse()) {
       if (before) await before(engine);
       const begun = process.hrtime.bigint();
       const told = await timed(engine);
@@ -32,7 +32,7 @@ export async function scenario(name, { before, timed, after, times = repetitions
     }
   }
   results[name] = samples;
-  process.stderr.write(`${engines.map((engine) => median(samples[engine.name]).toFixed(1)).join('  ')}\n`);
+  process.stderr.write(`${who.map((engine) => median(samples[engine.name]).toFixed(1)).join('  ')}\n`);
 }
 
 export async function everyEngine(action) {

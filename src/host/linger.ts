@@ -6,15 +6,22 @@ export function lingers(user: string): boolean {
   return existsSync(`/var/lib/systemd/linger/${user}`);
 }
 
+export type LogindPlace = 'session' | 'manager';
+
+/** Where this process lives; undefined in a unit, and where logind does not run. Two looks at files. */
+export function logindPlace(): LogindPlace | undefined {
+  return existsSync('/run/systemd/seats') ? placeInCgroups(textOf('/proc/self/cgroup')) : undefined;
+}
+
 /**
- * Where this process lives: in a session of logind's, or in the user's manager that lives with them; two looks at files. A process that
- * stays in a session keeps that, and with it the user's manager and runtime directory, after its logout (logind.conf(5), KillUserProcesses=).
+ * A session of logind's, or a scope of the user's manager, as terminals of a desktop have; the manager lives as long as the sessions. A process
+ * that stays in a session keeps that, and with it the manager and the runtime directory, after its logout (logind.conf(5),
+ * KillUserProcesses=). What is in a service ends with it, which whoever wrote that knows.
+ * @param cgroups as in /proc/self/cgroup
  */
-export function logindPlace(): 'session' | 'manager' | undefined {
-  if (!existsSync('/run/systemd/seats')) return undefined;
-  const cgroup = textOf('/proc/self/cgroup');
-  if (/\/session-[^/]+\.scope/.test(cgroup)) return 'session';
-  return /\/user@\d+\.service/.test(cgroup) ? 'manager' : undefined;
+export function placeInCgroups(cgroups: string): LogindPlace | undefined {
+  if (/\/session-[^/]+\.scope/.test(cgroups)) return 'session';
+  return /\/user@\d+\.service\/.*\.scope$/m.test(cgroups) ? 'manager' : undefined;
 }
 
 /** True where logind ends what a session leaves behind (KillUserProcesses=, off by default). */

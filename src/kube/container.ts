@@ -44,13 +44,14 @@ export interface PodContext {
 }
 
 const PODMAN = 'io.podman.annotations.';
+const INIT_TYPE = `${PODMAN}init.container.type`;
 
 /** @throws ScullError INVALID */
 export function readContainer(fields: Fields, pod: PodContext): KubeContainer {
   const name = fields.required('name');
   const image = fields.required('image');
   fields.passOver('readinessProbe', 'terminationMessagePath', 'terminationMessagePolicy', 'resizePolicy');
-  if (pod.init === true) for (const key of ['lifecycle', 'livenessProbe', 'startupProbe']) if (fields.fields(key) !== undefined) throw fields.wrong(key, 'for containers that run before the others');
+  if (pod.init === true) refuseOfInit(fields, pod);
   const ports = fields.list('ports').map(readPort);
   const resources = readResources(fields.fields('resources'));
   const command = fields.texts('command');
@@ -85,6 +86,18 @@ export function readContainer(fields: Fields, pod: PodContext): KubeContainer {
     mounts: fields.list('volumeMounts').map(readMount),
     volumesFrom: (pod.annotations[`${PODMAN}volumes-from/${name}`] ?? '').split(';').filter((word) => word !== ''),
   };
+}
+
+/** A container that runs before the others, once and to its end. @throws ScullError INVALID, UNSUPPORTED */
+function refuseOfInit(fields: Fields, pod: PodContext): void {
+  for (const key of ['lifecycle', 'livenessProbe', 'startupProbe']) if (fields.fields(key) !== undefined) throw fields.wrong(key, 'for containers that run before the others');
+  const policy = fields.text('restartPolicy');
+  if (policy !== undefined && policy !== '') {
+    // To wait for its end would be to wait for ever.
+    throw new ScullError('UNSUPPORTED', `the init container ${fields.required('name')} has restartPolicy: ${policy}: scull does not start containers that stay beside the others before them`, { hint: 'put it among the containers of the pod' });
+  }
+  const type = pod.annotations[INIT_TYPE];
+  if (type !== undefined && type !== 'once') throw new ScullError(type === 'always' ? 'UNSUPPORTED' : 'INVALID', `the annotation ${INIT_TYPE} is ${JSON.stringify(type.slice(0, 40))}: init containers run once here`);
 }
 
 /** What Podman lets annotations say of one container. */

@@ -164,6 +164,12 @@ function explainSetUpFailure(line: string, detail: string): ScullError | undefin
   if (kinds !== null) return invalid(`cannot mount ${JSON.stringify(kinds[1])} on ${JSON.stringify(`/${kinds[2]}`)}: one is a directory, the other is not`);
   const place = /^(?:mkdir|creat|create|make dir(?:ectory)?) `([^`]+)`: (Not a directory|File exists)/.exec(line);
   if (place !== null) return invalid(`cannot make the mount point ${JSON.stringify(place[1])} in the container: a part of that path is a file`);
+  if (/^create keyring `[^`]*`: Disk quota exceeded/.test(line)) {
+    return new ScullError('UNSUPPORTED', 'the kernel grants you no more keyrings (keyrings(7)), and each container that runs has one: 200 for a user, unless the administrator said otherwise', {
+      hint: 'stop some containers, or have an administrator raise it: sysctl kernel.keys.maxkeys=20000 kernel.keys.maxbytes=2000000',
+      detail,
+    });
+  }
   const namespace = explainNamespaceFailure(line, detail);
   if (namespace !== undefined) return namespace;
   const setting = /^open `?\/proc\/sys\/([^`:]+)`?: (No such file or directory|Permission denied)/.exec(line);

@@ -28,8 +28,8 @@ test('a check that succeeds makes it healthy, one that fails unhealthy; ps, insp
   expect(state).toMatchObject({ Status: 'unhealthy' });
   expect(state.Log.at(-1)).toMatchObject({ ExitCode: 1, Output: '' });
   expect(state.Log.length).toBeLessThanOrEqual(5);
-  const told = await s.ok(['events', '--no-stream', '--filter', 'container=web', '--filter', 'event=health_status', '--format', '{{.HealthStatus}}']);
-  expect(told).toBe('healthy\nunhealthy');
+  // An event is noted after what it tells.
+  await eventually('the events', async () => (await s.ok(['events', '--no-stream', '--filter', 'container=web', '--filter', 'event=health_status', '--format', '{{.HealthStatus}}'])) === 'healthy\nunhealthy');
   await remove('web');
 });
 

@@ -1,11 +1,12 @@
 /** kube play and kube down: Kubernetes YAML, as a user types it and as a unit does. What systemd makes of it is in test/vm. */
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/docker-registry.ts';
 import { useScull } from '../support/scull.ts';
+import { useServiceManagers } from '../support/service-manager.ts';
 
 const s = useScull();
 
@@ -61,7 +62,7 @@ spec:
         - {name: PASS, valueFrom: {secretKeyRef: {name: cred, key: password}}}
         - {name: POD, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
         ports: [{containerPort: 8080, hostPort: ${port}, hostIP: 127.0.0.1}]
-        livenessProbe: {exec: {command: [test, -e, /work/seed]}, periodSeconds: 1}
+        livenessProbe: {exec: {command: [test, -e, /work/seed]}, periodSeconds: 1, timeoutSeconds: 30}
         volumeMounts: [{name: work, mountPath: /work}, {name: conf, mountPath: /etc/conf}, {name: cred, mountPath: /etc/cred}, {name: data, mountPath: /data}]
       - {name: side, image: busybox, command: [sleep, '1000'], volumeMounts: [{name: work, mountPath: /w, readOnly: true}]}
       volumes:
@@ -103,7 +104,7 @@ test('pods that are played find each other by name', async () => {
 
 test('a pod shares the processes of its containers, or those of the host', async () => {
   await play(`${pod('p', '  - {name: a, image: busybox, command: [sleep, "1000"]}\n  - {name: b, image: busybox, command: [sleep, "2000"]}', '  shareProcessNamespace: true')}---\n${pod('h', '  - {name: c, image: busybox, command: [sleep, "3000"]}', '  hostPID: true\n  hostIPC: true\n  hostNetwork: true')}`);
-  expect(await s.ok(['exec', 'p-a', 'sh', '-c', 'cat /proc/[0-9]*/cmdline | tr "\\0" " "'])).toMatch(/sleep 2000/);
+  await eventually('the other process', async () => (await s.ok(['exec', 'p-a', 'sh', '-c', 'cat /proc/[0-9]*/cmdline | tr "\\0" " "'])).includes('sleep 2000'));
   expect(Number(await s.ok(['exec', 'h-c', 'sh', '-c', 'ls -d /proc/[0-9]* | wc -l']))).toBeGreaterThan(5);
   expect(await s.ok(['exec', 'p-a', 'sh', '-c', 'ls -d /proc/1'])).toBe('/proc/1');
 });
@@ -138,7 +139,7 @@ test('where one that runs before the others fails, they are not started', async 
 });
 
 test('a container that turns unhealthy is started again, as its pod says', async () => {
-  await play(pod('p', '  - {name: c, image: busybox, command: [sh, -c, "touch /well; sleep 1000"], livenessProbe: {exec: {command: [test, -e, /well]}, periodSeconds: 1, failureThreshold: 1}}'));
+  await play(pod('p', '  - {name: c, image: busybox, command: [sh, -c, "touch /well; sleep 1000"], livenessProbe: {exec: {command: [test, -e, /well]}, periodSeconds: 1, timeoutSeconds: 30, failureThreshold: 1}}'));
   await s.ok(['wait', '--condition', 'healthy', 'p-c']);
   const started = await s.ok(['inspect', '-f', '{{.State.StartedAt}}', 'p-c']);
   await s.ok(['exec', 'p-c', 'rm', '/well']);
@@ -177,21 +178,15 @@ test('kube generate writes what kube play makes the same of again', async () => 
   expect(await s.ok(['kube', 'generate', '--type', 'deployment', '--replicas', '3', 'lone'])).toMatch(/^kind: Deployment$[^]*^  replicas: 3$[^]*name: lone$/m);
 });
 
-const managers: { kill(): void }[] = [];
-afterAll(() => managers.forEach((manager) => manager.kill()));
+const manager = useServiceManagers(() => s.base);
 
 test('in a unit a service container stands for the pods: it is told, ends with the last of them, and tells how they ended', async () => {
-  const [socket, log] = [join(s.base, 'kube.sock'), join(s.base, 'kube.log')];
-  const receiver = 'import socket, sys\ns = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\ns.bind(sys.argv[1])\nwhile True: open(sys.argv[2], "ab").write(s.recv(4096) + b"\\n")';
-  const child = spawn('python3', ['-c', receiver, socket, log], { stdio: 'ignore' });
-  managers.push({ kill: () => child.kill() });
-  await eventually('the socket', () => existsSync(socket));
-  const env = { NOTIFY_SOCKET: socket, PODMAN_SYSTEMD_UNIT: 'shop.service' };
+  const { env: socket, told } = await manager('kube');
+  const env = { ...socket, PODMAN_SYSTEMD_UNIT: 'shop.service' };
   const file = s.file('unit.yaml', pod('p', '  - {name: a, image: busybox, command: [sh, -c, "until [ -e /tmp/end ]; do sleep 0.1; done; exit 3"]}\n  - {name: b, image: busybox, command: [sleep, "1000"]}', '  restartPolicy: Never'));
   await s.ok(['kube', 'play', '--replace', '--service-container', '--service-exit-code-propagation', 'any', '--network', 'none', file], { env });
-  const told = readFileSync(log, 'utf8');
-  const pid = /^MAINPID=(\d+)$/m.exec(told)?.[1];
-  expect(told).toMatch(/^READY=1$/m);
+  const pid = /^MAINPID=(\d+)$/m.exec(told())?.[1];
+  expect(told()).toMatch(/^READY=1$/m);
   expect(readFileSync(`/proc/${pid}/comm`, 'utf8')).toBe('conmon\n');
   const service = (await s.ok(['ps', '--format', '{{.Names}}'])).split('\n').find((name) => name.endsWith('-service'));
   expect(service).toMatch(/^[0-9a-f]{12}-service$/);
@@ -204,6 +199,30 @@ test('in a unit a service container stands for the pods: it is told, ends with t
   expect(await s.ok(['pod', 'inspect', '-f', '{{.State}}', 'p'])).toBe('Exited');
   await s.ok(['kube', 'down', file]);
   expect(await s.ok(['ps', '-a', '-q'])).toBe('');
+});
+
+test('annotations say whom the unit waits for: a container that is healthy, or one that tells it itself', async () => {
+  const play = (name: string, mode: string, env: Record<string, string>, more = '') => {
+    const file = s.file(`${name}.yaml`, pod(name, `  - {name: c, image: busybox, command: [sleep, "1000"]${more}}`));
+    return s.start(['kube', 'play', '--replace', '--service-container', '--network', 'none', '--annotation', `io.containers.sdnotify=${mode}`, file], { env });
+  };
+  const healthy = await manager('healthy');
+  const awaited = play('awaited', 'healthy', healthy.env, ', livenessProbe: {exec: {command: [test, -e, /tmp/well]}, periodSeconds: 1, timeoutSeconds: 30, failureThreshold: 1000}');
+  await eventually('a word of patience', () => healthy.told().includes('EXTEND_TIMEOUT_USEC='));
+  await eventually('the container', async () => (await s.scull(['exec', 'awaited-c', 'true'])).status === 0);
+  expect(healthy.told()).not.toContain('READY');
+  await s.ok(['exec', 'awaited-c', 'touch', '/tmp/well']);
+  expect((await awaited.ended).status).toBe(0);
+  expect(healthy.told()).toContain('READY=1');
+
+  const telling = await manager('container');
+  expect((await play('telling', 'container', telling.env).ended).status).toBe(0);
+  expect(telling.told()).toMatch(/^MAINPID=\d+$/m);
+  expect(telling.told()).not.toContain('READY');
+  const { Pid } = (await s.inspect('telling-c')).State;
+  const sender = spawn('socat', ['-u', '-', `UNIX-SENDTO:/proc/${Pid}/root/run/notify/notify.sock`], { stdio: ['pipe', 'ignore', 'ignore'] });
+  sender.stdin.end('READY=1\n');
+  await eventually('the word of the container', () => telling.told().includes('READY=1'));
 });
 
 test('--wait stays until the containers have ended, or it is told to go; nothing is left', async () => {

@@ -1,34 +1,17 @@
 /** A container as a service: what a manager is told and hands on. The manager is a socket of the test's; the real one is in test/vm. */
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
+import { busyboxEntries, goArchitecture } from '../support/images.ts';
+import { startTestRegistry } from '../support/registry-server.ts';
 import { useScull } from '../support/scull.ts';
+import { useServiceManagers } from '../support/service-manager.ts';
+import { writeTar } from '../support/tar-writer.ts';
 
 const s = useScull();
-const managers: { kill(): void }[] = [];
-afterAll(() => managers.forEach((manager) => manager.kill()));
-
-/** recv(2), unlike recvmsg(2), drops the descriptor that comes with a barrier: so the barrier is passed. */
-const receiver = `
-import socket, sys
-s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-s.bind(sys.argv[1])
-while True:
-    word = s.recv(4096)
-    if not word.startswith(b"BARRIER"):
-        open(sys.argv[2], "ab").write(word + b"\\n")
-`;
-
-/** A socket, and what it was told so far. */
-async function manager(name: string): Promise<{ env: { NOTIFY_SOCKET: string }; told: () => string }> {
-  const [socket, log] = [join(s.base, `${name}.sock`), join(s.base, `${name}.log`)];
-  const child = spawn('python3', ['-c', receiver, socket, log], { stdio: 'ignore' });
-  managers.push({ kill: () => child.kill() });
-  await eventually('the socket', () => existsSync(socket));
-  return { env: { NOTIFY_SOCKET: socket }, told: () => (existsSync(log) ? readFileSync(log, 'utf8') : '') };
-}
+const manager = useServiceManagers(() => s.base);
 
 test('--sdnotify conmon tells which process stands for the container, and that it runs', async () => {
   const { env, told } = await manager('conmon');
@@ -43,7 +26,7 @@ test('by default the container says itself when it is ready, through conmon', as
   await s.ok(['run', '-d', '--name', 'telling', '--network', 'none', 'busybox', 'sh', '-c', 'echo $NOTIFY_SOCKET > /tmp/where; sleep 1000'], { env });
   expect(told()).toMatch(/^MAINPID=\d+$/m);
   expect(told()).not.toContain('READY');
-  expect(await s.ok(['exec', 'telling', 'cat', '/tmp/where'])).toBe('/run/notify/notify.sock');
+  await eventually('its socket', async () => (await s.scull(['exec', 'telling', 'cat', '/tmp/where'])).stdout === '/run/notify/notify.sock\n');
   // busybox has nothing that sends datagrams to a socket file: the host does, to where the container's socket is.
   const pid = (await s.inspect('telling')).State.Pid as number;
   const sender = spawn('socat', ['-u', '-', `UNIX-SENDTO:/proc/${pid}/root/run/notify/notify.sock`], { stdio: ['pipe', 'ignore', 'ignore'] });
@@ -62,6 +45,33 @@ test('--sdnotify healthy says so when the health check succeeds, and asks for pa
   expect((await running.ended).status).toBe(0);
   expect(told()).toContain('READY=1');
   await s.fails(['run', '-d', '--sdnotify', 'healthy', 'busybox', 'true'], 125, /waits for a health check, and there is none/);
+});
+
+test('while an image is fetched the manager is asked for patience, and told what goes on', async () => {
+  const registry = await startTestRegistry();
+  try {
+    const busybox = writeTar(busyboxEntries());
+    const image = registry.addImage('team/slow', 'latest', [busybox], { os: 'linux', architecture: goArchitecture() });
+    const blob = image.layers[0]?.digest as string;
+    let send: (() => void) | undefined;
+    registry.intercept = (request, response) => {
+      if (!request.url?.endsWith(blob)) return false;
+      const bytes = registry.blobs.get(blob) as Uint8Array;
+      response.writeHead(200, { 'content-length': bytes.length });
+      response.write(bytes.subarray(0, 1000));
+      send = () => response.end(bytes.subarray(1000));
+      return true;
+    };
+    const { env, told } = await manager('fetching');
+    const running = s.start(['run', '-d', '--sdnotify', 'conmon', '--name', 'fetched', '--network', 'none', `${registry.host}/team/slow`, 'sleep', '1000'], { env });
+    await eventually('a word of patience', () => send !== undefined && /^EXTEND_TIMEOUT_USEC=\d+\nSTATUS=fetching /m.test(told()));
+    expect(told()).not.toContain('READY');
+    send?.();
+    expect((await running.ended).status).toBe(0);
+    expect(told()).toMatch(/^MAINPID=\d+\nREADY=1\nSTATUS=running$/m);
+  } finally {
+    await registry.stop();
+  }
 });
 
 test('--sdnotify ignore, and a socket that nobody listens on, are no failure', async () => {
@@ -89,4 +99,14 @@ test('descriptors meant for another process stay away', async () => {
 test('the unit that starts a container is its label', async () => {
   await s.ok(['create', '--name', 'labelled', 'busybox'], { env: { PODMAN_SYSTEMD_UNIT: 'web.service' } });
   expect((await s.inspect('labelled')).Config.Labels).toEqual({ PODMAN_SYSTEMD_UNIT: 'web.service' });
+});
+
+test('generate systemd makes a unit for a container that is there, whose start tells what stands for it', async () => {
+  await s.ok(['create', '--name', 'there', '--network', 'none', 'busybox', 'sleep', '1000']);
+  const unit = await s.ok(['generate', 'systemd', '--name', 'there']);
+  expect(unit).toMatch(/^ExecStart=\S+ .*start there$/m);
+  const { env, told } = await manager('generated');
+  await s.ok(['start', 'there'], { env: { ...env, SCULL_SDNOTIFY: /^Environment=SCULL_SDNOTIFY=(.+)$/m.exec(unit)?.[1] ?? '' } });
+  expect(told()).toMatch(/^MAINPID=\d+\nREADY=1\n/m);
+  expect(await s.ok(['generate', 'systemd', '--new', '--name', 'there'])).toMatch(/^ExecStart=\S+ .*run .*--sdnotify conmon --replace -d .* busybox sleep 1000$/m);
 });

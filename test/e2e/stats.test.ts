@@ -11,6 +11,7 @@ test('processor, memory, processes and network of each, and which of it is from 
   await s.ok(['run', '-d', '--name', 'idle', '--network', 'none', 'busybox', 'sh', '-c', 'sleep 1000 & sleep 1000']);
   await s.ok(['create', '--name', 'never', 'busybox']);
   await eventually('some work to be done', async () => Number(await s.ok(['stats', '--no-stream', '--format', '{{.CPU}}', 'busy'])) > 1);
+  await eventually('both processes', async () => (await s.ok(['stats', '--no-stream', '--format', '{{.PIDs}}', 'idle'])) === '2');
   const shown = await s.scull(['stats', '--no-stream', '--format', '{{.Name}} {{.PIDs}} {{.NetIO}}']);
   expect(shown.stdout.split('\n').sort()).toEqual(['', expect.stringMatching(/^busy 1 \d.* \/ \d/), 'idle 2 0B / 0B']);
   const [one] = JSON.parse(await s.ok(['stats', '--no-stream', '--format', 'json', 'idle']));

@@ -8,7 +8,7 @@ export function sleep(milliseconds: number): Promise<void> {
  * Asks until the answer is neither undefined, null, false nor an exception, and returns it.
  * @param what named in the error when `timeout` milliseconds have passed
  */
-export async function eventually<T>(what: string, ask: () => T | Promise<T>, timeout = 10_000): Promise<NonNullable<T>> {
+export async function eventually<T>(what: string, ask: () => T | Promise<T>, timeout = 30_000): Promise<NonNullable<T>> {
   const end = Date.now() + timeout;
   let last: unknown;
   for (;;) {

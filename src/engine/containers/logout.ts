@@ -1,14 +1,13 @@
 /** What becomes of a container in the background when its user logs out, told when it is started where that is bad news. */
-import { environmentVariable } from '../../host/environment.ts';
 import { killsUserProcesses, lingers, logindPlace } from '../../host/linger.ts';
 import { userName } from '../../userns/id-maps.ts';
 import type { Engine } from '../engine.ts';
 
 let told = false;
 
-/** Once per command. A unit's containers end with the unit, which whoever wrote it knows. */
+/** Once per command. */
 export function tellOfLogout(engine: Engine, name: string): void {
-  if (told || environmentVariable('INVOCATION_ID') !== undefined) return;
+  if (told) return;
   const place = logindPlace();
   if (place === undefined || lingers(userName())) return;
   told = true;

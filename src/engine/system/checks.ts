@@ -8,7 +8,7 @@ import { readTextIfPresent } from '../../host/files.ts';
 import { run, start } from '../../host/process.ts';
 import { installCommand, remedyFor, type ToolName } from '../../host/remedies.ts';
 import { compareVersions, findTool, toolOptions, toolVersion } from '../../host/tools.ts';
-import { lingers } from '../../host/linger.ts';
+import { killsUserProcesses, lingers } from '../../host/linger.ts';
 import { defaultIdMaps, mappedCount, userName } from '../../userns/id-maps.ts';
 import { helperPath, launchCommand, launchFailure } from '../../userns/launch.ts';
 import { mapRefusal, namespaceRefusal, readNamespaceSettings } from '../../userns/preflight.ts';
@@ -318,12 +318,13 @@ function checkRuntimeDirectory(engine: Engine): Finding {
   return ok(directory);
 }
 
-/** logind ends everything of a user at logout unless he lingers; elsewhere nobody does. */
+/** What logind does to the containers of a user who logs out; elsewhere nobody does anything to them. */
 function checkLinger(): Finding {
   if (!existsSync('/run/systemd/system')) return ok('no systemd: containers go on after logout');
   const username = userName();
   if (lingers(username)) return ok(`${username} lingers: containers go on after logout`);
-  return warning(`${username} does not linger`, 'containers in the background are ended when you log out', 'loginctl enable-linger');
+  const ends = killsUserProcesses() ? 'units and all other containers end with your last session' : 'units end with your last session (other containers do not, as KillUserProcesses=no)';
+  return warning(`${username} does not linger`, `${ends}, and none starts before you log in`, 'loginctl enable-linger');
 }
 
 function nearestExisting(path: string): string {

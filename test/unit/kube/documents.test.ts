@@ -88,6 +88,8 @@ metadata: {name: in}
     [podText('', '  volumes: [{name: v, configMap: {name: m, items: [{key: k, path: ../x}]}}]'), /relative path without/],
     [podText('', '  volumes: [{name: v, nfs: {server: x}}]'), /only a cluster has/],
     [podText('', '  initContainers: [{name: c, image: i}]'), /two containers are called "c"/],
+    [podText('', '  initContainers: [{name: d, image: i, restartPolicy: Always}]'), /the init container d has restartPolicy: Always: scull does not start/],
+    [podText('', '  initContainers: [{name: d, image: i}]', '  annotations: {io.podman.annotations.init.container.type: always}'), /init containers run once here/],
     ['kind: Secret\nmetadata: {name: s}\ndata: {a: "%"}', /not base64/],
     ['- 1', /the document is not a mapping/],
     ['a: [', /^x\.yaml:1:/],

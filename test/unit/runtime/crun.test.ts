@@ -12,6 +12,7 @@ describe('explainRuntimeFailure', () => {
     ['cannot setns `/run/netns/x`: Operation not permitted', 'PERMISSION', 'cannot join the namespace "/run/netns/x": it belongs to another user, or to another user namespace than the container\'s'],
     ['setns `/run/netns/x`: Operation not permitted', 'PERMISSION', 'cannot join the namespace "/run/netns/x": it belongs to another user, or to another user namespace than the container\'s'],
     ['open `/proc/999999/ns/net`: No such file or directory', 'NOT_FOUND', 'there is no namespace "/proc/999999/ns/net": its process has ended'],
+    ['create keyring `4f2e`: Disk quota exceeded', 'UNSUPPORTED', expect.stringMatching(/no more keyrings/)],
     ['something new', 'TOOL_FAILED', 'crun: something new'],
     ['', 'TOOL_FAILED', 'crun failed without giving a reason'],
   ])('%j', (said, code, message) => {
