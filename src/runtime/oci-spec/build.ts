@@ -5,6 +5,7 @@
  */
 import { ScullError } from '../../host/errors.ts';
 import type { LinuxSpec, RuntimeSpec } from '../../oci/runtime-spec.ts';
+import { parseSignal } from '../../spec/signal.ts';
 import type { RuntimeSpecInput } from './input.ts';
 import { kernelPaths } from './kernel-paths.ts';
 import { hasHostSys, INIT_PATH, mounts, rootPropagation } from './mounts.ts';
@@ -118,7 +119,19 @@ function withAnnotations(spec: RuntimeSpec, input: RuntimeSpecInput): RuntimeSpe
     });
   }
   if (keepsGroups(input)) annotations['run.oci.keep_original_groups'] = '1';
+  if (input.cgroupsPath?.includes(':') === true) Object.assign(annotations, scopeProperties(input));
   return Object.keys(annotations).length === 0 ? spec : { ...spec, annotations };
+}
+
+/**
+ * Properties of systemd's scope (systemd.kill(5)), for when that is stopped: at a shutdown, or when a user's last session has ended. As a
+ * container ends by `stop`, and no 90 seconds for one that does not listen.
+ */
+function scopeProperties({ config }: RuntimeSpecInput): Record<string, string> {
+  return {
+    'org.systemd.property.KillSignal': String(parseSignal(config.stopSignal).number),
+    ...(config.stopTimeout < 0 ? {} : { 'org.systemd.property.TimeoutStopUSec': `uint64 ${Math.max(config.stopTimeout, 1) * 1_000_000}` }),
+  };
 }
 
 function withNamespaces(spec: RuntimeSpec, input: RuntimeSpecInput): RuntimeSpec {
