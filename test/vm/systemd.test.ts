@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeVirtualMachine, type VirtualMachine } from '../support/virtual-machine.ts';
 
-const lives = [['limits.sh', 'live-limits.sh', 'units.sh', 'logout.sh'], ['reboot.sh']];
+const lives = [['limits.sh', 'live-limits.sh', 'units.sh', 'logout.sh', 'many.sh'], ['reboot.sh']];
 
 let machine: VirtualMachine;
 beforeAll(() => {
@@ -20,6 +20,7 @@ describe.each(lives.map((scripts) => ({ name: scripts.join(', '), scripts })))('
   let said = '';
   beforeAll(async () => {
     said = (await machine.run(script)).replaceAll('\r', '');
+    for (const [, figure] of said.matchAll(/^@@ figure: (.*)$/gm)) console.info(figure);
   });
 
   test.each(sentencesOf(script))('%s', (sentence) => {
