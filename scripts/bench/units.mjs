@@ -36,6 +36,8 @@ async function main() {
 async function startManager() {
   const cgroup = `/sys/fs/cgroup/bench-${process.pid}`;
   mkdirSync(cgroup);
+  // It asks whether the machine was booted by systemd, sd_booted(3).
+  mkdirSync('/run/systemd/system', { recursive: true });
   for (const path of [cgroup, `${cgroup}/cgroup.procs`, `${cgroup}/cgroup.subtree_control`, `${cgroup}/cgroup.threads`]) chownSync(path, uid, uid);
   execFileSync('install', ['-d', '-o', String(uid), '-g', String(uid), '-m', '0700', runtime]);
   execFileSync('install', ['-d', '-o', String(uid), '-g', String(uid), folder.slice(0, folder.lastIndexOf('/')), folder, `${home}/.config`]);

@@ -167,7 +167,17 @@ export function joiningWords(plan: CgroupPlan): readonly string[] {
   if (plan.manager !== 'systemd') return [];
   const own = ownCgroup();
   if (own !== undefined && own.includes(`/user@${process.getuid?.() ?? 0}.service/`)) return [];
-  return ['systemd-run', '--user', '--scope', '--quiet', '--collect', '--'];
+  return IN_A_SCOPE;
+}
+
+const IN_A_SCOPE = ['systemd-run', '--user', '--scope', '--quiet', '--collect', '--'];
+
+/**
+ * Words before a command whose process others need, too, such as the switch of all networks: out of a service of the user's manager, which
+ * takes with it whatever is in its cgroup when it stops.
+ */
+export function outlivingWords(): readonly string[] {
+  return /\/user@\d+\.service\/.*\.service(?:\/|$)/.test(ownCgroup() ?? '') ? IN_A_SCOPE : [];
 }
 
 function ownCgroup(): string | undefined {

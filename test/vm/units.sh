@@ -42,6 +42,13 @@ Image=localhost/tools
 Network=none
 Exec=socat ACCEPT-FD:3 SYSTEM:'echo hello from the container'
 X
+cat > units/peer.container <<'X'
+[Container]
+Image=localhost/busybox
+Network=back.network
+StopTimeout=1
+Exec=sh -c 'while :; do echo here | nc -l -p 7000; done'
+X
 printf '[Container]\nImage=x\nImmage=y\n' > wrong.container
 chown -R user: units wrong.container
 
@@ -76,10 +83,14 @@ check 'systemd restarts it' soon was_restarted "$before"
 before=$(main_pid web)
 kill -KILL "$before"
 check 'systemd restarts it when its monitor is killed' soon was_restarted "$before"
+scull unit install --now units/peer.container > /dev/null
 begun=$(cut -d. -f1 /proc/uptime)
 check 'it can be stopped' userctl stop web
 check 'stopping it asks its program' as_user sh -c 'test -s "$(scull volume inspect --format {{.Mountpoint}} systemd-data)/ends"'
 check 'and does not wait to kill it' test $(($(cut -d. -f1 /proc/uptime) - begun)) -lt 50
+check 'which is no failure of the unit' prints inactive userctl is-active web
+check 'others on its network still find each other by name, although it was the first there' prints here scull exec systemd-peer sh -c 'nc -w 60 systemd-peer 7000 < /dev/null'
+userctl stop peer
 check 'nothing of it is left but its volume' ends_with 1 scull container exists systemd-web
 check 'it can be started again' userctl start web
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { readTextIfPresent } from '../../host/files.ts';
 import { hasNameServer, nameServer, serveNames } from '../../network/drivers/switch.ts';
 import { nameFile } from '../../network/name-server.ts';
+import { outlivingWords } from '../../runtime/cgroups.ts';
 import { withLock } from '../../storage/locks.ts';
 import { isNetworkName } from '../../storage/networks.ts';
 import type { Engine } from '../engine.ts';
@@ -25,7 +26,7 @@ export async function publishNames(engine: Engine, { paths, holder }: Omit<Engag
     }));
     const changed = writeNames(paths.names, wanted);
     const running = nameServer(paths) !== undefined;
-    if (wanted.size === 0 ? running && changed : always || changed || !running) await serveNames(paths, holder);
+    if (wanted.size === 0 ? running && changed : always || changed || !running) await serveNames(paths, holder, outlivingWords());
   });
 }
 

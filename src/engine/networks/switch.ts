@@ -8,6 +8,7 @@ import type { PastaRequest } from '../../network/drivers/pasta.ts';
 import { becomeMember, livingHolder, prepareSwitch, replaceRules, startHolder, switchPaths, type SwitchPaths } from '../../network/drivers/switch.ts';
 import { readNetworkState } from '../../network/state.ts';
 import { switchRules } from '../../network/switch-rules.ts';
+import { outlivingWords } from '../../runtime/cgroups.ts';
 import { killQuietly, readIdentity } from '../../runtime/claim.ts';
 import { EMPTY_CONTAINER_SPEC } from '../../spec/container-spec.ts';
 import { knownSubnet } from '../../spec/subnet.ts';
@@ -48,7 +49,7 @@ async function makeSwitch(engine: Engine, paths: SwitchPaths): Promise<ProcessId
   const [{ sweepAddresses }, { refreshCommand }] = await Promise.all([import('./addresses.ts'), import('./refresh-command.ts')]);
   // What containers of an earlier switch left.
   const swept = sweepAddresses(engine);
-  const { holder, isNew } = await startHolder(paths, { rules: switchRules(plan.addresses), onChange: refreshCommand(layout), joinUser: orphan(engine) });
+  const { holder, isNew } = await startHolder(paths, { rules: switchRules(plan.addresses), onChange: refreshCommand(layout), joinUser: orphan(engine), outside: outlivingWords() });
   try {
     await Promise.all([isNew ? connectUplink(paths, holder, plan) : undefined, swept]);
   } catch (error) {
@@ -95,7 +96,7 @@ export async function healUplink(paths: SwitchPaths, holder: ProcessIdentity, pl
 }
 
 function uplinkRequest({ uplink }: SwitchPaths, { pid }: ProcessIdentity): PastaRequest {
-  return { targetPid: pid, watchPid: pid, stateFile: uplink };
+  return { targetPid: pid, watchPid: pid, stateFile: uplink, outside: outlivingWords() };
 }
 
 /**

@@ -31,6 +31,8 @@ export interface PastaRequest {
   readonly stateFile: string;
   /** Started when the host's resolv.conf is another than pasta has read. */
   readonly onResolvConf?: readonly string[];
+  /** Words before the command line, by which it outlives what we are in. */
+  readonly outside?: readonly string[];
 }
 
 /**
@@ -62,12 +64,13 @@ async function startLate(pasta: string, plan: NetworkPlan, request: PastaRequest
   }
   const pidFile = pidFileOf(request.stateFile);
   const command = [pasta, ...late, '--mac-addr', ROUTER_MAC, '--pid', pidFile, String(request.targetPid)];
-  const keeper = left.keeper ?? (await startWaiter(waiter, [...waiterArguments(plan, plan.pasta, request, pidFile), '--', ...command]));
+  const keeper = left.keeper ?? (await startWaiter([...(request.outside ?? []), waiter, ...waiterArguments(plan, plan.pasta, request, pidFile), '--', ...command]));
   return { keeper, ...(process === undefined ? {} : { process }) };
 }
 
-async function startWaiter(waiter: string, args: readonly string[]): Promise<ProcessIdentity> {
-  const result = await run(waiter, args, { timeout: START_TIMEOUT });
+async function startWaiter(command: readonly string[]): Promise<ProcessIdentity> {
+  const [file, ...args] = command as [string, ...string[]];
+  const result = await run(file, args, { timeout: START_TIMEOUT });
   const keeper = identityOf(Number(result.stdout.trim()));
   if (result.status !== 0 || keeper === undefined) throw await explainPasta(result.stderr, result.status, []);
   return keeper;
@@ -104,7 +107,7 @@ async function startAtOnce(pasta: string, plan: NetworkPlan, pastaPlan: PastaPla
     if (request.targetPid === request.watchPid) command = [...keep, '--', pasta, ...arguments_, target];
     else command = [...keep, '--target', target, '--', pasta, ...arguments_];
   }
-  const [file, ...args] = command as [string, ...string[]];
+  const [file, ...args] = [...(request.outside ?? []), ...command] as [string, ...string[]];
   const result = await run(file, args, { timeout: START_TIMEOUT });
   if (result.status !== 0) throw await explainPasta(result.stderr, result.status, plan.ports);
   const process = identityOf(Number((readTextIfPresent(pidFile) ?? '').trim()));

@@ -106,6 +106,8 @@ export interface HolderRequest {
   readonly joinUser?: number | undefined;
   /** Started when a container has left, or the host's resolv.conf was changed. */
   readonly onChange: readonly string[];
+  /** Words before its command line, by which it outlives what we are in. */
+  readonly outside: readonly string[];
 }
 
 /**
@@ -117,7 +119,8 @@ export async function startHolder(paths: SwitchPaths, request: HolderRequest): P
   const filter = nft();
   writeFileSync(paths.rules, request.rules, { mode: 0o600 });
   const hold = [program, 'hold', '--directory', paths.directory, '--nft', filter, '--rules', paths.rules, '--watch-file', '/etc/resolv.conf', '--', ...request.onChange];
-  const { file, args } = launchCommand({ network: true, program: hold, ...(request.joinUser === undefined ? {} : { joinUser: request.joinUser }) });
+  const launch = launchCommand({ network: true, program: hold, ...(request.joinUser === undefined ? {} : { joinUser: request.joinUser }) });
+  const [file, ...args] = [...request.outside, launch.file, ...launch.args] as [string, ...string[]];
   const child = startChild(file, args, { stdio: ['ignore', 'pipe', 'pipe'], env: minimalEnvironment(), detached: true });
   let [said, complaint] = ['', ''];
   // Both end when the holder is ready: it lets go of them.
@@ -229,8 +232,8 @@ export function hasNameServer(): boolean {
   return findTool('aardvark-dns') !== undefined;
 }
 
-/** Lets aardvark-dns read its folder again; starts it where it does not run. @throws ScullError MISSING_TOOL, NETWORK */
-export async function serveNames(paths: SwitchPaths, holder: ProcessIdentity): Promise<void> {
+/** Lets aardvark-dns read its folder again; starts it where it does not run. @param outside as in {@link HolderRequest} @throws ScullError MISSING_TOOL, NETWORK */
+export async function serveNames(paths: SwitchPaths, holder: ProcessIdentity, outside: readonly string[]): Promise<void> {
   const running = nameServer(paths);
   if (running !== undefined) {
     process.kill(running.pid, 'SIGHUP');
@@ -240,8 +243,8 @@ export async function serveNames(paths: SwitchPaths, holder: ProcessIdentity): P
   const aardvark = requireTool('aardvark-dns', 'finding containers by name').path;
   // Not over the file itself: where somebody puts another in its place by renaming, the kernel takes such a mount away.
   const enter = [native('scull-bridge'), 'enter', '--holder', String(holder.pid), '--bind', dirname(paths.resolvConf), '/etc', '--'];
-  const args = ['keep', '--watch', String(holder.pid), '--', ...enter, aardvark, '--config', paths.names, '-p', '53', 'run'];
-  const result = await run(helper, args, { timeout: TIMEOUT });
+  const command = [...outside, helper, 'keep', '--watch', String(holder.pid), '--', ...enter, aardvark, '--config', paths.names, '-p', '53', 'run'];
+  const result = await run(command[0] as string, command.slice(1), { timeout: TIMEOUT });
   if (result.status !== 0) throw new ScullError('NETWORK', `aardvark-dns, which tells containers' names, could not be started: ${result.stderr.trim().split('\n').at(-1) ?? ''}`, { detail: result.stderr.trim() });
 }
 

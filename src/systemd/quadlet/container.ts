@@ -28,8 +28,9 @@ export function convertContainer(unit: Conversion): void {
   const command = unit.last('Exec');
   if (command !== undefined) words.push(...unit.split(command));
   unit.command('ExecStart', words);
+  // Asked to end, and waited for; `rm -f` would not ask.
+  unit.command('ExecStop', ['stop', '-i', name]);
   // The container goes with its monitor; this is for what a killed monitor leaves.
-  unit.command('ExecStop', ['rm', '-v', '-f', '-i', name]);
   unit.command('ExecStopPost', ['rm', '-v', '-f', '-i', name], '-');
   reload(unit, name);
 }
