@@ -1798,8 +1798,9 @@ static int notify(int argc, char **argv)
 	if (sendmsg(manager, &message, MSG_NOSIGNAL) < 0)
 		return 0; /* whoever listens there knows no barriers */
 	close(barrier[1]);
+	/* It takes its time where it starts a hundred units at once: what nobody has read when we end is nobody's message. */
 	struct pollfd closed = {.fd = barrier[0]};
-	while (poll(&closed, 1, 5000) < 0 && errno == EINTR)
+	while (poll(&closed, 1, 5 * 60 * 1000) < 0 && errno == EINTR)
 		;
 	return 0;
 }
