@@ -61,7 +61,7 @@ async function unit(engine, name) {
   const files = `${home}/quadlet-${slug(engine)}`;
   const file = `${files}/${service(engine, name)}.container`;
   mkdirSync(files, { recursive: true });
-  writeFileSync(file, `[Container]\nImage=localhost/${image}\nNetwork=none\nStopTimeout=0\nExec=sleep 100000\n`);
+  writeFileSync(file, `[Unit]\nStartLimitIntervalSec=0\n[Container]\nImage=localhost/${image}\nNetwork=none\nStopTimeout=0\nExec=sleep 100000\n`);
   let text;
   if (engine.name === 'podman') {
     const said = await output(quadlet, ['-user', '-dryrun'], { QUADLET_UNIT_DIRS: files });

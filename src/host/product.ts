@@ -22,7 +22,7 @@ export function nativeProgram(name: 'scull-bridge' | 'scull-copy' | 'scull-helpe
 }
 
 function findProductDirectory(): string {
-  if (isCompiled()) return dirname(realpathSync(process.execPath));
+  if (isCompiled()) return dirname(realpathSync(executableFile(process.execPath)));
   // bin/run.js, or a bundle in dist/…: the package is the folder above the first of these names.
   const script = process.argv[1];
   let folder = script === undefined ? process.cwd() : dirname(realpathOr(script));
@@ -32,6 +32,11 @@ function findProductDirectory(): string {
     folder = dirname(folder);
   }
   return join(process.cwd(), 'dist');
+}
+
+/** @param path the kernel's name for what runs; what an upgrade has put in its place meanwhile has the same without the addition */
+export function executableFile(path: string): string {
+  return path.replace(/ \(deleted\)$/, '');
 }
 
 /** True in the executable made by Bun's compiler, whose script lives in a virtual file system. */

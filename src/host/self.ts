@@ -1,6 +1,6 @@
 /** How to start ourselves again, as another process: the single-file executable, or Node (or Bun) with our script. */
 import { existsSync } from 'node:fs';
-import { isCompiled } from './product.ts';
+import { executableFile, isCompiled } from './product.ts';
 
 export interface SelfCommand {
   readonly file: string;
@@ -20,7 +20,7 @@ export function rememberScript(path: string): void {
  * executable into the `bun` tool, `NODE_OPTIONS` could load foreign code.
  */
 export function selfCommand(...words: readonly string[]): SelfCommand {
-  if (isCompiled()) return { file: process.execPath, args: words };
+  if (isCompiled()) return { file: executableFile(process.execPath), args: words };
   if (script !== undefined) return { file: process.execPath, args: [script, ...words] };
   return { file: checkout('node_modules/.bin/bun'), args: ['--no-env-file', checkout('bin/dev.ts'), ...words] };
 }

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { executableFile } from '../../../src/host/product.ts';
 import { rememberScript, selfCommand } from '../../../src/host/self.ts';
 
 test('a library under test starts the sources of its checkout', () => {
@@ -11,4 +12,9 @@ test('a library under test starts the sources of its checkout', () => {
 test('with an entry point we start ourselves: this runtime and that script', () => {
   rememberScript('/somewhere/bin/run.js');
   expect(selfCommand('ps', '-a')).toEqual({ file: process.execPath, args: ['/somewhere/bin/run.js', 'ps', '-a'] });
+});
+
+test('an executable that was replaced by an upgrade while it runs is looked for in its place', () => {
+  expect(executableFile('/usr/local/bin/scull (deleted)')).toBe('/usr/local/bin/scull');
+  expect(executableFile('/usr/local/bin/scull')).toBe('/usr/local/bin/scull');
 });
