@@ -34,6 +34,7 @@ cat > units/told.container <<'X'
 Image=localhost/tools
 Network=none
 Notify=yes
+StopTimeout=1
 Exec=sh -c 'sleep 1; printf READY=1 | socat -u - UNIX-SENDTO:$$NOTIFY_SOCKET; exec sleep 1000'
 X
 cat > units/greeter.container <<'X'
