@@ -141,7 +141,10 @@ async function storeAndUnpack(fetch: LayerFetch, layer: LayerRef, into: BlobFile
   tee.on('error', () => undefined); // told by both promises below, also when nobody listens to the stream yet
   const unpacking = unpackLayer(fetch.store, { layer, parents: parentsOf(fetch.layers, layer), compressed: tee, progress: fetch.progress });
   unpacking.catch((error: unknown) => tee.destroy(error as Error));
-  const [stored, unpacked] = await Promise.allSettled([storeFrom(fetch, layer.descriptor, into, tee), unpacking]);
+  const storing = storeFrom(fetch, layer.descriptor, into, tee);
+  // Also where it could not even begin: who unpacks would wait for ever.
+  storing.catch((error: unknown) => tee.destroy(error as Error));
+  const [stored, unpacked] = await Promise.allSettled([storing, unpacking]);
   // A full disk shows first where the larger part is written; a worker that could not even begin takes nothing.
   if (unpacked.status === 'rejected' && (isScullError(unpacked.reason, 'NO_SPACE') || (stored.status === 'rejected' && isReaderGone(stored.reason)))) throw unpacked.reason;
   // The unpacking fails also when the fetching does: then the fetching's error is the one to tell.
