@@ -134,6 +134,9 @@ export function removeTree(path: string): void {
 /** What helps where there is no space left. */
 export const NO_SPACE_HINT = 'free some with `scull system prune` or `scull rm` and `scull rmi`; removing needs no space';
 
+/** What helps where a device fails. */
+export const BROKEN_DISK_HINT = 'the disk may be breaking: look for its errors with `journalctl -k` or `dmesg`';
+
 /** Turns ENOSPC, EDQUOT, EROFS, EACCES and EIO on a path of ours into an error with a remedy; anything else unchanged. */
 export function explainWriteFailure(cause: unknown, path: string): unknown {
   switch (errnoOf(cause)) {
@@ -149,7 +152,7 @@ export function explainWriteFailure(cause: unknown, path: string): unknown {
     case 'EPERM':
       return new ScullError('PERMISSION', `not permitted to write ${path} as uid ${process.getuid?.() ?? -1}`, { cause });
     case 'EIO':
-      return new ScullError('PERMISSION', `cannot write ${path}: the device reports an input/output error`, { hint: 'the disk may be breaking: look for its errors with `journalctl -k` or `dmesg`', cause });
+      return new ScullError('PERMISSION', `cannot write ${path}: the device reports an input/output error`, { hint: BROKEN_DISK_HINT, cause });
     default:
       return withPath(cause, path);
   }

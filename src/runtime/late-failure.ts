@@ -5,7 +5,7 @@
  */
 import { existsSync, statSync } from 'node:fs';
 import { ScullError } from '../host/errors.ts';
-import { NO_SPACE_HINT, readTextIfPresent } from '../host/files.ts';
+import { BROKEN_DISK_HINT, NO_SPACE_HINT, readTextIfPresent } from '../host/files.ts';
 import type { ContainerPaths } from '../storage/layout.ts';
 import { isFull } from '../storage/space.ts';
 import type { ContainerRecord } from './container-record.ts';
@@ -24,10 +24,14 @@ export function lateFailure(record: ContainerRecord, paths: ContainerPaths, exit
   return said === null ? undefined : explainRuntimeFailure(said[1] as string);
 }
 
-/** @returns NO_SPACE where the monitor could not write the exit code down, on a disk that is full */
-export function unnotedEnd(record: ContainerRecord, paths: ContainerPaths): ScullError | undefined {
-  if (existsSync(paths.exitFile) || !isFull(paths.directory)) return undefined;
-  return new ScullError('NO_SPACE', `container ${record.name} has ended, but there is no space left to write its exit code to ${paths.exitFile}`, {
-    hint: NO_SPACE_HINT,
-  });
+/**
+ * @param monitorStatus of a monitor that was waited for
+ * @returns NO_SPACE or PERMISSION where the monitor could not write the exit code down, on a disk that is full or broken
+ */
+export function unnotedEnd(record: ContainerRecord, paths: ContainerPaths, monitorStatus: number | undefined): ScullError | undefined {
+  if (existsSync(paths.exitFile)) return undefined;
+  if (isFull(paths.directory)) return new ScullError('NO_SPACE', `container ${record.name} has ended, but there is no space left to write its exit code to ${paths.exitFile}`, { hint: NO_SPACE_HINT });
+  // One that was killed could not even try.
+  if (monitorStatus === undefined || monitorStatus >= 128) return undefined;
+  return new ScullError('PERMISSION', `container ${record.name} has ended, but its exit code could not be written to ${paths.exitFile}: an input/output error`, { hint: BROKEN_DISK_HINT });
 }

@@ -8,6 +8,7 @@
  * device 0:0, or a `.wh.NAME` file as fuse-overlayfs writes them where it can't make devices.
  */
 import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync, readSync } from 'node:fs';
+import { describeErrno } from '../host/errno.ts';
 import { errnoOf, ScullError } from '../host/errors.ts';
 
 export interface RootfsFileOptions {
@@ -41,7 +42,7 @@ export function readRootfsFile(lowerDirs: readonly string[], path: string, optio
     if (cause instanceof ScullError) throw cause;
     const errno = errnoOf(cause);
     if (errno === 'EACCES' || errno === 'EPERM') throw new ScullError('PERMISSION', `cannot read ${path} of the image from outside: its owner does not let us`, { cause });
-    throw new ScullError('INVALID', `cannot read ${path} of the image: ${errno ?? String(cause)}`, { cause });
+    throw new ScullError('INVALID', `cannot read ${path} of the image: ${errno === undefined ? String(cause) : describeErrno(cause)}`, { cause });
   } finally {
     walk.close();
   }

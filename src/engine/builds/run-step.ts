@@ -96,7 +96,7 @@ async function execute(session: BuildSession, work: RunWork, record: ContainerRe
       hint: 'install it (Debian: sudo apt-get install qemu-user-static), or run the step for this machine: FROM --platform=$BUILDPLATFORM',
     });
   }
-  if (exitCode !== 0) throw unnotedEnd(record, paths) ?? new CommandFailed(exitCode, `the command ended with status ${exitCode}: ${shown(work.step.words)}`);
+  if (exitCode !== 0) throw unnotedEnd(record, paths, undefined) ?? new CommandFailed(exitCode, `the command ended with status ${exitCode}: ${shown(work.step.words)}`);
 }
 
 function shown(words: readonly string[]): string {

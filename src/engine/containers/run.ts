@@ -123,7 +123,7 @@ export async function stayUntilEnd(engine: Engine, running: Running): Promise<{ 
     await waitForEnd(engine, record.id, 5000);
     state = readContainerState(paths);
   }
-  const failure = lateFailure(record, paths, state.exitCode) ?? (state.status === 'exited' ? unnotedEnd(record, paths) : undefined);
+  const failure = lateFailure(record, paths, state.exitCode) ?? (state.status === 'exited' && state.error !== '' ? unnotedEnd(record, paths, status) : undefined);
   await tidyUp(engine, record);
   trace('tidied up');
   if (failure !== undefined) throw failure;
