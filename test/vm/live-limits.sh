@@ -33,6 +33,21 @@ check 'a shutdown stops what boot starts, and boot has it again' as_user sh -c '
 scull rm -f -t 0 well > /dev/null
 scull boot uninstall > /dev/null
 
+# A pod as a whole: a slice of the user's systemd.
+scull pod create --network none --memory 64m --cpus 0.5 --cpu-shares 512 family > /dev/null
+scull run -d --pod family --name one --memory 32m busybox sleep 10000 > /dev/null
+scull run -d --pod family --name two busybox sleep 10000 > /dev/null
+slice=/sys/fs/cgroup/user.slice/user-1000.slice/user@1000.service/user.slice/$(scull pod inspect -f '{{.CgroupPath}}' family)
+check 'limits of a pod are those of all its containers together' prints '67108864 50000 100000 20' sh -c "cd $slice && echo \$(cat memory.max cpu.max cpu.weight)"
+check 'its containers and what keeps them are in there, with limits of their own' prints '33554432 max max' sh -c "cd $slice && echo \$(cat */memory.max | sort)"
+check 'together they may not have more' as_user sh -c 'scull exec two dd if=/dev/zero of=/dev/null bs=100M count=1; [ $? = 137 ]'
+check 'pod inspect tells its limits' prints '67108864 50000 512' scull pod inspect -f '{{.memory_limit}} {{.cpu_quota}} {{.cpu_shares}}' family
+check 'pod pause stops all of them' as_user sh -c 'scull pod pause family && scull pod ps | grep -q Paused && [ $(scull ps -a --filter pod=family --format "{{.Status}}" | grep -c Paused) = 3 ]'
+check 'pod unpause lets them go on' as_user sh -c 'scull pod unpause family && scull exec one true && scull pod ps | grep -q Running'
+check 'a pod that is started again has its limits again' as_user sh -c "scull pod restart -t 0 family && grep -qx 67108864 $slice/memory.max"
+check 'a pod limit whose controller is not delegated is refused by its name' prints 'cpuset' scull pod create --cpuset-cpus 0 elsewhere
+check 'a pod takes its slice along' as_user sh -c "scull pod rm -f -t 0 family && ! test -e $slice && ! ls /run/user/1000/systemd/user.control/*scull_pod* 2> /dev/null"
+
 # A bus on which nobody answers.
 mv /run/user/1000/bus /run/user/1000/bus.real
 as_user timeout 10 socat UNIX-LISTEN:/run/user/1000/bus,unlink-close=0 /dev/null &
