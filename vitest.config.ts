@@ -19,7 +19,7 @@ const endToEnd = {
 };
 
 /** These start a product of their own, or are about the kernel and the disk only: once is enough. */
-const ofOwnProduct = ['test/e2e/crash-points.test.ts', 'test/e2e/random-kills.test.ts', 'test/e2e/full-disk.test.ts', 'test/e2e/faults.test.ts', 'test/e2e/concurrency.test.ts'];
+const ofOwnProduct = ['test/e2e/crash-points.test.ts', 'test/e2e/random-kills.test.ts', 'test/e2e/full-disk.test.ts', 'test/e2e/broken-disk.test.ts', 'test/e2e/faults.test.ts', 'test/e2e/concurrency.test.ts'];
 
 export default defineConfig({
   cacheDir: '.cache/vitest',

@@ -9,7 +9,7 @@ export default function checkConditions(): void {
   for (const product of ['dist/scull', 'dist/node/scull.cjs', 'dist/crash/scull.cjs']) {
     if (!existsSync(join(top, product))) missing.push(`${product} is not built`);
   }
-  for (const tool of ['crun', 'conmon', 'newuidmap', 'fuse-overlayfs', 'pasta', 'busybox', 'skopeo', 'umoci', 'docker-registry', 'mmdebstrap', 'socat', 'strace', 'ssh-keygen', 'ps', 'ip', 'zsh', 'fish', 'qemu-system-x86_64', 'mke2fs']) {
+  for (const tool of ['crun', 'conmon', 'newuidmap', 'fuse-overlayfs', 'pasta', 'busybox', 'skopeo', 'umoci', 'docker-registry', 'mmdebstrap', 'socat', 'strace', 'cc', 'ssh-keygen', 'ps', 'ip', 'zsh', 'fish', 'qemu-system-x86_64', 'mke2fs']) {
     if (!findOnPath(tool)) missing.push(`${tool} is not installed`);
   }
   for (const device of ['/dev/fuse', '/dev/net/tun']) {
