@@ -17,6 +17,8 @@ exec unshare --mount --propagation private bash -euo pipefail -c '
   mount -t cgroup2 none "$root/sys/fs/cgroup"
   mount -t tmpfs -o mode=0755 run "$root/run"
   mount -t tmpfs -o mode=1777 tmp "$root/tmp"
+  # Where Podman keeps its locks: it remembers those of a bench that was killed.
+  mount -t tmpfs -o mode=1777 shm "$root/dev/shm"
   for engine in "" podman scull node; do
     install -d -m 0700 -o "$uid" -g "$uid" "$root/run/user/$uid/$engine"
   done

@@ -29,10 +29,10 @@ async function flushing() {
   if (!wanted(name)) return;
   const tree = join(scratch, 'tree');
   mkdirSync(tree, { recursive: true });
+  chownSync(scratch, plan.uid, plan.uid);
   for (let n = 0; n < 2000; n++) writeFileSync(join(tree, `f${n}`), randomBytes(40_000));
   await program('/bin/sh', ['-c', `tar -cf ${scratch}/tree.tar -C ${tree} .`], {});
   rmSync(tree, { recursive: true });
-  chownSync(scratch, plan.uid, plan.uid);
   const archive = join(scratch, 'image.tar');
   await must(engines[0], ['import', `${scratch}/tree.tar`, 'flushed']);
   await must(engines[0], ['save', '-q', '--format', 'docker-archive', '-o', archive, 'flushed']);
