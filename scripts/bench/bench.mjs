@@ -21,6 +21,9 @@ const cache = join(top, '.cache', 'bench');
 /** An id of the bench's own, so that memory is not counted with anybody else's processes. */
 const uid = 50123;
 
+/** What each release of Debian has. */
+const PODMAN = { trixie: 'podman 5.4.2', bookworm: 'podman 4.3.1' };
+
 /** Highest ratio to Debian 13's Podman that we want to reach, by scenario (`node` for the npm package). */
 const goals = {
   '64 mixed commands at once': { executable: 0.5 },
@@ -224,7 +227,7 @@ function printTable(rounds) {
   console.log('ratio = scull / podman in the same run; below 1 scull is faster (or smaller)\n');
   // What tar, gzip and cat need for the same: the last columns are how many times that each engine takes.
   const withLimit = Object.values(first.results).some((samples) => samples.limit !== undefined);
-  const rows = [['', 'podman 5.4.2', 'scull', 'ratio', 'goal', '', 'on Node', 'ratio', ...(withLimit ? ['limit', 'scull', 'podman'] : []), ...(second ? ['podman 4.3.1', 'scull', 'ratio'] : [])]];
+  const rows = [['', PODMAN[first.release] ?? `podman of ${first.release}`, 'scull', 'ratio', 'goal', '', 'on Node', 'ratio', ...(withLimit ? ['limit', 'scull', 'podman'] : []), ...(second ? [PODMAN[second.release] ?? `podman of ${second.release}`, 'scull', 'ratio'] : [])]];
   let missed = 0;
   for (const [name, samples] of Object.entries(first.results)) {
     const goal = goals[name.replace(`, ${options.stoppedContainers} containers`, ', N containers')] ?? {};
