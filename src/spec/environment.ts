@@ -31,6 +31,16 @@ export function parseEnvironmentFile(text: string, path: string, caller: CallerE
   return result;
 }
 
+/** Of an entry `K=V`. */
+export function variableName(entry: string): string {
+  return entry.split('=', 1)[0] as string;
+}
+
+/** `K=V` entries with some replaced or added, in order. */
+export function withVariables(env: readonly string[], entries: readonly string[]): string[] {
+  return [...new Map([...env, ...entries].map((entry) => [variableName(entry), entry])).values()];
+}
+
 /** --env-merge: `K=V`, both sides required. */
 export function parseEnvironmentMerge(text: string): string {
   if (text.indexOf('=') > 0) return text;

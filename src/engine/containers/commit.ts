@@ -7,6 +7,7 @@ import { formatReference, localReference } from '../../oci/reference.ts';
 import type { ContainerRecord } from '../../runtime/container-record.ts';
 import { findContainer } from '../../runtime/container-store.ts';
 import { readContainerState } from '../../runtime/lifecycle.ts';
+import { withVariables } from '../../spec/environment.ts';
 import { admitPacked } from '../../storage/admit-packed.ts';
 import { discardLeftovers } from '../../storage/garbage.ts';
 import { lookUpImage } from '../../storage/image-lookup.ts';
@@ -90,7 +91,8 @@ function runtimeConfig(record: ContainerRecord, image: ImageRuntimeConfig, inclu
   const volumes = includeVolumes ? config.mounts.filter((mount) => mount.type === 'volume' || mount.type === 'bind').map((mount) => mount.target) : [];
   return {
     ...image,
-    Env: environmentOf(spec.environment.set, image.Env ?? []),
+    // What -e set goes along, as with Docker and Podman; what the host gave (proxies, --env-host) does not.
+    Env: withVariables(image.Env ?? [], spec.environment.set),
     Cmd: config.command,
     ...(config.entrypoint.length > 0 ? { Entrypoint: config.entrypoint } : { Entrypoint: undefined }),
     ...(spec.user === undefined ? {} : { User: spec.user }),
@@ -100,13 +102,6 @@ function runtimeConfig(record: ContainerRecord, image: ImageRuntimeConfig, inclu
     ...(config.exposedPorts.length > 0 ? { ExposedPorts: Object.fromEntries(config.exposedPorts.map((port) => [port, {}])) } : {}),
     ...(volumes.length > 0 ? { Volumes: { ...image.Volumes, ...Object.fromEntries(volumes.map((target) => [target, {}])) } } : {}),
   };
-}
-
-/** What -e set goes along, as with Docker and Podman; what the host gave (proxies, --env-host) does not. */
-function environmentOf(set: readonly string[], image: readonly string[]): readonly string[] {
-  const entries = new Map(image.map((entry) => [entry.split('=', 1)[0] ?? '', entry]));
-  for (const entry of set) entries.set(entry.split('=', 1)[0] ?? '', entry);
-  return [...entries.values()];
 }
 
 function historyEntry(record: ContainerRecord, created: string, empty: boolean, options: CommitOptions): HistoryEntry {

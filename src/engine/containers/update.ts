@@ -12,6 +12,7 @@ import { startKeeper } from '../../runtime/keeper.ts';
 import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
 import { cgroupResources } from '../../runtime/oci-spec/resources.ts';
 import type { EnvironmentSpec, HealthSpec, ResourceSpec, RestartSpec, UlimitSpec } from '../../spec/container-spec.ts';
+import { variableName, withVariables } from '../../spec/environment.ts';
 import { defaultIdMaps } from '../../userns/id-maps.ts';
 import type { Engine } from '../engine.ts';
 import { recordContainerEvent } from '../events/record.ts';
@@ -85,14 +86,8 @@ function wishedEnvironment(before: EnvironmentSpec, { set, unset }: EnvironmentC
 
 function withEnvironment(config: ContainerConfig, change: EnvironmentChange | undefined): ContainerConfig {
   if (change === undefined) return config;
-  const variables = new Map(config.env.map((entry) => [variableName(entry), entry]));
-  for (const name of change.unset) variables.delete(name);
-  for (const entry of change.set) variables.set(variableName(entry), entry);
-  return { ...config, env: [...variables.values()] };
-}
-
-function variableName(entry: string): string {
-  return entry.split('=', 1)[0] as string;
+  const kept = config.env.filter((entry) => !change.unset.includes(variableName(entry)));
+  return { ...config, env: withVariables(kept, change.set) };
 }
 
 /** Checked also for a container that does not run: its next start would fail. */

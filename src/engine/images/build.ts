@@ -8,6 +8,7 @@ import { PROXY_ARGS, type GivenArgs } from '../../build/plan/scope.ts';
 import { isScullError, ScullError } from '../../host/errors.ts';
 import { ensurePrivateDirectory } from '../../host/files.ts';
 import { formatPlatform, hostPlatform, platformMatches } from '../../oci/platform.ts';
+import { variableName } from '../../spec/environment.ts';
 import { lookUpImage } from '../../storage/image-lookup.ts';
 import type { NewInstance } from '../../storage/image-lists.ts';
 import { discardLeftovers } from '../../storage/garbage.ts';
@@ -139,7 +140,7 @@ function knownBase(engine: Engine, options: BuildOptions, { base, platform }: Pl
   if (base.kind === 'stage' || options.namedContexts.has(base.name)) return undefined;
   try {
     const { config } = lookUpImage(engine.store, base.name, platform).image;
-    const variables = config.config?.Env?.map((variable) => variable.split('=', 1)[0] as string) ?? [];
+    const variables = config.config?.Env?.map(variableName) ?? [];
     const mismatch = { expected: formatPlatform(platform), actual: formatPlatform(config) };
     return { variables: ['PATH', ...variables], platformMismatch: platformMatches(config, platform) ? undefined : mismatch };
   } catch (error) {

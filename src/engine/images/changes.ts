@@ -2,6 +2,7 @@
  * The instructions of `--change`: those of a Containerfile that only change an image's configuration (Dockerfile
  * reference; podman-import(1)). Pure: configuration and text in, configuration out.
  */
+import { withEnvironment } from '../../build/plan/config.ts';
 import { ScullError } from '../../host/errors.ts';
 import type { ImageRuntimeConfig } from '../../oci/image.ts';
 
@@ -23,7 +24,7 @@ function applyChange(config: ImageRuntimeConfig, change: string): ImageRuntimeCo
     case 'ENTRYPOINT':
       return { ...config, Entrypoint: commandOf(value) };
     case 'ENV':
-      return { ...config, Env: mergeEnvironment(config.Env ?? [], pairsOf(value, fail)) };
+      return { ...config, Env: withEnvironment(config.Env ?? [], pairsOf(value, fail)) };
     case 'EXPOSE':
       return { ...config, ExposedPorts: { ...config.ExposedPorts, ...portsOf(value, fail) } };
     case 'LABEL':
@@ -73,12 +74,6 @@ function pairsOf(value: string, fail: (why: string) => ScullError): readonly (re
     if (equals <= 0) throw fail(`expected KEY=VALUE, found ${JSON.stringify(word)}`);
     return [word.slice(0, equals), word.slice(equals + 1)];
   });
-}
-
-function mergeEnvironment(before: readonly string[], pairs: readonly (readonly [string, string])[]): readonly string[] {
-  const environment = new Map(before.map((entry) => [entry.split('=', 1)[0] ?? '', entry]));
-  for (const [key, value] of pairs) environment.set(key, `${key}=${value}`);
-  return [...environment.values()];
 }
 
 function portsOf(value: string, fail: (why: string) => ScullError): Readonly<Record<string, object>> {
