@@ -40,7 +40,7 @@ export function machineFailure(error: unknown): string | undefined {
   const errno = errnoOf(error);
   const { syscall, path } = (error ?? {}) as { readonly syscall?: unknown; readonly path?: unknown };
   // Bun's rm says EFAULT for whatever it does not know, EIO being such.
-  const words = errno === 'EFAULT' && syscall === 'rm' ? 'the file system reports an error' : errno === undefined ? undefined : WORDS[errno];
+  const words = errno === 'EFAULT' && syscall === 'rm' ? 'the file system reports an error' : WORDS[errno ?? ''];
   if (words === undefined || typeof syscall !== 'string') return undefined;
   return `cannot ${syscall}${typeof path === 'string' ? ` ${JSON.stringify(path)}` : ''}: ${words}`;
 }

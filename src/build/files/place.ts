@@ -67,11 +67,12 @@ export async function placeTree(root: string, selections: readonly Selection[], 
   if (!isMany) return { root, placed: placeFiles(root, selections, options) };
   const tree: Tree = { root, escapes: 'stay' };
   const moveTo = aside === undefined ? undefined : makeNewTarget(tree, whole, options);
-  const placing = moveTo === undefined || aside === undefined ? new Placing(tree, options, true) : new Placing({ root: aside, escapes: 'stay' }, { ...options, target: '/tree' }, true);
+  const there = aside === undefined || moveTo === undefined ? { root, target: options.target } : { root: aside, target: '/tree', moveTo };
+  const placing = new Placing({ root: there.root, escapes: 'stay' }, { ...options, target: there.target }, true);
   placing.place(whole, false);
   await placing.makeWaiting();
   placing.finish();
-  return { root: moveTo === undefined || aside === undefined ? root : aside, placed: placing.placed, ...(moveTo === undefined ? {} : { moveTo }) };
+  return { root: there.root, placed: placing.placed, ...(there.moveTo === undefined ? {} : { moveTo: there.moveTo }) };
 }
 
 /** Makes the target and those above it. @returns its path from the root; undefined where it is there already, or the tree is not one directory */
