@@ -12,6 +12,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { startDockerRegistry, type DockerRegistry } from '../support/docker-registry.ts';
 import { busyboxEntries, dockerArchive } from '../support/images.ts';
 import { productCommand, top } from '../support/product.ts';
+import type { Scenario } from '../support/scenario.ts';
 import { expectCleanError, useScull } from '../support/scull.ts';
 import { expectEmpty, ofTheDead } from '../support/store-facts.ts';
 
@@ -39,15 +40,9 @@ beforeAll(async () => {
 });
 afterAll(() => registry.stop());
 
-interface Scenario {
-  readonly what: string;
-  readonly before?: () => Promise<unknown>;
-  readonly args: () => readonly string[];
-  /** Makes what the command is to make, after it failed: what of it was complete may be there already. */
-  readonly again?: () => Promise<unknown>;
+interface DiskScenario extends Scenario {
   /** What is true when it was done. */
   readonly done: () => Promise<unknown>;
-  readonly after: () => Promise<unknown>;
 }
 
 const remove = (name: string) => () => s.ok(['rm', '-f', '-i', '-v', '-t', '0', name]);
@@ -57,7 +52,7 @@ const is = (args: readonly string[], expected: string) => async () => expect(awa
 const has = (name: string) => async () => expect(await s.ok(['diff', name])).toContain('/new');
 const images = (...names: string[]) => is(['images', '--format', '{{.Repository}}'], names.join('\n'));
 
-const scenarios: readonly Scenario[] = [
+const scenarios: readonly DiskScenario[] = [
   { what: 'load', args: () => ['load', '-q', '-i', join(s.base, 'two.tar')], done: () => s.ok(['save', '-q', '-o', '/dev/null', 'two:1']), after: () => s.ok(['rmi', '-f', 'two:1']) },
   { what: 'pull', args: () => ['pull', '-q', '--tls-verify=false', `${registry.host}/two:1`], done: () => s.ok(['save', '-q', '-o', '/dev/null', `${registry.host}/two:1`]), after: () => s.ok(['rmi', '-f', `${registry.host}/two:1`]) },
   { what: 'tag', args: () => ['tag', 'bb:1', 'other:1'], done: () => s.ok(['image', 'exists', 'other:1']), after: () => s.ok(['rmi', 'other:1']) },

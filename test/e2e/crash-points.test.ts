@@ -12,6 +12,7 @@ import { startDockerRegistry, type DockerRegistry } from '../support/docker-regi
 import { busyboxEntries, dockerArchive } from '../support/images.ts';
 import { productWithCrashPoints } from '../support/product.ts';
 import { useScull } from '../support/scull.ts';
+import type { Scenario } from '../support/scenario.ts';
 import { expectEmpty, expectSound, expectUsageOfDu } from '../support/store-facts.ts';
 
 const s = useScull();
@@ -26,17 +27,6 @@ beforeAll(async () => {
   writeFileSync(join(s.base, 'two.tar'), dockerArchive({ tags: ['two:1'], layers: [busyboxEntries(), [{ path: 'own', content: 'own' }, { path: 'etc/.wh.group', content: '' }]] }));
 });
 afterAll(() => registry.stop());
-
-interface Scenario {
-  readonly what: string;
-  /** Makes what the command is to change. */
-  readonly before?: () => Promise<unknown>;
-  readonly args: () => readonly string[];
-  /** What must be true when the command has been given again after a kill; given where that needs more or other words. */
-  readonly again?: () => Promise<unknown>;
-  /** Takes away what the command has made. */
-  readonly after: () => Promise<unknown>;
-}
 
 const remove = (name: string) => () => s.ok(['rm', '-f', '--ignore', '-v', '-t', '0', name]);
 const create = (...args: string[]) => () => s.ok(['create', '--name', 'c', ...args]);
