@@ -9,11 +9,13 @@ import { crashPoint } from '../host/crash-point.ts';
 import { isOthers } from '../host/directories.ts';
 import { errnoOf, ScullError } from '../host/errors.ts';
 import { ensurePrivateDirectory, readTextIfPresent, removeTree, writeFileAtomic } from '../host/files.ts';
+import { killQuietly } from '../host/kill.ts';
 import { identityOf, isAlive, ownerTag, ownIdentity, parseOwnerTag, type ProcessIdentity } from '../host/identity.ts';
 import { isOver } from '../storage/hosts.ts';
 import type { StoreLayout } from '../storage/layout.ts';
 import type { CgroupPlan } from './cgroups.ts';
 import { forgetRuntime, isRuntimeAlive, readRuntimeState } from './crun.ts';
+import { killProcessesNaming } from './strays.ts';
 
 export type ClaimRefusal = 'running' | 'busy';
 
@@ -55,17 +57,18 @@ export async function claimContainer(layout: StoreLayout, cgroup: CgroupPlan, id
       if (errno !== 'ENOTEMPTY' && errno !== 'EEXIST') throw error;
     }
     const holder = claimState(layout, id);
-    if (holder === 'dead') await clearClaim(layout, cgroup, id);
-    else if (isMounted(paths.starterFile)) {
+    if (holder === 'dead' && (await clearClaim(layout, cgroup, id))) continue;
+    if (isMounted(paths.starterFile)) {
       removeTree(prepared);
       throw new ScullError('IN_USE', `the files of container ${id.slice(0, 12)} are mounted inside \`scull unshare\` (process ${readIdentity(paths.starterFile)?.pid ?? '?'})`, {
         hint: `take them away with \`scull unmount ${id.slice(0, 12)}\` there, or leave it`,
       });
     }
-    else if (holder === 'running' || Date.now() > deadline) {
+    if (holder === 'running' || Date.now() > deadline) {
       removeTree(prepared);
-      return holder;
-    } else await new Promise((resolve) => setTimeout(resolve, pause));
+      return holder === 'running' ? 'running' : 'busy';
+    }
+    await new Promise((resolve) => setTimeout(resolve, pause));
   }
 }
 
@@ -89,8 +92,13 @@ function prepareClaim(layout: StoreLayout, directory: string, purpose: ClaimPurp
     mkdirSync(directory, { mode: 0o700 });
   }
   writeFileAtomic(join(directory, 'starter.json'), JSON.stringify(starterOf(purpose)), { durable: false });
+  touch(join(directory, `${CLAIMED}${ownerTag()}`));
   mkdirSync(join(directory, 'rootfs'), { mode: 0o700 });
-  if (purpose.autoRemove === true) closeSync(openSync(join(directory, 'auto-remove'), 'wx', 0o600));
+  if (purpose.autoRemove === true) touch(join(directory, 'auto-remove'));
+}
+
+function touch(path: string): void {
+  closeSync(openSync(path, 'wx', 0o600));
 }
 
 function starterOf({ mountedBy, stays = false }: ClaimPurpose): Starter {
@@ -146,22 +154,47 @@ export function claimState(layout: StoreLayout, id: string): ClaimRefusal | 'dea
   return ended || starting ? 'busy' : 'dead';
 }
 
-/** Ends what is left of a container whose claim is dead, and removes the claim. */
-async function clearClaim(layout: StoreLayout, cgroup: CgroupPlan, id: string): Promise<void> {
+/**
+ * Ends what is left of a container whose claim is dead, and removes the claim. Until then its place is kept: nobody else starts
+ * under the path that tells the processes of the old start.
+ * @returns false when there is nothing to clear any more, or another command clears it
+ */
+async function clearClaim(layout: StoreLayout, cgroup: CgroupPlan, id: string): Promise<boolean> {
   const paths = layout.container(id);
-  const aside = besides(layout);
+  if (!takeOver(layout, id)) return false;
+  const monitor = readIdentity(paths.monitorFile);
+  const runtime = readRuntimeState(paths.runtimeState);
+  // A start that got this far only may have processes which nobody wrote down.
+  const halfStarted = runtime === undefined || runtime.waiting || (monitor !== undefined && isAlive(monitor));
+  if (monitor !== undefined && isAlive(monitor)) killQuietly(monitor.pid);
+  if (runtime !== undefined && isRuntimeAlive(runtime)) killQuietly(runtime.pid);
+  if (halfStarted) await killProcessesNaming(paths.bundle);
+  await forgetRuntime(layout, cgroup, id, paths.runtimeState);
+  discard(layout, paths.bundle);
+  return true;
+}
+
+/** What a claim's one file of changing name begins with: whose claim it is, or who clears it, by {@link ownerTag}. */
+const [CLAIMED, CLEARING] = ['claimed.', 'clearing.'];
+
+/**
+ * Makes a dead claim this process's to clear. The file that is renamed has a name that no other claim has: should the claim have
+ * been cleared between our look and this, and the container claimed anew, there is no such file.
+ */
+function takeOver(layout: StoreLayout, id: string): boolean {
+  const { bundle } = layout.container(id);
+  const mark = namesIn(bundle).find((name) => name.startsWith(CLAIMED) || name.startsWith(CLEARING));
+  if (claimState(layout, id) !== 'dead') return false;
+  if (mark === undefined) return existsSync(bundle); // made by a scull that did not have it yet
+  const clearer = mark.startsWith(CLEARING) ? parseOwnerTag(mark.slice(CLEARING.length)) : undefined;
+  if (clearer !== undefined && isAlive(clearer)) return false;
   try {
-    renameSync(paths.bundle, aside);
+    renameSync(join(bundle, mark), join(bundle, `${CLEARING}${ownerTag()}`));
+    return true;
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return; // another command was first
+    if (errnoOf(error) === 'ENOENT') return false;
     throw error;
   }
-  const monitor = readIdentity(join(aside, 'monitor.json'));
-  if (monitor !== undefined && isAlive(monitor)) killQuietly(monitor.pid);
-  const runtime = readRuntimeState(paths.runtimeState);
-  if (runtime !== undefined && isRuntimeAlive(runtime)) killQuietly(runtime.pid);
-  await forgetRuntime(layout, cgroup, id, paths.runtimeState);
-  removeTree(aside);
 }
 
 /**
@@ -173,9 +206,14 @@ export async function releaseClaim(layout: StoreLayout, cgroup: CgroupPlan, id: 
   const starter = readIdentity(paths.starterFile);
   if (starter === undefined || starter.pid !== own.pid || starter.startTime !== own.startTime) return;
   await forgetRuntime(layout, cgroup, id, paths.runtimeState);
+  discard(layout, paths.bundle);
+}
+
+/** In one step for all who look. */
+function discard(layout: StoreLayout, bundle: string): void {
   const aside = besides(layout);
   try {
-    renameSync(paths.bundle, aside);
+    renameSync(bundle, aside);
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return;
     throw error;
@@ -231,14 +269,4 @@ export function readIdentity(path: string): (ProcessIdentity & Partial<Starter>)
     // Written by rename on a tmpfs of this boot: what is not JSON was not written by us, and names nobody.
   }
   return undefined;
-}
-
-/** SIGKILL to a process that may be gone already. @throws ScullError PERMISSION */
-export function killQuietly(pid: number, signal: NodeJS.Signals | number = 'SIGKILL'): void {
-  try {
-    process.kill(pid, signal);
-  } catch (error) {
-    if (errnoOf(error) === 'ESRCH') return;
-    throw new ScullError('PERMISSION', `cannot send ${signal} to process ${pid}`, { cause: error });
-  }
 }

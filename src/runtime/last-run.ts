@@ -5,9 +5,10 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { ScullError } from '../host/errors.ts';
 import { identityOf, isAlive, processStat } from '../host/identity.ts';
+import { killQuietly } from '../host/kill.ts';
 import { otherHost, type OtherHost } from '../storage/hosts.ts';
 import type { ContainerPaths } from '../storage/layout.ts';
-import { killQuietly, readIdentity } from './claim.ts';
+import { readIdentity } from './claim.ts';
 import { killProcessesNaming } from './strays.ts';
 
 /** The other machine on which a container runs, as far as can be seen from here: it was started there, and no end was noted. */

@@ -5,9 +5,9 @@
 import { closeSync, existsSync, openSync, writeFileSync } from 'node:fs';
 import { readTextIfPresent, removeFile, writeFileAtomic } from '../host/files.ts';
 import { isAlive, type ProcessIdentity } from '../host/identity.ts';
+import { killQuietly } from '../host/kill.ts';
 import type { RestartSpec } from '../spec/container-spec.ts';
 import type { ContainerPaths } from '../storage/layout.ts';
-import { killQuietly } from './claim.ts';
 import type { ContainerState } from './container-record.ts';
 
 export interface RestartState {

@@ -5,7 +5,7 @@
  */
 import { commandLines } from '../host/command-lines.ts';
 import { isScullError } from '../host/errors.ts';
-import { killQuietly } from './claim.ts';
+import { killQuietly } from '../host/kill.ts';
 
 /** Kills every process with `path` as a word of its command line, until there is none: one may be about to start another. */
 export async function killProcessesNaming(path: string): Promise<void> {

@@ -4,11 +4,12 @@
  */
 import { ScullError } from '../../host/errors.ts';
 import { randomId } from '../../host/identity.ts';
+import { killQuietly } from '../../host/kill.ts';
 import { digestHex, type Digest } from '../../oci/digest.ts';
 import type { ImageConfig } from '../../oci/image.ts';
 import { formatPlatform, hostPlatform } from '../../oci/platform.ts';
 import { cgroupPlan } from '../../runtime/cgroups.ts';
-import { claimContainer, killQuietly } from '../../runtime/claim.ts';
+import { claimContainer } from '../../runtime/claim.ts';
 import { CONTAINER_FORMAT, type ContainerRecord, type ResolvedMount } from '../../runtime/container-record.ts';
 import { commitContainer, reserveName } from '../../runtime/container-store.ts';
 import { unnotedEnd } from '../../runtime/late-failure.ts';

@@ -9,7 +9,7 @@ import { ScullError } from '../../host/errors.ts';
 import { readTextIfPresent, removeTree } from '../../host/files.ts';
 import { minimalEnvironment, run } from '../../host/process.ts';
 import { requireTool } from '../../host/tools.ts';
-import { killQuietly } from '../../runtime/claim.ts';
+import { killQuietly } from '../../host/kill.ts';
 import { keptDaemon } from '../../runtime/keeper.ts';
 import type { BuildSession } from './session.ts';
 

@@ -1,8 +1,8 @@
 /** --sig-proxy: what reaches the command goes to the container; before there is one, it ends the start. */
 import { constants } from 'node:os';
 import { ScullError } from '../../host/errors.ts';
-import { killQuietly } from '../../runtime/claim.ts';
 import { identityOf, isAlive } from '../../host/identity.ts';
+import { killQuietly } from '../../host/kill.ts';
 
 /** All that can be caught and mean something to a program, except those of terminals and children (as docker and podman). */
 const FORWARDED: readonly NodeJS.Signals[] = ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGUSR1', 'SIGUSR2', 'SIGALRM', 'SIGCONT', 'SIGTSTP'];

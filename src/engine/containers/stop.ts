@@ -2,9 +2,10 @@
 import { existsSync } from 'node:fs';
 import { ScullError } from '../../host/errors.ts';
 import { isAlive, processStat } from '../../host/identity.ts';
+import { killQuietly } from '../../host/kill.ts';
 import { readNetworkState } from '../../network/state.ts';
 import type { ContainerRecord, ContainerState } from '../../runtime/container-record.ts';
-import { claimState, killQuietly, readIdentity } from '../../runtime/claim.ts';
+import { claimState, readIdentity } from '../../runtime/claim.ts';
 import { isRuntimeAlive, readRuntimeState } from '../../runtime/crun.ts';
 import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
 import { cancelWaiting, markStopped } from '../../runtime/restart-state.ts';

@@ -1,6 +1,7 @@
 /** The switch of this store: found, or made with its way out. */
 import { rmSync, writeFileSync } from 'node:fs';
 import { isAlive, type ProcessIdentity } from '../../host/identity.ts';
+import { killQuietly } from '../../host/kill.ts';
 import { readHostNetwork, type HostNetwork } from '../../network/host-network.ts';
 import { switchResolvConfText } from '../../network/name-files.ts';
 import { DNS_FORWARDER, planNetwork, type NetworkPlan } from '../../network/plan.ts';
@@ -9,7 +10,7 @@ import { becomeMember, livingHolder, prepareSwitch, replaceRules, startHolder, s
 import { readNetworkState } from '../../network/state.ts';
 import { switchRules } from '../../network/switch-rules.ts';
 import { outlivingWords } from '../../runtime/cgroups.ts';
-import { killQuietly, readIdentity } from '../../runtime/claim.ts';
+import { readIdentity } from '../../runtime/claim.ts';
 import { EMPTY_CONTAINER_SPEC } from '../../spec/container-spec.ts';
 import { knownSubnet } from '../../spec/subnet.ts';
 import type { Engine } from '../engine.ts';
