@@ -185,7 +185,7 @@ export async function dismantle(sandbox: Sandbox): Promise<void> {
   try {
     const removal = await sandbox.scull(['rm', '-a', '-f', '-v', '-t', '0']);
     if (removal.status !== 0) problems.push(`rm -a -f: ${removal.stderr}`);
-    await eventually('nothing left over', () => remainsOf(sandbox).length === 0, 5000).catch(() => problems.push(...remainsOf(sandbox)));
+    await eventually('nothing left over', () => remainsOf(sandbox).length === 0).catch(() => problems.push(...remainsOf(sandbox)));
   } finally {
     for (const description of processesOf(sandbox.base)) {
       const pid = Number(/^process (\d+)/.exec(description)?.[1]);
