@@ -29,6 +29,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <linux/nsfs.h>
 #include <linux/openat2.h>
 #include <net/if.h>
 #include <net/if.h>
@@ -240,12 +241,49 @@ static void enter_namespaces(int flags, const struct map *uids, const struct map
  * A container that shares a namespace with another one must live in that one's user namespace, which owns it (setns(2)).
  * Being its owner from outside, we have every capability in it.
  */
-static void join_user_namespace(int pid, int flags)
+static void join_user_namespace(int pid)
 {
 	int fd = open_namespace(pid, "user");
 	if (fd < 0 || setns(fd, CLONE_NEWUSER) < 0)
 		die("cannot join the user namespace of process %d", pid);
 	close(fd);
+}
+
+/* True when the maps of the user namespace that we are in are those of `text`: files show with the owners that the store gave them. */
+static bool has_map(const char *file, const char *text)
+{
+	char now[4096], words[sizeof now] = "";
+	unsigned inside, outside, size;
+	int used, length = 0;
+	if (!read_small(open(file, O_RDONLY | O_CLOEXEC), now, sizeof now))
+		return false;
+	for (const char *line = now; sscanf(line, "%u %u %u%n", &inside, &outside, &size, &used) == 3; line += used)
+		length += snprintf(words + length, sizeof words - (size_t)length, "%s%u:%u:%u", length == 0 ? "" : ",", inside, outside, size);
+	return strcmp(words, text) == 0;
+}
+
+/* The same for a namespace that no process that we know is in, as behind a bind mount: ioctl_nsfs(2) tells whose it is. */
+static void join_owner(const char *path, const struct map *uids, const struct map *gids)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), owner = fd < 0 ? -1 : ioctl(fd, NS_GET_USERNS);
+	if (owner < 0)
+		die("cannot join the owner of %s", path);
+	if (setns(owner, CLONE_NEWUSER) < 0) {
+		if (errno != EINVAL)
+			die("cannot join the owner of %s", path);
+		errno = 0;
+		die("cannot join the owner of %s: we are in it", path);
+	}
+	close(owner);
+	close(fd);
+	if (has_map("/proc/self/uid_map", uids->text) && has_map("/proc/self/gid_map", gids->text))
+		return;
+	errno = 0;
+	die("cannot join the owner of %s: it has other ids", path);
+}
+
+static void make_the_others(int flags)
+{
 	if (unshare(flags) < 0)
 		die("cannot create namespaces");
 	if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
@@ -542,7 +580,8 @@ static int launch(int argc, char **argv)
 	char *writable[16], *steps[MAX_STEPS];
 	int writable_count = 0, step_count = 0, keep[MAX_FDS], keep_count = 0, ready = -1, flags = CLONE_NEWNS, i;
 	bool keep_groups = false;
-	int join = -1, rest = -1;
+	int rest = -1;
+	const char *join = NULL;
 	for (i = 0; i < argc && strcmp(argv[i], "--") != 0; i++) {
 		const char *option = argv[i];
 		if (strcmp(option, "--net") == 0)
@@ -558,7 +597,7 @@ static int launch(int argc, char **argv)
 		else if (strcmp(option, "--gid-map") == 0)
 			gids.text = argv[++i];
 		else if (strcmp(option, "--join-user") == 0)
-			join = number(argv[++i]);
+			join = argv[++i];
 		else if (strcmp(option, "--ready-fd") == 0)
 			ready = number(argv[++i]);
 		else if (strcmp(option, "--rest-from") == 0)
@@ -577,10 +616,15 @@ static int launch(int argc, char **argv)
 	char **program = argv + i + 1;
 
 	reset_signals();
-	if (join >= 0)
-		join_user_namespace(join, flags);
-	else
+	if (join == NULL)
 		enter_namespaces(flags, &uids, &gids, keep_groups);
+	else {
+		if (join[0] == '/')
+			join_owner(join, &uids, &gids);
+		else
+			join_user_namespace(number(join));
+		make_the_others(flags);
+	}
 	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
 		die("cannot make mounts private");
 	if ((flags & CLONE_NEWNET) != 0)

@@ -65,7 +65,7 @@ export interface NetworkFacts {
   readonly containerName: string;
   /** The container's UTS namespace is the host's: its hostname is not ours to write. */
   readonly hostUts?: boolean;
-  /** With `--network container:…`: the network namespace of that container's process. */
+  /** With `--network container:…`, and `ns:…` of a container whose name files do: the network namespace of that container's process. */
   readonly join?: { readonly path: string; readonly ours: boolean };
   /** pasta asks name servers that are the host's no more. */
   readonly staleForwarder?: boolean;
@@ -102,6 +102,7 @@ export function planNetwork(spec: NetworkSpec, facts: NetworkFacts): NetworkPlan
       return withNames(spec, facts, { mode: 'host', namespace: { kind: 'host' }, addresses: {}, ...withoutPorts(spec, 'host') });
     case 'path':
       refusePorts(spec, `ns:${mode.path}`);
+      if (facts.join !== undefined) return joined(spec, facts, { kind: 'path', path: mode.path });
       return withNames(spec, facts, { mode: 'join', namespace: { kind: 'path', path: mode.path }, addresses: {}, ports: [], warnings: [] });
     case 'container':
       refusePorts(spec, `container:${mode.container}`);
@@ -181,10 +182,14 @@ function planJoin(spec: NetworkSpec, container: string, facts: NetworkFacts): Ne
   ] as const) {
     if (given.length > 0) throw new ScullError('INVALID', `${flag} can't be used with --network container:${container}: that container's files are shared`);
   }
-  // resolv.conf and hosts are the other container's files, mounted by the caller.
+  return joined(spec, facts, facts.join.ours ? { kind: 'host' } : { kind: 'path', path: facts.join.path });
+}
+
+/** resolv.conf and hosts are the other container's files, mounted by the caller. */
+function joined(spec: NetworkSpec, facts: NetworkFacts, namespace: NetworkNamespace): NetworkPlan {
   return {
     mode: 'join',
-    namespace: facts.join.ours ? { kind: 'host' } : { kind: 'path', path: facts.join.path },
+    namespace,
     ports: [],
     addresses: {},
     warnings: [],

@@ -17,7 +17,7 @@ import { signOfLife } from '../storage/hosts.ts';
 import type { ContainerPaths, StoreLayout } from '../storage/layout.ts';
 import type { IdMaps } from '../userns/id-maps.ts';
 import { helperPath, launchCommand, launchEnvironment, launchFailure, restOfLaunch } from '../userns/launch.ts';
-import type { LaunchRequest, LaunchStep } from '../userns/launch-request.ts';
+import type { LaunchRequest, LaunchStep, UserNamespaceOf } from '../userns/launch-request.ts';
 import type { LogSpec } from '../spec/container-spec.ts';
 import type { CgroupPlan } from './cgroups.ts';
 import { crunGlobals, explainRuntimeFailure } from './crun.ts';
@@ -100,7 +100,7 @@ export interface NamespaceRequest {
   readonly maps: IdMaps;
   readonly keepGroups: boolean;
   /** Join the user namespace of this process (of a container with which a namespace is shared). */
-  readonly joinUser?: number;
+  readonly joinUser?: UserNamespaceOf;
   /** Make a network namespace together with the user namespace. */
   readonly network: boolean;
   /** With log driver passthrough the container has our own standard streams. */

@@ -20,10 +20,13 @@ export type LaunchStep =
   | { readonly kind: 'protect'; readonly program: string }
   | { readonly kind: 'cgroup2' };
 
+/** A process that is in it, or the path of a namespace that belongs to it; that only the native helper finds. */
+export type UserNamespaceOf = number | string;
+
 export interface LaunchRequest {
   readonly maps?: IdMaps;
-  /** Join the user namespace of this process instead of making one. */
-  readonly joinUser?: number;
+  /** Join a user namespace instead of making one. */
+  readonly joinUser?: UserNamespaceOf;
   /** A network namespace too. */
   readonly network?: boolean;
   /** A cgroup namespace too. */

@@ -133,7 +133,27 @@ export function launchFailure(status: number, stderr: string): ScullError | unde
   if (/^cannot join .*No such (file or directory|process)/.test(line)) {
     return new ScullError('WRONG_STATE', 'the container whose namespaces were to be joined is gone: its process has ended', { hint: 'see what runs with `scull ps`, and start it again', detail });
   }
+  const owner = explainOwner(line, detail);
+  if (owner !== undefined) return owner;
   return new ScullError('TOOL_FAILED', line, { hint: 'run `scull doctor` to test each part', detail });
+}
+
+/** `--network ns:PATH` and the like: setns(2) wants to be privileged in the user namespace that owns the other one, so the container must live in that. */
+function explainOwner(line: string, detail: string): ScullError | undefined {
+  const [, path, reason] = /^cannot join the owner of (\/.*): ([^:]+)$/.exec(line) ?? [];
+  if (path === undefined || reason === undefined) return undefined;
+  const refused = (why: string, hint: string): ScullError => new ScullError('PERMISSION', `cannot join the namespace ${JSON.stringify(path)}: ${why}`, { hint, detail });
+  switch (reason) {
+    case 'it has other ids':
+      return refused('it belongs to a user namespace whose ids are not those of your containers', 'make it where they are the same: within `scull unshare`, or by a container');
+    case 'we are in it':
+      return refused('it belongs to the host, where only root may join', 'make it within `scull unshare`, or by a container');
+    case 'Permission denied':
+    case 'Operation not permitted':
+      return refused('it belongs to another user', 'what can be joined is of your own containers (--network container:NAME does the same), or was made within `scull unshare`');
+    default:
+      return undefined;
+  }
 }
 
 export function launchEnvironment(extra: Readonly<Record<string, string>> = {}): Record<string, string> {

@@ -23,6 +23,8 @@ import { INNER_SCRIPT, JOIN_SCRIPT, OUTER_SCRIPT } from './portable-scripts.ts';
 /** A POSIX shell redirects descriptors of one digit; two of them are the pipe to the holder. */
 const HIGHEST_FD = 7;
 
+const NO_HELPER_HINT = 'install a C compiler (`sudo apt-get install gcc libc6-dev`) and run `npm run build` again';
+
 /** In PROGRAM the writing end of a pipe that nobody writes to: it tells its end. */
 const LIFELINE_FD = HIGHEST_FD;
 
@@ -34,6 +36,7 @@ const LIFELINE_FD = HIGHEST_FD;
 export function portableLaunchCommand(request: LaunchRequest, steps: readonly string[]): { file: string; args: string[] } {
   const namespaces = ['--mount', ...(request.network === true ? ['--net'] : []), ...(request.cgroup === true ? ['--cgroup'] : [])].join(' ');
   const inner = [INNER_SCRIPT, ...innerWords(request, steps)];
+  if (typeof request.joinUser === 'string') throw new ScullError('UNSUPPORTED', `whose namespace ${JSON.stringify(request.joinUser)} is only the native helper finds out`, { hint: NO_HELPER_HINT });
   if (request.joinUser !== undefined) return { file: 'sh', args: ['-c', JOIN_SCRIPT, 'scull-launch', String(request.joinUser), namespaces, ...inner] };
   const maps = request.maps ?? defaultIdMaps();
   const single = isSingle(maps.uids) && isSingle(maps.gids);
@@ -72,7 +75,5 @@ function innerWords(request: LaunchRequest, steps: readonly string[]): string[] 
 
 function descriptor(fd: number): string {
   if (Number.isInteger(fd) && fd >= 3 && fd <= HIGHEST_FD) return String(fd);
-  throw new ScullError('UNSUPPORTED', `descriptor ${fd} can't be passed on without the native helper, only 3 to ${HIGHEST_FD}`, {
-    hint: 'install a C compiler (`sudo apt-get install gcc libc6-dev`) and run `npm run build` again',
-  });
+  throw new ScullError('UNSUPPORTED', `descriptor ${fd} can't be passed on without the native helper, only 3 to ${HIGHEST_FD}`, { hint: NO_HELPER_HINT });
 }

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync, readlinkSync } from 'node:fs';
 import { connect, createServer, type AddressInfo, type Server } from 'node:net';
 import { networkInterfaces } from 'node:os';
@@ -68,6 +70,39 @@ describe('reaching out', () => {
     await s.ok(['run', '-d', '--name', 'net', 'busybox', ...serve(7000)]);
     await eventually('the neighbour answers', async () => (await s.ok(['run', '--rm', '--network', 'container:net', 'busybox', 'sh', '-c', 'nc -w 2 127.0.0.1 7000 </dev/null'])) === 'ahoy');
     await s.ok(['rm', '-f', '-t', '0', 'net']);
+  });
+
+  test('ns:PATH of a container’s namespace is as if the container had been named, and its other namespaces can be joined likewise', async () => {
+    await s.ok(['run', '-d', '--name', 'named', '--hostname', 'named-host', '--add-host', 'known:192.0.2.9', 'busybox', 'sleep', '1000']);
+    const { Pid } = (await s.inspect('named')).State;
+    const path = (kind: string): string => `ns:/proc/${Pid}/ns/${kind}`;
+    const addresses = await s.ok(['exec', 'named', 'ip', '-o', 'address']);
+    expect(await s.ok(['run', '--rm', '--network', path('net'), 'busybox', 'ip', '-o', 'address'])).toBe(addresses);
+    expect(await s.ok(['run', '--rm', '--network', path('net'), 'busybox', 'cat', '/etc/hosts'])).toContain('192.0.2.9\tknown');
+    expect(await s.ok(['run', '--rm', '--network', path('net'), '--add-host', 'mine:192.0.2.8', 'busybox', 'cat', '/etc/hosts'])).toMatch(/192\.0\.2\.8\tmine/);
+    expect(await s.ok(['run', '--rm', '--network', path('net'), '--uts', path('uts'), '--ipc', path('ipc'), '--pid', path('pid'), 'busybox', 'sh', '-c', 'hostname; ps'])).toMatch(/^named-host\n[^]*sleep 1000/);
+    // Another user namespace cannot be joined at the same time.
+    await s.ok(['run', '-d', '--name', 'stranger', 'busybox', 'sleep', '1000']);
+    await s.fails(['run', '--rm', '--network', path('net'), '--ipc', `ns:/proc/${(await s.inspect('stranger')).State.Pid}/ns/ipc`, 'busybox', 'true'], 125, /namespaces of two different containers/);
+    await s.ok(['rm', '-f', '-t', '0', 'named', 'stranger']);
+  });
+
+  test('ns:PATH of a namespace made within unshare, also behind a bind mount; not of one with other ids', async () => {
+    const folder = s.directory('namespaces');
+    const unshared = s.start(['unshare', 'sh', '-c', `mount -t tmpfs none ${folder} && touch ${folder}/net && unshare -n sh -c 'ip link set lo up && ip address add 198.51.100.77/32 dev lo && mount --bind /proc/self/ns/net ${folder}/net' && echo $$ && read end`], { openInput: true });
+    await eventually('the namespace is made', () => expect(unshared.stdout()).toMatch(/\d+\n/));
+    const joined = await s.ok(['run', '--rm', '--network', `ns:/proc/${unshared.stdout().trim()}/root${folder}/net`, 'busybox', 'ip', '-o', 'address']);
+    unshared.child.stdin?.end();
+    expect((await unshared.ended).stderr).toBe('');
+    expect(joined).toContain('198.51.100.77/32');
+    const other = spawn('unshare', ['--user', '--map-root-user', '--net', 'sh', '-c', 'echo made; read end'], { stdio: ['pipe', 'pipe', 'inherit'] });
+    try {
+      await once(other.stdout, 'data');
+      await s.fails(['run', '--rm', '--network', `ns:/proc/${other.pid}/ns/net`, 'busybox', 'true'], 125, /cannot join the namespace "\/proc\/\d+\/ns\/net": it belongs to a user namespace whose ids are not those of your containers/);
+    } finally {
+      other.stdin.end();
+      await once(other, 'close');
+    }
   });
 
   test('container:NAME of one on the host’s network is on the host’s network', async () => {

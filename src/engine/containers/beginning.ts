@@ -5,6 +5,7 @@ import { cgroupPlan } from '../../runtime/cgroups.ts';
 import { beginMonitor, type NamespaceRequest, type PendingMonitor } from '../../runtime/monitor.ts';
 import type { ContainerSpec, NetworkMode } from '../../spec/container-spec.ts';
 import { defaultIdMaps } from '../../userns/id-maps.ts';
+import type { UserNamespaceOf } from '../../userns/launch-request.ts';
 import type { Engine } from '../engine.ts';
 import type { Engaged } from '../networks/switch.ts';
 import type { SharedNamespaces } from './shared-namespaces.ts';
@@ -23,12 +24,12 @@ export type Handed = Pick<NamespaceRequest, 'capture' | 'descriptors'>;
 /**
  * Begins before the container exists or is claimed, where its wish alone says what its namespaces are.
  * @param mode its networks by their full names, once it exists
- * @returns undefined where another container has to be looked at first
+ * @returns undefined where another container, or whose a namespace is, has to be looked at first
  */
 export function beginEarly(engine: Engine, spec: ContainerSpec, handed: Handed, mode: NetworkMode = spec.network.mode): Beginning | undefined {
   const { user, pid, ipc, uts, cgroup } = spec.namespaces;
   if (spec.pod !== undefined) return undefined;
-  if ([user, pid, ipc, uts, cgroup, mode].some((wish) => wish.mode === 'container')) return undefined;
+  if ([user, pid, ipc, uts, cgroup, mode].some((wish) => wish.mode === 'container' || wish.mode === 'path')) return undefined;
   return beginLaunch(engine, spec, mode, {}, handed);
 }
 
@@ -65,18 +66,18 @@ export function beginLaunch(engine: Engine, spec: ContainerSpec, mode: NetworkMo
 }
 
 /** All that is on named networks lives in one user namespace, and so must whatever shares another namespace with it. */
-async function refuseStranger({ holder }: Engaged, other: number | undefined): Promise<void> {
+async function refuseStranger({ holder }: Engaged, other: UserNamespaceOf | undefined): Promise<void> {
   if (other === undefined) return;
   const { readlinkSync } = await import('node:fs');
-  const [ours, theirs] = [holder.pid, other].map((pid) => readlinkSync(`/proc/${pid}/ns/user`));
-  if (ours === theirs) return;
+  const userNamespace = (pid: number): string => readlinkSync(`/proc/${pid}/ns/user`);
+  if (typeof other === 'number' && userNamespace(other) === userNamespace(holder.pid)) return;
   throw new ScullError('UNSUPPORTED', 'a container on a network of several can share namespaces only with containers that are on such networks too', { hint: 'start the other one with --network bridge, or share its network with --network container:NAME' });
 }
 
 /** Networks whose namespace the launcher makes, so that it can be connected while crun still works. */
 const OWN = ['default', 'pasta', 'none', 'networks'];
 
-function namespacesOf(engine: Engine, spec: ContainerSpec, mode: NetworkMode, joinUser: number | undefined, { capture, descriptors }: Handed): NamespaceRequest {
+function namespacesOf(engine: Engine, spec: ContainerSpec, mode: NetworkMode, joinUser: UserNamespaceOf | undefined, { capture, descriptors }: Handed): NamespaceRequest {
   return {
     layout: engine.store.layout,
     cgroup: cgroupPlan(),

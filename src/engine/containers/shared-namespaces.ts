@@ -1,20 +1,22 @@
-/** --network, --pid, --ipc, --uts, --userns and --cgroupns with `container:X`: where the other one's namespaces are. */
+/** --network, --pid, --ipc, --uts, --userns and --cgroupns with `container:X` or `ns:PATH`: where the other one's namespaces are. */
 import { existsSync, readlinkSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeErrno } from '../../host/errno.ts';
 import { errnoOf, ScullError } from '../../host/errors.ts';
 import { processStat } from '../../host/identity.ts';
 import type { ContainerRecord } from '../../runtime/container-record.ts';
-import type { NamespaceSpec } from '../../spec/container-spec.ts';
+import type { NamespaceSpec, NetworkSpec } from '../../spec/container-spec.ts';
 import { findContainer } from '../../runtime/container-store.ts';
 import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
 import type { GeneratedFile, UserNamespaceFact } from '../../runtime/oci-spec/input.ts';
+import type { UserNamespaceOf } from '../../userns/launch-request.ts';
 import type { Engine } from '../engine.ts';
 import { nestedNamespace } from './nested-namespace.ts';
+import { readContainers } from './selection.ts';
 
 export interface SharedNamespaces {
-  /** A process in the user namespace that owns the shared ones: ours must be the same. */
-  readonly joinUser?: number;
+  /** The user namespace that owns the shared ones: ours must be the same. */
+  readonly joinUser?: UserNamespaceOf;
   /** The wish as it is to be carried out: where the other container has the host's own, which nobody can enter, it is `host`. */
   readonly namespaces: NamespaceSpec;
   /** Set when the other container has a user namespace of its own inside. */
@@ -34,30 +36,33 @@ type Kind = (typeof KINDS)[number];
 
 interface Other {
   readonly record: ContainerRecord;
+  /** Its first process. */
   readonly pid: number;
-  readonly monitorPid: number;
 }
 
-/** @throws ScullError NO_SUCH_CONTAINER, WRONG_STATE (not running), INVALID (two containers with different user namespaces; a file that is no namespace) */
+/** @throws ScullError NO_SUCH_CONTAINER, WRONG_STATE (not running), INVALID (a file that is no namespace), UNSUPPORTED (those of two user namespaces) */
 export function sharedNamespaces(engine: Engine, record: ContainerRecord): SharedNamespaces {
   const { namespaces, network } = record.spec;
-  for (const [kind, wish] of [...Object.entries(namespaces), ['net', network.mode] as const]) if (wish.mode === 'path') requireNamespace(wish.path, kind);
+  const byPath = [...Object.entries(namespaces), ['net', network.mode] as const].flatMap(([kind, wish]) => (wish.mode === 'path' ? [{ kind, path: wish.path }] : []));
+  for (const { kind, path } of byPath) requireNamespace(path, kind);
   const named: [kind: string, container: string][] = KINDS.flatMap((kind) => {
     const wish = namespaces[kind];
     return wish.mode === 'container' ? [[kind, wish.container]] : [];
   });
   if (network.mode.mode === 'container') named.push(['network', network.mode.container]);
-  if (named.length === 0) return { namespaces, ...ownShm(engine, record), paths: {}, files: [] };
+  const joinedByPath = byPath.filter(({ kind }) => kind !== 'user');
+  if (named.length === 0 && joinedByPath.length === 0) return { namespaces, ...ownShm(engine, record), paths: {}, files: [] };
+  if (named.length === 0) return ofPaths(engine, record, joinedByPath);
   const others = new Map(named.map(([kind, container]) => [kind, runningContainer(engine, container)]));
   const owners = new Set([...others.values()].map((other) => other.record.id));
-  if (owners.size > 1) throw new ScullError('UNSUPPORTED', 'namespaces of two different containers can\'t be shared: each belongs to a user namespace of its own', { hint: 'join all of them from one container' });
+  if (owners.size > 1) throw twoOwners();
   const owner = [...others.values()][0] as Other;
   const path = (file: string): string => `/proc/${owner.pid}/ns/${file}`;
   const ofHost = (kind: Kind): boolean => HOSTS.includes(kind) && isOurs(path(kind), kind);
   const joined = KINDS.filter((kind) => kind !== 'user' && others.has(kind) && !ofHost(kind));
   const hosts = KINDS.filter((kind) => others.has(kind) && ofHost(kind));
   return {
-    joinUser: owner.monitorPid,
+    joinUser: joinable(owner),
     namespaces: { ...namespaces, ...Object.fromEntries(hosts.map((kind) => [kind, { mode: 'host' }])) },
     ...innerNamespace(owner),
     ...(others.has('network') ? { network: { path: path('net'), ours: isOurs(path('net'), 'net') } } : {}),
@@ -65,6 +70,65 @@ export function sharedNamespaces(engine: Engine, record: ContainerRecord): Share
     paths: Object.fromEntries(joined.map((kind) => [kind, path(kind)])),
     files: others.has('network') ? networkFiles(engine, others.get('network') as Other) : [],
   };
+}
+
+function twoOwners(): ScullError {
+  return new ScullError('UNSUPPORTED', 'namespaces of two different containers can\'t be shared: each belongs to a user namespace of its own', { hint: 'join all of them from one container' });
+}
+
+interface PathWish {
+  readonly kind: string;
+  readonly path: string;
+}
+
+/** Where a container has them, it is as if that had been named. The owner of others the launcher finds, with the first of them; the runtime tells should another belong elsewhere. */
+function ofPaths(engine: Engine, record: ContainerRecord, wishes: readonly PathWish[]): SharedNamespaces {
+  const { namespaces } = record.spec;
+  const running = runningContainers(engine);
+  const found = wishes.map((wish) => ({ ...wish, owner: ownerOf(running, wish) }));
+  const userNamespaces = new Set(found.flatMap(({ owner }) => (owner === undefined ? [] : [readlinkSync(`/proc/${owner.pid}/ns/user`)])));
+  if (userNamespaces.size > 1) throw twoOwners();
+  const [first] = found;
+  const owner = found.find((one) => one.owner !== undefined)?.owner;
+  const network = asksForNames(record.spec.network) ? undefined : found.find(({ kind }) => kind === 'net');
+  return {
+    joinUser: owner === undefined ? (first as PathWish).path : joinable(owner),
+    namespaces,
+    ...(owner === undefined ? {} : innerNamespace(owner)),
+    ...(network?.owner === undefined ? {} : { network: { path: network.path, ours: false } }),
+    ...ownShm(engine, record),
+    paths: {},
+    files: network?.owner === undefined ? [] : networkFiles(engine, network.owner),
+  };
+}
+
+/** Whether it says what resolv.conf and hosts are to tell; else those of who has the network suit best. */
+function asksForNames({ dns, dnsSearch, dnsOptions, addHosts, noHosts, hostsFile }: NetworkSpec): boolean {
+  return [dns, dnsSearch, dnsOptions, addHosts].some((given) => given.length > 0) || noHosts || hostsFile !== undefined;
+}
+
+function runningContainers(engine: Engine): Other[] {
+  return readContainers(engine).flatMap((record) => {
+    const state = readContainerState(engine.store.layout.container(record.id));
+    return isRunning(state) ? [{ record, pid: state.pid }] : [];
+  });
+}
+
+/** Of several that share it the one that shares with nobody: it belongs to that one's user namespace. */
+function ownerOf(running: readonly Other[], { kind, path }: PathWish): Other | undefined {
+  const wanted = inodeOf(path);
+  const sharers = running.filter(({ pid }) => wanted !== undefined && inodeOf(`/proc/${pid}/ns/${kind}`) === wanted);
+  const isGuest = ({ record: { spec } }: Other): boolean => ['container', 'path'].includes(kind === 'net' ? spec.network.mode.mode : spec.namespaces[kind as Kind].mode);
+  return sharers.find((one) => !isGuest(one)) ?? sharers[0];
+}
+
+/** Undefined for what may not be looked at, or has ended. */
+function inodeOf(path: string): number | undefined {
+  try {
+    return statSync(path).ino;
+  } catch {
+    return undefined;
+  }
 }
 
 /** NSFS_MAGIC of linux/magic.h: what statfs(2) says of a namespace's file. */
@@ -80,7 +144,7 @@ function requireNamespace(path: string, kind: string): void {
     if (errno === 'EACCES' || errno === 'EPERM') return;
     throw new ScullError('NOT_FOUND', `there is no namespace ${JSON.stringify(path)}: ${describeErrno(cause)}`, { hint: 'the process whose namespace it was may have ended', cause });
   }
-  if (type !== NSFS) throw new ScullError('INVALID', `${JSON.stringify(path)} is no namespace`, { hint: 'give one of /proc/PID/ns, or one that `ip netns add` has made' });
+  if (type !== NSFS) throw new ScullError('INVALID', `${JSON.stringify(path)} is no namespace`, { hint: 'give one of /proc/PID/ns, or a bind mount of one' });
   const found = namespaceKind(path);
   if (found !== undefined && found !== kind) throw new ScullError('INVALID', `${JSON.stringify(path)} is a ${found} namespace, and a ${kind} one is wanted`);
   if (kind !== 'user' && found !== undefined && isOurs(path, kind)) throw new ScullError('PERMISSION', `${JSON.stringify(path)} is a namespace of the host, which nobody but root may join`, { hint: `give --${kind === 'net' ? 'network' : kind === 'cgroup' ? 'cgroupns' : kind} host for the host's own` });
@@ -113,9 +177,13 @@ function runningContainer(engine: Engine, nameOrId: string): Other {
   const record = findContainer(engine.store.layout, nameOrId);
   const state = readContainerState(engine.store.layout.container(record.id));
   if (!isRunning(state)) throw new ScullError('WRONG_STATE', `container ${record.name} is not running, so its namespaces can't be joined`, { hint: `start it with \`scull start ${record.name}\`` });
-  // The monitor lives in the namespace we made; if it was killed, the container's own process does as well.
-  const monitorPid = processStat(state.pid)?.parent ?? 0;
-  return { record, pid: state.pid, monitorPid: monitorPid > 1 ? monitorPid : state.pid };
+  return { record, pid: state.pid };
+}
+
+/** The monitor lives in the namespace we made; if it was killed, the container's own process does as well. */
+function joinable({ pid }: Other): number {
+  const monitor = processStat(pid)?.parent ?? 0;
+  return monitor > 1 ? monitor : pid;
 }
 
 /** A container that shares its IPC namespace has its /dev/shm in a folder that others can reach. */

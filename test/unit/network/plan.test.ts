@@ -129,7 +129,10 @@ describe('hosts', () => {
 
 describe('joining', () => {
   it('takes the path of a namespace as it is', () => {
-    expect(plan({ mode: { mode: 'path', path: '/run/netns/x' } })).toMatchObject({ mode: 'join', namespace: { kind: 'path', path: '/run/netns/x' } });
+    const byPath = plan({ mode: { mode: 'path', path: '/run/netns/x' } });
+    expect(byPath).toMatchObject({ mode: 'join', namespace: { kind: 'path', path: '/run/netns/x' } });
+    expect(byPath.hosts).toBeDefined();
+    expect(plan({ mode: { mode: 'path', path: '/proc/7/ns/net' } }, { join: { path: '/proc/7/ns/net', ours: false } })).toMatchObject({ mode: 'join', namespace: { kind: 'path', path: '/proc/7/ns/net' }, hosts: undefined, resolvConf: undefined });
   });
   it('a container that does not run is refused', () => {
     expect(() => plan({ mode: { mode: 'container', container: 'db' } })).toThrow(ScullError);
