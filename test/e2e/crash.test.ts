@@ -39,11 +39,11 @@ async function killAtManyMoments(args: (round: number) => readonly string[], spa
 
 test('run --rm killed at any moment', async () => {
   await killAtManyMoments((round) => ['run', '--rm', '--name', `victim${round}`, 'busybox', 'true'], 120, 24);
-}, 120_000);
+}, 300_000);
 
 test('run -d killed at any moment', async () => {
   await killAtManyMoments((round) => ['run', '-d', '--name', `victim${round}`, 'busybox', 'sleep', '100'], 100, 16);
-}, 120_000);
+}, 300_000);
 
 test('what killed commands left in the store goes with the next removal of all', async () => {
   for (let round = 0; round < 20; round++) await killAfter(s.start(round % 2 === 0 ? ['create', '--name', `left${round}`, 'busybox'] : ['run', '-d', '--name', `left${round}`, 'busybox', 'sleep', '100']), 3 * round);
@@ -52,7 +52,7 @@ test('what killed commands left in the store goes with the next removal of all',
     await s.ok(['rm', '-a', '-f', '-t', '0']); // a monitor whose command was killed may have outlived the first
     return ['names', 'containers', 'staging', 'staging/trash'].every((folder) => readdirSync(`${s.storeRoot}/${folder}`).filter((name) => name !== 'trash').length === 0);
   });
-}, 120_000);
+}, 300_000);
 
 test('start killed at any moment', async () => {
   for (let round = 0; round < 12; round++) {
@@ -62,7 +62,7 @@ test('start killed at any moment', async () => {
     expect(await s.ok(['exec', 'st', 'echo', 'up'])).toBe('up');
     await s.ok(['rm', '-f', '-t', '0', 'st']);
   }
-}, 120_000);
+}, 300_000);
 
 test('rm -f and stop killed at any moment', async () => {
   for (let round = 0; round < 12; round++) {
@@ -71,7 +71,7 @@ test('rm -f and stop killed at any moment', async () => {
     await s.ok(['rm', '-f', '--ignore', '-t', '0', 'going']);
   }
   await everythingWorks();
-}, 120_000);
+}, 300_000);
 
 test('exec killed at any moment: the container goes on, and nothing of the session is left when it ends', async () => {
   await s.ok(['run', '-d', '--name', 'hosts', '--network', 'none', 'busybox', 'sleep', '1000']);
@@ -81,11 +81,11 @@ test('exec killed at any moment: the container goes on, and nothing of the sessi
   }
   await s.ok(['rm', '-f', '-t', '0', 'hosts']);
   await everythingWorks();
-}, 120_000);
+}, 300_000);
 
 test('create killed at any moment', async () => {
   await killAtManyMoments((round) => ['create', '--name', `victim${round}`, ...(round % 2 === 0 ? [] : ['--userns=auto']), 'busybox', 'true'], 60, 16);
-}, 120_000);
+}, 300_000);
 
 test('load killed at any moment', async () => {
   await s.ok(['save', '-o', `${s.base}/b.tar`, 'busybox']);
@@ -95,7 +95,7 @@ test('load killed at any moment', async () => {
     await s.ok(['load', '-q', '-i', `${s.base}/b.tar`]);
     await everythingWorks();
   }
-}, 120_000);
+}, 300_000);
 
 test('the caller killed while a foreground container runs: it goes on or ends, and can be removed', async () => {
   const running = s.start(['run', '--name', 'orphaned', 'busybox', 'sh', '-c', 'echo up; sleep 100']);
