@@ -50,7 +50,7 @@ const INIT_TYPE = `${PODMAN}init.container.type`;
 export function readContainer(fields: Fields, pod: PodContext): KubeContainer {
   const name = fields.required('name');
   const image = fields.required('image');
-  fields.passOver('readinessProbe', 'terminationMessagePath', 'terminationMessagePolicy', 'resizePolicy');
+  fields.passOver('terminationMessagePath', 'terminationMessagePolicy', 'resizePolicy');
   if (pod.init === true) refuseOfInit(fields, pod);
   const ports = fields.list('ports').map(readPort);
   const resources = readResources(fields.fields('resources'));

@@ -1,6 +1,6 @@
 /** kube play and kube down: Kubernetes YAML, as a user types it and as a unit does. What systemd makes of it is in test/vm. */
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
@@ -155,6 +155,34 @@ test('ConfigMaps come from other files too; --publish, --annotation, --no-pod-pr
   expect(Config.Env).toContain('A=from file');
   expect(Config.Labels).toMatchObject({ 'io.containers.autoupdate': 'local' });
   await s.fails(['kube', 'play', '--configmap', maps, '-'], 125, /both in the file and in one of --configmap/, { input: `kind: ConfigMap\nmetadata: {name: m}\n---\n${text}` });
+});
+
+test('an image with a folder beside the file is built where it is missing, and anew with --build', async () => {
+  const folder = s.directory('building');
+  mkdirSync(join(folder, 'web'));
+  const file = join(folder, 'shop.yaml');
+  const write = (what: string): void => {
+    writeFileSync(join(folder, 'web', 'Containerfile'), `FROM busybox\nRUN echo ${what} > /what\n`);
+    writeFileSync(file, pod('p', '  - {name: c, image: "registry.invalid/me/web:1", imagePullPolicy: Always, readinessProbe: {exec: {command: ["true"]}}, command: [sh, -c, "cat /what; sleep 1000"]}'));
+  };
+  const playFile = (...flags: string[]) => s.scull(['kube', 'play', '--network', 'none', '--replace', ...flags, file]);
+  const said = () => s.ok(['exec', 'p-c', 'cat', '/what']);
+  try {
+    write('first');
+    expect((await playFile('--build=false')).status).toBe(125);
+    const played = await playFile();
+    expect(played.status, played.stderr).toBe(0);
+    expect(played.stderr).toContain('readinessProbe');
+    expect(await said()).toBe('first');
+    write('second');
+    expect((await playFile('--build')).status).toBe(0);
+    expect(await said()).toBe('second');
+    writeFileSync(join(folder, 'web', 'Containerfile'), 'FROM busybox\nRUN exit 7\n');
+    expect((await playFile('--build', '--context-dir', folder)).status).toBe(125);
+    expect(await said()).toBe('second');
+  } finally {
+    await s.scull(['rmi', '-f', 'registry.invalid/me/web:1']);
+  }
 });
 
 test('kube generate writes what kube play makes the same of again', async () => {

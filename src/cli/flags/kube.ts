@@ -17,6 +17,8 @@ export const kubePlayFlags = {
   'service-container': toggle(KUBE, 'Start a container that stands for all pods, for a unit', { hidden: true }),
   'service-exit-code-propagation': text(KUBE, 'how', 'What its exit status tells: none (default), any or all', { hidden: true }),
 
+  build: toggle(KUBE, 'Build images also where they are here already; =false: build none'),
+  'context-dir': text(KUBE, 'folder', 'Where the folders of images to be built are, instead of beside the file'),
   network: containerFlags.network,
   publish: containerFlags.publish,
   'publish-all': toggle(KUBE, 'Publish every containerPort, also one without a hostPort'),
@@ -30,8 +32,6 @@ export const kubePlayFlags = {
   quiet: toggle(KUBE, 'No progress', { char: 'q' }),
   ...registryFlags,
 
-  build: unsupportedToggle('build', false),
-  'context-dir': unsupported('context-dir'),
   'seccomp-profile-root': unsupported('seccomp-profile-root'),
   'no-trunc': unsupportedToggle('no-trunc', true),
 };

@@ -13,6 +13,7 @@ export default class KubePlay extends KubeCommand {
   static override description = [
     'Of Pods, and of the template of Deployments, DaemonSets and Jobs one pod each; of PersistentVolumeClaims volumes, of Secrets secrets; ConfigMaps are read by the containers. Other kinds are passed over with a warning, and so are fields that mean nothing here.',
     'Pods are on a network of their own, where they find each other by name. Containers are called POD-NAME, and are restarted as restartPolicy says (Always unless given).',
+    'An image that is not here, and of which there is a folder with a Containerfile beside the file (for quay.io/me/web:1 the folder web), is built.',
   ].join('\n');
   static override args = kubeArgs;
   static override flags = kubePlayFlags;
@@ -20,6 +21,7 @@ export default class KubePlay extends KubeCommand {
     'scull kube play shop.yaml',
     { description: 'Again, after a change', command: 'scull kube play --replace shop.yaml' },
     { description: 'In the foreground, and nothing is left of it', command: 'generate | scull kube play --wait -' },
+    { description: 'With its images built anew from the folders beside it', command: 'scull kube play --build --replace shop.yaml' },
     { description: 'As a unit: a file shop.kube with [Kube] and Yaml=shop.yaml', command: 'scull unit install --enable --now shop.kube' },
   ];
 
@@ -31,11 +33,20 @@ export default class KubePlay extends KubeCommand {
     const engine = await this.engine({ quiet: flags.quiet });
     if (flags.down === true) return this.down(engine, documents, flags.force ?? false);
     for (const warning of documents.warnings) this.warn(warning);
-    const [{ podWishes, exitCodePropagation, readConfigMapFiles }, { playKube }, { unitLabel }] = await Promise.all([import('../../cli/kube-options.ts'), import('../../engine/kube/play.ts'), import('../../cli/container-spec-flags.ts')]);
+    const [{ podWishes, exitCodePropagation, readConfigMapFiles }, { buildKubeImages }, { playKube }, { unitLabel }] = await Promise.all([
+      import('../../cli/kube-options.ts'),
+      import('../../cli/kube-build.ts'),
+      import('../../engine/kube/play.ts'),
+      import('../../cli/container-spec-flags.ts'),
+    ]);
+    const registry = await registryChoices(flags);
+    const built = await buildKubeImages(documents, { engine, registry, files: argv as string[], context: flags['context-dir'], build: flags.build, quiet: flags.quiet ?? false, terminalOutput: await this.isTerminal(2) });
+    if (built === undefined) return 125;
     const options = {
       wishes: podWishes(flags),
       configMaps: await readConfigMapFiles(flags.configmap ?? []),
-      registry: await registryChoices(flags),
+      registry,
+      built,
       start: flags.start ?? true,
       labels: unitLabel(),
       createCommand: createCommandOf(this.typed, this.argv, argv.length),

@@ -32,6 +32,8 @@ export interface PlayOptions {
   /** --configmap */
   readonly configMaps: readonly ConfigMap[];
   readonly registry: RegistryChoices;
+  /** Images just built: no registry is asked for them. */
+  readonly built: ReadonlySet<string>;
   readonly start: boolean;
   /** Labels of every container. */
   readonly labels: Readonly<Record<string, string>>;
@@ -133,7 +135,7 @@ class Player {
     const all = [...pod.initContainers, ...pod.containers];
     for (const container of all) containerWish(pod, container, this.context(container, secrets, '', []));
     const images = new Map<string, readonly string[]>();
-    for (const { image, spec: { pull } } of all) images.set(image, (await ensureImage(engine, image, { ...options.registry, pull })).config.config?.Env ?? []);
+    for (const { image, spec: { pull } } of all) images.set(image, (await ensureImage(engine, image, { ...options.registry, pull: options.built.has(image) ? 'never' : pull })).config.config?.Env ?? []);
     await this.makeNetwork(spec.network.mode);
     const infraName = pod.annotations['io.podman.annotations.infra.name'];
     const record = await createPod(engine, {
