@@ -128,8 +128,11 @@ function makeBundle() {
 async function crunAlone(bundle) {
   const crun = `crun --root ${scratch}/crun --cgroup-manager disabled`;
   const script = `begun=$(date +%s%N)
-seq ${booted} | xargs -P 8 -I N ${crun} run --detach --bundle ${bundle} N < /dev/null > /dev/null
-echo $(($(date +%s%N) - begun))
+seq ${booted} | xargs -P 8 -I N ${crun} run --detach --bundle ${bundle} N > /dev/null || exit
+ended=$(date +%s%N)
+running=$(${crun} list | grep -c running)
+[ "$running" = ${booted} ] || { echo "$running of ${booted} run" >&2; exit 1; }
+echo $((ended - begun))
 seq ${booted} | xargs -P 8 -I N ${crun} delete --force N`;
   return Number(await output('unshare', ['--user', '--map-auto', '--map-root-user', '--mount', '--fork', 'sh', '-c', script], {})) / 1e6;
 }
