@@ -125,7 +125,7 @@ function look(): CgroupPlan {
   const remedy = remedyFor({ kind: 'no-delegation' });
   const uid = process.getuid?.() ?? 0;
   const userService = `/sys/fs/cgroup/user.slice/user-${uid}.slice/user@${uid}.service`;
-  const bus = join(userRuntimeDirectory() ?? `/run/user/${uid}`, 'bus');
+  const bus = userBus();
   if (exists(bus) && writable(userService) && !isDistrusted(bus)) return { manager: 'systemd', mountOwn: false, controllers: controllersOf(userService), remedy };
   return ownCgroupPlan(remedy);
 }
@@ -173,11 +173,30 @@ export function joiningWords(plan: CgroupPlan): readonly string[] {
 const IN_A_SCOPE = ['systemd-run', '--user', '--scope', '--quiet', '--collect', '--'];
 
 /**
- * Words before a command whose process others need, too, such as the switch of all networks: out of a service of the user's manager, which
- * takes with it whatever is in its cgroup when it stops.
+ * Words before a command whose process others need, too, such as the switch of all networks: out of a service, which takes with it whatever
+ * is in its cgroup when it stops. Out of a system unit with User= only the user's manager leads: it asks the system's to move the process.
  */
 export function outlivingWords(): readonly string[] {
-  return /\/user@\d+\.service\/.*\.service(?:\/|$)/.test(ownCgroup() ?? '') ? IN_A_SCOPE : [];
+  return inService() && userManagerAnswers() ? IN_A_SCOPE : [];
+}
+
+/** The name of the service that takes with it what is started here; undefined where nothing does, or {@link outlivingWords} lead out. */
+export function confiningService(): string | undefined {
+  return inService() && !userManagerAnswers() ? /([^/]+\.service)(?:\/|$)/.exec(ownCgroup() ?? '')?.[1] : undefined;
+}
+
+/** In a service of the user's manager or of the system's, that manager's own service aside. */
+function inService(): boolean {
+  return /\/[^/]+\.service(?:\/|$)/.test((ownCgroup() ?? '').replace(/\/user@\d+\.service(?=\/|$)/, ''));
+}
+
+function userManagerAnswers(): boolean {
+  const bus = userBus();
+  return exists(bus) && !isDistrusted(bus);
+}
+
+function userBus(): string {
+  return join(userRuntimeDirectory() ?? `/run/user/${process.getuid?.() ?? 0}`, 'bus');
 }
 
 function ownCgroup(): string | undefined {

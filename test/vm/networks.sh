@@ -56,6 +56,22 @@ lacking netavark
 check 'nothing needs netavark' scull run --rm --network back busybox true
 chmod_back
 scull rm -f -t 0 -a > /dev/null
+
+# A unit that stops takes with it what is in its cgroup.
+cat > /etc/systemd/system/on-network@.service <<'X'
+[Service]
+User=user
+Type=notify
+NotifyAccess=all
+Delegate=yes
+ExecStart=/usr/local/bin/scull run -d --rm --name on-network-%i --network back --sdnotify conmon localhost/busybox sh -c 'while :; do echo here | nc -l -p 7000; done'
+ExecStop=/usr/local/bin/scull stop -t 1 on-network-%i
+X
+systemctl daemon-reload
+check 'system units with User= can share a network' sh -c 'systemctl start on-network@first && systemctl start on-network@second'
+systemctl stop on-network@first
+check 'and one finds others by name when that has stopped which was the first there' prints here scull exec on-network-second sh -c 'nc -w 60 on-network-second 7000 < /dev/null'
+systemctl stop on-network@second
 scull network rm back > /dev/null
 check 'nothing is left of the networks' soon sh -c '! pgrep -f "[s]cull-bridge|[s]cull-net|[a]ardvark-dns|[p]asta"'
 

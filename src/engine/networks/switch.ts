@@ -2,6 +2,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { isAlive, type ProcessIdentity } from '../../host/identity.ts';
 import { killQuietly } from '../../host/kill.ts';
+import { notifySocket } from '../../host/service-manager.ts';
 import { readHostNetwork, type HostNetwork } from '../../network/host-network.ts';
 import { switchResolvConfText } from '../../network/name-files.ts';
 import { DNS_FORWARDER, planNetwork, type NetworkPlan } from '../../network/plan.ts';
@@ -9,7 +10,7 @@ import type { PastaRequest } from '../../network/drivers/pasta.ts';
 import { becomeMember, livingHolder, prepareSwitch, replaceRules, startHolder, switchPaths, type SwitchPaths } from '../../network/drivers/switch.ts';
 import { readNetworkState } from '../../network/state.ts';
 import { switchRules } from '../../network/switch-rules.ts';
-import { outlivingWords } from '../../runtime/cgroups.ts';
+import { confiningService, outlivingWords } from '../../runtime/cgroups.ts';
 import { readIdentity } from '../../runtime/claim.ts';
 import { EMPTY_CONTAINER_SPEC } from '../../spec/container-spec.ts';
 import { knownSubnet } from '../../spec/subnet.ts';
@@ -45,6 +46,7 @@ async function makeSwitch(engine: Engine, paths: SwitchPaths): Promise<ProcessId
   const { layout } = engine.store;
   const host = readHostNetwork();
   const plan = planUplink(engine, host);
+  warnOfConfinement(engine);
   prepareSwitch(paths);
   writeResolvConf(paths, host, true);
   const [{ sweepAddresses }, { refreshCommand }] = await Promise.all([import('./addresses.ts'), import('./refresh-command.ts')]);
@@ -59,6 +61,13 @@ async function makeSwitch(engine: Engine, paths: SwitchPaths): Promise<ProcessId
     throw error;
   }
   return holder;
+}
+
+/** A system unit with User=, and nobody to lead out of it: what is made now ends with it, whoever else is plugged in by then. */
+function warnOfConfinement(engine: Engine): void {
+  const service = notifySocket() === undefined ? undefined : confiningService();
+  if (service === undefined) return;
+  engine.progress({ kind: 'message', level: 'warning', text: `when ${service} stops, others lose the networks that it starts now: no manager of yours runs that could hold them. \`loginctl enable-linger\` has one run; \`scull network reload --all\` connects them again` });
 }
 
 /** A process of a container that lost its switch: what is to plug it in again must be in its user namespace. */
