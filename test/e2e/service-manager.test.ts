@@ -105,6 +105,7 @@ test('generate systemd makes a unit for a container that is there, whose start t
   await s.ok(['create', '--name', 'there', '--network', 'none', 'busybox', 'sleep', '1000']);
   const unit = await s.ok(['generate', 'systemd', '--name', 'there']);
   expect(unit).toMatch(/^ExecStart=\S+ .*start there$/m);
+  expect(JSON.parse(await s.ok(['generate', 'systemd', '--name', '--format', 'json', 'there']))).toEqual({ 'container-there': expect.stringContaining('ExecStart=') });
   const { env, told } = await manager('generated');
   await s.ok(['start', 'there'], { env: { ...env, SCULL_SDNOTIFY: /^Environment=SCULL_SDNOTIFY=(.+)$/m.exec(unit)?.[1] ?? '' } });
   expect(told()).toMatch(/^MAINPID=\d+\nREADY=1\n/m);

@@ -12,6 +12,7 @@ export default class GenerateSystemd extends ScullCommand {
   static override args = { container: Args.string({ required: true, description: 'Name or id' }) };
   static override flags = {
     new: Flags.boolean({ description: 'Make the container anew at every start, by the command that made it' }),
+    format: Flags.option({ options: ['json'] as const })({ description: 'json: an object of texts, or with --files of paths, by the names of the units' }),
     files: Flags.boolean({ char: 'f', description: 'Write a file into this directory' }),
     name: Flags.boolean({ char: 'n', description: 'Use the name of the container, not its id' }),
     'container-prefix': Flags.string({ description: "Begin of the unit's name", helpValue: 'text', default: 'container' }),
@@ -51,10 +52,12 @@ export default class GenerateSystemd extends ScullCommand {
       env: flags.env ?? [],
       header: flags.header,
     });
-    if (!flags.files) return this.print(text);
-    const { writeFileAtomic } = await import('../../host/files.ts');
     const path = resolve(name);
-    writeFileAtomic(path, text, { mode: 0o644 });
-    this.printLine(path);
+    if (flags.files) {
+      const { writeFileAtomic } = await import('../../host/files.ts');
+      writeFileAtomic(path, text, { mode: 0o644 });
+    }
+    if (flags.format === 'json') return this.printLine(JSON.stringify({ [name.replace(/\.service$/, '')]: flags.files ? path : text }));
+    return flags.files ? this.printLine(path) : this.print(text);
   }
 }
