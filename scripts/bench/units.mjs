@@ -1,7 +1,7 @@
 // The part of the bench that is about units: runs like measure.mjs, inside a prepared root file system, with a user's systemd in it.
 // How much longer a unit's start takes than `run -d`, and how long a hundred take at once, as after a boot.
 import { execFileSync, spawn } from 'node:child_process';
-import { chownSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { engines, must, output, peakMemory, plan, processesOfUser, program, results, scenario, wanted } from './turns.mjs';
 
 const { uid } = plan;
@@ -15,8 +15,12 @@ const folder = `${home}/.config/systemd/user`;
 /** The manager has a runtime directory of its own; the engines keep theirs. */
 const runtime = `/run/user/${uid}/manager`;
 
+/** What units say: there is no journal. */
+const said = `${home}/units.log`;
+
 main().catch((error) => {
   console.error(error.stack ?? String(error));
+  if (existsSync(said)) console.error(`units said at last:\n${readFileSync(said, 'utf8').slice(-2000)}`);
   process.exit(1);
 });
 
@@ -64,13 +68,13 @@ async function unit(engine, name) {
   writeFileSync(file, `[Unit]\nStartLimitIntervalSec=0\n[Container]\nImage=localhost/${image}\nNetwork=none\nStopTimeout=0\nExec=sleep 100000\n`);
   let text;
   if (engine.name === 'podman') {
-    const said = await output(quadlet, ['-user', '-dryrun'], { QUADLET_UNIT_DIRS: files });
-    text = said.slice(said.indexOf(`---${service(engine, name)}.service---`)).split('\n').slice(1).join('\n').split(/^---/m)[0];
+    const units = await output(quadlet, ['-user', '-dryrun'], { QUADLET_UNIT_DIRS: files });
+    text = units.slice(units.indexOf(`---${service(engine, name)}.service---`)).split('\n').slice(1).join('\n').split(/^---/m)[0];
     rmSync(file);
   } else {
     text = await output(engine.command[0], [...engine.command.slice(1), 'unit', 'print', file], engine.env);
   }
-  const settings = Object.entries(engine.env).map(([key, value]) => `Environment=${key}=${value}\n`).join('');
+  const settings = [`StandardError=append:${said}\n`, ...Object.entries(engine.env).map(([key, value]) => `Environment=${key}=${value}\n`)].join('');
   writeFileSync(`${folder}/${service(engine, name)}.service`, text.replace('[Service]\n', `[Service]\n${settings}`));
 }
 
