@@ -67,6 +67,12 @@ describe('every key', () => {
     if (!adds.some((line) => /^(error|warning) /.test(line))) expect(problems).toEqual([]);
   });
 
+  test('DefaultDependencies= of [Quadlet] has the unit not wait for the network', () => {
+    const unit = (value: string) => convert('case.container', `[Container]\nImage=img\n[Quadlet]\nDefaultDependencies=${value}\n`);
+    expect(unit('true').text).toContain('After=scull-wait-for-network.service');
+    expect(unit('false')).toEqual({ text: expect.not.stringContaining('wait-for-network'), problems: [] });
+  });
+
   test('has a case', () => {
     const missing = Object.entries(KINDS).flatMap(([kind, { keys }]) => keys.map(([key]) => key).filter((key) => !cases.some((each) => each.kind === kind && each.lines.some((line) => line.startsWith(`${key}=`)))).map((key) => `${kind}: ${key}`));
     expect(missing).toEqual([]);
