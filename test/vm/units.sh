@@ -50,6 +50,7 @@ Network=back.network
 StopTimeout=1
 Exec=sh -c 'while :; do echo here | nc -l -p 7000; done'
 X
+printf '[Container]\nImage=localhost/busybox\nNetwork=none\nExec=dd if=/dev/zero of=/dev/null bs=200M count=1\n[Service]\nMemoryMax=64M\n' > units/hog.container
 printf '[Container]\nImage=x\nImmage=y\n' > wrong.container
 chown -R user: units wrong.container
 
@@ -120,6 +121,10 @@ check 'a service can be started by the first connection to its socket' scull uni
 userctl start greeter.socket
 check 'which the container answers' prints 'hello from the container' as_user socat -u UNIX-CONNECT:/run/user/1000/greeter -
 userctl stop greeter.socket greeter
+
+scull unit install --now units/hog.container > /dev/null
+check 'MemoryMax= of a unit ends a container that takes more' soon prints failed userctl is-failed hog
+check 'as the kernel ends who used their memory up' prints 137 scull events --no-stream --filter container=systemd-hog --filter event=died --format '{{.ContainerExitCode}}'
 
 printf '[Pod]\nNetwork=none\n' > units/app.pod
 printf '[Container]\nImage=localhost/busybox\nPod=app.pod\nStopTimeout=0\nExec=sleep 100000\n' > units/member.container
