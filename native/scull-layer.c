@@ -117,7 +117,7 @@ static int copy_xattrs(int parent, const char *name, const char *source)
 }
 
 /* Content and attributes of a new file, small as a rule. */
-static int fill_file(int file, int source, char *const *words)
+static int fill_file(int file, int source, mode_t mode, char *const *words)
 {
 	static char buffer[128 * 1024];
 	struct stat stat;
@@ -144,7 +144,8 @@ static int fill_file(int file, int source, char *const *words)
 		return -1;
 	if (strcmp(words[4], "-") != 0 && fchown(file, (uid_t)strtoul(words[4], NULL, 10), (gid_t)strtoul(words[5], NULL, 10)) < 0)
 		return -1;
-	if (fchmod(file, (mode_t)strtoul(words[3], NULL, 8)) < 0)
+	/* As a rule it was made so, and asking costs less than writing. */
+	if (fstat(file, &stat) < 0 || ((stat.st_mode & 07777) != mode && fchmod(file, mode) < 0))
 		return -1;
 	return futimens(file, times);
 }
@@ -152,11 +153,12 @@ static int fill_file(int file, int source, char *const *words)
 /* Leaves nothing where it fails. */
 static int make_file(int parent, const char *name, char *const *words)
 {
+	mode_t mode = (mode_t)strtoul(words[3], NULL, 8);
 	int source = open(words[2], O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), file = -1, result = -1, reason;
 	if (source >= 0)
-		file = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		file = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode & 0777);
 	if (file >= 0)
-		result = fill_file(file, source, words);
+		result = fill_file(file, source, mode, words);
 	reason = errno;
 	if (file >= 0 && close(file) < 0 && result == 0) {
 		reason = errno;

@@ -7,6 +7,7 @@ import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { ensurePrivateDirectory, explainWriteFailure, syncDirectory, writeJsonAtomic } from '../host/files.ts';
 import { ownerTag } from '../host/identity.ts';
 import type { Progress } from '../host/progress.ts';
+import { trace } from '../host/trace.ts';
 import { chainIds } from '../oci/chain-id.ts';
 import { digestHex, type Digest } from '../oci/digest.ts';
 import { MEDIA_TYPES, type ImageConfig } from '../oci/image.ts';
@@ -115,6 +116,7 @@ export function placeLayer(store: Store, staging: Staging, layer: PackedLayer, u
   linkOf(store, chainId);
   return async () => {
     await flushStore(store);
+    trace('layer flushed');
     commitBlobOf(store, layer);
     if (!layerExists(store, chainId)) {
       if (existsSync(own)) renameSync(own, record);

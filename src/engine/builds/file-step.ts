@@ -6,6 +6,7 @@ import type { FileJob, FileMessage } from '../../build/files/copy-worker.ts';
 import { errnoOf, ScullError } from '../../host/errors.ts';
 import { exitStatus, explainSpawnFailure, start } from '../../host/process.ts';
 import { selfCommand } from '../../host/self.ts';
+import { trace } from '../../host/trace.ts';
 import { mountPlan } from '../../storage/drivers/plan.ts';
 import type { LayerRef } from '../../storage/image-types.ts';
 import { launchCommand, launchFailure, runInUserNamespace } from '../../userns/launch.ts';
@@ -75,6 +76,7 @@ export async function runFileWork(session: BuildSession, work: FileWork): Promis
         else reject(outcome ?? launchFailure(status, stderr) ?? new ScullError('TOOL_FAILED', `the worker of a build ended with status ${status}`, { detail: stderr.trim() }));
       });
     });
+    trace('files made');
     if (end === 'needless') return undefined;
     if (end.moveTo !== undefined) await moveTree(place, paths.upper, end.moveTo);
     return paths.upper;
@@ -105,7 +107,7 @@ async function mounts(session: BuildSession, work: FileWork, paths: { readonly u
   const { store } = session.engine;
   const source = work.source === undefined || work.source.length === 0 ? [] : await mountPlan(store, { lowers: work.source.map((layer) => layer.chainId), target: paths.source });
   if (work.layers.length === 0) return [...source, { kind: 'bind', source: paths.upper, target: paths.root }];
-  const root = await mountPlan(store, { lowers: work.layers.map((layer) => layer.chainId), upper: paths.upper, work: paths.work, target: paths.root });
+  const root = await mountPlan(store, { lowers: work.layers.map((layer) => layer.chainId), upper: paths.upper, work: paths.work, target: paths.root, flushesItself: true });
   return [...source, ...root];
 }
 

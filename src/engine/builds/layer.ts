@@ -1,6 +1,7 @@
 /** From a directory with changes to a layer of the store. */
 import { existsSync, lstatSync, readdirSync, rmdirSync, unlinkSync, type Stats } from 'node:fs';
 import { errnoOf } from '../../host/errors.ts';
+import { trace } from '../../host/trace.ts';
 import { chainIds } from '../../oci/chain-id.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { adoptBlob, hasBlob } from '../../storage/blobs.ts';
@@ -8,6 +9,7 @@ import { resolveDriver } from '../../storage/drivers/resolve.ts';
 import type { LayerRef } from '../../storage/image-types.ts';
 import { LowerLayers } from '../../storage/layers/lower.ts';
 import { layerExists, layerPaths } from '../../storage/layers/store.ts';
+import type { Store } from '../../storage/store.ts';
 import type { TreeView } from '../../storage/layers/tree-program.ts';
 import type { BuildSession } from './session.ts';
 
@@ -57,20 +59,44 @@ export async function commitLayer(session: BuildSession, parents: readonly Layer
   const below = layerDirectories(session, madeUpon);
   const view: TreeView = copied ? { kind: 'compare', layers: [upper], below, copied: `${upper}.copied` } : { kind: 'upper', upper, below, dotMarks: driver === 'fuse-overlayfs' };
   const [{ packLayer }, { placeLayer }] = await Promise.all([import('../../storage/layers/pack.ts'), import('../../storage/admit-packed.ts')]);
-  const packed = await packLayer(staging, { view, leaveOut, clampTo: options.timestamp, compression: 'gzip', takeDown: driver === 'overlay' && !copied, progress: engine.progress });
+  const flush = flushBeside(store);
+  const packed = await packLayer(staging, { view, leaveOut, clampTo: options.timestamp, compression: 'gzip', takeDown: driver === 'overlay' && !copied, progress: engine.progress }).finally(flush.stop);
+  trace('layer packed');
   if (packed.contents.entries === 0) return undefined;
   const removed = driver === 'overlay' ? removePlaceholders(upper, below, leaveOut, packed.contents.opaque) : [];
   const layer: LayerRef = { descriptor: packed.descriptor, diffId: packed.diffId, chainId: chainOn(parents, packed.diffId) };
   session.claim([layer]);
   await session.alone(async () => {
     // The next step can begin; flushing takes its time beside it.
-    if (driver === 'overlay') return session.finishing(layer, placeLayer(store, staging, packed, { path: upper, removed }, layer.chainId, parents.at(-1)?.chainId ?? null));
+    if (driver === 'overlay') {
+      const finish = placeLayer(store, staging, packed, { path: upper, removed }, layer.chainId, parents.at(-1)?.chainId ?? null);
+      return session.finishing(layer, async () => {
+        await flush.done();
+        await finish();
+      });
+    }
     // A directory that fuse-overlayfs or a copy has made looks different from what native overlay would read.
     if (!hasBlob(store, layer.descriptor)) adoptBlob(store, staging, packed.file, layer.descriptor.digest);
     const { unpackStored } = await import('../../storage/fetch-layers.ts');
     await unpackStored(store, [...parents, layer], layer, engine.progress);
   });
   return layer;
+}
+
+/** Milliseconds: what takes longer to pack has much to be flushed. */
+const LONG = 50;
+
+/**
+ * Flushes while a large layer is packed: little is left then to be waited for at the end.
+ * @returns `done` tells its failure, which the kernel tells only once; after `stop` it does not begin any more
+ */
+function flushBeside(store: Store): { readonly done: () => Promise<void>; readonly stop: () => void } {
+  let flush: Promise<void> | undefined;
+  const timer = setTimeout(() => {
+    flush = import('../../storage/layers/unpack.ts').then(({ flushStore }) => flushStore(store));
+    flush.catch(() => undefined); // told where it is awaited
+  }, LONG);
+  return { done: async () => flush, stop: () => clearTimeout(timer) };
 }
 
 /**

@@ -7,6 +7,7 @@ import { inheritedConfig, withEnvironment } from '../../build/plan/config.ts';
 import { cycle, type Base, type PlannedStage, type StagePlan } from '../../build/plan/stages.ts';
 import { evaluate, type BuildScope, type CopyStep, type RunStep, type StageState, type Step } from '../../build/plan/step.ts';
 import { isScullError } from '../../host/errors.ts';
+import { trace } from '../../host/trace.ts';
 import type { HistoryEntry, ImageConfig } from '../../oci/image.ts';
 import { formatPlatform, type Platform } from '../../oci/platform.ts';
 import { readRootfsFile } from '../../runtime/rootfs-file.ts';
@@ -304,6 +305,7 @@ class StageBuilder {
     const how: KeyPart = [work.target, owner ?? null, work.chmod, work.parents, work.add ? 'add' : 'copy'];
     if (origin.kind === 'context') {
       const gathered = await gather(session, work, statement, origin.tree, owner === undefined ? '0:0' : `${owner.uid}:${owner.gid}`);
+      trace('context read');
       const key = this.#keyOf('copy', upon, [how, gathered.digest]);
       return this.#layerStep(before, step, key, async () => {
         const { runFileWork } = await import('./file-step.ts');

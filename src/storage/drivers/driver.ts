@@ -14,6 +14,8 @@ export interface MountRequest {
   readonly readOnlyUpper?: boolean;
   /** Scratch directory of the driver, on the same file system as `upper`. */
   readonly work?: string;
+  /** Who mounts it flushes what was written himself: that need not happen once more when it is unmounted. */
+  readonly flushesItself?: boolean;
   /** Where the tree shall be seen: an existing directory. */
   readonly target: string;
   /**

@@ -43,7 +43,7 @@ export function overlayStep(store: Store, request: MountRequest): LaunchStep {
   } else {
     const upper = relative(directory, request.upper);
     const work = relative(directory, request.work ?? `${request.upper}.work`);
-    options = `lowerdir=${lowers.join(':')},upperdir=${escape(upper)},workdir=${escape(work)},userxattr`;
+    options = `lowerdir=${lowers.join(':')},upperdir=${escape(upper)},workdir=${escape(work)},userxattr${request.flushesItself === true ? ',volatile' : ''}`;
   }
   if (lowers.length > LAYERS_MAX || Buffer.byteLength(options) > OPTIONS_MAX) {
     throw new ScullError('UNSUPPORTED', `the image has ${lowers.length} layers, more than the kernel can mount at once`, {

@@ -46,6 +46,11 @@ describe('overlay', () => {
     expect(overlayStep(store, { lowers: [low], target: '/t' })).toMatchObject({ options: `lowerdir=${name}:/t,userxattr` });
   });
 
+  test('what its user flushes himself is not flushed once more when it is unmounted', () => {
+    const store = storeIn();
+    expect(overlayStep(store, { ...requestFor(store), flushesItself: true })).toMatchObject({ options: expect.stringMatching(/,userxattr,volatile$/) });
+  });
+
   test('an image without layers, or with more than the kernel takes, is refused', () => {
     const store = storeIn();
     expect(() => overlayStep(store, { lowers: [], target: '/t' })).toThrow(/without layers/);
