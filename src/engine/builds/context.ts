@@ -25,10 +25,10 @@ export async function openContext(options: BuildOptions, staging: Staging): Prom
   return { tree, ignore: await readIgnoreFile(options, tree, containerfile.path), containerfile };
 }
 
-async function contextDirectory({ context, file, input }: BuildOptions, staging: Staging): Promise<string> {
+async function contextDirectory({ context, file, input, args }: BuildOptions, staging: Staging): Promise<string> {
   if (context === '-') return contextOfStream(input, staging);
   const git = gitSource(context, true);
-  if (git !== undefined) return cloneRepository(git, staging.path('context'), { keepGitDir: false });
+  if (git !== undefined) return cloneRepository(git, staging.path('context'), { keepGitDir: git.keepGitDir ?? ['1', 'true'].includes(args.get('BUILDKIT_CONTEXT_KEEP_GIT_DIR') ?? '') });
   if (/^https?:\/\//.test(context)) return contextOfUrl(context, staging.path('context'));
   const directory = resolve(context);
   let isDirectory: boolean;

@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { findStage } from '../../build/plan/stages.ts';
 import { contentDigest } from '../../build/files/content-digest.ts';
 import type { Tree } from '../../build/files/confined.ts';
-import { ignoreRules, NOTHING_IGNORED } from '../../build/files/ignore.ts';
+import { ignoreRules, NOTHING_IGNORED, type IgnoreRules } from '../../build/files/ignore.ts';
 import { select, type Selection } from '../../build/files/selection.ts';
 import type { CopyStep, StepSource } from '../../build/plan/step.ts';
 import { mistake, mistakeAt } from '../../build/containerfile/source.ts';
@@ -16,7 +16,7 @@ import type { LayerRef } from '../../storage/image-types.ts';
 import { detectCompression } from '../../storage/layers/decompress.ts';
 import { ensureImage } from '../images/ensure.ts';
 import { download, fileNameOf } from './download.ts';
-import { cloneRepository, gitCommit, gitSource } from './git.ts';
+import { checkCommit, cloneRepository, gitCommit, gitSource } from './git.ts';
 import type { BuildSession } from './session.ts';
 
 export type Origin = { readonly kind: 'context'; readonly tree: Tree } | { readonly kind: 'layers'; readonly layers: readonly LayerRef[] };
@@ -61,7 +61,7 @@ async function openImage(session: BuildSession, name: string, platform: Platform
 
 async function openFiles(session: BuildSession, name: string, value: string): Promise<string> {
   const git = gitSource(value, true);
-  if (git !== undefined) return cloneRepository(git, session.place('named'), { keepGitDir: false });
+  if (git !== undefined) return cloneRepository(git, session.place('named'), { keepGitDir: git.keepGitDir ?? false });
   if (/^https?:\/\//.test(value)) return (await import('./context.ts')).contextOfUrl(value, session.place('named'));
   if (value.includes('://')) throw new ScullError('UNSUPPORTED', `the build context ${name}=${value} is of a kind that is not supported`, { hint: 'it is a directory, docker-image://NAME, oci-layout://DIRECTORY[:TAG], an http URL, or a git repository' });
   const directory = resolve(value);
@@ -87,7 +87,7 @@ export async function gather(session: BuildSession, step: CopyStep, statement: S
   const digests: string[] = [];
   for (const source of step.sources) {
     try {
-      const found = 'content' in source ? [hereDocument(session, source.name, source.content)] : step.add && isRemote(source.path) ? await remote(session, step, source.path) : select(tree, source.path, { parents: step.parents, exclude, ignore });
+      const found = 'content' in source ? [hereDocument(session, source.name, source.content)] : step.add && isRemote(source.path) ? await remote(session, step, source.path, exclude) : select(tree, source.path, { parents: step.parents, exclude, ignore });
       for (const selection of found) {
         digests.push(contentDigest(selection.files, { owner, chmod: step.chmod }));
         const archive = await archiveOf(session, step, source, selection);
@@ -120,14 +120,14 @@ function oneFile(source: string, from: string, to: string, mode: number, size: n
   return { source, isDirectory: false, files: [{ from, to, kind: 'file', mode, uid: 0, gid: 0, size, mtimeMs }] };
 }
 
-async function remote(session: BuildSession, step: CopyStep, url: string): Promise<Selection[]> {
+async function remote(session: BuildSession, step: CopyStep, url: string, exclude: IgnoreRules): Promise<Selection[]> {
   const git = gitSource(url, false);
   if (git !== undefined) {
     const commit = await gitCommit(git);
-    if (step.checksum !== undefined && !commit.startsWith(step.checksum.replace(/^sha1:/, ''))) throw new ScullError('INVALID', `${JSON.stringify(url)} is at commit ${commit}, not ${step.checksum}`);
-    const directory = await cloneRepository(git, session.place('git'), { keepGitDir: step.keepGitDir, commit });
+    if (step.checksum !== undefined) checkCommit(git, commit, step.checksum);
+    const directory = await cloneRepository(git, session.place('git'), { keepGitDir: step.keepGitDir || git.keepGitDir === true, commit });
     const times = session.options.timestamp;
-    const [whole] = select({ root: directory, escapes: 'stay' }, '/', { parents: false, exclude: NOTHING_IGNORED, ignore: NOTHING_IGNORED });
+    const [whole] = select({ root: directory, escapes: 'stay' }, '/', { parents: false, exclude, ignore: NOTHING_IGNORED });
     if (whole === undefined) return [];
     return [{ ...whole, files: whole.files.map((file) => ({ ...file, mtimeMs: (times ?? 0) * 1000 })) }];
   }
