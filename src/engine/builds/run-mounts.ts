@@ -225,7 +225,11 @@ async function addAgent(session: BuildSession, mount: SshRunMount, mounts: Resol
     if (!mount.required) return;
     throw new ScullError('NOT_FOUND', `the ssh agent ${JSON.stringify(mount.id)} is required, but was not given`, { hint: `give it with --ssh ${mount.id}` });
   }
-  mounts.push(plainBind(await agentSocket(session, mount.id, given), mount.target, false));
+  const agent = await agentSocket(session, mount.id, given);
+  const { uid, gid, mode } = mount;
+  const isPlain = uid === 0 && gid === 0 && mode === 0o600;
+  const socket = isPlain ? agent : await session.once(`ssh ${mount.id} ${uid} ${gid} ${mode}`, async () => (await import('./ssh-agent.ts')).agentFor(session, agent, mount));
+  mounts.push(plainBind(socket, mount.target, false));
   environment.push(`SSH_AUTH_SOCK=${mount.target}`);
 }
 

@@ -2,8 +2,8 @@
  * --ssh ID=KEY: an agent of the build's own that holds the keys, ssh-agent(1), since a key itself never gets into a step. It ends
  * with the build, also with one that is killed.
  */
-import { closeSync, mkdirSync, openSync, readSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, closeSync, mkdirSync, openSync, readSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { describeErrno } from '../../host/errno.ts';
 import { ScullError } from '../../host/errors.ts';
 import { readTextIfPresent, removeTree } from '../../host/files.ts';
@@ -11,6 +11,7 @@ import { minimalEnvironment, run } from '../../host/process.ts';
 import { requireTool } from '../../host/tools.ts';
 import { killQuietly } from '../../host/kill.ts';
 import { keptDaemon } from '../../runtime/keeper.ts';
+import { runInUserNamespace } from '../../userns/launch.ts';
 import type { BuildSession } from './session.ts';
 
 /** Bytes: more is no key. */
@@ -51,6 +52,41 @@ export async function startKeyAgent(session: BuildSession, id: string, keys: rea
     throw new ScullError('INVALID', `${path} of --ssh ${id} is neither a private key nor the socket of an agent`, { detail: added.stderr.trim() });
   }
   return join(directory, 'agent');
+}
+
+/**
+ * A socket of ours before that of an agent, for a step whose user is not root: an agent talks to its owner alone, and the socket
+ * of the caller's keeps its owner and mode.
+ * @returns its path
+ * @throws ScullError INVALID where the ids are not to be had
+ */
+export async function agentFor(session: BuildSession, agent: string, access: { readonly uid: number; readonly gid: number; readonly mode: number }): Promise<string> {
+  const { connect, createServer } = await import('node:net');
+  const directory = session.privatePlace();
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  // Names may be longer than an address of a socket: they are told relative to their directories.
+  const [ours, theirs] = [openSync(directory, 'r'), openSync(dirname(agent), 'r')];
+  const server = createServer((visitor) => {
+    const upstream = connect(`/proc/self/fd/${theirs}/${basename(agent)}`);
+    for (const [one, other] of [[visitor, upstream], [upstream, visitor]] as const) {
+      one.on('error', () => other.destroy());
+      one.pipe(other);
+    }
+  });
+  const path = join(directory, 'agent');
+  session.atEnd(() => {
+    server.close();
+    closeSync(ours);
+    closeSync(theirs);
+    removeTree(directory);
+  });
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(`/proc/self/fd/${ours}/agent`, resolve));
+  server.unref();
+  chmodSync(path, access.mode);
+  const { uid, gid } = access;
+  const { status, stderr } = uid === 0 && gid === 0 ? { status: 0, stderr: '' } : await runInUserNamespace('chown', [`${uid}:${gid}`, path]);
+  if (status !== 0) throw new ScullError('INVALID', `the ssh agent can't be given to ${uid}:${gid}: ${stderr.trim()}`);
+  return path;
 }
 
 function readKey(id: string, path: string): Buffer {
