@@ -51,7 +51,7 @@ export async function buildOptions(flags: BuildFlags, tokens: readonly FlagToken
   return {
     file: flags.file,
     ignoreFile: flags.ignorefile,
-    tags: flags.tag ?? [],
+    tags: [...(flags.tag ?? []), ...(flags.output ?? []).flatMap(outputName)],
     target: flags.target,
     from: flags.from,
     args,
@@ -159,11 +159,13 @@ function keyed(text: string, option: string, keys: readonly string[]): Map<strin
   return values;
 }
 
+const OUTPUT_KEYS = ['type', 'dest', 'name'];
+
 /** docker-buildx-build(1), "--output"; a word alone is a directory, - a tar on standard output. */
 function output(text: string): BuildOutput {
   if (text === '-') return { kind: 'tar', path: '-' };
   if (!text.includes('=')) return { kind: 'local', directory: resolve(text) };
-  const values = keyed(text, '--output', ['type', 'dest', 'name']);
+  const values = keyed(text, '--output', OUTPUT_KEYS);
   const type = values.get('type') ?? 'local';
   const place = values.get('dest');
   const needed = (): string => {
@@ -184,6 +186,12 @@ function output(text: string): BuildOutput {
     default:
       throw new ScullError('UNSUPPORTED', `--output of type ${JSON.stringify(type)} is not supported`, { hint: 'there are local, tar, docker, oci and image' });
   }
+}
+
+/** `type=image,name=app` is a name as -t gives it. */
+function outputName(text: string): readonly string[] {
+  const name = text.includes('=') ? keyed(text, '--output', OUTPUT_KEYS).get('name') : undefined;
+  return name === undefined || name === '' ? [] : [name];
 }
 
 function secret(text: string): [string, SecretSource] {

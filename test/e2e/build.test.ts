@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createServer } from 'node:http';
-import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, realpathSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, realpathSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { startDockerRegistry } from '../support/docker-registry.ts';
 import { eventually } from '../support/eventually.ts';
@@ -40,6 +40,8 @@ test('a program of two stages: files of one, made by the other, in an empty file
   expect(id).toMatch(/^[0-9a-f]{64}$/);
   expect(await s.ok(['run', '--rm', 'stages'])).toBe('one\ntwo');
   expect(await s.ok(['images', '-q', '--no-trunc', 'stages:other'])).toBe(`sha256:${id}`);
+  expect(await build(directory, ['-o', 'type=image,name=stages:output'])).toBe(id);
+  expect(await s.ok(['images', '-q', '--no-trunc', 'stages:output'])).toBe(`sha256:${id}`);
   const history = await s.ok(['history', '--format', '{{.CreatedBy}}', '--no-trunc', 'stages']);
   expect(history.split('\n')).toEqual(['CMD ["/result"]', 'ENTRYPOINT ["/busybox" "cat"]', 'COPY --from=make /result /busybox /']);
 });
@@ -146,6 +148,44 @@ test('ADD of a URL and of a repository, with their checksums', async () => {
   }
 });
 
+test('a repository by branch, tag and directory, as context and in ADD; also from a server that is a mere directory', async () => {
+  const repository = context({ f: 'of main', 'in/f': 'further in', 'in/Containerfile': ['FROM busybox', 'COPY f /f'], Containerfile: ['FROM busybox', 'COPY f /f'] });
+  const git = (...args: string[]): string => execFileSync('git', ['-c', 'user.name=x', '-c', 'user.email=x@y', '-c', 'init.defaultBranch=main', ...args], { cwd: repository, encoding: 'utf8' }).trim();
+  git('init', '-q');
+  git('add', '.');
+  git('commit', '-qm', 'x');
+  const first = git('rev-parse', 'HEAD');
+  git('checkout', '-q', '-b', 'a/main');
+  writeFileSync(join(repository, 'f'), 'of the branch');
+  git('commit', '-qam', 'y');
+  git('tag', '-am', 'x', 'marked');
+  const second = git('rev-parse', 'HEAD');
+  const bare = `${repository}.git`;
+  execFileSync('git', ['clone', '-q', '--bare', '--branch', 'main', repository, bare]);
+  execFileSync('git', ['update-server-info'], { cwd: bare });
+  const server = createServer((request, response) => {
+    const file = join(bare, '..', decodeURIComponent(new URL(request.url ?? '', 'http://x').pathname));
+    response.writeHead(existsSync(file) && !statSync(file).isDirectory() ? 200 : 404);
+    response.end(response.statusCode === 200 ? readFileSync(file) : '');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  try {
+    const { port } = server.address() as { port: number };
+    for (const url of [`file://${bare}`, `http://127.0.0.1:${port}/${basename(bare)}`]) {
+      const file = async (source: string): Promise<string> => said(await s.ok(['build', '-q', source]), 'cat', '/f');
+      expect(await file(url)).toBe('of main');
+      expect(await file(`${url}#a/main`)).toBe('of the branch');
+      expect(await file(`${url}?branch=main&subdir=in&checksum=${first}`)).toBe('further in');
+      await s.fails(['build', `${url}?checksum=${second}`], 125, new RegExp(`is at commit ${first}, not ${second}`));
+      await s.fails(['build', `${url}?nothing=x`], 125, /there is no "nothing", only ref, branch/);
+    }
+    const added = context({ Containerfile: ['FROM busybox', `ADD --checksum=${second} --exclude=in file://${bare}?tag=marked /tag/`, `ADD --checksum=${first} file://${bare}#main /main/`, `ADD --keep-git-dir file://${bare}#main:in /in/`] });
+    expect(await said(await build(added), 'sh', '-c', 'ls /tag /in; cat /tag/f /main/f')).toBe('/in:\nContainerfile\nf\n\n/tag:\nContainerfile\nf\nof the branchof main');
+  } finally {
+    server.close();
+  }
+});
+
 test('RUN --mount: caches last, binds are read-only or thrown away, tmpfs and scripts leave nothing', async () => {
   const directory = context({
     Containerfile: ['FROM busybox AS other', 'RUN mkdir /o && echo other > /o/f', 'FROM busybox', 'ARG n', 'RUN --mount=type=cache,target=/var/cache/x echo $n >> /var/cache/x/log && cp /var/cache/x/log /log', 'RUN --mount=type=bind,source=d,target=/d --mount=type=bind,from=other,source=/o,target=/o,rw --mount=type=tmpfs,target=/t cat /d/f /o/f > /seen; touch /d/no 2>/dev/null && echo written >> /seen; echo changed > /o/f; touch /t/x; true', 'RUN <<X', '#!/bin/sh', 'echo script > /script', 'X'],
@@ -169,6 +209,7 @@ test('secrets: in the step alone, in no layer, history or cache', async () => {
     expect(found, place).toBe('');
   }
   await s.fails(['build', context({ Containerfile: ['FROM busybox', 'RUN --mount=type=secret,id=none,required true'] })], 125, /Containerfile:2:1: the secret "none" is required/);
+  await s.fails(['build', '--secret', 'id=unused,src=/nowhere', directory], 125, /the secret "unused" is to come from "\/nowhere", which does not exist/);
 });
 
 test('RUN sees nothing of the caller: environment, descriptors, host network', async () => {
@@ -373,10 +414,10 @@ test('--ssh with keys: an agent that holds them for the time of the build', asyn
   const folders = ['/usr', '/lib', '/lib64', '/bin'].filter((folder) => existsSync(folder) && realpathSync(folder) === folder);
   const args = (...more: readonly string[]): string[] => [...folders.flatMap((folder) => ['-v', `${folder}:${folder}:ro`]), ...more];
   const directory = context({
-    Containerfile: ['FROM busybox', 'RUN --network=none for l in bin lib lib64 sbin; do test -e /$l || ln -s usr/$l /$l; done', 'RUN --mount=type=ssh ssh-add -L > /default; test -n "$SSH_AUTH_SOCK"', 'RUN --mount=type=ssh,id=other,required ssh-add -L > /other; ! ls /run/buildkit/* | grep -q one'],
+    Containerfile: ['FROM busybox', 'RUN --network=none for l in bin lib lib64 sbin; do test -e /$l || ln -s usr/$l /$l; done', 'RUN --mount=type=ssh ssh-add -L > /default; test -n "$SSH_AUTH_SOCK"', 'RUN --mount=type=ssh,id=other,required ssh-add -L > /other; ! ls /run/buildkit/* | grep -q one', 'RUN chmod 777 /tmp', 'USER 7:8', 'RUN --mount=type=ssh,target=/tmp/agent,uid=7,gid=8,mode=0640 ssh-add -L > /tmp/user && stat -c "%u %g %a" /tmp/agent >> /tmp/user'],
   });
   const image = await build(directory, args('--ssh', `default=${join(place, 'one')},${join(place, 'two')}`, '--ssh', `other=${join(place, 'two')}`));
-  expect(await said(image, 'sh', '-c', 'cut -d" " -f3 /default; echo; cut -d" " -f3 /other')).toBe('key-one\nkey-two\n\nkey-two');
+  expect(await said(image, 'sh', '-c', 'cut -d" " -f3 /default; echo; cut -d" " -f3 /other; echo; cut -d" " -f3 /tmp/user')).toBe('key-one\nkey-two\n\nkey-two\n\nkey-one\nkey-two\n640');
   await eventually('the agents are gone', () => processesOf(s.base).length === 0, 20_000);
   const failing = (...more: readonly string[]): string[] => ['build', '--no-cache', ...args(...more), directory];
   await s.fails(failing('--ssh', `default=${join(place, 'locked')}`), 125, /Containerfile:3:1: the key ".*locked" of --ssh default wants a passphrase[\s\S]*ssh-add/);

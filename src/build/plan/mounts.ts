@@ -86,12 +86,12 @@ export function parseRunMount(text: string, workdir: string, index: number): Run
   const absolute = target === undefined ? undefined : absoluteTarget(target, workdir);
   switch (type) {
     case 'bind':
-      return { type, target: needed(absolute, 'bind'), source: sourceIn(given.get('source')), writable: isOn(given, 'rw', false) && !isOn(given, 'ro', false), ...from(given) };
+      return { type, target: needed(absolute, 'bind'), source: sourceIn(given.get('source')), writable: isWritable(given, false), ...from(given) };
     case 'cache': {
       const place = needed(absolute, 'cache');
       const sharing = given.get('sharing') ?? 'shared';
       if (sharing !== 'shared' && sharing !== 'private' && sharing !== 'locked') throw new RangeError(`sharing is shared, private or locked, not ${JSON.stringify(sharing)}`);
-      return { type, target: place, id: given.get('id') ?? place, readOnly: isOn(given, 'ro', false), sharing, source: sourceIn(given.get('source')), mode: octal(given, 'mode', 0o755), uid: id(given, 'uid'), gid: id(given, 'gid'), ...from(given) };
+      return { type, target: place, id: given.get('id') ?? place, readOnly: !isWritable(given, true), sharing, source: sourceIn(given.get('source')), mode: octal(given, 'mode', 0o755), uid: id(given, 'uid'), gid: id(given, 'gid'), ...from(given) };
     }
     case 'tmpfs': {
       const size = given.get('size');
@@ -143,6 +143,11 @@ function absoluteTarget(target: string, workdir: string): string {
 /** Always below what it is a path in: `..` ends at its top. */
 function sourceIn(source: string | undefined): string {
   return posix.resolve('/', source ?? '/');
+}
+
+/** `rw`, or `ro=false`. */
+function isWritable(given: ReadonlyMap<string, string>, otherwise: boolean): boolean {
+  return given.has('ro') ? !isOn(given, 'ro', false) : isOn(given, 'rw', otherwise);
 }
 
 function from(given: ReadonlyMap<string, string>): { readonly from?: string } {

@@ -1,4 +1,5 @@
 /** build: a Containerfile and a context become an image. What happens in between is in engine/builds and src/build. */
+import { existsSync } from 'node:fs';
 import { checkContainerfile, type CheckResult, type Finding } from '../../build/check.ts';
 import type { KnownBase } from '../../build/check-stage.ts';
 import { parseContainerfile, type Containerfile, type Stage } from '../../build/containerfile/file.ts';
@@ -40,6 +41,7 @@ export async function buildImage(engine: Engine, options: BuildOptions): Promise
   const names = imageNames(options);
   if (options.manifest !== undefined) (await import('../manifests/change.ts')).listName(options.manifest);
   if (options.outputs.length > 0) (await import('../builds/outputs.ts')).checkOutputs(options);
+  checkSecrets(options);
   ensurePrivateDirectory(engine.store.layout.root);
   await cleanUpBuilds(engine);
   const staging = createStaging(engine.store);
@@ -67,6 +69,13 @@ export async function buildImage(engine: Engine, options: BuildOptions): Promise
     session?.end();
     await staging.remove();
     if (failed && !options.abort.aborted) await discardLeftovers(engine.store);
+  }
+}
+
+/** Also those that no step asks for: a name with a typing error is told at once. */
+function checkSecrets({ secrets }: BuildOptions): void {
+  for (const [id, source] of secrets) {
+    if (source.kind === 'file' && !existsSync(source.path)) throw new ScullError('NOT_FOUND', `the secret ${JSON.stringify(id)} is to come from ${JSON.stringify(source.path)}, which does not exist`);
   }
 }
 

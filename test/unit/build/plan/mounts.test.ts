@@ -5,6 +5,8 @@ test.each([
   ['target=/x', { type: 'bind', target: '/x', source: '/', writable: false }],
   ['type=bind,src=a/../../b,dst=rel,rw,from=s', { type: 'bind', target: '/work/rel', source: '/b', writable: true, from: 's' }],
   ['type=cache,target=/c', { type: 'cache', target: '/c', id: '/c', readOnly: false, sharing: 'shared', source: '/', mode: 0o755, uid: 0, gid: 0 }],
+  ['type=bind,target=/c,readonly=false', { type: 'bind', target: '/c', source: '/', writable: true }],
+  ['type=bind,target=/c,rw=false', { type: 'bind', target: '/c', source: '/', writable: false }],
   ['type=cache,target=/c,id=i,sharing=locked,uid=1,gid=2,mode=0700,ro', { type: 'cache', target: '/c', id: 'i', readOnly: true, sharing: 'locked', source: '/', mode: 0o700, uid: 1, gid: 2 }],
   ['type=tmpfs,target=/t,size=64m', { type: 'tmpfs', target: '/t', size: 64 * 1024 * 1024 }],
   ['type=secret,id=k', { type: 'secret', id: 'k', target: '/run/secrets/k', required: false, mode: 0o400, uid: 0, gid: 0 }],
