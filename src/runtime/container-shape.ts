@@ -67,39 +67,51 @@ const IMAGE: Fields = { id: 'string', manifestDigest: 'string', name: 'string', 
 
 /** @returns what is wrong with it, e.g. `config.args is not a list of texts`; undefined where it is sound */
 export function recordFault(value: object): string | undefined {
-  const fault = faultOf(value, RECORD, '');
-  if (fault !== undefined) return fault;
+  const fault = faultOf(value, RECORD);
+  if (fault !== undefined) return `${fault.place === '' ? 'it' : fault.place} is not ${fault.wanted}`;
   const { image, pod, spec, config } = value as { readonly image?: unknown; readonly pod?: unknown; readonly spec: { readonly restart?: unknown }; readonly config: { readonly health?: unknown; readonly secrets?: unknown; readonly ids?: unknown; readonly seccompProfile?: unknown; readonly networkMode: { readonly mode: string; readonly networks?: unknown } } };
   return faultIn(image, IMAGE, 'image') ?? faultIn(pod, POD, 'pod') ?? faultIn(spec.restart, RESTART, 'spec.restart') ?? faultIn(config.health, HEALTH, 'config.health') ?? faultIn(config.secrets, SECRETS, 'config.secrets') ?? faultIn(config.ids, IDS, 'config.ids') ?? faultIn(config.seccompProfile, 'string', 'config.seccompProfile') ?? networksFault(config.networkMode);
 }
 
 function networksFault({ mode, networks }: { readonly mode: string; readonly networks?: unknown }): string | undefined {
-  return mode === 'networks' ? faultOf(networks, [{ name: 'string', aliases: 'strings' }], 'config.networkMode.networks') : undefined;
+  return mode === 'networks' ? faultIn(networks ?? null, [{ name: 'string', aliases: 'strings' }], 'config.networkMode.networks') : undefined;
 }
 
 /** Of what need not be there. */
 function faultIn(value: unknown, shape: Shape, place: string): string | undefined {
-  return value === undefined ? undefined : faultOf(value, shape, place);
+  const fault = value === undefined ? undefined : faultOf(value, shape);
+  return fault === undefined ? undefined : `${within(place, fault).place} is not ${fault.wanted}`;
 }
 
-function faultOf(value: unknown, shape: Shape, place: string): string | undefined {
-  if (typeof shape === 'string') return isOf(value, shape) ? undefined : `${place} is not ${WORDS[shape]}`;
-  if (Array.isArray(shape)) return listFault(value, shape[0] as Fields, place);
-  if (!isObject(value)) return `${place === '' ? 'it' : place} is not an object`;
+/** Spelled out only where there is one: nearly every record is sound. */
+interface Fault {
+  /** `args`, `mounts[2].target`; '' where the value itself is wrong. */
+  readonly place: string;
+  readonly wanted: string;
+}
+
+function faultOf(value: unknown, shape: Shape): Fault | undefined {
+  if (typeof shape === 'string') return isOf(value, shape) ? undefined : { place: '', wanted: WORDS[shape] };
+  if (Array.isArray(shape)) return listFault(value, shape[0] as Fields);
+  if (!isObject(value)) return { place: '', wanted: 'an object' };
   for (const field in shape) {
-    const fault = faultOf(value[field], (shape as Fields)[field] as Shape, place === '' ? field : `${place}.${field}`);
-    if (fault !== undefined) return fault;
+    const fault = faultOf(value[field], (shape as Fields)[field] as Shape);
+    if (fault !== undefined) return within(field, fault);
   }
   return undefined;
 }
 
-function listFault(value: unknown, fields: Fields, place: string): string | undefined {
-  if (!Array.isArray(value)) return `${place} is not a list`;
+function listFault(value: unknown, fields: Fields): Fault | undefined {
+  if (!Array.isArray(value)) return { place: '', wanted: 'a list' };
   for (let index = 0; index < value.length; index += 1) {
-    const fault = faultOf(value[index], fields, `${place}[${index}]`);
-    if (fault !== undefined) return fault;
+    const fault = faultOf(value[index], fields);
+    if (fault !== undefined) return within(`[${index}]`, fault);
   }
   return undefined;
+}
+
+function within(place: string, inner: Fault): Fault {
+  return { ...inner, place: `${place}${inner.place === '' || inner.place.startsWith('[') ? '' : '.'}${inner.place}` };
 }
 
 const WORDS = { string: 'a text', number: 'a number', boolean: 'true or false', object: 'an object', strings: 'a list of texts', map: 'a map of texts' } as const;

@@ -44,6 +44,8 @@ export interface StoreLayout {
   readonly quarantine: string;
   /** Bundles of containers that are being worked on or run: making one is the claim of that container. */
   readonly claims: string;
+  /** What the last listing read, see runtime/listing.ts. */
+  readonly listing: string;
   /** crun's `--root`. */
   readonly runtimeRoot: string;
   /** Exit codes of containers that were removed with their end. */
@@ -179,6 +181,7 @@ export function storeLayout(root: string, runRoot: string): StoreLayout {
     ballast: join(root, 'ballast'),
     quarantine: join(root, 'quarantine'),
     claims: join(runRoot, 'c'),
+    listing: join(runRoot, 'listing.json'),
     runtimeRoot: join(runRoot, 'crun'),
     exits: join(runRoot, 'exits'),
     switch: join(runRoot, 'switch'),

@@ -3,14 +3,15 @@ import { readlinkSync } from 'node:fs';
 import { isScullError } from '../../host/errors.ts';
 import type { ContainerRecord, ContainerState, ResolvedMount } from '../../runtime/container-record.ts';
 import type { HealthStatus } from '../../runtime/health-state.ts';
-import { readContainer } from '../../runtime/container-store.ts';
+import { containerIds, readContainer } from '../../runtime/container-store.ts';
 import { isRunning, knownToRuntime, readContainerState } from '../../runtime/lifecycle.ts';
+import { Listing, type Listed } from '../../runtime/listing.ts';
 import { isRestarting, readRestarts } from '../../runtime/restart-state.ts';
 import type { PortRequest } from '../../spec/container-spec.ts';
 import { otherHosts } from '../../storage/hosts.ts';
 import type { Engine } from '../engine.ts';
 import { healthOf } from './health-of.ts';
-import { matchesFilters, readContainers, type Filters } from './selection.ts';
+import { matchesFilters, readContainerOrTell, type Filters } from './selection.ts';
 import { containerSize } from './size.ts';
 
 export interface ContainerSummary {
@@ -64,12 +65,8 @@ export async function listContainers(engine: Engine, options: ListOptions = {}):
   const filters = options.filters ?? {};
   // A filter on the state means it, also without --all.
   const everything = options.all === true || options.last !== undefined || 'status' in filters || 'exited' in filters;
-  let found: { record: ContainerRecord; state: ContainerState }[] = [];
-  const known = knownToRuntime(engine.store.layout);
-  // What runs is known to crun, unless it runs on another machine.
-  const running = everything || otherHosts(engine.store.layout).length > 0 ? undefined : known;
-  for (const record of readContainers(engine, running)) {
-    const state = readContainerState(engine.store.layout.container(record.id), known.has(record.id));
+  let found: Listed[] = [];
+  for (const { record, state } of readAll(engine, everything)) {
     if (!everything && state.status !== 'running' && state.status !== 'paused') continue;
     if (matchesFilters(engine, record, filters, state)) found.push({ record, state });
   }
@@ -79,6 +76,23 @@ export async function listContainers(engine: Engine, options: ListOptions = {}):
   const trouble = found.some(({ state }) => isRunning(state)) ? (await import('../networks/trouble.ts')).networkTrouble(engine) : () => undefined;
   const pods = found.some(({ record }) => record.pod !== undefined) ? await podFacts(engine) : undefined;
   return Promise.all(found.map(async ({ record, state }) => withTrouble(await summarize(engine, record, state, options, pods), trouble)));
+}
+
+/** @param everything false where only those that run are wanted: with a thousand containers, reading is what takes its time */
+function readAll(engine: Engine, everything: boolean): Listed[] {
+  const { layout } = engine.store;
+  const known = knownToRuntime(layout);
+  // What runs is known to crun, unless it runs on another machine.
+  const all = everything || otherHosts(layout).length > 0;
+  const ids = containerIds(layout).filter((id) => all || known.has(id));
+  const listing = new Listing(layout, ids.length);
+  const found = ids.flatMap((id): Listed | [] => {
+    if (!known.has(id)) return listing.find(id, () => readContainerOrTell(engine, id)) ?? [];
+    const record = readContainerOrTell(engine, id);
+    return record === undefined ? [] : { record, state: readContainerState(layout.container(id)) };
+  });
+  listing.save();
+  return found;
 }
 
 /** A damaged record of a network is `inspect`'s to tell. */

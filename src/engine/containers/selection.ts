@@ -54,23 +54,20 @@ export function selectContainers(engine: Engine, selection: Selection): { select
   return { selected, failed };
 }
 
-/**
- * Every readable container record; a damaged one is told through progress and passed over.
- * @param wanted only these ids are read: with a thousand containers, reading is what takes its time
- */
-export function readContainers(engine: Engine, wanted?: ReadonlySet<string>): ContainerRecord[] {
-  const records: ContainerRecord[] = [];
-  for (const id of containerIds(engine.store.layout)) {
-    if (wanted !== undefined && !wanted.has(id)) continue;
-    try {
-      const record = readContainer(engine.store.layout, id);
-      if (record !== undefined) records.push(record);
-    } catch (error) {
-      if (!isScullError(error)) throw error;
-      engine.progress({ kind: 'message', level: 'warning', text: error.message });
-    }
+/** Every readable container record; a damaged one is told through progress and passed over. */
+export function readContainers(engine: Engine): ContainerRecord[] {
+  return containerIds(engine.store.layout).flatMap((id) => readContainerOrTell(engine, id) ?? []);
+}
+
+/** A damaged record is told through progress. @returns undefined for that, and where there is none */
+export function readContainerOrTell(engine: Engine, id: string): ContainerRecord | undefined {
+  try {
+    return readContainer(engine.store.layout, id);
+  } catch (error) {
+    if (!isScullError(error)) throw error;
+    engine.progress({ kind: 'message', level: 'warning', text: error.message });
+    return undefined;
   }
-  return records;
 }
 
 /** Id of the container that was created last. @throws ScullError NO_SUCH_CONTAINER */
