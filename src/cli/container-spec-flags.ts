@@ -6,7 +6,7 @@ import { readTextIfPresent } from '../host/files.ts';
 import { parsePlatform, type Platform } from '../oci/platform.ts';
 import { parseCapabilities } from '../spec/capability.ts';
 import { parseEntrypoint, parseUmask } from '../spec/command.ts';
-import { EMPTY_CONTAINER_SPEC, type ContainerSpec, type EnvironmentSpec, type MountRequest, type NetworkSpec, type PullPolicy, type SdNotify } from '../spec/container-spec.ts';
+import { EMPTY_CONTAINER_SPEC, PERSONALITIES, type ContainerSpec, type EnvironmentSpec, type MountRequest, type NetworkSpec, type Personality, type PullPolicy, type SdNotify } from '../spec/container-spec.ts';
 import { withoutUndefined } from '../spec/defined.ts';
 import { parseDevice } from '../spec/device.ts';
 import { parseEnvironment, parseEnvironmentFile, parseEnvironmentMerge } from '../spec/environment.ts';
@@ -56,6 +56,11 @@ export async function containerSpec(flags: ContainerFlags, words: readonly strin
     workdir: flags.workdir === undefined ? undefined : absolutePath(flags.workdir, '--workdir'),
     user: flags.user,
     groupAdd: flags['group-add'] ?? [],
+    passwd: flags.passwd === false ? false : undefined,
+    passwdEntry: flags['passwd-entry'] || undefined,
+    groupEntry: flags['group-entry'] || undefined,
+    hostUsers: flags.hostuser,
+    personality: personality(flags.personality),
     umask: flags.umask === undefined ? undefined : parseUmask(flags.umask),
     environment: {
       set: environmentOf(flags, caller),
@@ -213,6 +218,12 @@ function systemdMode(text: string | undefined): ContainerSpec['systemd'] {
     default:
       throw new ScullError('INVALID', `invalid --systemd ${JSON.stringify(text)}: it is one of true, false, always`);
   }
+}
+
+function personality(text: string | undefined): Personality | undefined {
+  const known = PERSONALITIES.find((domain) => domain === text?.toUpperCase());
+  if (text === undefined || known !== undefined) return known;
+  throw new ScullError('INVALID', `invalid --personality ${JSON.stringify(text)}: it is one of ${PERSONALITIES.join(', ')}`);
 }
 
 function imageVolume(text: string | undefined): ContainerSpec['imageVolume'] {

@@ -59,6 +59,7 @@ export interface LinuxSpec {
   readonly sysctl?: Readonly<Record<string, string>>;
   readonly seccomp?: SeccompSpec;
   readonly rootfsPropagation?: string;
+  readonly personality?: { readonly domain: 'LINUX' | 'LINUX32' };
   readonly maskedPaths?: readonly string[];
   readonly readonlyPaths?: readonly string[];
 }

@@ -70,6 +70,14 @@ export interface NewUser {
   /** Of the group; the user's unless given. */
   readonly groupName?: string;
   readonly home: string;
+  /** His real name (GECOS). */
+  readonly comment?: string;
+}
+
+/** The user's own wishes for such lines, podman-run(1): with variables to be replaced. */
+export interface EntryTemplates {
+  readonly passwd?: string | undefined;
+  readonly group?: string | undefined;
 }
 
 /** Lines for the end of the image's /etc/passwd and /etc/group. */
@@ -82,19 +90,29 @@ export interface NewEntries {
  * Lines for users that the image does not know (--userns=keep-id, -u 1234), so that programs which ask for a name or a home
  * get one. The first of two users with one id has it. Nothing where the image knows the ids already.
  */
-export function newEntries(users: readonly NewUser[], passwdText: string, groupText: string): NewEntries {
+export function newEntries(users: readonly NewUser[], passwdText: string, groupText: string, templates: EntryTemplates = {}): NewEntries {
   let passwd = passwdText;
   let group = groupText;
   for (const user of users) {
     const home = /^\/[^:\n]*$/.test(user.home) ? user.home : '/';
     const name = freeName(user.name, passwd);
-    if (!knowsId(passwd, user.uid)) passwd = `${terminated(passwd)}${name}:*:${user.uid}:${user.gid}::${home}:/bin/sh\n`;
-    if (!knowsId(group, user.gid)) group = `${terminated(group)}${freeName(user.groupName ?? user.name, group)}:x:${user.gid}:${name}\n`;
+    const groupName = freeName(user.groupName ?? user.name, group);
+    const comment = (user.comment ?? '').replaceAll(/[:\n]/g, ' ');
+    const [uid, gid] = [String(user.uid), String(user.gid)];
+    if (!knowsId(passwd, user.uid)) passwd = `${terminated(passwd)}${filled(templates.passwd ?? PASSWD_ENTRY, { USERNAME: name, UID: uid, GID: gid, NAME: comment, HOME: home })}\n`;
+    if (!knowsId(group, user.gid)) group = `${terminated(group)}${filled(templates.group ?? GROUP_ENTRY, { GROUPNAME: groupName, GID: gid, USERLIST: name })}\n`;
   }
   return {
     ...(passwd === passwdText ? {} : { passwd: passwd.slice(passwdText.length) }),
     ...(group === groupText ? {} : { group: group.slice(groupText.length) }),
   };
+}
+
+const PASSWD_ENTRY = '$USERNAME:*:$UID:$GID:$NAME:$HOME:/bin/sh';
+const GROUP_ENTRY = '$GROUPNAME:x:$GID:$USERLIST';
+
+function filled(template: string, values: Readonly<Record<string, string>>): string {
+  return template.replaceAll(/\$([A-Z]+)/g, (whole, name: string) => values[name] ?? whole);
 }
 
 function knowsId(text: string, id: number): boolean {

@@ -23,6 +23,13 @@ export interface ContainerSpec {
   readonly user?: string;
   /** Names or numbers; 'keep-groups' keeps the caller's. */
   readonly groupAdd: readonly string[];
+  /** --passwd=false: nobody whom the image does not know is entered in its /etc/passwd and /etc/group. */
+  readonly passwd?: false;
+  /** What is entered then, with $USERNAME, $UID, $GID, $NAME, $HOME and $GROUPNAME, $GID, $USERLIST replaced. */
+  readonly passwdEntry?: string;
+  readonly groupEntry?: string;
+  /** Names or numbers of the host's users who are to be known in the container. */
+  readonly hostUsers?: readonly string[];
   /** Octal value, e.g. 0o22. */
   readonly umask?: number;
   readonly environment: EnvironmentSpec;
@@ -64,6 +71,8 @@ export interface ContainerSpec {
   readonly log: LogSpec;
   readonly resources: ResourceSpec;
   readonly oomScoreAdj?: number;
+  /** personality(2) */
+  readonly personality?: Personality;
   readonly platform?: Platform;
   readonly pull: PullPolicy;
   /** --rm */
@@ -84,6 +93,10 @@ export interface ContainerSpec {
   /** --conmon-pidfile */
   readonly monitorPidFile?: string;
 }
+
+/** Execution domains that the OCI runtime specification has: with LINUX32 the kernel calls itself i686. */
+export const PERSONALITIES = ['LINUX', 'LINUX32'] as const;
+export type Personality = (typeof PERSONALITIES)[number];
 
 /**
  * - `container`: the container's program says when it is ready

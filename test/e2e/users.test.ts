@@ -27,6 +27,27 @@ test.each(cases)('-u: $name', async ({ args, id }) => {
   expect(await s.ok(['run', '--rm', ...args, 'busybox', 'id'])).toMatch(id);
 });
 
+test('who runs is entered in passwd and group as it was wished, or not at all', async () => {
+  const wishes = ['--passwd-entry', 'me:x:$UID:$GID::/here:/bin/sh', '--group-entry', 'mine:x:$GID:'];
+  const show = ['busybox', 'sh', '-c', 'id -un; tail -n 1 /etc/passwd; tail -n 1 /etc/group; echo "$HOME"'];
+  expect(await s.ok(['run', '--rm', '-u', '4321:99', ...wishes, ...show])).toBe('me\nme:x:4321:99::/here:/bin/sh\nmine:x:99:\n/here\n');
+  expect(await s.ok(['run', '--rm', '-u', '4321', '--passwd=false', 'busybox', 'sh', '-c', 'grep -c 4321 /etc/passwd; true'])).toBe('0\n');
+});
+
+test('a user of the host can be made known', async () => {
+  const { username } = userInfo();
+  expect(await s.ok(['run', '--rm', '--hostuser', username, '-u', username, 'busybox', 'id', '-u'])).toBe(`${uid}\n`);
+});
+
+test.runIf(process.arch === 'x64')('with --personality=LINUX32 the kernel calls itself i686', async () => {
+  expect(await s.ok(['run', '--rm', '--personality', 'LINUX32', 'busybox', 'uname', '-m'])).toBe('i686\n');
+});
+
+test.each(['create', 'run'])('%s refuses a user whom the host does not know, and leaves nothing', async (command) => {
+  await s.fails([command, '--name', 'nobodys', '--hostuser', 'no-such-user', 'busybox', 'true'], 125, /--hostuser "no-such-user": this machine's \/etc\/passwd has no such user/);
+  await s.fails(['container', 'exists', 'nobodys'], 1, /^$/);
+});
+
 test('groups of the caller do not come along', async () => {
   expect(await s.ok(['run', '--rm', 'busybox', 'sh', '-c', 'grep ^Groups: /proc/self/status'])).toMatch(/^Groups:\s*(0\s*)?$/);
 });

@@ -2,7 +2,7 @@
  * The flags of `run` and `create`, with Docker's and Podman's names, shorthands and defaults. What they mean is in
  * container-spec-flags.ts and the parsers of src/spec.
  */
-import { choice, integer, list, refusedToggle, text, toggle, unsupported, unsupportedToggle } from './declare.ts';
+import { choice, integer, list, refusedToggle, text, toggle, unsupported } from './declare.ts';
 import { registryFlags } from './registry.ts';
 
 const IDENTITY = 'identity';
@@ -66,6 +66,11 @@ export const containerFlags = {
   workdir: text(PROCESS, 'path', 'Working directory in the container', { char: 'w' }),
   user: text(PROCESS, 'user[:group]', 'Who the program runs as, names or numbers of the image', { char: 'u' }),
   'group-add': list(PROCESS, 'group', "Further group; keep-groups keeps the caller's"),
+  passwd: toggle(PROCESS, "Enter who runs the program in /etc/passwd and /etc/group where the image does not know him (default true)", { default: true }),
+  'passwd-entry': text(PROCESS, 'entry', 'Line to enter in /etc/passwd then, with $USERNAME, $UID, $GID, $NAME and $HOME'),
+  'group-entry': text(PROCESS, 'entry', 'Line to enter in /etc/group then, with $GROUPNAME, $GID and $USERLIST'),
+  hostuser: list(PROCESS, 'user', "Enter this user of the host, a name or a number, in the container's /etc/passwd"),
+  personality: text(PROCESS, 'domain', 'Execution domain, LINUX or LINUX32: with the latter the kernel calls itself i686'),
   umask: text(PROCESS, 'octal', 'File mode creation mask (default 0022)'),
   init: toggle(PROCESS, 'Run a small init as process 1 that forwards signals and reaps'),
   'init-path': text(PROCESS, 'path', 'Program that --init runs'),
@@ -179,13 +184,9 @@ function laterContainerFlags() {
     'decryption-key': unsupported('decryption-key', [], { instead: 'decrypt the image first, e.g. with skopeo copy --decryption-key' }),
     'device-cgroup-rule': unsupported('device-cgroup-rule', [], { instead: 'without root the owner and mode of a device decide who may use it: give it to the container with --device' }),
     gpus: unsupported('gpus', [], { instead: 'give the container the devices, e.g. --device /dev/dri, and mount the libraries that it needs' }),
-    'group-entry': unsupported('group-entry'),
-    hostuser: unsupported('hostuser'),
     'init-ctr': unsupported('init-ctr'),
     link: unsupported('link', [], { instead: 'put both on one network, where they find each other by name: scull network create NAME, then --network NAME' }),
     'link-local-ip': unsupported('link-local-ip', [], { instead: 'give an address of a network with --ip or --ip6' }),
-    'passwd-entry': unsupported('passwd-entry'),
-    personality: unsupported('personality'),
     'rdt-class': unsupported('rdt-class', [], { instead: 'classes of resctrl are for root to give' }),
     requires: unsupported('requires', [], { instead: 'start the other one first, or let units of systemd require each other (Quadlet)' }),
     runtime: unsupported('runtime', ['crun']),
@@ -194,6 +195,5 @@ function laterContainerFlags() {
     'oom-kill-disable': refusedToggle('--oom-kill-disable: control groups v2, which rootless containers live in, have no such switch', 'make it less likely that the kernel chooses the container, with --oom-score-adj, or give it more --memory'),
     // Image signatures were never Docker content trust.
     'disable-content-trust': toggle(IMAGE, 'Accepted for Docker', { hidden: true }),
-    passwd: unsupportedToggle('passwd', true),
   };
 }

@@ -74,6 +74,7 @@ async function createAlone(engine: Engine, spec: ContainerSpec, options: CreateO
     const config = { ...(await makeConfig(engine, spec, image, id, name)), ...(secrets === undefined ? {} : { secrets: secrets.resolved }) };
     const membership: ContainerRecord['pod'] = options.infraOf === undefined ? pod : { id: options.infraOf.pod, infra: true };
     const draft: ContainerRecord = { ...makeRecord(spec, image, config, id, name), ...(membership === undefined ? {} : { pod: membership }), ...(options.createCommand === undefined ? {} : { createCommand: options.createCommand }) };
+    if (spec.hostUsers !== undefined) spec.hostUsers.forEach((await import('./host-user.ts')).hostUser);
     if (config.health !== undefined) (await import('./health.ts')).checkLogDestination(config.health);
     if (options.claim !== undefined) await claimContainer(layout, cgroupPlan(), id, options.claim);
     const record = await commit(engine, draft, secrets?.write);

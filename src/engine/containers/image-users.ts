@@ -6,6 +6,7 @@ import { rootDirectories } from '../../runtime/root-file-system.ts';
 import { readRootfsFile } from '../../runtime/rootfs-file.ts';
 import type { StoreLayout } from '../../storage/layout.ts';
 import { userName } from '../../userns/id-maps.ts';
+import { hostUser } from './host-user.ts';
 import type { LaunchStep } from '../../userns/launch-request.ts';
 
 export interface ImageUsers extends ContainerUsers {
@@ -24,6 +25,7 @@ export function imageUsers(layout: StoreLayout, record: ContainerRecord): ImageU
     callerGid: process.getgid?.() ?? 0,
     callerName: record.spec.namespaces.user.mode === 'keep-id' ? userName() : '',
     callerHome: environmentVariable('HOME'),
+    hostUsers: (record.spec.hostUsers ?? []).map(hostUser),
     passwd,
     group,
   });

@@ -1,7 +1,7 @@
 /**
  * config.json: a fold of small functions over an empty spec, in the order of the runtime specification's own pages
  * (config.md: root, mounts, process, hostname, annotations; config-linux.md: namespaces, maps, devices, cgroups, sysctl,
- * seccomp, propagation, masked and read-only paths), then a list of checks. Pure.
+ * seccomp, propagation, masked and read-only paths, personality), then a list of checks. Pure.
  */
 import { ScullError } from '../../host/errors.ts';
 import type { LinuxSpec, RuntimeSpec } from '../../oci/runtime-spec.ts';
@@ -31,6 +31,7 @@ const STEPS: readonly Step[] = [
   withSeccomp,
   withPropagation,
   withKernelPaths,
+  withPersonality,
 ];
 
 /**
@@ -174,6 +175,10 @@ function withKernelPaths(spec: RuntimeSpec, input: RuntimeSpecInput): RuntimeSpe
     spec,
     kernelPaths(input.spec, { thermalThrottlePaths: input.host.thermalThrottlePaths, hostSys: hasHostSys(input) }),
   );
+}
+
+function withPersonality(spec: RuntimeSpec, { spec: { personality } }: RuntimeSpecInput): RuntimeSpec {
+  return personality === undefined ? spec : withLinux(spec, { personality: { domain: personality } });
 }
 
 function withLinux(spec: RuntimeSpec, linux: Partial<LinuxSpec>): RuntimeSpec {

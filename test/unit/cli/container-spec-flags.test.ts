@@ -164,9 +164,16 @@ test.each<[string[], string | RegExp]>([
   [['-p', '80:x'], /port/],
   [['--pod', ''], 'the name of the pod is missing'],
   [['--ip', '10.0.0.1'], '--ip needs a network of several containers'],
-  [['--passwd=false'], '--passwd=false is not supported by this version of scull'],
+  [['--personality', 'BSD'], /invalid --personality "BSD": it is one of LINUX, LINUX32/],
 ])('%j is refused and says why', async (flags, message) => {
   await expect(specOf(...flags, 'img')).rejects.toMatchObject({ name: 'ScullError', message: expect.stringMatching(message) });
+});
+
+test('entries of users and the personality are taken as they are wished', async () => {
+  expect(await specOf('--passwd=false', '--hostuser', 'me', '--hostuser', '7', '--personality=linux32', 'img')).toMatchObject({ passwd: false, hostUsers: ['me', '7'], personality: 'LINUX32' });
+  expect(await specOf('--passwd-entry', '$USERNAME:x', '--group-entry', '$GROUPNAME:x', 'img')).toMatchObject({ passwdEntry: '$USERNAME:x', groupEntry: '$GROUPNAME:x' });
+  const plain = await specOf('img');
+  for (const key of ['passwd', 'passwdEntry', 'groupEntry', 'hostUsers', 'personality']) expect(plain).not.toHaveProperty(key);
 });
 
 test('streams to attach to are taken in any case, others refused', () => {

@@ -88,6 +88,11 @@ describe('newEntries', () => {
     expect(newEntries([user], 'root:x:0:0::/:/bin/sh', '').passwd).toBe('\napp:*:5000:5000::/home/me:/bin/sh\n');
   });
 
+  it('fills in the lines that were wished for, and leaves other dollars alone', () => {
+    const templates = { passwd: '$USERNAME:*:$UID:$GID:$NAME of $PLACE:$HOME:/bin/zsh', group: '$GROUPNAME:x:$GID:$USERLIST,root' };
+    expect(newEntries([{ ...user, comment: 'A: B' }], '', '', templates)).toEqual({ passwd: 'app:*:5000:5000:A  B of $PLACE:/home/me:/bin/zsh\n', group: 'app:x:5000:app,root\n' });
+  });
+
   it('lets no name or home break the lines', () => {
     const { passwd } = newEntries([{ ...user, name: 'a:0:0\nroot2', home: '/x:y\nz' }], '', '');
     expect(passwd).toBe('user:*:5000:5000::/:/bin/sh\n');
