@@ -39,7 +39,7 @@ describe('completionOf', () => {
 
   test('flags, with their descriptions, without those that are only there to be refused', async () => {
     expect((await completionOf(['run', '--networ'], names)).candidates).toEqual([['--network', expect.stringContaining('pasta')], ['--network-alias', expect.any(String)]]);
-    expect(await values('run', '--personal')).toEqual([]);
+    expect(await values('run', '--rdt')).toEqual([]);
     expect(await values('run', '--hel')).toEqual(['--help']);
     expect(await values('--ro')).toEqual(['--root']);
   });

@@ -52,7 +52,7 @@ describe('help of a command', () => {
   test('shows flags in groups, the global ones last, and none that would be refused', () => {
     const { stdout } = raw('run', '--help');
     expect(stdout).toMatch(/PROCESS FLAGS\n[^]*NETWORK FLAGS\n[^]*SECURITY FLAGS\n[^]*GLOBAL FLAGS\n[^]*DESCRIPTION\n[^]*EXAMPLES\n/);
-    expect(stdout).not.toContain('--personality');
+    expect(stdout).not.toContain('--rdt-class');
   });
 
   test('of a noun lists its commands', () => {
