@@ -116,6 +116,7 @@ export async function containerSpec(flags: ContainerFlags, words: readonly strin
     sdNotify: sdNotify(flags.sdnotify),
     pod: podOf(flags),
     monitorPidFile: flags['conmon-pidfile'] === undefined ? undefined : resolve(cwd, flags['conmon-pidfile']),
+    requires: flags.requires?.flatMap((text) => text.split(',')).filter((name) => name !== ''),
     cidFile: flags.cidfile === undefined ? undefined : resolve(cwd, flags.cidfile),
     pidFile: flags.pidfile === undefined ? undefined : resolve(cwd, flags.pidfile),
   });

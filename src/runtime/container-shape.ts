@@ -69,8 +69,8 @@ const IMAGE: Fields = { id: 'string', manifestDigest: 'string', name: 'string', 
 export function recordFault(value: object): string | undefined {
   const fault = faultOf(value, RECORD);
   if (fault !== undefined) return `${fault.place === '' ? 'it' : fault.place} is not ${fault.wanted}`;
-  const { image, pod, spec, config } = value as { readonly image?: unknown; readonly pod?: unknown; readonly spec: { readonly restart?: unknown; readonly hostUsers?: unknown }; readonly config: { readonly health?: unknown; readonly secrets?: unknown; readonly ids?: unknown; readonly seccompProfile?: unknown; readonly networkMode: { readonly mode: string; readonly networks?: unknown } } };
-  return faultIn(image, IMAGE, 'image') ?? faultIn(pod, POD, 'pod') ?? faultIn(spec.restart, RESTART, 'spec.restart') ?? faultIn(spec.hostUsers, 'strings', 'spec.hostUsers') ?? faultIn(config.health, HEALTH, 'config.health') ?? faultIn(config.secrets, SECRETS, 'config.secrets') ?? faultIn(config.ids, IDS, 'config.ids') ?? faultIn(config.seccompProfile, 'string', 'config.seccompProfile') ?? networksFault(config.networkMode);
+  const { image, pod, spec, config } = value as { readonly image?: unknown; readonly pod?: unknown; readonly spec: { readonly restart?: unknown; readonly hostUsers?: unknown; readonly requires?: unknown }; readonly config: { readonly health?: unknown; readonly secrets?: unknown; readonly ids?: unknown; readonly seccompProfile?: unknown; readonly networkMode: { readonly mode: string; readonly networks?: unknown } } };
+  return faultIn(image, IMAGE, 'image') ?? faultIn(pod, POD, 'pod') ?? faultIn(spec.restart, RESTART, 'spec.restart') ?? faultIn(spec.hostUsers, 'strings', 'spec.hostUsers') ?? faultIn(spec.requires, 'strings', 'spec.requires') ?? faultIn(config.health, HEALTH, 'config.health') ?? faultIn(config.secrets, SECRETS, 'config.secrets') ?? faultIn(config.ids, IDS, 'config.ids') ?? faultIn(config.seccompProfile, 'string', 'config.seccompProfile') ?? networksFault(config.networkMode);
 }
 
 function networksFault({ mode, networks }: { readonly mode: string; readonly networks?: unknown }): string | undefined {

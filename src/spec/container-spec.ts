@@ -88,6 +88,8 @@ export interface ContainerSpec {
   readonly restart?: RestartSpec;
   /** Name or id of the pod to live in; `new:NAME` makes one. The record holds what came of it. */
   readonly pod?: string;
+  /** Containers that are started before it where they do not run: names or ids, in the record ids. */
+  readonly requires?: readonly string[];
   readonly cidFile?: string;
   readonly pidFile?: string;
   /** --conmon-pidfile */

@@ -32,6 +32,19 @@ test('start -a shows the output and passes the exit code; -i passes input', asyn
   expect(await s.scull(['start', '-a', '-i', 'inp'], { input: 'typed' })).toMatchObject({ status: 0, stdout: 'typed' });
 });
 
+test('what a container requires is started before it, each time; rm --depend takes both', async () => {
+  await s.ok(['create', '--name', 'required', '--stop-signal', 'KILL', 'busybox', 'sleep', '1000']);
+  await s.ok(['run', '-d', '--name', 'requiring', '--requires', 'required', '--stop-signal', 'KILL', 'busybox', 'sleep', '1000']);
+  expect(await state('required')).toBe('running');
+  await s.ok(['stop', 'required', 'requiring']);
+  await s.ok(['start', 'requiring']);
+  expect(await state('required')).toBe('running');
+  await s.ok(['rm', '-f', '--depend', 'required']);
+  await s.fails(['container', 'exists', 'requiring'], 1, /^$/);
+  await s.fails(['run', '--name', 'requiring', '--requires', 'nosuch', 'busybox', 'true'], 125, /nosuch/);
+  await s.fails(['container', 'exists', 'requiring'], 1, /^$/);
+});
+
 test('stop asks first and kills after its time', async () => {
   await s.ok(['run', '-d', '--name', 'deaf', 'busybox', 'sh', '-c', 'trap "" TERM; while :; do sleep 0.1; done']);
   const begun = Date.now();

@@ -79,6 +79,7 @@ export const containerFlags = {
   'stop-timeout': integer(PROCESS, 'Seconds from the stop signal to SIGKILL (default 10)', { min: -1 }),
   timeout: integer(PROCESS, 'Seconds the container may run before it is killed; 0 is no limit', { min: 0 }),
   restart: text(PROCESS, 'policy', 'Start it again when it ends: no (default), on-failure[:times], always, unless-stopped'),
+  requires: list(PROCESS, 'container,…', 'Start these containers first, whenever it is started'),
   rm: toggle(PROCESS, 'Remove the container, and its anonymous volumes, when it ends'),
 
   sdnotify: text(PROCESS, 'mode', 'Who tells systemd that the container is ready: container (default), conmon, healthy, or ignore'),
@@ -188,7 +189,6 @@ function laterContainerFlags() {
     link: unsupported('link', [], { instead: 'put both on one network, where they find each other by name: scull network create NAME, then --network NAME' }),
     'link-local-ip': unsupported('link-local-ip', [], { instead: 'give an address of a network with --ip or --ip6' }),
     'rdt-class': unsupported('rdt-class', [], { instead: 'classes of resctrl are for root to give' }),
-    requires: unsupported('requires', [], { instead: 'start the other one first, or let units of systemd require each other (Quadlet)' }),
     runtime: unsupported('runtime', ['crun']),
     'storage-opt': unsupported('storage-opt', [], { instead: 'a container takes what the file system of the store has; set a quota there' }),
     'volume-driver': unsupported('volume-driver', ['local']),

@@ -9,7 +9,7 @@ import { cgroupPlan } from '../../runtime/cgroups.ts';
 import { claimContainer, releaseClaim, type ClaimPurpose } from '../../runtime/claim.ts';
 import type { ContainerConfig, ContainerRecord } from '../../runtime/container-record.ts';
 import { CONTAINER_FORMAT } from '../../runtime/container-record.ts';
-import { commitContainer, findContainer, isName, nameOwner, releaseName, reserveName } from '../../runtime/container-store.ts';
+import { commitContainer, findContainer, findContainerId, isName, nameOwner, releaseName, reserveName } from '../../runtime/container-store.ts';
 import { mergeConfig } from '../../runtime/merge.ts';
 import { readZone } from '../../runtime/timezone.ts';
 import type { ImageRecord } from '../../storage/image-types.ts';
@@ -55,8 +55,9 @@ export async function createContainer(engine: Engine, wish: ContainerSpec, optio
 }
 
 /** @param pod that it is a member of */
-async function createAlone(engine: Engine, spec: ContainerSpec, options: CreateOptions, pod?: ContainerRecord['pod']): Promise<ContainerRecord> {
+async function createAlone(engine: Engine, wish: ContainerSpec, options: CreateOptions, pod?: ContainerRecord['pod']): Promise<ContainerRecord> {
   const { layout } = engine.store;
+  const spec = wish.requires === undefined ? wish : { ...wish, requires: wish.requires.map((name) => findContainerId(layout, name)) };
   if (spec.name !== undefined && !isName(spec.name)) {
     throw new ScullError('INVALID', `invalid container name ${JSON.stringify(spec.name.slice(0, 200))}: names must match [a-zA-Z0-9][a-zA-Z0-9_.-]*`);
   }

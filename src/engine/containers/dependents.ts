@@ -1,4 +1,4 @@
-/** Containers that live in the namespaces of another, or take its volumes: podman-rm(1), --depend. */
+/** Containers that live in the namespaces of another, take its volumes or require it: podman-rm(1), --depend. */
 import { isScullError } from '../../host/errors.ts';
 import type { ContainerRecord } from '../../runtime/container-record.ts';
 import { findContainerId } from '../../runtime/container-store.ts';
@@ -30,7 +30,7 @@ export function withDependents(engine: Engine, names: readonly string[]): string
   return ordered;
 }
 
-/** Ids of the containers in whose namespaces this one lives, or whose volumes it takes. */
+/** Ids of the containers in whose namespaces this one lives, whose volumes it takes, or that it requires. */
 export function namedContainers(engine: Engine, record: ContainerRecord): string[] {
   return referencesOf(record).flatMap((name) => idOf(engine, name) ?? []);
 }
@@ -38,7 +38,7 @@ export function namedContainers(engine: Engine, record: ContainerRecord): string
 function referencesOf({ spec }: ContainerRecord): string[] {
   const { user, pid, ipc, uts, cgroup } = spec.namespaces;
   const shared = [spec.network.mode, user, pid, ipc, uts, cgroup].flatMap((wish) => (wish.mode === 'container' ? [wish.container] : []));
-  return [...shared, ...spec.volumesFrom.map((source) => source.split(':', 1)[0] ?? source)];
+  return [...shared, ...(spec.requires ?? []), ...spec.volumesFrom.map((source) => source.split(':', 1)[0] ?? source)];
 }
 
 function idOf(engine: Engine, name: string): string | undefined {

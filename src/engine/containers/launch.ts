@@ -22,8 +22,10 @@ import { startAttach, type Attachment } from '../../runtime/attach.ts';
 import { cgroupPlan, cgroupPlanFor, distrustSystemd, type CgroupPlan } from '../../runtime/cgroups.ts';
 import { claimExisting, type ClaimRefusal, recordMonitor, releaseClaim } from '../../runtime/claim.ts';
 import { hasOverlayMounts, type ContainerRecord } from '../../runtime/container-record.ts';
+import { findContainer } from '../../runtime/container-store.ts';
 import { crunStart, isRuntimeAlive, readRuntimeState } from '../../runtime/crun.ts';
 import { endSurvivors, refuseElsewhere } from '../../runtime/last-run.ts';
+import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
 import { killProcessesNaming } from '../../runtime/strays.ts';
 import { keepCompiledSeccomp } from '../../runtime/seccomp-cache.ts';
 import type { Capture, Monitor, PendingMonitor } from '../../runtime/monitor.ts';
@@ -91,6 +93,13 @@ export async function startContainer(engine: Engine, record: ContainerRecord, op
   }
 }
 
+/** Ids of containers that were there before, so none of them requires this one. @throws ScullError as the cause is */
+async function startRequired(engine: Engine, ids: readonly string[]): Promise<void> {
+  for (const id of ids) {
+    if (!isRunning(readContainerState(engine.store.layout.container(id)))) await startContainer(engine, findContainer(engine.store.layout, id));
+  }
+}
+
 async function startOnce(engine: Engine, record: ContainerRecord, options: StartOptions): Promise<Running | 'running'> {
   const { layout } = engine.store;
   let cgroup = cgroupPlan();
@@ -110,6 +119,7 @@ async function startOnce(engine: Engine, record: ContainerRecord, options: Start
   let preparation: Preparation | undefined;
   const underWay: Promise<unknown>[] = [];
   try {
+    if (record.spec.requires !== undefined) await startRequired(engine, record.spec.requires);
     await endSurvivors(layout.container(record.id));
     cgroup = cgroupPlanFor(record.spec.resources);
     forgetLastRun(engine, record, options.byPolicy === true);
