@@ -37,6 +37,8 @@ export type Cause =
   | { readonly kind: 'user-namespaces-off'; readonly setting: 'unprivileged_userns_clone' | 'max_user_namespaces' | 'apparmor' | 'other' }
   | { readonly kind: 'no-subordinate-ids'; readonly user: string }
   | { readonly kind: 'map-tools-not-privileged' }
+  | { readonly kind: 'no-new-privileges' }
+  | { readonly kind: 'ids-outside-namespace' }
   | { readonly kind: 'device-not-usable'; readonly device: '/dev/fuse' | '/dev/net/tun'; readonly missing: boolean }
   | { readonly kind: 'no-delegation' }
   | { readonly kind: 'low-port'; readonly port: number }
@@ -55,6 +57,10 @@ export function remedyFor(cause: Cause): string {
       return `sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${cause.user}`;
     case 'map-tools-not-privileged':
       return `${installCommand(['newuidmap'], true)} (newuidmap and newgidmap must be set-user-ID root or have cap_setuid and cap_setgid)`;
+    case 'no-new-privileges':
+      return 'start it where no-new-privileges is not set: without NoNewPrivileges= in the unit, or --security-opt no-new-privileges of the container around it';
+    case 'ids-outside-namespace':
+      return 'give the container around it more ids, or name ids that it has in its /etc/subuid and /etc/subgid';
     case 'device-not-usable':
       return cause.missing ? deviceRemedy(cause.device) : `sudo chmod 0666 ${cause.device}`;
     case 'no-delegation':

@@ -6,6 +6,7 @@ import { accessSync, constants } from 'node:fs';
 import { environmentVariable } from '../host/environment.ts';
 import { readTextIfPresent } from '../host/files.ts';
 import { toolPath } from '../host/process.ts';
+import type { Cause } from '../host/remedies.ts';
 
 export interface IdRange {
   /** First id inside the namespace. */
@@ -20,6 +21,8 @@ export interface IdMaps {
   readonly gids: readonly IdRange[];
   /** Why only one id is mapped, as half a sentence; undefined when subordinate ids are in use. */
   readonly single?: string;
+  /** What {@link single} says, for a remedy. */
+  readonly singleCause?: Cause;
 }
 
 /** Ranges of `/etc/subuid` or `/etc/subgid` that belong to the user, by name or number. Malformed lines are passed over. */
@@ -57,21 +60,21 @@ export function defaultIdMaps(): IdMaps {
 function findIdMaps(): IdMaps {
   const uid = process.getuid?.() ?? 0;
   const gid = process.getgid?.() ?? 0;
-  const single = (reason: string): IdMaps => ({ uids: stackRanges(uid, []), gids: stackRanges(gid, []), single: reason });
+  const single = (reason: string, cause: Cause): IdMaps => ({ uids: stackRanges(uid, []), gids: stackRanges(gid, []), single: reason, singleCause: cause });
   const uidText = readTextIfPresent('/etc/subuid') ?? '';
   const gidText = readTextIfPresent('/etc/subgid') ?? '';
   const name = userName(uid);
   const uidRanges = subordinateRanges(uidText, name, uid);
   const gidRanges = subordinateRanges(gidText, name, uid);
   if (uidRanges.length === 0 || gidRanges.length === 0) {
-    return single(`user ${name} has no range in ${uidRanges.length === 0 ? '/etc/subuid' : '/etc/subgid'}`);
+    return single(`user ${name} has no range in ${uidRanges.length === 0 ? '/etc/subuid' : '/etc/subgid'}`, { kind: 'no-subordinate-ids', user: name });
   }
   const uidsHere = clipRanges(uidRanges, readTextIfPresent('/proc/self/uid_map') ?? '');
   const gidsHere = clipRanges(gidRanges, readTextIfPresent('/proc/self/gid_map') ?? '');
-  if (uidsHere.length === 0 || gidsHere.length === 0) return single('the user namespace that we are in does not have the ids of /etc/subuid and /etc/subgid');
-  if (!inPath('newuidmap') || !inPath('newgidmap')) return single('newuidmap and newgidmap are not installed');
+  if (uidsHere.length === 0 || gidsHere.length === 0) return single('the user namespace that we are in does not have the ids of /etc/subuid and /etc/subgid', { kind: 'ids-outside-namespace' });
+  if (!inPath('newuidmap') || !inPath('newgidmap')) return single('newuidmap and newgidmap are not installed', { kind: 'missing-tool', tool: 'newuidmap' });
   // A set-user-ID tool gains nothing under no-new-privileges (hardened units, some containers): do not insist on it.
-  if (/^NoNewPrivs:\s*1$/m.test(readTextIfPresent('/proc/self/status') ?? '')) return single('no-new-privileges is set, so newuidmap cannot work');
+  if (/^NoNewPrivs:\s*1$/m.test(readTextIfPresent('/proc/self/status') ?? '')) return single('no-new-privileges is set, so newuidmap cannot work', { kind: 'no-new-privileges' });
   return { uids: stackRanges(uid, uidsHere), gids: stackRanges(gid, gidsHere) };
 }
 

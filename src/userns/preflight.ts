@@ -64,7 +64,7 @@ export function mapRefusal(said: string, user: string): Refusal {
   const range = /new([ug])idmap: [ug]id range (\[[^\]]*\)?\]?.*?) not allowed/.exec(said);
   if (range !== null) return { reason: `/etc/sub${range[1]}id does not grant ${user} the range ${range[2]?.trim()}`, cause: { kind: 'no-subordinate-ids', user } };
   if (/^NoNewPrivs:\s*1$/m.test(readTextIfPresent('/proc/self/status') ?? '')) {
-    return { reason: 'no-new-privileges is set for this process, so set-user-ID programs gain nothing', cause: { kind: 'map-tools-not-privileged' } };
+    return { reason: 'no-new-privileges is set for this process, so set-user-ID programs gain nothing', cause: { kind: 'no-new-privileges' } };
   }
   const mode = statSync(tool.path).mode;
   if ((mode & 0o4000) === 0 && /Operation not permitted|Permission denied/.test(said)) {

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -41,6 +42,12 @@ test('a missing tool is found, with what will not work and what to do', async ()
   }
   const report = await s.scull(['doctor'], { env: { PATH: bin } });
   expect(report.stdout).toMatch(/crun/);
+});
+
+test('where no-new-privileges keeps subordinate ids away, doctor does not tell to add some', () => {
+  const { stdout } = spawnSync('setpriv', ['--no-new-privs', ...s.command, 'doctor'], { env: { ...s.env }, encoding: 'utf8' });
+  expect(stdout).toMatch(/subordinate ids +no-new-privileges is set[\s\S]*fix: start it where no-new-privileges is not set/);
+  expect(stdout).not.toContain('--add-subuids');
 });
 
 test('doctor leaves nothing behind', async () => {

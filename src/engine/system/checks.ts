@@ -92,10 +92,7 @@ function checkSubordinateIds(): Finding {
   const maps = defaultIdMaps();
   const count = Math.min(mappedCount(maps.uids), mappedCount(maps.gids)) - 1;
   const loss = 'containers run with a single id: files of other users in images become yours, and programs that change user fail';
-  if (maps.single !== undefined) {
-    const tool = findTool('newuidmap') === undefined;
-    return warning(maps.single, loss, remedyFor(tool ? { kind: 'missing-tool', tool: 'newuidmap' } : { kind: 'no-subordinate-ids', user: userName() }));
-  }
+  if (maps.single !== undefined) return warning(maps.single, loss, remedyFor(maps.singleCause ?? { kind: 'no-subordinate-ids', user: userName() }));
   const ranges = maps.uids.slice(1).map((range) => `${range.outside}-${range.outside + range.size - 1}`);
   if (count >= USUAL_IDS) return ok(`${count} (${ranges.join(', ')})`);
   return warning(`only ${count} (${ranges.join(', ')})`, `images with ids above ${count} can't be unpacked; ${USUAL_IDS} is usual`, remedyFor({ kind: 'no-subordinate-ids', user: userName() }));
