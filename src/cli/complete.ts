@@ -164,7 +164,7 @@ async function namesFor(flag: ManifestFlag, names: Names, globals: GlobalValues)
   return kind === undefined ? [] : names[kind](globals);
 }
 
-const FLAG_NAMES: Readonly<Record<string, keyof Names>> = { network: 'networks', pod: 'pods', secret: 'secrets', 'volumes-from': 'containers' };
+const FLAG_NAMES: Readonly<Record<string, keyof Names>> = { network: 'networks', pod: 'pods', requires: 'containers', secret: 'secrets', 'volumes-from': 'containers' };
 
 const SHARED = ['private', 'host', 'container:', 'ns:'];
 
@@ -177,6 +177,7 @@ const FLAG_WORDS: Readonly<Record<string, readonly string[]>> = {
   ipc: [...SHARED, 'shareable', 'none'],
   'log-driver': ['k8s-file', 'json-file', 'journald', 'none', 'passthrough'],
   network: ['pasta', 'none', 'host', 'container:', 'ns:'],
+  personality: ['LINUX', 'LINUX32'],
   pid: SHARED,
   pull: ['missing', 'always', 'newer', 'never'],
   restart: ['no', 'on-failure', 'always', 'unless-stopped'],

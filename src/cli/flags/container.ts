@@ -185,7 +185,7 @@ function laterContainerFlags() {
     'decryption-key': unsupported('decryption-key', [], { instead: 'decrypt the image first, e.g. with skopeo copy --decryption-key' }),
     'device-cgroup-rule': unsupported('device-cgroup-rule', [], { instead: 'without root the owner and mode of a device decide who may use it: give it to the container with --device' }),
     gpus: unsupported('gpus', [], { instead: 'give the container the devices, e.g. --device /dev/dri, and mount the libraries that it needs' }),
-    'init-ctr': unsupported('init-ctr'),
+    'init-ctr': unsupported('init-ctr', [], { instead: 'name it in initContainers of Kubernetes YAML, which scull kube play runs first' }),
     link: unsupported('link', [], { instead: 'put both on one network, where they find each other by name: scull network create NAME, then --network NAME' }),
     'link-local-ip': unsupported('link-local-ip', [], { instead: 'give an address of a network with --ip or --ip6' }),
     'rdt-class': unsupported('rdt-class', [], { instead: 'classes of resctrl are for root to give' }),
