@@ -22,7 +22,8 @@
  * ends, by whatever means, PASTA is ended and so are we.
  *
  * PASTA reads FILE (the host's resolv.conf) when it starts. From then on we watch it, and start PROGRAM when it is changed, or was
- * since we started.
+ * since we started. PROGRAM is started as well when the host, whose network namespace we are in, gets IPv4 or IPv6 and we were
+ * given none of it.
  *
  * Everything is given by scull on the command line; nothing is decided here. Frames come from the container and are not
  * trusted: only fixed offsets within the received length are looked at. The ioctls act on the network namespace in which
@@ -33,8 +34,10 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_addr.h>
 #include <linux/if_packet.h>
 #include <linux/if_tun.h>
+#include <linux/rtnetlink.h>
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <net/route.h>
@@ -591,24 +594,67 @@ static int hand_over(const struct settings *s, struct handles *h, unsigned char 
 	return daemon;
 }
 
+/* A socket that tells of addresses and routes of the kinds that we were not given: rtnetlink(7). -1 where none is missing, or nobody would be told. */
+static int watch_host(const struct settings *s)
+{
+	struct sockaddr_nl address = {.nl_family = AF_NETLINK};
+	if (s->changed == NULL)
+		return -1;
+	if (!s->ipv4.given)
+		address.nl_groups |= RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE;
+	if (!s->ipv6.given)
+		address.nl_groups |= RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE;
+	if (address.nl_groups == 0)
+		return -1;
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+	if (fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+/* True when there is an address for the world that may be used, or a default route, that was not there before. */
+static bool host_gained(int fd)
+{
+	char data[16384] __attribute__((aligned(8)));
+	bool gained = false;
+	ssize_t length;
+	while ((length = recv(fd, data, sizeof data, 0)) != 0) {
+		if (length < 0) {
+			if (errno == EINTR)
+				continue;
+			return gained || errno == ENOBUFS; /* some were lost */
+		}
+		for (struct nlmsghdr *h = (struct nlmsghdr *)data; NLMSG_OK(h, (unsigned)length); h = NLMSG_NEXT(h, length)) {
+			struct ifaddrmsg *address = NLMSG_DATA(h);
+			struct rtmsg *route = NLMSG_DATA(h);
+			gained = gained || (h->nlmsg_type == RTM_NEWADDR && address->ifa_scope == RT_SCOPE_UNIVERSE && (address->ifa_flags & IFA_F_TENTATIVE) == 0) ||
+				 (h->nlmsg_type == RTM_NEWROUTE && route->rtm_dst_len == 0 && route->rtm_type == RTN_UNICAST);
+		}
+	}
+	return gained;
+}
+
 static void pause_for(int milliseconds)
 {
 	struct timespec time = {.tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000L};
 	nanosleep(&time, NULL);
 }
 
-/* Milliseconds: how often a file that can't be watched is looked at, and an interface that could not be had is tried again. */
-enum { LOOK_EVERY = 5000, TRY_AFTER = 500, TRIES_MAX = 20 };
+/* Milliseconds: how often a file that can't be watched is looked at, when an interface that could not be had is tried again, and how long the host may take to come to rest. */
+enum { LOOK_EVERY = 5000, TRY_AFTER = 500, TRIES_MAX = 20, REST_AFTER = 300 };
 
 static int wait_and_serve(struct settings *s, int watch, struct handles h)
 {
 	static unsigned char buffer[FRAME_MAX];
-	int daemon = -1, tries = 0;
+	int daemon = -1, tries = 0, host = watch_host(s);
+	bool gained = false;
 	while (true) {
 		/* Either we hold the tap, or the daemon does. With neither somebody in there has removed it, or it is not free yet. */
-		struct pollfd events[] = {{.fd = watch, .events = POLLIN}, {.fd = h.fd[TAP], .events = POLLIN}, {.fd = daemon, .events = POLLIN}, {.fd = s->watch.fd, .events = POLLIN}};
+		struct pollfd events[] = {{.fd = watch, .events = POLLIN}, {.fd = h.fd[TAP], .events = POLLIN}, {.fd = daemon, .events = POLLIN}, {.fd = s->watch.fd, .events = POLLIN}, {.fd = host, .events = POLLIN}};
 		bool lost = daemon < 0 && h.fd[TAP] < 0 && tries < TRIES_MAX, blind = daemon >= 0 && s->watch.path != NULL && s->watch.fd < 0;
-		int count = poll(events, 4, lost ? TRY_AFTER : blind ? LOOK_EVERY : -1);
+		int count = poll(events, 5, gained ? REST_AFTER : lost ? TRY_AFTER : blind ? LOOK_EVERY : -1);
 		if (count < 0) {
 			if (errno == EINTR)
 				continue;
@@ -621,6 +667,9 @@ static int wait_and_serve(struct settings *s, int watch, struct handles h)
 		}
 		if (events[3].revents != 0 ? take_changes(&s->watch) : blind && file_changed(&s->watch))
 			tell(s->changed);
+		if (gained && count == 0)
+			tell(s->changed);
+		gained = events[4].revents != 0 ? host_gained(host) || gained : gained && count > 0;
 		if (lost && count == 0) {
 			tries++;
 			if (!open_interface(s, &h))

@@ -67,6 +67,8 @@ export interface NetworkFacts {
   readonly hostUts?: boolean;
   /** With `--network container:…`, and `ns:…` of a container whose name files do: the network namespace of that container's process. */
   readonly join?: { readonly path: string; readonly ours: boolean };
+  /** Somebody waits for the network of a host that has none. */
+  readonly canWait?: boolean;
   /** pasta asks name servers that are the host's no more. */
   readonly staleForwarder?: boolean;
   /** With named networks: the container's interfaces. */
@@ -126,11 +128,8 @@ type Draft = Omit<NetworkPlan, 'resolvConf' | 'hosts' | 'hostnameFile'> & {
 function planPasta(spec: NetworkSpec, options: readonly string[], facts: NetworkFacts): NetworkPlan {
   const { host } = facts;
   const user = readUserOptions(options);
-  if (host.ipv4 === undefined && host.ipv6 === undefined) {
-    const warning = 'this host has no network, so the container gets none either (its own loopback only)';
-    const lost = spec.ports.length === 0 ? [] : [`published ports have no effect: ${warning}`];
-    return withNames(spec, facts, { mode: 'none', namespace: { kind: 'new' }, addresses: {}, ports: [], warnings: [warning, ...lost] });
-  }
+  const offline = offlineWarnings(spec, facts);
+  if (offline.length > 0 && (facts.canWait !== true || options.length > 0)) return withNames(spec, facts, { mode: 'none', namespace: { kind: 'new' }, addresses: {}, ports: [], warnings: offline });
   const addresses = chooseAddresses(host);
   const [resolver] = parseResolvConf(host.resolvConf).nameservers;
   const hostAddress = user.mapGuestAddress ?? (user.mapGateway ? addresses.ipv4?.gateway : undefined) ?? host.ipv4?.address ?? host.ipv6?.address;
@@ -146,11 +145,18 @@ function planPasta(spec: NetworkSpec, options: readonly string[], facts: Network
     // What the user gave instead is not ours to tell.
     addresses: user.has('-a', '--address') ? {} : addresses,
     ports: spec.ports,
-    warnings: [],
+    warnings: offline,
     ...(addresses.ipv4 === undefined || facts.staleForwarder === true ? {} : { forwarder: DNS_FORWARDER }),
     ...(user.dnsForward === undefined ? {} : { forwarder: user.dnsForward }),
     ...(hostAddress === undefined ? {} : { hostAddress }),
   });
+}
+
+function offlineWarnings(spec: NetworkSpec, { host, canWait }: NetworkFacts): string[] {
+  if (host.ipv4 !== undefined || host.ipv6 !== undefined) return [];
+  const until = canWait === true ? ' until it has one' : '';
+  const warning = `this host has no network, so the container gets none either${until} (its own loopback only)`;
+  return [warning, ...(spec.ports.length === 0 ? [] : [`published ports have no effect${until}: ${warning}`])];
 }
 
 function planSwitch(spec: NetworkSpec, facts: NetworkFacts): NetworkPlan {

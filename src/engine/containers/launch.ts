@@ -310,7 +310,7 @@ async function connectNetwork(engine: Engine, record: ContainerRecord, monitor: 
 async function connectPasta(engine: Engine, record: ContainerRecord, network: NetworkPlan, targetPid: number, monitor: Monitor): Promise<void> {
   const { layout } = engine.store;
   const [{ startPasta }, { refreshCommand }] = await Promise.all([import('../../network/drivers/pasta.ts'), import('../networks/refresh-command.ts')]);
-  await startPasta(network, { targetPid, watchPid: monitor.pid, stateFile: layout.container(record.id).networkState, onResolvConf: refreshCommand(layout, record.id) });
+  await startPasta(network, { targetPid, watchPid: monitor.pid, stateFile: layout.container(record.id).networkState, onChange: refreshCommand(layout, record.id) });
 }
 
 async function connectSwitch(engine: Engine, record: ContainerRecord, { network, planned }: Preparation, target: number, monitor: Monitor, engaged: Engaged): Promise<void> {

@@ -7,6 +7,7 @@ import { describeErrno } from '../../host/errno.ts';
 import { ScullError } from '../../host/errors.ts';
 import { terminalSize } from '../../host/terminal.ts';
 import { requireTool } from '../../host/tools.ts';
+import type { HostNetwork } from '../../network/host-network.ts';
 import type { InterfaceFact, NetworkPlan } from '../../network/plan.ts';
 import type { RuntimeSpec } from '../../oci/runtime-spec.ts';
 import { cgroupsPathOf, type CgroupPlan } from '../../runtime/cgroups.ts';
@@ -137,10 +138,17 @@ export async function planContainerNetwork(layout: StoreLayout, record: Containe
       containerName: record.name,
       hostUts: (shared.namespaces ?? record.spec.namespaces).uts.mode === 'host',
       ...(shared.network === undefined ? {} : { join: shared.network }),
+      canWait: await canWait(host),
       staleForwarder,
       ...(planned.length === 0 ? {} : { interfaces: await interfaceFacts(planned) }),
     },
   );
+}
+
+/** Whether somebody waits for the network of a host without one: asked for such hosts only. */
+export async function canWait(host: HostNetwork): Promise<boolean> {
+  if (host.ipv4 !== undefined || host.ipv6 !== undefined) return false;
+  return (await import('../../network/drivers/forwarder.ts')).networkHelper('scull-net') !== undefined;
 }
 
 async function interfaceFacts(planned: readonly PlannedAttachment[]): Promise<InterfaceFact[]> {

@@ -55,14 +55,14 @@ async function reloadPasta(engine: Engine, record: ContainerRecord, state: Conta
   if (facts?.driver !== 'pasta') return;
   const { healPasta } = await import('../../network/drivers/pasta.ts');
   const plan = await planContainerNetwork(engine.store.layout, record, {}, []);
-  await healPasta(plan, { targetPid: state.pid, watchPid: state.monitorPid, stateFile, onResolvConf: refreshCommand(engine.store.layout, record.id) }, facts);
+  await healPasta(plan, { targetPid: state.pid, watchPid: state.monitorPid, stateFile, onChange: refreshCommand(engine.store.layout, record.id) }, facts);
 }
 
 async function repairSwitch(engine: Engine): Promise<Engaged> {
   const engaged = await engageSwitch(engine);
   const { paths, holder, leave } = engaged;
   try {
-    await healUplink(paths, holder, planUplink(engine, readHostNetwork()));
+    await healUplink(engine, paths, holder, await planUplink(engine, readHostNetwork()));
     await renewResolvConf(paths);
     return engaged;
   } catch (error) {

@@ -45,7 +45,7 @@ export function switchHolder(engine: Engine): ProcessIdentity | undefined {
 async function makeSwitch(engine: Engine, paths: SwitchPaths): Promise<ProcessIdentity> {
   const { layout } = engine.store;
   const host = readHostNetwork();
-  const plan = planUplink(engine, host);
+  const plan = await planUplink(engine, host);
   warnOfConfinement(engine);
   prepareSwitch(paths);
   writeResolvConf(paths, host, true);
@@ -54,7 +54,7 @@ async function makeSwitch(engine: Engine, paths: SwitchPaths): Promise<ProcessId
   const swept = sweepAddresses(engine);
   const { holder, isNew } = await startHolder(paths, { rules: switchRules(plan.addresses), onChange: refreshCommand(layout), joinUser: orphan(engine), outside: outlivingWords() });
   try {
-    await Promise.all([isNew ? connectUplink(paths, holder, plan) : undefined, swept]);
+    await Promise.all([isNew ? connectUplink(engine, paths, holder, plan) : undefined, swept]);
   } catch (error) {
     // The next one would find a switch without its way out.
     if (isNew) killQuietly(holder.pid, 'SIGTERM');
@@ -79,34 +79,47 @@ function orphan(engine: Engine): number | undefined {
 }
 
 /** The way out is that of a container of its own (docs/network.md), with an address that none of the networks has. */
-export function planUplink(engine: Engine, host: HostNetwork): NetworkPlan {
+export async function planUplink(engine: Engine, host: HostNetwork): Promise<NetworkPlan> {
+  const { canWait } = await import('../containers/prepare.ts');
   const networks = allNetworks(engine).flatMap(({ subnets }) => subnets.map(({ subnet, gateway }) => ({ address: gateway, prefix: knownSubnet(subnet).prefix })));
-  const facts = { host: { ...host, ipv4Networks: [...host.ipv4Networks, ...networks.filter(({ address }) => !address.includes(':'))] }, hostname: 'switch', containerName: 'switch' };
+  const facts = { host: { ...host, ipv4Networks: [...host.ipv4Networks, ...networks.filter(({ address }) => !address.includes(':'))] }, hostname: 'switch', containerName: 'switch', canWait: await canWait(host) };
   return planNetwork(EMPTY_CONTAINER_SPEC.network, facts);
 }
 
 /** @throws ScullError MISSING_TOOL, PERMISSION, NETWORK */
-export async function connectUplink(paths: SwitchPaths, holder: ProcessIdentity, plan: NetworkPlan): Promise<void> {
-  // The host has no network either.
+export async function connectUplink(engine: Engine, paths: SwitchPaths, holder: ProcessIdentity, plan: NetworkPlan): Promise<void> {
+  // The host has no network either, and nobody waits for that.
   if (plan.pasta === undefined) return rmSync(paths.uplink, { force: true });
   const { startPasta } = await import('../../network/drivers/pasta.ts');
-  await startPasta(plan, uplinkRequest(paths, holder));
+  await startPasta(plan, await uplinkRequest(engine, paths, holder));
 }
 
 /** The way out is made again where what looks after it was killed, or the host has got other addresses, or a network at last. @throws ScullError as {@link connectUplink} */
-export async function healUplink(paths: SwitchPaths, holder: ProcessIdentity, plan: NetworkPlan): Promise<void> {
+export async function healUplink(engine: Engine, paths: SwitchPaths, holder: ProcessIdentity, plan: NetworkPlan): Promise<void> {
   const state = readNetworkState(paths.uplink);
   const { endWayOut, healPasta } = await import('../../network/drivers/pasta.ts');
   if (plan.pasta === undefined || state?.driver !== 'pasta' || JSON.stringify(state.addresses) !== JSON.stringify(plan.addresses)) {
     if (state?.driver === 'pasta') await endWayOut(paths.uplink, state);
     await replaceRules(paths, holder, switchRules(plan.addresses));
-    return connectUplink(paths, holder, plan);
+    return connectUplink(engine, paths, holder, plan);
   }
-  await healPasta(plan, uplinkRequest(paths, holder), state);
+  await healPasta(plan, await uplinkRequest(engine, paths, holder), state);
 }
 
-function uplinkRequest({ uplink }: SwitchPaths, { pid }: ProcessIdentity): PastaRequest {
-  return { targetPid: pid, watchPid: pid, stateFile: uplink, outside: outlivingWords() };
+/** The way out has what the host has got; other changes wait for `network reload`, for connections are lost. @throws ScullError as {@link connectUplink} */
+export async function extendUplink(engine: Engine, paths: SwitchPaths, holder: ProcessIdentity): Promise<void> {
+  const state = readNetworkState(paths.uplink);
+  if (state?.driver !== 'pasta') return;
+  const plan = await planUplink(engine, readHostNetwork());
+  const { extendPasta, hasGained } = await import('../../network/drivers/pasta.ts');
+  if (!hasGained(state, plan)) return;
+  await replaceRules(paths, holder, switchRules(plan.addresses));
+  await extendPasta(plan, await uplinkRequest(engine, paths, holder), state);
+}
+
+async function uplinkRequest(engine: Engine, { uplink }: SwitchPaths, { pid }: ProcessIdentity): Promise<PastaRequest> {
+  const { refreshCommand } = await import('./refresh-command.ts');
+  return { targetPid: pid, watchPid: pid, stateFile: uplink, onChange: refreshCommand(engine.store.layout), leavesResolvConf: true, outside: outlivingWords() };
 }
 
 /**

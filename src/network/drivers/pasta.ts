@@ -29,8 +29,10 @@ export interface PastaRequest {
   readonly watchPid: number;
   /** Where network.json goes: ContainerPaths.networkState. pasta's pid file lies beside it. */
   readonly stateFile: string;
-  /** Started when the host's resolv.conf is another than pasta has read. */
-  readonly onResolvConf?: readonly string[];
+  /** Started when the host's resolv.conf is another than pasta has read, and when the host gets IPv4 or IPv6 and had none. */
+  readonly onChange?: readonly string[];
+  /** Somebody else looks after resolv.conf. */
+  readonly leavesResolvConf?: boolean;
   /** Words before the command line, by which it outlives what we are in. */
   readonly outside?: readonly string[];
 }
@@ -58,7 +60,7 @@ async function startLate(pasta: string, plan: NetworkPlan, request: PastaRequest
   const waiter = networkHelper('scull-net');
   if (plan.pasta === undefined || late === undefined || waiter === undefined) return undefined;
   let { process } = left;
-  if (process === undefined && plan.ports.length > 0) {
+  if (process === undefined && plan.ports.length > 0 && !isOffline(plan)) {
     process = await publishFromInside(plan, request);
     if (process === undefined) return undefined;
   }
@@ -66,6 +68,11 @@ async function startLate(pasta: string, plan: NetworkPlan, request: PastaRequest
   const command = [pasta, ...late, '--mac-addr', ROUTER_MAC, '--pid', pidFile, String(request.targetPid)];
   const keeper = left.keeper ?? (await startWaiter([...(request.outside ?? []), waiter, ...waiterArguments(plan, plan.pasta, request, pidFile), '--', ...command]));
   return { keeper, ...(process === undefined ? {} : { process }) };
+}
+
+/** The host has no network: the interface waits for that. */
+function isOffline({ addresses }: NetworkPlan): boolean {
+  return addresses.ipv4 === undefined && addresses.ipv6 === undefined;
 }
 
 async function startWaiter(command: readonly string[]): Promise<ProcessIdentity> {
@@ -127,7 +134,8 @@ function waiterArguments(plan: NetworkPlan, pasta: PastaPlan, request: PastaRequ
     ...['--interface', pasta.interface, '--mtu', String(MTU), '--router', ROUTER_MAC],
     ...(ipv4 === undefined ? [] : ['--ipv4', `${ipv4.address}/${ipv4.prefix},${ipv4.gateway}`]),
     ...(ipv6 === undefined ? [] : ['--ipv6', `${ipv6.address}/${ipv6.prefix},${ipv6.gateway}`]),
-    ...(request.onResolvConf === undefined ? [] : ['--watch-file', RESOLV_CONF, '--changed', ...request.onResolvConf, '--']),
+    ...(request.leavesResolvConf === true ? [] : ['--watch-file', RESOLV_CONF]),
+    ...(request.onChange === undefined ? [] : ['--changed', ...request.onChange, '--']),
   ];
 }
 
@@ -163,6 +171,18 @@ export async function healPasta(plan: NetworkPlan, request: PastaRequest, state:
     ...(state.keeper !== undefined && isAlive(state.keeper) ? { keeper: state.keeper } : {}),
     ...(state.keeper !== undefined && state.process !== undefined && isAlive(state.process) ? { process: state.process } : {}),
   });
+}
+
+/** Whether the host has IPv4 or IPv6 now, and had none when a way out was made, which can have it therefore. */
+export function hasGained({ keeper, addresses }: PastaState, { addresses: now }: NetworkPlan): boolean {
+  const kept = (['ipv4', 'ipv6'] as const).every((family) => addresses[family] === undefined || addresses[family].address === now[family]?.address);
+  return keeper !== undefined && kept && Object.keys(now).length > Object.keys(addresses).length;
+}
+
+/** Makes the way out anew with what the host has got. Ports stay those that were published, if any were. @throws ScullError as {@link startPasta} */
+export async function extendPasta(plan: NetworkPlan, request: PastaRequest, state: PastaState): Promise<void> {
+  await endWayOut(request.stateFile, state);
+  await startPasta(plan, request, state.process === undefined ? {} : { process: state.process });
 }
 
 /**

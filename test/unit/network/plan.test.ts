@@ -45,6 +45,13 @@ describe('the default network', () => {
     expect(offline).toMatchObject({ mode: 'none', namespace: { kind: 'new' }, ports: [] });
     expect(offline.warnings.join('\n')).toMatch(/no network[\s\S]*published ports have no effect/);
   });
+  it('waits for the network of a host without any, where somebody can, and says so', () => {
+    const facts = { host: { ipv4Networks: [], resolvConf: '', hosts: '' }, canWait: true };
+    const early = plan({ ports: [tcp(8080, 80)] }, facts);
+    expect(early).toMatchObject({ mode: 'pasta', addresses: {}, ports: [tcp(8080, 80)] });
+    expect(early.warnings.join('\n')).toMatch(/no network[\s\S]*until it has one[\s\S]*published ports have no effect until/);
+    expect(plan({ mode: { mode: 'pasta', options: ['--trace'] } }, facts).mode).toBe('none');
+  });
   it('may wait for traffic, with ports too, unless options are given', () => {
     const closed = '--quiet --ns-ifname eth0 -a 10.0.2.100 -n 255.255.255.0';
     expect(plan({}).pasta?.lateArgs?.join(' ')).toContain(closed);

@@ -2,8 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { explainPasta, stopPasta } from '../../../../src/network/drivers/pasta.ts';
-import { readNetworkState } from '../../../../src/network/state.ts';
+import { explainPasta, hasGained, stopPasta } from '../../../../src/network/drivers/pasta.ts';
+import type { ProcessIdentity } from '../../../../src/host/identity.ts';
+import type { NetworkPlan } from '../../../../src/network/plan.ts';
+import { readNetworkState, type PastaState } from '../../../../src/network/state.ts';
 
 describe('what pasta says', () => {
   it.each([
@@ -19,6 +21,24 @@ describe('what pasta says', () => {
   });
   it('about /dev/net/tun comes with the command that helps', async () => {
     expect((await explainPasta('/dev/net/tun: Permission denied', 1, [])).hint).toBe('sudo chmod 0666 /dev/net/tun');
+  });
+});
+
+describe('what the host has got', () => {
+  const ipv4 = { address: '10.0.2.100', prefix: 24, gateway: '10.0.2.2' };
+  const ipv6 = { address: '2001:db8::5', prefix: 64, gateway: 'fe80::1' };
+  const had = (addresses: PastaState['addresses']): PastaState => ({ driver: 'pasta', ports: [], addresses, keeper: { pid: 2 } as ProcessIdentity });
+  const now = (addresses: NetworkPlan['addresses']): NetworkPlan => ({ addresses }) as NetworkPlan;
+  it.each<[string, PastaState, NetworkPlan['addresses'], boolean]>([
+    ['IPv6 besides', had({ ipv4 }), { ipv4, ipv6 }, true],
+    ['a network at last', had({}), { ipv4 }, true],
+    ['nothing', had({ ipv4 }), { ipv4 }, false],
+    ['less', had({ ipv4, ipv6 }), { ipv4 }, false],
+    ['another address only', had({ ipv4 }), { ipv4: { ...ipv4, address: '10.0.3.100' } }, false],
+    ['IPv6 in place of IPv4', had({ ipv4 }), { ipv6 }, false],
+    ['what nobody looks after', { driver: 'pasta', ports: [], addresses: { ipv4 } }, { ipv4, ipv6 }, false],
+  ])('is %s', (_what, state, addresses, expected) => {
+    expect(hasGained(state, now(addresses))).toBe(expected);
   });
 });
 
