@@ -1862,6 +1862,7 @@ static int pause_until_told(void)
 	sigaddset(&awaited, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &awaited, NULL);
 	for (;;) {
+		forget_program();
 		int got = sigwaitinfo(&awaited, NULL);
 		if (got == SIGTERM || got == SIGINT)
 			return 0;
