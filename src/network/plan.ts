@@ -47,6 +47,8 @@ export interface PastaPlan {
   readonly interface: string;
   /** Those for a start with the first packet, when interface and ports are others' business. Unset where the user's options need pasta from the start. */
   readonly lateArgs?: readonly string[];
+  /** Those for a start at once where ports are others' business. Unset without options of the user, and where they say something of ports or addresses. */
+  readonly closedArgs?: readonly string[];
   /** The host's first name server, which pasta asks for who asks at {@link DNS_FORWARDER}. */
   readonly resolver?: string;
 }
@@ -140,6 +142,7 @@ function planPasta(spec: NetworkSpec, options: readonly string[], facts: Network
       args: pastaArguments(spec.ports, options, addresses, host),
       interface: INTERFACE,
       ...(options.length === 0 ? { lateArgs: pastaArguments([], [], addresses, host).filter((arg) => arg !== '--config-net') } : {}),
+      ...(options.length > 0 && !user.has(...OF_PORTS) ? { closedArgs: pastaArguments([], options, addresses, host) } : {}),
       ...(resolver === undefined ? {} : { resolver }),
     },
     // What the user gave instead is not ours to tell.
@@ -249,6 +252,9 @@ function chooseAddresses(host: HostNetwork): ContainerAddresses {
     ...(host.ipv6?.gateway === undefined ? {} : { ipv6: { address: host.ipv6.address, prefix: host.ipv6.prefix, gateway: host.ipv6.gateway } }),
   };
 }
+
+/** Options that say which ports are published, or what the container's addresses are. */
+const OF_PORTS = ['-t', '--tcp-ports', '-u', '--udp-ports', '-a', '--address', '-g', '--gateway', '-4', '--ipv4-only', '-6', '--ipv6-only'];
 
 interface UserOptions {
   readonly dnsForward: string | undefined;

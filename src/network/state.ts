@@ -6,7 +6,7 @@ import type { PortRequest } from '../spec/container-spec.ts';
 import type { ContainerAddresses } from './plan.ts';
 
 interface CommonState {
-  /** Who listens on the published ports: the forwarder, or pasta where that has no keeper. Undefined where nobody does (yet). */
+  /** Who listens on the published ports: the forwarder, or pasta where nobody is the keeper. Undefined where nobody does (yet). */
   readonly process?: ProcessIdentity;
   readonly ports: readonly PortRequest[];
   /** Of the first interface. */
@@ -15,7 +15,7 @@ interface CommonState {
 
 export interface PastaState extends CommonState {
   readonly driver: 'pasta';
-  /** scull-net, where it looks after pasta. */
+  /** Who looks after the way out: scull-net, which starts pasta when it is wanted, or pasta itself where the ports are not its. */
   readonly keeper?: ProcessIdentity;
   /** The host's first name server when pasta was to read which they are. */
   readonly resolver?: string;

@@ -128,6 +128,7 @@ function listenTo(host: string, port: number): Promise<{ readonly said: string; 
 describe.each([
   ['a named network', ['--network', 'net']],
   ['the default network', []],
+  ['pasta with options', ['--network', 'pasta:--mtu,1400']],
   ['the default network, with ids of its own', ['--userns', 'keep-id:uid=1000', '-u', '0']],
 ])('on %s', (_name, network) => {
   let port: number;

@@ -302,14 +302,15 @@ class Evaluation {
 }
 
 /**
- * The key a field name means. Docker's Go names and its JSON names differ in case only (ID and Id, DNS and Dns), and both
- * are used in templates, so an exported-looking name also finds the one key that differs from it in case.
+ * The key a field name means. Docker's Go names and its JSON names differ in case only (ID and Id, DNS and Dns), those of networks
+ * in underscores too (DNSEnabled, dns_enabled), and both are used in templates: an exported-looking name finds the key that is so like it.
  */
 function ownKey(record: Record<string, unknown>, name: string): string | undefined {
   if (Object.hasOwn(record, name)) return name;
   if (!/^\p{Lu}/u.test(name)) return undefined;
   const lower = name.toLowerCase();
-  return Object.keys(record).find((key) => key.toLowerCase() === lower);
+  const keys = Object.keys(record);
+  return keys.find((key) => key.toLowerCase() === lower) ?? keys.find((key) => key.replaceAll('_', '').toLowerCase() === lower);
 }
 
 /** `RunningFor` → `RUNNING FOR`, `ID` → `ID`. */

@@ -367,7 +367,7 @@ function networkSettingsOf(engine: Engine, record: ContainerRecord, state: Conta
     LinkLocalIPv6PrefixLen: 0,
     Ports: { ...exposed, ...(runs || record.config.ports.length > 0 ? portMap(record.config.ports) : {}) },
     SandboxKey: runs ? `/proc/${state.pid}/ns/net` : '',
-    ...(trouble === undefined ? {} : { Trouble: `${trouble}: run \`scull network reload ${record.name}\`` }),
+    Trouble: trouble === undefined ? '' : `${trouble}: run \`scull network reload ${record.name}\``,
     Networks: record.config.networkMode.mode === 'networks' ? namedNetworks(engine, record, record.config.networkMode.networks, network?.driver === 'switch' ? network.attachments : []) : name.startsWith('container:') || name.startsWith('ns:') ? {} : { [name]: { ...endpoint, NetworkID: name, DriverOpts: null, IPAMConfig: null, Links: null, Aliases: [record.id.slice(0, 12)] } },
   };
 }

@@ -3,7 +3,7 @@
  *
  * - mostly `scull-net` makes the interface and starts pasta with the first packet (native/scull-net.c); published ports are
  *   listened on by scull-port (native/scull-port.c), from which the container learns who visits it
- * - with options for pasta `scull-helper keep` starts it beside the container (native/scull-helper.c), and ports are its own
+ * - with options for pasta `scull-helper keep` starts it beside the container (native/scull-helper.c); where those tell of ports, these are its own
  * - without these helpers a small shell does what `keep` does (userns/portable-keep.ts)
  */
 import { lstatSync, statSync, unlinkSync } from 'node:fs';
@@ -45,7 +45,7 @@ export interface PastaRequest {
 export async function startPasta(plan: NetworkPlan, request: PastaRequest, left: Pick<PastaState, 'process' | 'keeper'> = {}): Promise<PastaState> {
   if (plan.pasta === undefined) throw new Error('startPasta was called for a plan without pasta');
   const pasta = requireTool('pasta', 'a way out of the container', '--network none and host work').path;
-  const processes = (await startLate(pasta, plan, request, left)) ?? { process: await startAtOnce(pasta, plan, plan.pasta, request) };
+  const processes = (await startLate(pasta, plan, request, left)) ?? (await startClosed(pasta, plan, request, left)) ?? { process: await startAtOnce(pasta, plan.ports, plan.pasta.args, request) };
   const { resolver } = plan.pasta;
   const state: PastaState = { driver: 'pasta', ...processes, ...(resolver === undefined ? {} : { resolver }), ports: plan.ports, addresses: plan.addresses };
   writeJsonAtomic(request.stateFile, state, { durable: false });
@@ -59,15 +59,21 @@ async function startLate(pasta: string, plan: NetworkPlan, request: PastaRequest
   const late = plan.pasta?.lateArgs;
   const waiter = networkHelper('scull-net');
   if (plan.pasta === undefined || late === undefined || waiter === undefined) return undefined;
-  let { process } = left;
-  if (process === undefined && plan.ports.length > 0 && !isOffline(plan)) {
-    process = await publishFromInside(plan, request);
-    if (process === undefined) return undefined;
-  }
+  const published = await publishUnlessLeft(plan, request, left);
+  if (published === undefined) return undefined;
   const pidFile = pidFileOf(request.stateFile);
   const command = [pasta, ...late, '--mac-addr', ROUTER_MAC, '--pid', pidFile, String(request.targetPid)];
   const keeper = left.keeper ?? (await startWaiter([...(request.outside ?? []), waiter, ...waiterArguments(plan, plan.pasta, request, pidFile), '--', ...command]));
-  return { keeper, ...(process === undefined ? {} : { process }) };
+  return { keeper, ...published };
+}
+
+/** pasta with the user's options, and the ports by scull-port. @returns undefined where that can't be */
+async function startClosed(pasta: string, plan: NetworkPlan, request: PastaRequest, left: Processes): Promise<Processes | undefined> {
+  const closed = plan.pasta?.closedArgs;
+  if (closed === undefined || plan.ports.length === 0) return undefined;
+  const published = await publishUnlessLeft(plan, request, left);
+  if (published === undefined) return undefined;
+  return { keeper: left.keeper ?? (await startAtOnce(pasta, [], closed, request)), ...published };
 }
 
 /** The host has no network: the interface waits for that. */
@@ -83,6 +89,14 @@ async function startWaiter(command: readonly string[]): Promise<ProcessIdentity>
   return keeper;
 }
 
+/** @returns undefined where ports can't be published so */
+async function publishUnlessLeft(plan: NetworkPlan, request: PastaRequest, { process }: Processes): Promise<Pick<Processes, 'process'> | undefined> {
+  if (process !== undefined) return { process };
+  if (plan.ports.length === 0 || isOffline(plan)) return {};
+  const published = await publishFromInside(plan, request);
+  return published === undefined ? undefined : { process: published };
+}
+
 async function publishFromInside({ ports, addresses: { ipv4, ipv6 } }: NetworkPlan, { targetPid, watchPid, stateFile }: PastaRequest): Promise<ProcessIdentity | undefined> {
   const program = networkHelper('scull-port');
   if (program === undefined) return undefined;
@@ -94,13 +108,13 @@ async function publishFromInside({ ports, addresses: { ipv4, ipv6 } }: NetworkPl
   }
 }
 
-/** pasta itself, with the ports. */
-async function startAtOnce(pasta: string, plan: NetworkPlan, pastaPlan: PastaPlan, request: PastaRequest): Promise<ProcessIdentity> {
+/** pasta itself. @param ports those that are its own */
+async function startAtOnce(pasta: string, ports: readonly PortRequest[], options: readonly string[], request: PastaRequest): Promise<ProcessIdentity> {
   // pasta itself may be content with a part of what was asked for.
-  await checkHostPorts(plan.ports);
+  await checkHostPorts(ports);
   const pidFile = pidFileOf(request.stateFile);
   const helper = helperPath();
-  const arguments_ = [...pastaPlan.args, '--pid', pidFile];
+  const arguments_ = [...options, '--pid', pidFile];
   const target = String(request.targetPid);
   let command: string[];
   if (helper === undefined) {
@@ -116,9 +130,9 @@ async function startAtOnce(pasta: string, plan: NetworkPlan, pastaPlan: PastaPla
   }
   const [file, ...args] = [...(request.outside ?? []), ...command] as [string, ...string[]];
   const result = await run(file, args, { timeout: START_TIMEOUT });
-  if (result.status !== 0) throw await explainPasta(result.stderr, result.status, plan.ports);
+  if (result.status !== 0) throw await explainPasta(result.stderr, result.status, ports);
   const process = identityOf(Number((readTextIfPresent(pidFile) ?? '').trim()));
-  if (process === undefined) throw await explainPasta('', 0, plan.ports);
+  if (process === undefined) throw await explainPasta('', 0, ports);
   return process;
 }
 
@@ -174,9 +188,9 @@ export async function healPasta(plan: NetworkPlan, request: PastaRequest, state:
 }
 
 /** Whether the host has IPv4 or IPv6 now, and had none when a way out was made, which can have it therefore. */
-export function hasGained({ keeper, addresses }: PastaState, { addresses: now }: NetworkPlan): boolean {
+export function hasGained({ keeper, addresses }: PastaState, { addresses: now, pasta }: NetworkPlan): boolean {
   const kept = (['ipv4', 'ipv6'] as const).every((family) => addresses[family] === undefined || addresses[family].address === now[family]?.address);
-  return keeper !== undefined && kept && Object.keys(now).length > Object.keys(addresses).length;
+  return keeper !== undefined && pasta?.lateArgs !== undefined && kept && Object.keys(now).length > Object.keys(addresses).length;
 }
 
 /** Makes the way out anew with what the host has got. Ports stay those that were published, if any were. @throws ScullError as {@link startPasta} */

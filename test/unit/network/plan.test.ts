@@ -58,6 +58,11 @@ describe('the default network', () => {
     expect(plan({ ports: [tcp(8080, 80)] }).pasta?.lateArgs?.join(' ')).toMatch(/-t none -u none -T none -U none$/);
     expect(plan({ mode: { mode: 'pasta', options: ['--trace'] } }).pasta?.lateArgs).toBeUndefined();
   });
+  it('leaves ports to others with options too, unless these tell of ports or addresses', () => {
+    const closed = (...options: string[]): string | undefined => plan({ mode: { mode: 'pasta', options }, ports: [tcp(8080, 80)] }).pasta?.closedArgs?.join(' ');
+    expect(closed('--mtu', '1300')).toMatch(/^--config-net --mtu 1300 .*-t none -u none -T none -U none$/);
+    for (const options of [['-t', '90'], ['--udp-ports=90'], ['-a', '10.1.1.5'], ['-4'], []]) expect(closed(...options)).toBeUndefined();
+  });
 });
 
 describe('published ports', () => {

@@ -28,7 +28,7 @@ describe('what the host has got', () => {
   const ipv4 = { address: '10.0.2.100', prefix: 24, gateway: '10.0.2.2' };
   const ipv6 = { address: '2001:db8::5', prefix: 64, gateway: 'fe80::1' };
   const had = (addresses: PastaState['addresses']): PastaState => ({ driver: 'pasta', ports: [], addresses, keeper: { pid: 2 } as ProcessIdentity });
-  const now = (addresses: NetworkPlan['addresses']): NetworkPlan => ({ addresses }) as NetworkPlan;
+  const now = (addresses: NetworkPlan['addresses']): NetworkPlan => ({ addresses, pasta: { args: [], lateArgs: [], interface: 'eth0' } }) as unknown as NetworkPlan;
   it.each<[string, PastaState, NetworkPlan['addresses'], boolean]>([
     ['IPv6 besides', had({ ipv4 }), { ipv4, ipv6 }, true],
     ['a network at last', had({}), { ipv4 }, true],
