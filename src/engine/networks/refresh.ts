@@ -12,7 +12,7 @@ import { sweepAddresses } from './addresses.ts';
 import { publishNames } from './names.ts';
 import { rewriteNameFiles } from './running.ts';
 import { refreshCommand } from './refresh-command.ts';
-import { extendUplink, renewResolvConf } from './switch.ts';
+import { extendUplink, renewResolvConf, UPLINK_LOCK } from './switch.ts';
 
 /** All that is plugged in: what tells names knows the servers of now, and who is there. */
 export async function refreshNetworks(engine: Engine): Promise<void> {
@@ -20,7 +20,7 @@ export async function refreshNetworks(engine: Engine): Promise<void> {
   await sweepAddresses(engine);
   const holder = livingHolder(paths);
   if (holder === undefined) return;
-  await withLock(engine.store, 'network-uplink', () => extendUplink(engine, paths, holder));
+  await withLock(engine.store, UPLINK_LOCK, () => extendUplink(engine, paths, holder));
   await renewResolvConf(paths);
   await publishNames(engine, { paths, holder }, true);
   for (const record of readContainers(engine)) {

@@ -5,6 +5,7 @@ import { unplug } from '../../network/drivers/switch.ts';
 import { readNetworkState } from '../../network/state.ts';
 import type { ContainerRecord, ContainerState } from '../../runtime/container-record.ts';
 import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
+import { withLock } from '../../storage/locks.ts';
 import { forEachSelected, type Outcome, type Selection } from '../containers/selection.ts';
 import { planContainerNetwork } from '../containers/prepare.ts';
 import type { Engine } from '../engine.ts';
@@ -13,7 +14,7 @@ import { publishNames } from './names.ts';
 import { refreshContainer } from './refresh.ts';
 import { refreshCommand } from './refresh-command.ts';
 import { republishPorts, rewriteNameFiles, withDefinitions } from './running.ts';
-import { engageSwitch, healUplink, planUplink, renewResolvConf, type Engaged } from './switch.ts';
+import { engageSwitch, healUplink, planUplink, renewResolvConf, UPLINK_LOCK, type Engaged } from './switch.ts';
 
 /** podman-network-reload(1). With `all` those that do not run are passed over. */
 export async function reloadNetworks(engine: Engine, selection: Selection): Promise<Outcome[]> {
@@ -62,7 +63,7 @@ async function repairSwitch(engine: Engine): Promise<Engaged> {
   const engaged = await engageSwitch(engine);
   const { paths, holder, leave } = engaged;
   try {
-    await healUplink(engine, paths, holder, await planUplink(engine, readHostNetwork()));
+    await withLock(engine.store, UPLINK_LOCK, async () => healUplink(engine, paths, holder, await planUplink(engine, readHostNetwork())));
     await renewResolvConf(paths);
     return engaged;
   } catch (error) {

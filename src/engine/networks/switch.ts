@@ -106,6 +106,9 @@ export async function healUplink(engine: Engine, paths: SwitchPaths, holder: Pro
   await healPasta(plan, await uplinkRequest(engine, paths, holder), state);
 }
 
+/** Held while a way out that exists is changed: by who reloads, and by who was told that the host has got something. */
+export const UPLINK_LOCK = 'network-uplink';
+
 /** The way out has what the host has got; other changes wait for `network reload`, for connections are lost. @throws ScullError as {@link connectUplink} */
 export async function extendUplink(engine: Engine, paths: SwitchPaths, holder: ProcessIdentity): Promise<void> {
   const state = readNetworkState(paths.uplink);
