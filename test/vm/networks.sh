@@ -44,12 +44,13 @@ entering='nsenter --net=/run/netns/offline'
 check 'on a host without a network a container has none, which is said' prints 'until it has one' scull run -d --name early -p 8089:80 busybox httpd -f -p 80 -h /bin
 check 'nor have networks of several' scull run -d --name early-plugged --network back busybox sleep 10000
 check 'what it would send fails at once' prints 'Network is unreachable' scull exec early nc 198.51.100.1 9
-ip -n offline link add wire type dummy
+ip -n offline link add wire type veth peer name far
+ip -n offline link set far up
 ip -n offline address add 198.51.100.2/24 dev wire
 ip -n offline link set wire up
 ip -n offline route add default via 198.51.100.1
 check 'it gets one as soon as the host does' soon prints 'inet 10.0.2.100' scull exec early ip address show eth0
-check 'with its published ports' soon prints 'HTTP/1' as_user sh -c 'echo GET / | nc -w 60 198.51.100.2 8089'
+check 'with its published ports' soon prints 'HTTP/1' as_user sh -c 'echo GET / | busybox nc -w 60 198.51.100.2 8089'
 check 'so do the networks of several' soon sh -c 'nsenter -n -t "$1" ip addr show dev eth0 | grep "inet 10.0.2.100"' sh "$(holder)"
 scull rm -f -t 0 -a > /dev/null
 entering=
