@@ -130,8 +130,9 @@ type Draft = Omit<NetworkPlan, 'resolvConf' | 'hosts' | 'hostnameFile'> & {
 function planPasta(spec: NetworkSpec, options: readonly string[], facts: NetworkFacts): NetworkPlan {
   const { host } = facts;
   const user = readUserOptions(options);
-  const offline = offlineWarnings(spec, facts);
-  if (offline.length > 0 && (facts.canWait !== true || options.length > 0)) return withNames(spec, facts, { mode: 'none', namespace: { kind: 'new' }, addresses: {}, ports: [], warnings: offline });
+  const waits = facts.canWait === true && options.length === 0;
+  const offline = offlineWarnings(spec, host, waits);
+  if (offline.length > 0 && !waits) return withNames(spec, facts, { mode: 'none', namespace: { kind: 'new' }, addresses: {}, ports: [], warnings: offline });
   const addresses = chooseAddresses(host);
   const [resolver] = parseResolvConf(host.resolvConf).nameservers;
   const hostAddress = user.mapGuestAddress ?? (user.mapGateway ? addresses.ipv4?.gateway : undefined) ?? host.ipv4?.address ?? host.ipv6?.address;
@@ -155,9 +156,9 @@ function planPasta(spec: NetworkSpec, options: readonly string[], facts: Network
   });
 }
 
-function offlineWarnings(spec: NetworkSpec, { host, canWait }: NetworkFacts): string[] {
+function offlineWarnings(spec: NetworkSpec, host: HostNetwork, waits: boolean): string[] {
   if (host.ipv4 !== undefined || host.ipv6 !== undefined) return [];
-  const until = canWait === true ? ' until it has one' : '';
+  const until = waits ? ' until it has one' : '';
   const warning = `this host has no network, so the container gets none either${until} (its own loopback only)`;
   return [warning, ...(spec.ports.length === 0 ? [] : [`published ports have no effect${until}: ${warning}`])];
 }

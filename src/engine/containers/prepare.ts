@@ -129,7 +129,8 @@ async function plannedAttachments(engine: Engine, record: ContainerRecord): Prom
 export async function planContainerNetwork(layout: StoreLayout, record: ContainerRecord, shared: Partial<Pick<SharedNamespaces, 'network' | 'namespaces'>>, planned: readonly PlannedAttachment[], staleForwarder = false): Promise<NetworkPlan> {
   const { planNetwork } = await import('../../network/plan.ts');
   const { readHostNetwork } = await import('../../network/host-network.ts');
-  const host = readHostNetwork(record.config.networkMode.mode !== 'none');
+  const { mode } = record.config.networkMode;
+  const host = readHostNetwork(mode !== 'none');
   return planNetwork(
     { ...record.spec.network, mode: record.config.networkMode, ports: record.config.ports },
     {
@@ -138,7 +139,7 @@ export async function planContainerNetwork(layout: StoreLayout, record: Containe
       containerName: record.name,
       hostUts: (shared.namespaces ?? record.spec.namespaces).uts.mode === 'host',
       ...(shared.network === undefined ? {} : { join: shared.network }),
-      canWait: await canWait(host),
+      canWait: (mode === 'default' || mode === 'pasta') && (await canWait(host)),
       staleForwarder,
       ...(planned.length === 0 ? {} : { interfaces: await interfaceFacts(planned) }),
     },

@@ -148,8 +148,7 @@ function waiterArguments(plan: NetworkPlan, pasta: PastaPlan, request: PastaRequ
     ...['--interface', pasta.interface, '--mtu', String(MTU), '--router', ROUTER_MAC],
     ...(ipv4 === undefined ? [] : ['--ipv4', `${ipv4.address}/${ipv4.prefix},${ipv4.gateway}`]),
     ...(ipv6 === undefined ? [] : ['--ipv6', `${ipv6.address}/${ipv6.prefix},${ipv6.gateway}`]),
-    ...(request.leavesResolvConf === true ? [] : ['--watch-file', RESOLV_CONF]),
-    ...(request.onChange === undefined ? [] : ['--changed', ...request.onChange, '--']),
+    ...(request.onChange === undefined ? [] : [...(request.leavesResolvConf === true ? [] : ['--watch-file', RESOLV_CONF]), '--changed', ...request.onChange, '--']),
   ];
 }
 
