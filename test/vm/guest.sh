@@ -1,10 +1,8 @@
 # Sourced by the scripts that run in the virtual machine, as root. Each `check 'sentence' command…` says whether the command
 # succeeded; test/vm/systemd.test.ts makes a test of every one.
 
-# Words that the user's commands are started by.
-entering=
 as_user() {
-  $entering timeout -k 5 150 runuser -u user -- env -i HOME=/home/user USER=user LOGNAME=user SHELL=/bin/bash LANG=C.UTF-8 PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin \
+  timeout -k 5 150 runuser -u user -- env -i HOME=/home/user USER=user LOGNAME=user SHELL=/bin/bash LANG=C.UTF-8 PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin \
     XDG_RUNTIME_DIR=/run/user/1000 DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/1000/bus "$@"
 }
 scull() { as_user scull "$@"; }
