@@ -579,7 +579,7 @@ static int launch(int argc, char **argv)
 	struct map uids = {.tool = "newuidmap"}, gids = {.tool = "newgidmap"};
 	char *writable[16], *steps[MAX_STEPS];
 	int writable_count = 0, step_count = 0, keep[MAX_FDS], keep_count = 0, ready = -1, flags = CLONE_NEWNS, i;
-	bool keep_groups = false;
+	bool keep_groups = false, inside = false;
 	int rest = -1;
 	const char *join = NULL;
 	for (i = 0; i < argc && strcmp(argv[i], "--") != 0; i++) {
@@ -590,6 +590,8 @@ static int launch(int argc, char **argv)
 			flags |= CLONE_NEWCGROUP;
 		else if (strcmp(option, "--keep-groups") == 0)
 			keep_groups = true;
+		else if (strcmp(option, "--inside") == 0)
+			inside = true;
 		else if (i + 1 >= argc)
 			usage(option);
 		else if (strcmp(option, "--uid-map") == 0)
@@ -616,7 +618,9 @@ static int launch(int argc, char **argv)
 	char **program = argv + i + 1;
 
 	reset_signals();
-	if (join == NULL)
+	if (inside)
+		make_the_others(flags); /* we are root of a user namespace that has the ids already */
+	else if (join == NULL)
 		enter_namespaces(flags, &uids, &gids, keep_groups);
 	else {
 		if (join[0] == '/')

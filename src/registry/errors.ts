@@ -66,7 +66,7 @@ export function explainResponse(response: HttpResponse, diagnostics: readonly Di
   const cannot = `cannot ${purpose.verb} ${purpose.subject}`;
   const { registry } = purpose;
   if (response.status === 429 || has('TOOMANYREQUESTS')) return rateLimited(response, cannot, purpose, detail);
-  if (response.status === 401 || response.status === 403 || has('UNAUTHORIZED') || has('DENIED')) return unauthorized(cannot, purpose, detail);
+  if (response.status === 401 || response.status === 403 || has('UNAUTHORIZED') || has('DENIED')) return unauthorized(response, cannot, purpose, detail);
   if (response.status === 404) {
     const why = has('NAME_UNKNOWN') ? 'has no such repository' : has('MANIFEST_UNKNOWN') ? 'has no such tag or digest' : 'has nothing of that name';
     return new ScullError('NO_SUCH_IMAGE', `${cannot}: ${registry} ${why}`, { detail, hint: 'check the spelling; an image name is [REGISTRY/]REPOSITORY[:TAG]' });
@@ -75,8 +75,12 @@ export function explainResponse(response: HttpResponse, diagnostics: readonly Di
   return new ScullError('REGISTRY', `${cannot}: ${registry} answered with status ${response.status}${firstWords(diagnostics)}`, { detail });
 }
 
-function unauthorized(cannot: string, purpose: Purpose, detail: string): ScullError {
+function unauthorized(response: HttpResponse, cannot: string, purpose: Purpose, detail: string): ScullError {
   const { registry } = purpose;
+  // A password that was taken would have come to 403, or to 404 (RFC 7617, 2); of a token that can't be said.
+  if (purpose.authenticated && response.status === 401 && /^basic\b/i.test(header(response, 'www-authenticate') ?? '')) {
+    return new ScullError('UNAUTHORIZED', `${cannot}: ${registry} refuses this user name or password`, { detail, hint: `log in again with \`scull login ${registry}\`` });
+  }
   // Registries answer so for what does not exist as well, in order not to tell what does.
   if (purpose.authenticated) {
     return new ScullError('UNAUTHORIZED', `${cannot}: ${registry} does not let this user, or it does not exist`, { detail, hint: `log in as another user with \`scull login ${registry}\`, and check the spelling` });

@@ -7,6 +7,7 @@ import { environmentVariable } from '../host/environment.ts';
 import { readTextIfPresent } from '../host/files.ts';
 import { toolPath } from '../host/process.ts';
 import type { Cause } from '../host/remedies.ts';
+import { isUnshared } from './unshared.ts';
 
 export interface IdRange {
   /** First id inside the namespace. */
@@ -58,6 +59,7 @@ export function defaultIdMaps(): IdMaps {
 }
 
 function findIdMaps(): IdMaps {
+  if (isUnshared()) return { uids: idsHere('uid'), gids: idsHere('gid') };
   const uid = process.getuid?.() ?? 0;
   const gid = process.getgid?.() ?? 0;
   const single = (reason: string, cause: Cause): IdMaps => ({ uids: stackRanges(uid, []), gids: stackRanges(gid, []), single: reason, singleCause: cause });
@@ -76,6 +78,15 @@ function findIdMaps(): IdMaps {
   // A set-user-ID tool gains nothing under no-new-privileges (hardened units, some containers): do not insist on it.
   if (/^NoNewPrivs:\s*1$/m.test(readTextIfPresent('/proc/self/status') ?? '')) return single('no-new-privileges is set, so newuidmap cannot work', { kind: 'no-new-privileges' });
   return { uids: stackRanges(uid, uidsHere), gids: stackRanges(gid, gidsHere) };
+}
+
+/** All that this user namespace has, as they are. */
+function idsHere(kind: 'uid' | 'gid'): IdRange[] {
+  return (readTextIfPresent(`/proc/self/${kind}_map`) ?? '')
+    .trim()
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/).map(Number))
+    .map(([first = 0, , size = 1]) => ({ inside: first, outside: first, size }));
 }
 
 /**

@@ -11,6 +11,7 @@ import { defaultIdMaps, formatIdMap, userName } from './id-maps.ts';
 import type { LaunchRequest, LaunchStep } from './launch-request.ts';
 import { portableLaunchCommand } from './portable-launch.ts';
 import { explainMapRefusal, explainNamespaceRefusal } from './preflight.ts';
+import { isUnshared, refuseUnshared } from './unshared.ts';
 
 let helper: string | null | undefined;
 
@@ -20,14 +21,20 @@ export function helperPath(): string | undefined {
   return helper ?? undefined;
 }
 
-/** The command line that brings `request` about: the native helper's, or without one util-linux's tools. */
+/**
+ * The command line that brings `request` about: the native helper's, or without one util-linux's tools. Inside `scull unshare` there
+ * is a user namespace with the right ids already: work on files is done in that one, behind mounts of its own.
+ * @throws ScullError UNSUPPORTED for root, and inside of unshare for what is to outlive it or joins others
+ */
 export function launchCommand(request: LaunchRequest): { file: string; args: string[] } {
   refuseRealRoot();
+  if (request.readyFd !== undefined || request.network === true || request.joinUser !== undefined) refuseUnshared();
   const program = helperPath();
   const steps = (request.steps ?? []).flatMap(stepWords);
   if (program === undefined) return portableLaunchCommand(request, steps);
   const maps = request.maps ?? defaultIdMaps();
   const args = ['launch', '--uid-map', formatIdMap(maps.uids), '--gid-map', formatIdMap(maps.gids)];
+  if (isUnshared()) args.push('--inside');
   if (request.joinUser !== undefined) args.push('--join-user', String(request.joinUser));
   if (request.network === true) args.push('--net');
   if (request.cgroup === true) args.push('--cgroup');
@@ -71,7 +78,7 @@ function stepWords(step: LaunchStep): string[] {
 
 /** Root of the machine gains nothing here, and its container 0 would be the real root. @throws ScullError UNSUPPORTED */
 export function refuseRealRoot(): void {
-  if (process.getuid?.() !== 0) return;
+  if (process.getuid?.() !== 0 || isUnshared()) return;
   throw new ScullError('UNSUPPORTED', 'scull runs containers for unprivileged users, not for root', {
     hint: 'run it as an ordinary user, for example with `runuser -u USER -- scull …` or `su - USER`',
   });

@@ -18,7 +18,8 @@ import { realpathSync } from 'node:fs';
 import { ScullError } from '../host/errors.ts';
 import { defaultIdMaps, type IdRange } from './id-maps.ts';
 import type { LaunchRequest } from './launch-request.ts';
-import { INNER_SCRIPT, JOIN_SCRIPT, OUTER_SCRIPT } from './portable-scripts.ts';
+import { INNER_SCRIPT, INSIDE_SCRIPT, JOIN_SCRIPT, OUTER_SCRIPT } from './portable-scripts.ts';
+import { isUnshared } from './unshared.ts';
 
 /** A POSIX shell redirects descriptors of one digit; two of them are the pipe to the holder. */
 const HIGHEST_FD = 7;
@@ -38,6 +39,7 @@ export function portableLaunchCommand(request: LaunchRequest, steps: readonly st
   const inner = [INNER_SCRIPT, ...innerWords(request, steps)];
   if (typeof request.joinUser === 'string') throw new ScullError('UNSUPPORTED', `whose namespace ${JSON.stringify(request.joinUser)} is only the native helper finds out`, { hint: NO_HELPER_HINT });
   if (request.joinUser !== undefined) return { file: 'sh', args: ['-c', JOIN_SCRIPT, 'scull-launch', String(request.joinUser), namespaces, ...inner] };
+  if (isUnshared()) return { file: 'sh', args: ['-c', INSIDE_SCRIPT, 'scull-launch', namespaces, ...inner] };
   const maps = request.maps ?? defaultIdMaps();
   const single = isSingle(maps.uids) && isSingle(maps.gids);
   const credentials = single || request.keepGroups === true ? 'keep' : 'root';

@@ -69,6 +69,13 @@ read -r groups <"/proc/$target/setgroups" || die "cannot join the user namespace
 exec nsenter --target "$target" --user $credentials unshare $namespaces --propagation slave sh -c "$inner" scull-launch "$PWD" "$@"
 `;
 
+/** NAMESPACES INNER [WORD …]: as root of a user namespace already. */
+export const INSIDE_SCRIPT = `
+namespaces=$1 inner=$2
+shift 2
+exec unshare $namespaces --propagation slave sh -c "$inner" scull-launch "$PWD" "$@"
+`;
+
 /**
  * WORKING-DIRECTORY [WORD …] exec PROGRAM [ARG …]: the steps in the order given, each a word with its own number of arguments.
  * Runs as root of the new namespaces.

@@ -134,7 +134,7 @@ describe('push', () => {
     await s.ok(['create', '--pull=always', ...creds, name('2')]);
     expect(await s.ok(['push', '-q', ...creds, 'busybox', name('3')])).toContain('@sha256:');
     expect(existsSync(authFile) && readFileSync(authFile, 'utf8').includes(registry.host)).toBe(false);
-    const wrong = await s.fails(['pull', '--creds', 'ann:wr0ng', name('2')], 125, /does not let this user/);
+    const wrong = await s.fails(['pull', '--creds', 'ann:wr0ng', name('2')], 125, /refuses this user name or password/);
     expect(wrong.stderr).not.toContain('wr0ng');
   });
 

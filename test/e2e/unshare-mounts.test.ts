@@ -78,8 +78,39 @@ describe('mount', () => {
     expect(await unshared('scull image mount busybox >/dev/null; scull image unmount --all >/dev/null; scull image mount')).toBe('');
   });
 
+  test('--all shows each image once, and passes over lists and artifacts', async () => {
+    await s.ok(['tag', 'busybox', 'twice:named']);
+    await s.ok(['manifest', 'create', 'listed', 'busybox']);
+    await s.ok(['manifest', 'create', 'files']);
+    await s.ok(['manifest', 'add', '--artifact', 'files', s.file('artifact', 'x')]);
+    expect((await unshared('scull image mount --all')).split('\n')).toEqual([expect.stringMatching(/\/image-[0-9a-f]{64}$/)]);
+    await s.ok(['rmi', 'twice:named', 'listed', 'files']);
+  });
+
   test('what is not mounted cannot be unmounted', async () => {
     expect(await unshared('scull image unmount busybox 2>&1 || echo "status $?"')).toMatch(/not mounted here\nstatus 125/);
+  });
+});
+
+describe('inside of unshare', () => {
+  test('whatever works on files does there as well: containers, images, volumes and the store', async () => {
+    await s.ok(['run', '--name', 'u1', '--network', 'none', 'busybox', 'sh', '-ec', 'echo x >/new; chown 1500:10 /new']);
+    const archive = join(s.base, 'u1.tar');
+    const text = await unshared(`
+      scull diff u1; scull export u1 | tar -tv --numeric-owner | grep ' new$' | cut -d' ' -f2
+      scull cp u1:/new - | tar -x -O; echo in | tee ${s.base}/in >/dev/null; scull cp ${s.base}/in u1:/in
+      scull commit -q u1 u1:made >/dev/null; scull save -q -o ${archive} u1:made; scull rmi u1:made >/dev/null; scull load -q -i ${archive}; scull image diff u1:made
+      scull rmi -f u1:made >/dev/null; scull volume create uv; scull volume rm uv; scull create --name u2 busybox >/dev/null; scull rm u2; scull system prune -f >/dev/null; scull ps -aq; scull system check`);
+    expect(text.split('\n')).toEqual(['A /new', '1500/10', 'x', 'Loaded image: localhost/u1:made', 'A /in', 'A /new', 'uv', 'uv', 'u2', expect.stringMatching(/^Checked .*: no damage$/)]);
+  });
+
+  test('what needs a container\'s own namespaces is refused, and says where it works', async () => {
+    await s.ok(['run', '-d', '--name', 'u3', '--network', 'none', 'busybox', 'sleep', '1000']);
+    for (const words of ['run --rm busybox true', 'exec u3 true', 'cp u3:/etc/passwd -']) {
+      expect(await unshared(`scull ${words} 2>&1 || echo "status $?"`), words).toMatch(/^Error: inside `scull unshare` containers can be neither started nor entered\nhint: .*exit.*\nstatus 125$/);
+    }
+    expect(await unshared('scull ps --format {{.Names}}; scull stop -t 0 u3')).toBe('u3\nu3');
+    await s.ok(['rm', 'u3']);
   });
 });
 

@@ -24,8 +24,7 @@ export default class ImageMount extends ScullCommand {
       this.print(presentShown(mounts.shownImages(engine), flags.format, flags['no-trunc']));
       return 0;
     }
-    const { imageNames } = await import('../../engine/names.ts');
-    const names = flags.all ? await imageNames(engine) : (argv as string[]);
+    const names = flags.all ? mounts.mountableImages(engine) : (argv as string[]);
     return this.forEachName(names, async (name) => this.printLine(await mounts.mountImage(engine, name)));
   }
 }

@@ -17,7 +17,7 @@ export default class SystemPrune extends ScullCommand {
   };
   static override examples = ['scull system prune', { description: 'Everything that does not run right now', command: 'scull system prune -af --volumes' }, { description: 'What has not been used for a week', command: 'scull system prune -af --filter until=168h' }];
 
-  async run(): Promise<void> {
+  async run(): Promise<number> {
     const { flags } = await this.parse(SystemPrune);
     const filters = pruneFilters(flags.filter, Date.now());
     const whereImage = flags.filter === undefined ? undefined : pruneFilter(flags.filter, Date.now());
@@ -26,10 +26,13 @@ export default class SystemPrune extends ScullCommand {
     const warnings = pruneWarnings(options);
     if (!flags.force) {
       const { confirm } = await import('../../cli/confirm.ts');
-      if (!confirm(`WARNING! This command removes:\n${warnings.map((line) => `\t- ${line}\n`).join('')}`)) return;
+      if (!confirm(`WARNING! This command removes:\n${warnings.map((line) => `\t- ${line}\n`).join('')}`)) return 0;
     }
     const pruned = await pruneSystem(await this.engine(), options);
     const { presentPruned } = await import('../../cli/present/disk-usage.ts');
     this.print(presentPruned(pruned));
+    let status = 0;
+    for (const error of pruned.flatMap(({ failed = [] }) => failed)) status = await this.report(error);
+    return status;
   }
 }

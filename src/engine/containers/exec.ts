@@ -18,6 +18,7 @@ import { rootDirectories } from '../../runtime/root-file-system.ts';
 import { readRootfsFile } from '../../runtime/rootfs-file.ts';
 import { resolveUser } from '../../runtime/user.ts';
 import { defaultIdMaps } from '../../userns/id-maps.ts';
+import { refuseUnshared } from '../../userns/unshared.ts';
 import type { Engine } from '../engine.ts';
 import { recordContainerEvent } from '../events/record.ts';
 import { forwardExecSignals } from './signals.ts';
@@ -61,6 +62,7 @@ async function execNow(engine: Engine, record: ContainerRecord, { status, host }
   const paths = layout.container(record.id);
   if (host !== undefined) refuseElsewhere(paths);
   if (status !== 'running') throw new ScullError('WRONG_STATE', `can only exec into running containers: ${record.name} is ${status}`, { hint: `start it with \`scull start ${record.name}\`` });
+  refuseUnshared();
   const tty = options.tty ?? false;
   const stdin = options.interactive ?? false;
   const detachKeys = parseDetachKeys(options.detachKeys ?? DEFAULT_DETACH_KEYS);

@@ -11,6 +11,7 @@ import type { FileRoot } from '../../storage/copy-program.ts';
 import { mountPlan } from '../../storage/drivers/plan.ts';
 import { resolveDriver } from '../../storage/drivers/resolve.ts';
 import { createStaging, sweepStaging } from '../../storage/staging.ts';
+import { refuseUnshared } from '../../userns/unshared.ts';
 import type { Engine } from '../engine.ts';
 
 /** Opens a directory only as a place: it need not be readable. Node has no name for it. */
@@ -53,6 +54,7 @@ async function namespaceOf(engine: Engine, record: ContainerRecord, monitor: num
 
 /** Its root as its own first process has it, mounts and all; undefined when that process has ended. */
 function openRunningRoot(engine: Engine, record: ContainerRecord, pid: number): number | undefined {
+  refuseUnshared();
   let fd: number;
   try {
     fd = openSync(`/proc/${pid}/root`, O_PATH | constants.O_DIRECTORY);

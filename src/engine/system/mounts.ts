@@ -4,7 +4,6 @@
  */
 import { existsSync, mkdirSync, readFileSync, readlinkSync, rmdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { environmentVariable } from '../../host/environment.ts';
 import { ScullError } from '../../host/errors.ts';
 import { identityOf, ownIdentity, processStat, type ProcessIdentity } from '../../host/identity.ts';
 import { startChild } from '../../host/child.ts';
@@ -19,7 +18,9 @@ import { mountPlan } from '../../storage/drivers/plan.ts';
 import { lookUpImage } from '../../storage/image-lookup.ts';
 import { ensureLayers } from '../../storage/admit.ts';
 import type { LaunchStep } from '../../userns/launch-request.ts';
+import { isUnshared } from '../../userns/unshared.ts';
 import type { Engine } from '../engine.ts';
+import { listImages } from '../images/list.ts';
 
 export interface Shown {
   /** Hex. */
@@ -34,7 +35,7 @@ export interface Shown {
  * @throws ScullError UNSUPPORTED outside
  */
 export function requireUnshare(command: string): void {
-  if (process.getuid?.() === 0 && environmentVariable('_CONTAINERS_USERNS_CONFIGURED') !== undefined) return;
+  if (isUnshared()) return;
   throw new ScullError('UNSUPPORTED', 'mounting takes the user namespace that containers use', { hint: `enter it first: scull unshare, then ${command}; or: scull unshare sh -c 'ls "$(${command})"'` });
 }
 
@@ -89,6 +90,11 @@ function mountNamespace(pid: number): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Ids of all images; lists and artifacts have no files to show. */
+export function mountableImages(engine: Engine): string[] {
+  return listImages(engine).filter(({ kind }) => kind === 'image').map(({ id }) => id);
 }
 
 /** Shows an image's files, read-only. @throws ScullError UNSUPPORTED outside of `scull unshare`, NO_SUCH_IMAGE */

@@ -1,5 +1,5 @@
 /** system prune: podman-system-prune(1). */
-import { ScullError } from '../../host/errors.ts';
+import { isScullError, ScullError } from '../../host/errors.ts';
 import type { Engine } from '../engine.ts';
 import { PRUNE_ORDER } from './kinds.ts';
 import type { KindPrune, PruneOptions, Pruned } from './store-kind.ts';
@@ -17,11 +17,20 @@ export function pruneWarnings(options: PruneOptions): string[] {
   return prunesOf(options).flatMap((prune) => prune.warning(options) ?? []);
 }
 
-/** Removes what nothing uses, each kind after those that use it. */
+/** Removes what nothing uses, each kind after those that use it; what can't be removed does not keep the rest. */
 export async function pruneSystem(engine: Engine, options: PruneOptions): Promise<PrunedKind[]> {
   const done: PrunedKind[] = [];
-  for (const prune of prunesOf(options)) done.push({ heading: prune.heading, ...(await prune.run(engine, options)) });
+  for (const prune of prunesOf(options)) done.push({ heading: prune.heading, ...(await pruneKind(prune, engine, options)) });
   return done;
+}
+
+async function pruneKind(prune: KindPrune, engine: Engine, options: PruneOptions): Promise<Pruned> {
+  try {
+    return await prune.run(engine, options);
+  } catch (error) {
+    if (!isScullError(error)) throw error;
+    return { names: [], bytes: 0, failed: [error] };
+  }
 }
 
 function prunesOf(options: PruneOptions): KindPrune[] {

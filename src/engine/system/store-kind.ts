@@ -2,6 +2,7 @@
  * A kind of thing that the store keeps: images, containers, volumes … `system df`, `system prune` and `system check` go through
  * a table of them (kinds.ts) and know nothing else, so a new kind is one file below kinds/ and one line there.
  */
+import type { ScullError } from '../../host/errors.ts';
 import type { StoredImage } from '../../storage/image-types.ts';
 import type { Engine } from '../engine.ts';
 
@@ -75,6 +76,8 @@ export interface Pruned {
   readonly names: readonly string[];
   /** Bytes on disk that are free now. */
   readonly bytes: number;
+  /** Why some of it could not be removed. */
+  readonly failed?: readonly ScullError[];
 }
 
 export interface KindPrune {

@@ -1,11 +1,11 @@
 /** `scull unshare`: a command or shell as root of the default user namespace, where files look as containers see them. */
-import { accessSync, constants, existsSync, statSync } from 'node:fs';
+import { accessSync, constants, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { callerEnvironment } from '../../host/environment.ts';
-import { isScullError, ScullError } from '../../host/errors.ts';
+import { ScullError } from '../../host/errors.ts';
 import { exitStatus, explainSpawnFailure } from '../../host/process.ts';
-import { resolveDriver } from '../../storage/drivers/resolve.ts';
 import { startInUserNamespace } from '../../userns/launch.ts';
+import { UNSHARED_SIGN } from '../../userns/unshared.ts';
 import type { Engine } from '../engine.ts';
 
 /**
@@ -18,11 +18,10 @@ export async function unshare(engine: Engine, command: readonly string[]): Promi
   const environment = callerEnvironment();
   const [file = environment['SHELL'] ?? '/bin/sh', ...args] = command;
   refuseUnstartable(file, environment['PATH'] ?? '');
-  await chooseDriver(engine);
   const child = startInUserNamespace(file, args, {
     stdio: 'inherit',
     // Tells scripts where they are and whose; the names other engines' scripts look for.
-    env: { ...environment, _CONTAINERS_USERNS_CONFIGURED: 'done', _CONTAINERS_ROOTLESS_UID: String(process.getuid?.() ?? 0), SCULL_ROOT: engine.store.layout.root },
+    env: { ...environment, [UNSHARED_SIGN]: 'done', _CONTAINERS_ROOTLESS_UID: String(process.getuid?.() ?? 0), SCULL_ROOT: engine.store.layout.root },
   });
   // Terminal signals reach the child by itself; we only must not die before it.
   const ignore = (): undefined => undefined;
@@ -38,16 +37,6 @@ export async function unshare(engine: Engine, command: readonly string[]): Promi
   } finally {
     for (const signal of ['SIGINT', 'SIGQUIT'] as const) process.removeListener(signal, ignore);
     for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.removeListener(signal, forward);
-  }
-}
-
-/** `scull mount` inside can't try which storage driver works: that takes the caller's own rights. Why none does is for it to say. */
-async function chooseDriver(engine: Engine): Promise<void> {
-  if (!existsSync(engine.store.layout.images) || existsSync(engine.store.layout.driverFile)) return;
-  try {
-    await resolveDriver(engine.store);
-  } catch (error) {
-    if (!isScullError(error)) throw error;
   }
 }
 

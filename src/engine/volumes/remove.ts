@@ -82,6 +82,8 @@ export interface PruneResult {
   readonly removed: readonly { readonly name: string; readonly size: number }[];
   /** Bytes. */
   readonly reclaimed: number;
+  /** Why some could not be removed. */
+  readonly failed: readonly ScullError[];
 }
 
 /**
@@ -93,13 +95,19 @@ export async function pruneVolumes(engine: Engine, options: { readonly all?: boo
   const everything = options.all === true || (allFilter ?? []).some((value) => /^(?:1|t|true)$/i.test(value)) || filters['anonymous'] !== undefined;
   const users = volumeUsers(engine);
   const removed: { name: string; size: number }[] = [];
+  const failed: ScullError[] = [];
   for (const record of selectVolumes(engine, filters)) {
     if (users.has(record.name) || !(everything || record.anonymous)) continue;
     const size = await sizeOf(engine, record);
-    if (options.dryRun !== true && !(await removeAndTell(engine, record.name))) continue; // another command was first
-    removed.push({ name: record.name, size });
+    try {
+      if (options.dryRun !== true && !(await removeAndTell(engine, record.name))) continue; // another command was first
+      removed.push({ name: record.name, size });
+    } catch (error) {
+      if (!(error instanceof ScullError)) throw error;
+      failed.push(error);
+    }
   }
-  return { removed, reclaimed: removed.reduce((sum, { size }) => sum + size, 0) };
+  return { removed, reclaimed: removed.reduce((sum, { size }) => sum + size, 0), failed };
 }
 
 /** A size is told, not needed: what can't be measured counts as nothing. */

@@ -45,7 +45,7 @@ export async function resolveDriver(store: Store, progress?: Progress): Promise<
 }
 
 async function findDriver(store: Store, progress: Progress | undefined): Promise<DriverName> {
-  // Who can't start anything in namespaces (root, also of `scull unshare`) can't try either, and must not remember that.
+  // Who can't start anything in namespaces (root) can't try either, and must not remember that.
   refuseRealRoot();
   const refused: Record<string, string> = {};
   for (const name of DRIVER_NAMES) {

@@ -50,12 +50,10 @@ async function pruneContainers(engine: Engine, options: PruneOptions): Promise<P
   const filters = { status: ['created', 'exited'], ...options.filters };
   const sizes = await diskUsageOf(selectContainers(engine, { filters }).selected.map(({ record }) => layout.container(record.id).directory));
   const outcomes = await removeContainers(engine, { filters });
-  for (const { error } of outcomes) {
-    // One that was started meanwhile is not one to remove.
-    if (error !== undefined && error.code !== 'WRONG_STATE') engine.progress({ kind: 'message', level: 'warning', text: error.message });
-  }
+  // One that was started meanwhile is not one to remove.
+  const failed = outcomes.flatMap(({ error }) => (error === undefined || error.code === 'WRONG_STATE' ? [] : [error]));
   const names = outcomes.flatMap(({ id, error }) => (id === undefined || error !== undefined ? [] : [id]));
-  return { names, bytes: names.reduce((sum, id) => sum + (sizes.get(layout.container(id).directory) ?? 0), 0) };
+  return { names, bytes: names.reduce((sum, id) => sum + (sizes.get(layout.container(id).directory) ?? 0), 0), failed };
 }
 
 /** Records against their form, the directories that belong to them, their names, and the layers they stand on. */

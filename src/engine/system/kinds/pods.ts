@@ -14,8 +14,11 @@ export const podKind: StoreKind = {
       const [{ prunePods }, { matchesPod, listPods }] = await Promise.all([import('../../pods/remove.ts'), import('../../pods/list.ts')]);
       const fitting = new Set(podNames(engine.store).length === 0 ? [] : listPods(engine).filter((pod) => matchesPod(pod, filters)).map(({ id }) => id));
       const outcomes = fitting.size === 0 ? [] : await prunePods(engine, ({ id }) => fitting.has(id));
-      for (const { error } of outcomes) if (error !== undefined) engine.progress({ kind: 'message', level: 'warning', text: error.message });
-      return { names: outcomes.flatMap(({ id, error }) => (id === undefined || error !== undefined ? [] : [id])), bytes: 0 };
+      return {
+        names: outcomes.flatMap(({ id, error }) => (id === undefined || error !== undefined ? [] : [id])),
+        bytes: 0,
+        failed: outcomes.flatMap(({ error }) => error ?? []),
+      };
     },
   },
 };

@@ -16,8 +16,8 @@ export const volumeKind: StoreKind = {
     applies: ({ volumes }) => volumes,
     warning: () => 'all volumes not used by at least one container',
     run: async (engine, { filters }) => {
-      const { removed, reclaimed } = await pruneVolumes(engine, { all: true, filters });
-      return { names: removed.map(({ name }) => name), bytes: reclaimed };
+      const { removed, reclaimed, failed } = await pruneVolumes(engine, { all: true, filters });
+      return { names: removed.map(({ name }) => name), bytes: reclaimed, failed };
     },
   },
 };
