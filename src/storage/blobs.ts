@@ -4,7 +4,7 @@
  * nobody ever sees half of it.
  */
 import type { Hash } from 'node:crypto';
-import { closeSync, createReadStream, existsSync, fsync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, renameSync, statSync } from 'node:fs';
+import { closeSync, createReadStream, existsSync, fsync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, readSync, renameSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { crashPoint } from '../host/crash-point.ts';
@@ -196,8 +196,7 @@ async function receive(fd: number, file: BlobFile, descriptor: Descriptor, open:
   const hash = createHash(digestAlgorithm(descriptor.digest));
   // What is there goes through hash and tee as well: the digest is always that of the whole.
   if (file.kept > 0) {
-    const before = createReadStream(file.path, { fd, autoClose: false, start: 0, end: file.kept - 1, highWaterMark: 1 << 20 });
-    await receiveOnce({ descriptor, hash, sink: pass, onBytes: undefined, done: 0 }, before);
+    await receiveOnce({ descriptor, hash, sink: pass, onBytes: undefined, done: 0 }, beginningOf(fd, file));
   }
   const transfer: Transfer = { descriptor, hash, sink, onBytes: options.onBytes, done: file.kept };
   let fruitless = 0;
@@ -217,8 +216,24 @@ async function receive(fd: number, file: BlobFile, descriptor: Descriptor, open:
   options.tee?.end();
 }
 
-async function receiveOnce(transfer: Transfer, stream: Readable): Promise<void> {
-  for await (const chunk of stream as AsyncIterable<Uint8Array>) {
+/** What an earlier attempt has brought. No stream: one that is given up half-way closes a descriptor that was only lent to it. */
+function* beginningOf(fd: number, { path, kept }: BlobFile): Generator<Uint8Array> {
+  for (let at = 0; at < kept; ) {
+    const chunk = Buffer.allocUnsafe(Math.min(1 << 20, kept - at));
+    let count: number;
+    try {
+      count = readSync(fd, chunk, 0, chunk.length, at);
+    } catch (error) {
+      throw withPath(error, path);
+    }
+    if (count === 0) return; // what is missing shows in the digest
+    at += count;
+    yield chunk.subarray(0, count);
+  }
+}
+
+async function receiveOnce(transfer: Transfer, stream: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void> {
+  for await (const chunk of stream) {
     if (transfer.done + chunk.length > transfer.descriptor.size) {
       throw wrongContent(transfer.descriptor, `it has more than the ${transfer.descriptor.size} bytes announced`);
     }

@@ -1,9 +1,9 @@
 /** Blobs in part, with owners that live, have died, or have given up. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
+import { Readable, Writable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { bootId, identityOf } from '../../../src/host/identity.ts';
 import { commitBlob, storeBlob } from '../../../src/storage/blobs.ts';
@@ -58,6 +58,24 @@ test('a blob that is whole takes its name, and leaves nothing', async () => {
   expect(readFileSync(store.layout.blob(blob.digest))).toEqual(content);
   expect(readdirSync(store.layout.partial)).toEqual([]);
   expect(await takePartialBlob(store, staging, blob, () => undefined)).toBeUndefined();
+});
+
+test('an unpacker that fails over what an earlier attempt has brought is what the error tells of', async () => {
+  const first = await take();
+  writeFileSync(first.path, content.subarray(0, 9));
+  first.release();
+  const second = await take();
+  const tee = new Writable({ write: (_chunk, _encoding, done) => done(new Error('cannot unpack')) });
+  tee.on('error', () => undefined);
+  tee.destroy(new Error('cannot unpack'));
+  await expect(storeBlob(store, staging, blob, async (offset) => Readable.from([content.subarray(offset)]), { into: second, resumable: true, tee })).rejects.toThrow('cannot unpack');
+  // A stream that was lent the descriptor would close it a moment later, whoever has the number by then.
+  const others = openSync(second.path, 'r');
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  closeSync(others);
+  second.release();
+  await fetchInto(await take());
+  expect(readFileSync(store.layout.blob(blob.digest))).toEqual(content);
 });
 
 test('what was given up is continued at its end, and the digest is that of the whole', async () => {
