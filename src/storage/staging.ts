@@ -35,8 +35,8 @@ export type TreeRemover = (path: string) => Promise<void>;
 /** Makes a staging directory of this process, 0700. @throws ScullError NO_SPACE, PERMISSION */
 export function createStaging(store: Store): Staging {
   const directory = join(store.layout.staging, ownerTag());
+  registerHost(store.layout);
   try {
-    registerHost(store.layout);
     ensurePrivateDirectory(store.layout.staging);
     mkdirSync(directory, { mode: 0o700 });
     crashPoint('staging:made');

@@ -1,8 +1,8 @@
 /**
  * A disk that breaks at every single step: each command that writes is given again and again, and each time another system call on
  * the store fails, as test/support/broken-disk.c lets it. The command either does without what failed, or says in one sentence
- * which file it was; the same command given once more works, and the store is sound. `SCULL_TEST_LONG=1` breaks every call, those that
- * only read too, instead of the first of each kind that changes something.
+ * which file it was; the same command given once more works, and the store is sound. `SCULL_TEST_LONG=1` breaks every call of
+ * every command instead of each kind that changes something, and of what else may fail the first in each folder.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -104,16 +104,24 @@ function isWanted(kind: string, what: string): boolean {
   return broken.get(kind) === what;
 }
 
+/** Of a kind the call, and the folder of the store. */
+const folderOf = (kind: string): string => kind.split('/', 2).join('/');
+
 /**
- * Which calls are to fail, and how. Of those that change something, the first of each kind, in the first command that has it; and all from
- * the first one of each command on, as on a file system that was made read-only. With `all` also every other call, and as for a stranger.
+ * Which calls are to fail, and how. Of those that change something, each kind in the first command that has it; of those
+ * that only read, and as for a stranger, the first in each folder; and all from the first change of each command on, as on a file system
+ * that was made read-only. With `all` every call.
  */
 function faultsOf(what: string, calls: readonly string[]): Fault[] {
+  const seen = new Set<string>();
+  const isFirst = (kind: string): boolean => isWanted(kind, what) && seen.size < seen.add(kind).size;
   const faults = calls.flatMap((call, index): Fault[] => {
     const number = index + 1;
     const fault: Fault = { number, errno: 'EIO', on: false };
-    if (all) return [fault, ...(/^(create|mkdir|rename|open|list) /.test(call) ? [{ ...fault, errno: 'EACCES' } as const] : [])];
-    return CHANGES.test(call) && isWanted(kindOf(call), what) ? [fault] : [];
+    const kind = kindOf(call);
+    const fails = all || (CHANGES.test(call) ? isWanted(kind, what) : isFirst(folderOf(kind)));
+    const refused = /^(create|mkdir|rename|open|list) /.test(call) && (all || isFirst(`EACCES ${folderOf(kind)}`));
+    return [...(fails ? [fault] : []), ...(refused ? [{ ...fault, errno: 'EACCES' } as const] : [])];
   });
   const first = calls.findIndex((call) => CHANGES.test(call));
   return [...faults, { number: first + 1, errno: 'EROFS', on: true }];
