@@ -12,6 +12,7 @@ import { killsUserProcesses, lingers } from '../../host/linger.ts';
 import { defaultIdMaps, mappedCount, userName } from '../../userns/id-maps.ts';
 import { helperPath, launchCommand, launchFailure } from '../../userns/launch.ts';
 import { mapRefusal, namespaceRefusal, readNamespaceSettings } from '../../userns/preflight.ts';
+import { isUnshared } from '../../userns/unshared.ts';
 import type { Engine } from '../engine.ts';
 
 export interface Check {
@@ -57,6 +58,7 @@ export const CHECKS: readonly (readonly [string, (engine: Engine) => Finding | P
 function checkUser(): Finding {
   const uid = process.getuid?.() ?? 0;
   if (uid !== 0) return ok(`${userName(uid)} (uid ${uid})`);
+  if (isUnshared()) return missing('root of `scull unshare`', 'inside it containers can be neither started nor entered', 'exit');
   return missing('root', 'scull runs containers for ordinary users, not for root', 'runuser -u USER -- scull doctor');
 }
 
