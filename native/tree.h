@@ -154,7 +154,7 @@ static inline bool is_kept(const char *name)
 static inline const char *by_descriptor(int parent, const char *name)
 {
 	static char path[32 + 256];
-	snprintf(path, sizeof path, "/proc/self/fd/%d/%s", parent, name);
+	snprintf(path, sizeof path, "/proc/self/fd/%d%s%s", parent, *name == '\0' ? "" : "/", name);
 	return path;
 }
 
@@ -178,14 +178,33 @@ static inline void free_names(struct names *names)
 	*names = (struct names){0};
 }
 
+/* Half of a directory is no directory. One that a running container has removed meanwhile (ENOENT) has no names. */
+static inline void refuse_unreadable(int fd)
+{
+	int why = errno;
+	char path[4096];
+	if (why == ENOENT)
+		return;
+	ssize_t length = readlink(by_descriptor(fd, ""), path, sizeof path);
+	errno = why;
+	die("cannot read the directory %.*s", (int)(length < 0 ? 0 : length), path);
+}
+
 static inline void read_names(int fd, struct names *names)
 {
 	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *directory = copy < 0 ? NULL : fdopendir(copy);
-	if (directory == NULL)
-		die("cannot read a directory");
-	errno = 0;
-	for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+	if (directory == NULL) {
+		refuse_unreadable(fd);
+		return;
+	}
+	for (;;) {
+		errno = 0;
+		struct dirent *entry = readdir(directory);
+		if (entry == NULL && errno != 0)
+			refuse_unreadable(fd);
+		if (entry == NULL)
+			break;
 		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
 			continue;
 		if (names->count == names->room) {

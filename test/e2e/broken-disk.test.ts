@@ -60,7 +60,7 @@ const scenarios: readonly DiskScenario[] = [
   { what: 'create', args: () => ['create', '--name', 'c', '--network', 'none', 'bb:1', 'touch', '/new'], again: async () => { await remove('c')(); await create(); }, done: () => s.ok(['start', '-a', 'c']), after: remove('c') },
   { what: 'start', before: create, args: () => ['start', '-a', 'c'], done: has('c'), after: remove('c') },
   { what: 'run', args: () => ['run', '--name', 'c', '--network', 'none', '-v', 'v:/etc', 'bb:1', 'touch', '/new'], again: async () => { await remove('c')(); await s.ok(['volume', 'rm', '-f', 'v']); await s.ok(['run', '--name', 'c', '--network', 'none', '-v', 'v:/etc', 'bb:1', 'touch', '/new']); }, done: has('c'), after: async () => { await remove('c')(); await s.ok(['volume', 'rm', '-f', 'v']); } },
-  { what: 'commit', before: async () => { await create(); await s.ok(['start', '-a', 'c']); }, args: () => ['commit', '-q', 'c', 'made:1'], done: () => s.ok(['save', '-q', '-o', '/dev/null', 'made:1']), after: async () => { await remove('c')(); await s.ok(['rmi', '-f', 'made:1']); } },
+  { what: 'commit', before: async () => { await create(); await s.ok(['start', '-a', 'c']); }, args: () => ['commit', '-q', 'c', 'made:1'], done: is(['image', 'diff', 'made:1'], 'A /new'), after: async () => { await remove('c')(); await s.ok(['rmi', '-f', 'made:1']); } },
   { what: 'rm', before: create, args: () => ['rm', 'c'], again: () => s.ok(['rm', '-i', 'c']), done: is(['ps', '-aq'], ''), after: remove('c') },
   { what: 'volume create', args: () => ['volume', 'create', 'v'], again: () => s.ok(['volume', 'create', '--ignore', 'v']), done: is(['volume', 'ls', '-q'], 'v'), after: () => s.ok(['volume', 'rm', 'v']) },
   { what: 'volume rm', before: () => s.ok(['volume', 'create', 'v']), args: () => ['volume', 'rm', 'v'], again: () => s.ok(['volume', 'rm', '-f', 'v']), done: is(['volume', 'ls', '-q'], ''), after: () => s.ok(['volume', 'rm', '-f', 'v']) },
@@ -104,8 +104,8 @@ function isWanted(kind: string, what: string): boolean {
   return broken.get(kind) === what;
 }
 
-/** Of a kind the call, and the folder of the store. */
-const folderOf = (kind: string): string => kind.split('/', 2).join('/');
+/** Of a kind the call, and the folder of the store; what containers have written is one of its own. */
+const folderOf = (kind: string): string => kind.split('/', /\/upper\b/.test(kind) ? 4 : 2).join('/');
 
 /**
  * Which calls are to fail, and how. Of those that change something, each kind in the first command that has it; of those
