@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeVirtualMachine, type VirtualMachine } from '../support/virtual-machine.ts';
 
-const lives = [['limits.sh', 'live-limits.sh', 'networks.sh', 'units.sh', 'logout.sh'], ['reboot.sh', 'many.sh'], ['hundred.sh']];
+const lives = [['limits.sh', 'live-limits.sh', 'networks.sh', 'units.sh', 'logout.sh'], ['reboot.sh', 'delegated.sh', 'many.sh'], ['hundred.sh']];
 
 let machine: VirtualMachine;
 beforeAll(() => {
