@@ -9,7 +9,7 @@ import { existsSync, fsyncSync, mkdirSync, openSync, closeSync, readdirSync, rea
 import { join } from 'node:path';
 import { crashPoint } from '../host/crash-point.ts';
 import { errnoOf, ScullError } from '../host/errors.ts';
-import { ensurePrivateDirectory, explainWriteFailure, readJson, removeTree, syncDirectory, writeJsonAtomic } from '../host/files.ts';
+import { ensurePrivateDirectory, explainWriteFailure, readJson, removeTree, syncDirectory } from '../host/files.ts';
 import { flushes } from '../host/flush.ts';
 import { ownerTag, ownIdentity, randomHex, type ProcessIdentity } from '../host/identity.ts';
 import { ownerMayLive, registerHost } from '../storage/hosts.ts';
@@ -266,9 +266,4 @@ function renameIntoPlace(layout: StoreLayout, staging: string, directory: string
     ensurePrivateDirectory(layout.containers);
     renameSync(staging, directory);
   }
-}
-
-/** Replaces a container's record (rename, update). */
-export function updateContainer(layout: StoreLayout, record: ContainerRecord): void {
-  writeJsonAtomic(layout.container(record.id).record, record);
 }

@@ -58,3 +58,17 @@ test('an id that fits several containers is refused as ambiguous', async () => {
   const digit = ids.map((id) => id[0] as string).find((one, index, all) => all.indexOf(one) !== index) as string;
   await s.fails(['inspect', '--type', 'container', digit], 125, /more than one|ambiguous|several/i);
 });
+
+test('a container that many rename and change at once ends with one name, which leads to it, and with every change', async () => {
+  const id = await s.ok(['create', '--name', 'n0', 'busybox', 'true']);
+  for (let round = 0; round < 4; round += 1) {
+    const renames = Array.from({ length: 6 }, (_, index) => s.scull(['rename', id, `n${(round + index) % 3}`]));
+    const changes = Array.from({ length: 4 }, (_, index) => s.ok(['update', '--env', `V${round}_${index}=set`, id]));
+    for (const { status, stderr } of await Promise.all(renames)) if (status !== 0) expect(stderr).toMatch(/already has the name/);
+    await Promise.all(changes);
+    await s.ok(['system', 'check', '--quick']);
+  }
+  const { Name, Config } = await s.inspect(id);
+  expect((await s.inspect(Name.replace(/^\//, ''))).Id).toBe(id);
+  expect(Config.Env.filter((entry: string) => entry.endsWith('=set'))).toHaveLength(16);
+}, 120_000);

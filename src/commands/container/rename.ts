@@ -13,6 +13,6 @@ export default class Rename extends ScullCommand {
   async run(): Promise<void> {
     const { args } = await this.parse(Rename);
     const { renameContainer } = await import('../../engine/containers/rename.ts');
-    renameContainer(await this.engine(), args.container, args.name);
+    await renameContainer(await this.engine(), args.container, args.name);
   }
 }

@@ -2,8 +2,8 @@
 import { writeFileSync, rmSync } from 'node:fs';
 import { ScullError } from '../../host/errors.ts';
 import { cgroupPlanFor } from '../../runtime/cgroups.ts';
+import { changeContainer } from '../../runtime/container-change.ts';
 import type { ContainerConfig, ContainerRecord } from '../../runtime/container-record.ts';
-import { updateContainer } from '../../runtime/container-store.ts';
 import { crunCommand, explainRuntimeFailure, readRuntimeState } from '../../runtime/crun.ts';
 import { mergeHealth } from '../../runtime/health-config.ts';
 import { blockDevices } from '../../runtime/host-devices.ts';
@@ -38,28 +38,33 @@ export interface EnvironmentChange {
 
 /** @throws ScullError in the outcomes: UNSUPPORTED for a limit that cannot be enforced, INVALID for one that makes no sense */
 export function updateContainers(engine: Engine, options: UpdateOptions): Promise<Outcome[]> {
-  return forEachSelected(engine, options, async ({ record }) => {
-    const { restart: policy, ...spec } = record.spec;
-    const restart = options.restart === undefined ? policy : options.restart.name === 'no' ? undefined : options.restart;
-    if (restart !== undefined && spec.autoRemove) throw new ScullError('INVALID', `container ${record.name} is removed when it ends (--rm): it can't have a restart policy`);
-    const resources = withNewResources(record.spec.resources, options.resources ?? {});
-    const changed: ContainerRecord = {
-      ...record,
-      spec: {
-        ...spec,
-        resources,
-        environment: options.environment === undefined ? spec.environment : wishedEnvironment(spec.environment, options.environment),
-        ulimits: [...spec.ulimits.filter(({ name }) => options.ulimits?.some((given) => given.name === name) !== true), ...(options.ulimits ?? [])],
-        ...(restart === undefined ? {} : { restart }),
-        ...(options.health === undefined ? {} : { health: { ...spec.health, ...options.health } }),
-      },
-      config: withEnvironment(withHealth(record, options.health), options.environment),
-    };
-    if (options.resources !== undefined && Object.keys(options.resources).length > 0) await applyLimits(engine, changed);
-    updateContainer(engine.store.layout, changed);
-    keep(engine, record, changed);
-    recordContainerEvent(engine, changed, 'update');
-  });
+  return forEachSelected(engine, options, ({ record: { id } }) =>
+    changeContainer(engine.store, id, async (record, write) => {
+      const changed = updated(record, options);
+      if (options.resources !== undefined && Object.keys(options.resources).length > 0) await applyLimits(engine, changed);
+      write(changed);
+      keep(engine, record, changed);
+      recordContainerEvent(engine, changed, 'update');
+    }),
+  );
+}
+
+function updated(record: ContainerRecord, options: UpdateOptions): ContainerRecord {
+  const { restart: policy, ...spec } = record.spec;
+  const restart = options.restart === undefined ? policy : options.restart.name === 'no' ? undefined : options.restart;
+  if (restart !== undefined && spec.autoRemove) throw new ScullError('INVALID', `container ${record.name} is removed when it ends (--rm): it can't have a restart policy`);
+  return {
+    ...record,
+    spec: {
+      ...spec,
+      resources: withNewResources(spec.resources, options.resources ?? {}),
+      environment: options.environment === undefined ? spec.environment : wishedEnvironment(spec.environment, options.environment),
+      ulimits: [...spec.ulimits.filter(({ name }) => options.ulimits?.some((given) => given.name === name) !== true), ...(options.ulimits ?? [])],
+      ...(restart === undefined ? {} : { restart }),
+      ...(options.health === undefined ? {} : { health: { ...spec.health, ...options.health } }),
+    },
+    config: withEnvironment(withHealth(record, options.health), options.environment),
+  };
 }
 
 /** --cpus and --cpu-quota say the same: the new one takes the other's place. */

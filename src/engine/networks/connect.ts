@@ -3,8 +3,9 @@ import { ScullError } from '../../host/errors.ts';
 import { writeJsonAtomic } from '../../host/files.ts';
 import { unplug } from '../../network/drivers/switch.ts';
 import { readNetworkState, type SwitchState } from '../../network/state.ts';
+import { changeContainer } from '../../runtime/container-change.ts';
 import type { ContainerRecord, ContainerState } from '../../runtime/container-record.ts';
-import { findContainer, updateContainer } from '../../runtime/container-store.ts';
+import { findContainer } from '../../runtime/container-store.ts';
 import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
 import type { NetworkWish } from '../../spec/container-spec.ts';
 import { withLock } from '../../storage/locks.ts';
@@ -25,8 +26,8 @@ export async function connectContainerTo(engine: Engine, container: string, wish
     if (networksOf(record).includes(network.name)) throw new ScullError('WRONG_STATE', `container ${record.name} is already connected to network "${network.name}"`);
     const added = { ...wish, name: network.name };
     const changed = withNetworks(record, [...wishes, added]);
-    const commit = (): void => {
-      updateContainer(engine.store.layout, changed);
+    const commit = async (): Promise<void> => {
+      await writeNetworks(engine, changed);
       recordConnection(engine, 'connect', record, network.name);
     };
     if (!isRunning(state)) return commit();
@@ -37,7 +38,7 @@ export async function connectContainerTo(engine: Engine, container: string, wish
     try {
       await plugInAll(engaged, planned, { target: state.pid, metric: FIRST_METRIC + facts.attachments.length });
       try {
-        commit();
+        await commit();
       } catch (error) {
         for (const one of attachments) await unplug(state.pid, one.network, one.interface);
         throw error;
@@ -62,15 +63,15 @@ export async function disconnectContainerFrom(engine: Engine, container: string,
       throw new ScullError('WRONG_STATE', `container ${record.name} is not connected to network "${name}"`);
     }
     const changed = withNetworks(record, wishes.filter((one) => one.name !== name));
-    const commit = (): void => {
-      updateContainer(engine.store.layout, changed);
+    const commit = async (): Promise<void> => {
+      await writeNetworks(engine, changed);
       recordConnection(engine, 'disconnect', record, name);
     };
     if (!isRunning(state)) return commit();
     const facts = switchState(engine, record);
     const leaving = facts.attachments.filter((one) => one.network === name);
     for (const one of leaving) await unplug(state.pid, name, one.interface);
-    commit();
+    await commit();
     giveBack(engine, record.id, leaving);
     await noteAttachments(engine, changed, { ...facts, attachments: facts.attachments.filter((one) => one.network !== name) }, state);
   });
@@ -95,6 +96,11 @@ async function changeNetworks(engine: Engine, container: string, change: Change)
 
 function withNetworks(record: ContainerRecord, networks: readonly NetworkWish[]): ContainerRecord {
   return { ...record, config: { ...record.config, networkMode: { mode: 'networks', networks } } };
+}
+
+/** What others have changed of it meanwhile, its name or limits, stays. */
+function writeNetworks(engine: Engine, { id, config: { networkMode } }: ContainerRecord): Promise<void> {
+  return changeContainer(engine.store, id, (record, write) => write({ ...record, config: { ...record.config, networkMode } }));
 }
 
 function switchState(engine: Engine, record: ContainerRecord): SwitchState {

@@ -47,9 +47,10 @@ export async function checkBlobs(run: CheckRun): Promise<void> {
   await forEachLimited([...new Set([...needed.keys(), ...present])], PARALLEL, async (digest) => {
     const blob = needed.get(digest);
     const path = store.layout.blob(digest);
-    const result = present.has(digest) ? await lookAtBlob(path, digest, blob?.descriptor.size, run.quick) : { damage: 'it is missing', bytes: 0 };
+    const look = (): Promise<Look> => lookAtBlob(path, digest, blob?.descriptor.size, run.quick);
+    const result: Look = present.has(digest) ? await look() : { damage: 'it is missing', bytes: 0 };
     bytes += result.bytes;
-    if (result.damage === undefined) return;
+    if (result.damage === undefined || (blob !== undefined && !(await isSoStill(store, blob, look)))) return;
     run.found(problemOf(run.engine, digest, path, result.damage, blob, refetch));
   });
   run.looked('blob', present.size, bytes);
@@ -90,7 +91,21 @@ function need(needed: Map<Digest, NeededBlob>, descriptor: Descriptor, entry: In
   else if (!known.entries.includes(entry)) known.entries.push(entry);
 }
 
-async function lookAtBlob(path: string, digest: Digest, size: number | undefined, quick: boolean): Promise<{ readonly damage: string | undefined; readonly bytes: number }> {
+interface Look {
+  readonly damage: string | undefined;
+  readonly bytes: number;
+}
+
+/** Once more, while an image that needs it is there before and after: it may have been removed, and come again, while we looked. */
+async function isSoStill(store: Store, { entries }: NeededBlob, look: () => Promise<Look>): Promise<boolean> {
+  const isListed = (): boolean => {
+    const now = readIndex(store);
+    return entries.some(({ name, descriptor }) => now.some((entry) => entry.name === name && entry.descriptor.digest === descriptor.digest));
+  };
+  return isListed() && (await look()).damage !== undefined && isListed();
+}
+
+async function lookAtBlob(path: string, digest: Digest, size: number | undefined, quick: boolean): Promise<Look> {
   try {
     const actual = statSync(path).size;
     if (size !== undefined && actual !== size) return { damage: `it has ${actual} bytes instead of ${size}`, bytes: 0 };

@@ -4,11 +4,12 @@ import { isScullError, ScullError } from '../../../host/errors.ts';
 import { moveToQuarantine } from '../../../storage/quarantine.ts';
 import { readContainers } from '../../containers/selection.ts';
 import { diskUsageOf } from '../../../storage/disk-usage.ts';
+import type { StoreLayout } from '../../../storage/layout.ts';
 import type { ContainerRecord } from '../../../runtime/container-record.ts';
 import { containerIds, nameOwner, readContainer, reserveName } from '../../../runtime/container-store.ts';
 import { isRunning, knownToRuntime, readContainerState } from '../../../runtime/lifecycle.ts';
 import type { Engine } from '../../engine.ts';
-import type { KindUsage, PruneOptions, Pruned, StoreKind, UsageCell, UsageSurvey, CheckRun } from '../store-kind.ts';
+import type { KindUsage, Problem, PruneOptions, Pruned, StoreKind, UsageCell, UsageSurvey, CheckRun } from '../store-kind.ts';
 
 export const containerKind: StoreKind = {
   label: 'Containers',
@@ -72,21 +73,33 @@ function checkContainers(run: CheckRun): void {
       continue;
     }
     if (record === undefined) continue; // removed since
-    checkParts(run, record);
+    const problems = problemsOf(run.engine, record);
+    if (problems.length > 0 && standsAs(layout, record)) problems.forEach(run.found);
   }
   run.looked('container', ids.length);
 }
 
-function checkParts(run: CheckRun, record: ContainerRecord): void {
-  const { layout } = run.engine.store;
+/** False where it was removed or renamed while we looked: then what we found was on its way. */
+function standsAs(layout: StoreLayout, { id, name }: ContainerRecord): boolean {
+  try {
+    return readContainer(layout, id)?.name === name;
+  } catch (error) {
+    if (isScullError(error)) return true;
+    throw error;
+  }
+}
+
+function problemsOf(engine: Engine, record: ContainerRecord): Problem[] {
+  const { layout } = engine.store;
+  const problems: Problem[] = [];
   const paths = layout.container(record.id);
   const object = `container ${record.name}`;
   for (const directory of [paths.upper, paths.work, paths.exitDirectory]) {
-    if (!existsSync(directory) && existsSync(paths.directory)) run.found({ object, file: directory, what: 'it is missing', remedy: `what the container wrote is lost; remove it with \`scull rm ${record.name}\`` });
+    if (!existsSync(directory) && existsSync(paths.directory)) problems.push({ object, file: directory, what: 'it is missing', remedy: `what the container wrote is lost; remove it with \`scull rm ${record.name}\`` });
   }
   const owner = nameOwner(layout, record.name);
   if (owner !== record.id) {
-    run.found({
+    problems.push({
       object,
       file: layout.name(record.name),
       what: owner === undefined ? 'the name leads nowhere' : `the name leads to container ${owner.slice(0, 12)}`,
@@ -99,8 +112,9 @@ function checkParts(run: CheckRun, record: ContainerRecord): void {
   for (const layer of record.image?.layers ?? []) {
     const { directory } = layout.layer(layer);
     if (existsSync(directory)) continue;
-    run.found({ object, file: directory, what: 'the layer that it stands on is missing', repair: () => unpackFor(run.engine, record) });
+    problems.push({ object, file: directory, what: 'the layer that it stands on is missing', repair: () => unpackFor(engine, record) });
   }
+  return problems;
 }
 
 /** It can't be used, but what it wrote may be worth something. */
