@@ -86,7 +86,7 @@ function ofPaths(engine: Engine, record: ContainerRecord, wishes: readonly PathW
   const { namespaces } = record.spec;
   const running = runningContainers(engine);
   const found = wishes.map((wish) => ({ ...wish, owner: ownerOf(running, wish) }));
-  const userNamespaces = new Set(found.flatMap(({ owner }) => (owner === undefined ? [] : [readlinkSync(`/proc/${owner.pid}/ns/user`)])));
+  const userNamespaces = new Set(found.flatMap(({ owner }) => (owner === undefined ? [] : [userNamespaceOf(owner)])));
   if (userNamespaces.size > 1) throw twoOwners();
   const [first] = found;
   const owner = found.find((one) => one.owner !== undefined)?.owner;
@@ -159,9 +159,23 @@ function namespaceKind(path: string): string | undefined {
   }
 }
 
-/** The very namespace that we are in. */
+/** The very namespace that we are in. @throws ScullError NOT_FOUND when its process has ended meanwhile */
 function isOurs(path: string, kind: string): boolean {
-  return statSync(path).ino === statSync(`/proc/self/ns/${kind}`).ino;
+  return ofLiving(path, () => statSync(path).ino) === statSync(`/proc/self/ns/${kind}`).ino;
+}
+
+function ofLiving<T>(path: string, look: () => T): T {
+  try {
+    return look();
+  } catch (cause) {
+    if (errnoOf(cause) !== 'ENOENT') throw cause;
+    throw new ScullError('NOT_FOUND', `there is no namespace ${JSON.stringify(path)}: its process has ended`, { cause });
+  }
+}
+
+function userNamespaceOf({ pid }: Other): string {
+  const path = `/proc/${pid}/ns/user`;
+  return ofLiving(path, () => readlinkSync(path));
 }
 
 /** The runtime must enter it from ours, and files must show with the owners that its maps make of them. */

@@ -4,7 +4,6 @@ import { isScullError, ScullError } from '../../../host/errors.ts';
 import { moveToQuarantine } from '../../../storage/quarantine.ts';
 import { readContainers } from '../../containers/selection.ts';
 import { diskUsageOf } from '../../../storage/disk-usage.ts';
-import type { StoreLayout } from '../../../storage/layout.ts';
 import type { ContainerRecord } from '../../../runtime/container-record.ts';
 import { containerIds, nameOwner, readContainer, reserveName } from '../../../runtime/container-store.ts';
 import { isRunning, knownToRuntime, readContainerState } from '../../../runtime/lifecycle.ts';
@@ -58,38 +57,32 @@ async function pruneContainers(engine: Engine, options: PruneOptions): Promise<P
 }
 
 /** Records against their form, the directories that belong to them, their names, and the layers they stand on. */
-function checkContainers(run: CheckRun): void {
+async function checkContainers(run: CheckRun): Promise<void> {
   const { engine } = run;
   const { layout } = engine.store;
   const ids = containerIds(layout);
-  for (const id of ids) {
-    const paths = layout.container(id);
-    let record: ContainerRecord | undefined;
-    try {
-      record = readContainer(layout, id);
-    } catch (error) {
-      if (!isScullError(error)) throw error;
-      run.found({ object: `container ${id.slice(0, 12)}`, file: paths.record, what: error.message, ...(isRunning(readContainerState(paths)) ? { remedy: `it runs; remove it with \`scull rm -f ${id.slice(0, 12)}\`` } : { repair: () => quarantineContainer(engine, id) }) });
-      continue;
-    }
-    if (record === undefined) continue; // removed since
-    const problems = problemsOf(run.engine, record);
-    if (problems.length > 0 && standsAs(layout, record)) problems.forEach(run.found);
-  }
+  let broken = ids.filter((id) => problemsOf(engine, id).length > 0);
+  // What another command makes, renames or removes just now is put right or gone soon; what stays so is damaged.
+  for (const end = Date.now() + SETTLED; broken.length > 0 && Date.now() < end; broken = broken.filter((id) => problemsOf(engine, id).length > 0)) await new Promise((resolve) => setTimeout(resolve, 50));
+  for (const problem of broken.flatMap((id) => problemsOf(engine, id))) run.found(problem);
   run.looked('container', ids.length);
 }
 
-/** False where it was removed or renamed while we looked: then what we found was on its way. */
-function standsAs(layout: StoreLayout, { id, name }: ContainerRecord): boolean {
+/** How long a command leaves a container half made or half removed at the most, milliseconds. */
+const SETTLED = 1000;
+
+function problemsOf(engine: Engine, id: string): Problem[] {
+  const paths = engine.store.layout.container(id);
   try {
-    return readContainer(layout, id)?.name === name;
+    const record = readContainer(engine.store.layout, id);
+    return record === undefined ? [] : problemsOfParts(engine, record); // removed since
   } catch (error) {
-    if (isScullError(error)) return true;
-    throw error;
+    if (!isScullError(error)) throw error;
+    return [{ object: `container ${id.slice(0, 12)}`, file: paths.record, what: error.message, ...(isRunning(readContainerState(paths)) ? { remedy: `it runs; remove it with \`scull rm -f ${id.slice(0, 12)}\`` } : { repair: () => quarantineContainer(engine, id) }) }];
   }
 }
 
-function problemsOf(engine: Engine, record: ContainerRecord): Problem[] {
+function problemsOfParts(engine: Engine, record: ContainerRecord): Problem[] {
   const { layout } = engine.store;
   const problems: Problem[] = [];
   const paths = layout.container(record.id);
