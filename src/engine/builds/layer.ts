@@ -75,6 +75,7 @@ export async function commitLayer(session: BuildSession, parents: readonly Layer
         await finish();
       });
     }
+    await flush.done();
     // A directory that fuse-overlayfs or a copy has made looks different from what native overlay would read.
     if (!hasBlob(store, layer.descriptor)) adoptBlob(store, staging, packed.file, layer.descriptor.digest);
     const { unpackStored } = await import('../../storage/fetch-layers.ts');
