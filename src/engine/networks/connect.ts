@@ -8,12 +8,12 @@ import type { ContainerRecord, ContainerState } from '../../runtime/container-re
 import { findContainer } from '../../runtime/container-store.ts';
 import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
 import type { NetworkWish } from '../../spec/container-spec.ts';
-import { withLock } from '../../storage/locks.ts';
 import type { Engine } from '../engine.ts';
 import { recordConnection } from '../events/record.ts';
 import { giveBack } from './addresses.ts';
 import { FIRST_METRIC, planAttachments, plugInAll } from './attachments.ts';
 import { findNetwork } from './find.ts';
+import { withNetworksOf } from './lock.ts';
 import { publishNames } from './names.ts';
 import { republishPorts, rewriteNameFiles } from './running.ts';
 import { engageSwitch } from './switch.ts';
@@ -82,7 +82,7 @@ type Change = (record: ContainerRecord, wishes: readonly NetworkWish[], state: C
 /** One change of a container's networks at a time. */
 async function changeNetworks(engine: Engine, container: string, change: Change): Promise<void> {
   const { id } = findContainer(engine.store.layout, container);
-  await withLock(engine.store, `network-of-${id.slice(0, 32)}`, async () => {
+  await withNetworksOf(engine, id, async () => {
     const record = findContainer(engine.store.layout, id);
     const mode = record.config.networkMode;
     if (mode.mode !== 'networks') {

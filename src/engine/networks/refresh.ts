@@ -9,6 +9,7 @@ import { planContainerNetwork } from '../containers/prepare.ts';
 import { readContainers } from '../containers/selection.ts';
 import type { Engine } from '../engine.ts';
 import { sweepAddresses } from './addresses.ts';
+import { withNetworksOf } from './lock.ts';
 import { publishNames } from './names.ts';
 import { rewriteNameFiles } from './running.ts';
 import { refreshCommand } from './refresh-command.ts';
@@ -31,7 +32,7 @@ export async function refreshNetworks(engine: Engine): Promise<void> {
 
 /** A container with a network of its own. Where pasta asks the servers of then, it asks those of now itself. */
 export function refreshContainer(engine: Engine, id: string): Promise<void> {
-  return withLock(engine.store, `network-of-${id.slice(0, 32)}`, () => refreshOnce(engine, id));
+  return withNetworksOf(engine, id, () => refreshOnce(engine, id));
 }
 
 async function refreshOnce(engine: Engine, id: string): Promise<void> {

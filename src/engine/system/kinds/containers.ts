@@ -61,9 +61,13 @@ async function checkContainers(run: CheckRun): Promise<void> {
   const { engine } = run;
   const { layout } = engine.store;
   const ids = containerIds(layout);
-  let broken = ids.filter((id) => problemsOf(engine, id).length > 0);
+  const stillBroken = (among: readonly string[]): string[] => among.filter((id) => problemsOf(engine, id).length > 0);
+  let broken = stillBroken(ids);
   // What another command makes, renames or removes just now is put right or gone soon; what stays so is damaged.
-  for (const end = Date.now() + SETTLED; broken.length > 0 && Date.now() < end; broken = broken.filter((id) => problemsOf(engine, id).length > 0)) await new Promise((resolve) => setTimeout(resolve, 50));
+  for (const end = Date.now() + SETTLED; broken.length > 0 && Date.now() < end; ) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    broken = stillBroken(broken);
+  }
   for (const problem of broken.flatMap((id) => problemsOf(engine, id))) run.found(problem);
   run.looked('container', ids.length);
 }
