@@ -26,6 +26,11 @@ export interface HostNetwork {
   readonly hosts: string;
 }
 
+/** A host that reaches nothing yet; it may get a network later. Pure. */
+export function hasNoNetwork({ ipv4, ipv6 }: HostNetwork): boolean {
+  return ipv4 === undefined && ipv6 === undefined;
+}
+
 /** @param withAddresses false for who reaches nothing through it: then its files alone are read */
 export function readHostNetwork(withAddresses = true): HostNetwork {
   const files = { resolvConf: readTextIfPresent('/etc/resolv.conf') ?? '', hosts: readTextIfPresent('/etc/hosts') ?? '' };

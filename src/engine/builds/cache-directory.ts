@@ -10,7 +10,7 @@ import { ScullError } from '../../host/errors.ts';
 import { ensurePrivateDirectory, explainWriteFailure, readJson, writeJsonAtomic } from '../../host/files.ts';
 import { digestHex, type Digest } from '../../oci/digest.ts';
 import { cacheRecordFrom, type CacheRecord } from '../../storage/build-cache.ts';
-import type { CacheReader } from './cache-places.ts';
+import type { CacheReader } from './cache-reader.ts';
 import type { BuildSession } from './session.ts';
 
 /** Writes records with their layers, those that are not there yet. @throws ScullError NO_SPACE, PERMISSION */

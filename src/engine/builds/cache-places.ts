@@ -3,28 +3,17 @@
  * (cache-registry.ts). What comes from there is unpacked from its blob like any layer of a registry, digests compared. It is as
  * trustworthy as who could write there: the user asked for it.
  */
-import type { Readable } from 'node:stream';
 import { isScullError, ScullError } from '../../host/errors.ts';
-import type { Descriptor } from '../../oci/descriptor.ts';
 import { hasBlob, storeBlob } from '../../storage/blobs.ts';
 import type { CacheRecord } from '../../storage/build-cache.ts';
 import { unpackStored } from '../../storage/fetch-layers.ts';
 import type { LayerRef } from '../../storage/image-types.ts';
 import { layerExists } from '../../storage/layers/store.ts';
 import { directoryReader, exportToDirectory } from './cache-directory.ts';
+import type { CacheReader } from './cache-reader.ts';
 import { chainOn } from './layer.ts';
 import type { CachePlace } from './options.ts';
 import type { BuildSession } from './session.ts';
-
-/** A place with results. */
-export interface CacheReader {
-  /** For messages. */
-  readonly name: string;
-  /** @throws ScullError */
-  find(key: string): Promise<CacheRecord | undefined>;
-  /** The layer's bytes from `offset` on. @throws ScullError */
-  open(layer: Descriptor, offset: number): Promise<Readable>;
-}
 
 /**
  * A record of one of the places, its layer brought into the store.

@@ -25,7 +25,7 @@ import type { RegistrySession } from '../../registry/session.ts';
 import { digestOf, openBlob, readChecked } from '../../storage/blobs.ts';
 import { cacheRecordFrom, type CacheRecord } from '../../storage/build-cache.ts';
 import { connectToRegistry } from '../images/registry-connection.ts';
-import type { CacheReader } from './cache-places.ts';
+import type { CacheReader } from './cache-reader.ts';
 import type { CachePlace } from './options.ts';
 import type { BuildSession } from './session.ts';
 

@@ -1,5 +1,5 @@
 /** container clone: another container of the same wish, podman-container-clone(1). */
-import { isScullError, ScullError } from '../../host/errors.ts';
+import { ScullError } from '../../host/errors.ts';
 import type { ContainerRecord } from '../../runtime/container-record.ts';
 import { findContainer } from '../../runtime/container-store.ts';
 import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
@@ -10,6 +10,7 @@ import { createContainer } from './create.ts';
 import { removeContainer } from './removal.ts';
 import { startContainers } from './start.ts';
 import { withNewResources } from './update.ts';
+import { wishAgain, withFreeName } from './wish-again.ts';
 
 export interface CloneOptions {
   /** Unless given NAME-clone, with a number where that is taken. */
@@ -63,24 +64,4 @@ function changed(wish: ContainerSpec, { image, pod, resources = {} }: CloneOptio
 function withoutNamespaces({ hostname: _hostname, ...wish }: ContainerSpec): ContainerSpec {
   const { network, namespaces } = EMPTY_CONTAINER_SPEC;
   return { ...wish, network, namespaces };
-}
-
-/**
- * What a container was asked to be, for another one. Its image goes by the id, for the name may be another image's by now; files that
- * tell ids or pids are the first one's alone. Pure.
- */
-export function wishAgain({ spec, image }: Pick<ContainerRecord, 'spec' | 'image'>): ContainerSpec {
-  const { cidFile: _cidFile, pidFile: _pidFile, monitorPidFile: _monitorPidFile, ...wish } = spec;
-  return image === undefined ? wish : { ...wish, image: image.id, pull: 'never' };
-}
-
-/** `web-clone`, `web-clone1`, `web-clone2` …: the first that nobody has. */
-export async function withFreeName<T>(name: string, make: (name: string) => Promise<T>): Promise<T> {
-  for (let n = 0; ; n++) {
-    try {
-      return await make(`${name}-clone${n === 0 ? '' : n}`);
-    } catch (error) {
-      if (!isScullError(error, 'NAME_TAKEN') || n > 1000) throw error;
-    }
-  }
 }

@@ -7,7 +7,6 @@ import { describeErrno } from '../../host/errno.ts';
 import { ScullError } from '../../host/errors.ts';
 import { terminalSize } from '../../host/terminal.ts';
 import { requireTool } from '../../host/tools.ts';
-import type { HostNetwork } from '../../network/host-network.ts';
 import type { InterfaceFact, NetworkPlan } from '../../network/plan.ts';
 import type { RuntimeSpec } from '../../oci/runtime-spec.ts';
 import { cgroupsPathOf, type CgroupPlan } from '../../runtime/cgroups.ts';
@@ -128,7 +127,7 @@ async function plannedAttachments(engine: Engine, record: ContainerRecord): Prom
 /** @param planned its interfaces on named networks */
 export async function planContainerNetwork(layout: StoreLayout, record: ContainerRecord, shared: Partial<Pick<SharedNamespaces, 'network' | 'namespaces'>>, planned: readonly PlannedAttachment[], staleForwarder = false): Promise<NetworkPlan> {
   const { planNetwork } = await import('../../network/plan.ts');
-  const { readHostNetwork } = await import('../../network/host-network.ts');
+  const { hasNoNetwork, readHostNetwork } = await import('../../network/host-network.ts');
   const { mode } = record.config.networkMode;
   const host = readHostNetwork(mode !== 'none');
   return planNetwork(
@@ -139,17 +138,11 @@ export async function planContainerNetwork(layout: StoreLayout, record: Containe
       containerName: record.name,
       hostUts: (shared.namespaces ?? record.spec.namespaces).uts.mode === 'host',
       ...(shared.network === undefined ? {} : { join: shared.network }),
-      canWait: (mode === 'default' || mode === 'pasta') && (await canWait(host)),
+      canWait: (mode === 'default' || mode === 'pasta') && hasNoNetwork(host) && (await import('../../network/drivers/forwarder.ts')).waitsForNetwork(),
       staleForwarder,
       ...(planned.length === 0 ? {} : { interfaces: await interfaceFacts(planned) }),
     },
   );
-}
-
-/** Whether somebody waits for the network of a host without one: asked for such hosts only. */
-export async function canWait(host: HostNetwork): Promise<boolean> {
-  if (host.ipv4 !== undefined || host.ipv6 !== undefined) return false;
-  return (await import('../../network/drivers/forwarder.ts')).networkHelper('scull-net') !== undefined;
 }
 
 async function interfaceFacts(planned: readonly PlannedAttachment[]): Promise<InterfaceFact[]> {

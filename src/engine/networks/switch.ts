@@ -3,7 +3,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { isAlive, type ProcessIdentity } from '../../host/identity.ts';
 import { killQuietly } from '../../host/kill.ts';
 import { notifySocket } from '../../host/service-manager.ts';
-import { readHostNetwork, type HostNetwork } from '../../network/host-network.ts';
+import { hasNoNetwork, readHostNetwork, type HostNetwork } from '../../network/host-network.ts';
 import { switchResolvConfText } from '../../network/name-files.ts';
 import { DNS_FORWARDER, planNetwork, type NetworkPlan } from '../../network/plan.ts';
 import type { PastaRequest } from '../../network/drivers/pasta.ts';
@@ -80,9 +80,9 @@ function orphan(engine: Engine): number | undefined {
 
 /** The way out is that of a container of its own (docs/network.md), with an address that none of the networks has. */
 export async function planUplink(engine: Engine, host: HostNetwork): Promise<NetworkPlan> {
-  const { canWait } = await import('../containers/prepare.ts');
+  const canWait = hasNoNetwork(host) && (await import('../../network/drivers/forwarder.ts')).waitsForNetwork();
   const networks = allNetworks(engine).flatMap(({ subnets }) => subnets.map(({ subnet, gateway }) => ({ address: gateway, prefix: knownSubnet(subnet).prefix })));
-  const facts = { host: { ...host, ipv4Networks: [...host.ipv4Networks, ...networks.filter(({ address }) => !address.includes(':'))] }, hostname: 'switch', containerName: 'switch', canWait: await canWait(host) };
+  const facts = { host: { ...host, ipv4Networks: [...host.ipv4Networks, ...networks.filter(({ address }) => !address.includes(':'))] }, hostname: 'switch', containerName: 'switch', canWait };
   return planNetwork(EMPTY_CONTAINER_SPEC.network, facts);
 }
 

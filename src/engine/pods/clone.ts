@@ -2,8 +2,8 @@
 import type { ContainerRecord } from '../../runtime/container-record.ts';
 import { EMPTY_CONTAINER_SPEC, type ContainerSpec, type NamespaceSpec } from '../../spec/container-spec.ts';
 import type { PodRecord } from '../../storage/pods.ts';
-import { wishAgain, withFreeName } from '../containers/clone.ts';
 import { createContainer } from '../containers/create.ts';
+import { wishAgain, withFreeName } from '../containers/wish-again.ts';
 import type { Engine } from '../engine.ts';
 import { createPod, type PodRequest } from './create.ts';
 import { findPod } from './find.ts';

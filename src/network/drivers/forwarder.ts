@@ -30,6 +30,11 @@ export function networkHelper(name: 'scull-bridge' | 'scull-net' | 'scull-port')
   return helperPath() === undefined ? undefined : nativeProgram(name);
 }
 
+/** Whether somebody waits for the network of a host that has none yet. */
+export function waitsForNetwork(): boolean {
+  return networkHelper('scull-net') !== undefined;
+}
+
 /** By which answers to visitors are known inside the container. */
 const VISITOR_MARK = 0x5d;
 /** Status of scull-port where settings of the container's network can't be written. */
