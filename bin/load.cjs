@@ -25,8 +25,7 @@ exports.loadBundle = () => {
 
 /** @returns {{ script: Script, exports: object }} */
 function compileBundle(path, source, cachedData) {
-  const wrapped = `(function (exports, require, module, __filename, __dirname) {${source}\n})`;
-  const script = new Script(wrapped, { filename: path, cachedData });
+  const script = new Script(source, { filename: path, cachedData });
   const module = { exports: {} };
   script.runInThisContext()(module.exports, require('node:module').createRequire(path), module, path, dirname(path));
   return { script, exports: module.exports };
