@@ -45,6 +45,8 @@ function fingerprint(text: string): string {
   const bytes = Buffer.alloc(Math.ceil(text.length / 4) * 4);
   bytes.write(text, 'latin1');
   let hash = 0x811c9dc5;
-  for (const word of new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4)) hash = Math.imul(hash ^ word, 0x01000193);
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+  // By number: an iterator is ten times slower in code that has not been compiled, and this runs once.
+  for (let i = 0; i < words.length; i++) hash = Math.imul(hash ^ (words[i] as number), 0x01000193);
   return (hash >>> 0).toString(16).padStart(8, '0');
 }
