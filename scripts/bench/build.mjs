@@ -1,7 +1,6 @@
 // The part of the bench that builds images: runs like measure.mjs, inside a prepared root file system.
-import { execFileSync } from 'node:child_process';
 import { chownSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { everyEngine, must, plan, results, scenario, wanted } from './turns.mjs';
+import { everyEngine, must, plan, results, scenario, settle, wanted } from './turns.mjs';
 
 const { uid, repetitions } = plan;
 const engines = plan.engines.filter(({ limit }) => limit !== true);
@@ -53,11 +52,10 @@ async function manyFiles(times) {
     writeFileSync(`${folder}/${n}`, `file ${n}\n`.repeat(20));
   }
   // One file is another one each time, so that nobody finds what he copied before, and has to remove it again.
-  // One of them flushes what it writes, and would have to wait for what the others have left to be written.
   let turn = 0;
   const before = () => {
     writeFileSync(`${many}/files/0/0`, `turn ${++turn}\n`);
-    execFileSync('sync', ['-f', place]);
+    settle(place);
   };
   await scenario(copied, { before, timed: (engine) => build(engine, many), times });
   if (wanted(cached)) await everyEngine((engine) => build(engine, many));

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Runs a command inside a root file system, in a mount namespace of its own, as root:
 #
-#   enter-root.sh ROOT UID CHECKOUT NODE COMMAND…
+#   [BENCH_DISK=FILE] enter-root.sh ROOT UID CHECKOUT NODE COMMAND…
 #
 # A chroot would not do: the kernel lets nobody in a chroot create user namespaces. So the root is made the namespace's
 # real root (pivot_root), with this machine's /proc and /dev, a cgroup v2 tree (Podman knows no other well), and the
-# checkout and a Node binary mounted read-only below /opt/bench. Nothing of this is visible outside.
+# checkout and a Node binary mounted read-only below /opt/bench. Nothing of this is visible outside. BENCH_DISK is a file that
+# holds a file system for the user's home.
 set -euo pipefail
 root=$(realpath "$1") uid=$2 checkout=$(realpath "$3") node=$(realpath "$4")
 shift 4
@@ -22,6 +23,11 @@ exec unshare --mount --propagation private bash -euo pipefail -c '
   for engine in "" podman scull node; do
     install -d -m 0700 -o "$uid" -g "$uid" "$root/run/user/$uid/$engine"
   done
+  if [[ -n ${BENCH_DISK:-} ]]; then
+    mount -o loop "$BENCH_DISK" "$root/home/bench"
+    chown "$uid:$uid" "$root/home/bench"
+    chmod 0700 "$root/home/bench"
+  fi
   cp --dereference /etc/resolv.conf "$root/etc/resolv.conf"
   mkdir -p "$root/opt/bench/scull" "$root/mnt"
   mount --bind -o ro "$checkout" "$root/opt/bench/scull"

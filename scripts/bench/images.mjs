@@ -2,10 +2,11 @@
 // the archives that image-archives.mjs has made. Takes the engines' turns like it, with one engine more: "limit", which
 // does the least that must be done (inflate and unpack the layers, copy the bytes), by tar and friends.
 import { chownSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
-import { engines as all, must, peakMemory, plan, program, results, scenario, wanted } from './turns.mjs';
+import { engines as all, must, peakMemory, plan, program, results, settledScenario as scenario, wanted } from './turns.mjs';
 
 const { uid, archives, sizes } = plan;
-const scratch = '/home/bench/scratch';
+const home = '/home/bench';
+const scratch = `${home}/scratch`;
 
 main().catch((error) => {
   console.error(error.stack ?? String(error));
@@ -72,12 +73,12 @@ function importTar(engine, tar) {
 }
 
 function save(engine, format, name) {
-  if (!engine.limit) return must(engine, ['save', '-q', '--format', format, '-o', `/home/bench/saved-${engine.name.replaceAll(' ', '-')}`, name]);
-  return format === 'oci-archive' ? shell(`cat ${scratch}/a/* ${scratch}/a/blobs/sha256/* > /home/bench/saved-limit 2>/dev/null || true`) : shell(`for f in ${scratch}/a/blobs/sha256/*; do gzip -dcf $f; done > /home/bench/saved-limit`);
+  if (!engine.limit) return must(engine, ['save', '-q', '--format', format, '-o', `${home}/saved-${engine.name.replaceAll(' ', '-')}`, name]);
+  return format === 'oci-archive' ? shell(`cat ${scratch}/a/* ${scratch}/a/blobs/sha256/* > ${home}/saved-limit 2>/dev/null || true`) : shell(`for f in ${scratch}/a/blobs/sha256/*; do gzip -dcf $f; done > ${home}/saved-limit`);
 }
 
 function removeSaved() {
-  for (const file of readdirSync('/home/bench')) if (file.startsWith('saved-')) rmSync(`/home/bench/${file}`);
+  for (const file of readdirSync(home)) if (file.startsWith('saved-')) rmSync(`${home}/${file}`);
 }
 
 function removeAll(engine) {

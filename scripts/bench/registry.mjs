@@ -3,7 +3,7 @@
 // like it, with one engine more: "limit", which fetches, hashes, inflates and unpacks the same layers by bash, sha256sum,
 // gzip and tar, or sends the same bytes.
 import { chownSync, existsSync, mkdirSync, rmSync } from 'node:fs';
-import { engines as all, must, peakMemory, plan, program, results, scenario, wanted } from './turns.mjs';
+import { engines as all, must, peakMemory, plan, program, results, settledScenario as scenario, wanted } from './turns.mjs';
 
 const { uid, sizes, registry } = plan;
 const scratch = '/home/bench/scratch';

@@ -2,7 +2,7 @@
 //
 // All engines take turns within each scenario (A B C, then C B A, …), so what else the machine does hits them alike.
 // A time is that of the whole process as its caller sees it: from spawn to exit.
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 
 export const plan = JSON.parse(process.argv[2]);
@@ -33,6 +33,23 @@ export async function scenario(name, { before, timed, after, times = repetitions
   }
   results[name] = samples;
   process.stderr.write(`${who.map((engine) => median(samples[engine.name]).toFixed(1)).join('  ')}\n`);
+}
+
+/**
+ * Waits until everything that was written is on the disk: one engine flushes what it writes, and would have to wait for what
+ * the others have left to be written; and what is to be removed was not written a moment ago, as a rule.
+ */
+export function settle(place) {
+  execFileSync('sync', ['-f', place]);
+}
+
+/** A {@link scenario} in which every turn begins with a disk that has nothing left to do. */
+export function settledScenario(name, { before, ...rest }) {
+  const settled = async (engine) => {
+    await before?.(engine);
+    settle('/home/bench');
+  };
+  return scenario(name, { ...rest, before: settled });
 }
 
 export async function everyEngine(action) {
