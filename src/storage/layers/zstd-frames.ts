@@ -27,9 +27,14 @@ class Bytes {
   }
 
   /** At most `most` bytes, at least one. @throws ScullError INVALID at the end */
-  async some(most: number): Promise<Buffer> {
+  some(most: number): Promise<Buffer> {
+    return this.upTo(() => most);
+  }
+
+  /** As many of the next bytes as `measure` says of them, at least one. @throws ScullError INVALID at the end */
+  async upTo(measure: (chunk: Buffer) => number): Promise<Buffer> {
     if (await this.atEnd()) throw new ScullError('INVALID', 'the compressed data ends too early');
-    const piece = this.#chunk.subarray(0, most);
+    const piece = this.#chunk.subarray(0, measure(this.#chunk));
     this.#chunk = this.#chunk.subarray(piece.length);
     return piece;
   }
@@ -42,7 +47,8 @@ class Bytes {
 }
 
 /**
- * The frames that hold data, one after the other; each must be read to its end before the next is asked for.
+ * The frames that hold data, one after the other; each must be read to its end before the next is asked for. The pieces of a
+ * frame are as large as those of the source: each one costs the decompressor a way to its thread and back.
  * @throws ScullError INVALID for what is no zstd stream, or is cut short
  */
 export async function* zstdFrames(source: AsyncIterable<Buffer>): AsyncGenerator<AsyncGenerator<Buffer>> {
@@ -62,24 +68,79 @@ async function skip(bytes: Bytes, count: number): Promise<void> {
 
 async function* frame(magic: Buffer, bytes: Bytes): AsyncGenerator<Buffer> {
   yield magic;
-  const descriptor = await bytes.exactly(1);
-  yield descriptor;
-  yield await bytes.exactly(headerRest(descriptor[0] as number));
-  for (let last = false; !last; ) {
-    const header = await bytes.exactly(3);
-    yield header;
-    const word = header.readUIntLE(0, 3);
-    last = (word & 1) === 1;
-    const kind = (word >> 1) & 3;
-    if (kind === 3) throw new ScullError('INVALID', 'the compressed data is damaged: a zstd block of no known type');
-    // A run of one byte says how often, not how long it is.
-    for (let left = kind === 1 ? 1 : word >> 3; left > 0; ) {
-      const piece = await bytes.some(left);
-      left -= piece.length;
-      yield piece;
+  const end = new FrameEnd();
+  while (!end.found) yield await bytes.upTo((chunk) => end.look(chunk));
+}
+
+/** Parts of a frame after its magic number. */
+type Part = 'descriptor' | 'header' | 'block' | 'content' | 'checksum';
+
+/** Finds where a frame ends, as its bytes come after the magic number. */
+class FrameEnd {
+  found = false;
+  /** What the next bytes are: read to know what follows, or passed over. */
+  #part: Part = 'descriptor';
+  /** Bytes left of it. */
+  #left = 1;
+  #word = 0;
+  #read = 0;
+  #checksum = false;
+  #last = false;
+
+  /** @returns how many of the bytes belong to the frame @throws ScullError INVALID */
+  look(chunk: Buffer): number {
+    let at = 0;
+    while (at < chunk.length && !this.found) {
+      const take = Math.min(this.#left, chunk.length - at);
+      if (this.#part === 'descriptor' || this.#part === 'block') {
+        for (let i = 0; i < take; i++) this.#word |= (chunk[at + i] as number) << (8 * this.#read++);
+      }
+      at += take;
+      this.#left -= take;
+      if (this.#left === 0) this.#next();
+    }
+    return at;
+  }
+
+  #next(): void {
+    switch (this.#part) {
+      case 'descriptor':
+        this.#checksum = (this.#word & 4) !== 0;
+        this.#expect('header', headerRest(this.#word));
+        break;
+      case 'header':
+        this.#expect('block', 3);
+        break;
+      case 'block': {
+        this.#last = (this.#word & 1) === 1;
+        const kind = (this.#word >> 1) & 3;
+        if (kind === 3) throw new ScullError('INVALID', 'the compressed data is damaged: a zstd block of no known type');
+        // A run of one byte says how often, not how long it is.
+        const length = kind === 1 ? 1 : this.#word >> 3;
+        if (length > 0) this.#expect('content', length);
+        else this.#afterBlock();
+        break;
+      }
+      case 'content':
+        this.#afterBlock();
+        break;
+      case 'checksum':
+        this.found = true;
     }
   }
-  if (((descriptor[0] as number) & 4) !== 0) yield await bytes.exactly(4);
+
+  #afterBlock(): void {
+    if (!this.#last) this.#expect('block', 3);
+    else if (this.#checksum) this.#expect('checksum', 4);
+    else this.found = true;
+  }
+
+  #expect(part: Part, bytes: number): void {
+    this.#part = part;
+    this.#left = bytes;
+    this.#word = 0;
+    this.#read = 0;
+  }
 }
 
 /** Bytes of a frame header after its descriptor: window, dictionary, content size. At least one. */

@@ -37,6 +37,17 @@ test.each([1, 3, 7, 1000])('frames are told apart in pieces of %i bytes, skippab
   expect(await split(stream, chunk)).toEqual(frames);
 });
 
+test('blocks are not parted: a frame comes in pieces as large as those of the source', async () => {
+  async function* source(): AsyncGenerator<Buffer> {
+    yield rawFrame(Array.from({ length: 20 }, () => 'block'));
+  }
+  for await (const frame of zstdFrames(source())) {
+    const pieces: Buffer[] = [];
+    for await (const piece of frame) pieces.push(piece);
+    expect(pieces.map(({ length }) => length)).toEqual([4, 2 + 20 * 8]);
+  }
+});
+
 test('a stream that is cut anywhere is refused', async () => {
   const frame = rawFrame(['abc', 'de'], true);
   for (let cut = 1; cut < frame.length; cut++) await expect(split(frame.subarray(0, cut), 5), `cut at ${cut}`).rejects.toThrow(/too early/);
