@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { PassThrough, Transform, type Readable } from 'node:stream';
+import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ScullError } from '../../host/errors.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
@@ -154,22 +154,20 @@ async function addInflated({ store, staging, sink }: Writer, layer: LayerRef): P
   await sink.addStream(layerName(layer), statSync(file).size, createReadStream(file, { highWaterMark: 1 << 20 }));
 }
 
+/** The layer as a plain tar; its stream fails at the end where it is another. */
 export async function inflated(store: Store, layer: LayerRef): Promise<Readable> {
-  const hash = createHash(digestAlgorithm(layer.diffId));
-  const check = new Transform({
-    transform(chunk: Uint8Array, _encoding, done) {
-      hash.update(chunk);
-      done(null, chunk);
-    },
-    flush(done) {
-      const sound = hash.digest('hex') === digestHex(layer.diffId);
-      done(sound ? null : new ScullError('CORRUPT', `the blob ${store.layout.blob(layer.descriptor.digest)} is damaged: its content is not that of layer ${layer.diffId}`));
-    },
-  });
-  const output = new PassThrough({ highWaterMark: 1 << 20 });
   const source = await inflate(openBlob(store, layer.descriptor.digest), `the blob ${layer.descriptor.digest}`);
-  pipeline(source, check, output).catch((error: unknown) => output.destroy(error as Error));
-  return output;
+  return Readable.from(checked(source, store, layer), { objectMode: false, highWaterMark: 1 << 20 });
+}
+
+async function* checked(source: Readable, store: Store, layer: LayerRef): AsyncGenerator<Buffer> {
+  const hash = createHash(digestAlgorithm(layer.diffId));
+  for await (const chunk of source as AsyncIterable<Buffer>) {
+    hash.update(chunk);
+    yield chunk;
+  }
+  if (hash.digest('hex') === digestHex(layer.diffId)) return;
+  throw new ScullError('CORRUPT', `the blob ${store.layout.blob(layer.descriptor.digest)} is damaged: its content is not that of layer ${layer.diffId}`);
 }
 
 export async function blobCompression(store: Store, digest: Digest): Promise<Compression> {
