@@ -13,10 +13,17 @@ export function stty(...args: string[]): Promise<string> {
   });
 }
 
-/** Of the terminal that we read from, or else of the one that shows our output. */
+/**
+ * Of the terminal that we read from, or else of the one that shows our output. Opened anew: whoever starts a child with the terminal
+ * as its standard input takes O_NONBLOCK off it, for all that have it open. crun sets that to copy a terminal, and would wait in
+ * read(2) for the next key while nothing is shown. One that belongs to another user (su) can be opened as our controlling terminal.
+ */
 export async function windowSize(): Promise<{ readonly rows: number; readonly columns: number } | undefined> {
-  // Opened by its name only where it must be: a terminal may belong to another user (su).
-  const text = isatty(0) ? await stty('size') : (await run('stty', ['-F', `/proc/${process.pid}/fd/1`, 'size'])).stdout;
-  const [rows = 0, columns = 0] = text.trim().split(' ').map(Number);
-  return rows > 0 && columns > 0 ? { rows, columns } : undefined;
+  const fd = isatty(0) ? 0 : 1;
+  if (!isatty(fd)) return undefined;
+  for (const device of [`/proc/${process.pid}/fd/${fd}`, '/dev/tty']) {
+    const [rows = 0, columns = 0] = (await run('stty', ['-F', device, 'size'])).stdout.trim().split(' ').map(Number);
+    if (rows > 0 && columns > 0) return { rows, columns };
+  }
+  return undefined;
 }

@@ -125,8 +125,12 @@ check_now_and_then() {
 # Leaves a process without rights in the user namespace of process $1, ended with us; descriptors 5 and 6 are namespaces.
 hold_namespaces() {
 	exec 5<"/proc/$1/ns/user" 6<"/proc/$1/ns/net" || return 1
-	nsenter --target "$1" --user --preserve-credentials setpriv --bounding-set=-all --inh-caps=-all --pdeathsig KILL \\
-		sh -c '[ "$PPID" = "$1" ] && exec sleep 2147483647 2>/dev/null' scull-hold "$$" </dev/null >/dev/null &
+	# Who is not root there has no rights any more after execve(2), and none to lower the bounds either.
+	nsenter --target "$1" --user --preserve-credentials sh -c '
+		lower=--bounding-set=-all
+		[ "$(id -u)" = 0 ] || lower=
+		exec setpriv $lower --inh-caps=-all --pdeathsig KILL sh -c "$2" "$0" "$1"
+	' scull-hold "$$" '[ "$PPID" = "$1" ] && exec sleep 2147483647 2>/dev/null' </dev/null >/dev/null &
 	holder=$!
 	exec 5<&- 6<&-
 	comm=

@@ -7,6 +7,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect } from 'vitest';
+import { killQuietly } from '../../src/host/kill.ts';
 import { eventually } from './eventually.ts';
 import { busyboxEntries, dockerArchive, type ImageRecipe } from './images.ts';
 import { leftovers, mountsOf, processesOf } from './leaks.ts';
@@ -188,8 +189,7 @@ export async function dismantle(sandbox: Sandbox): Promise<void> {
     await eventually('nothing left over', () => remainsOf(sandbox).length === 0).catch(() => problems.push(...remainsOf(sandbox)));
   } finally {
     for (const description of processesOf(sandbox.base)) {
-      const pid = Number(/^process (\d+)/.exec(description)?.[1]);
-      process.kill(pid, 'SIGKILL');
+      killQuietly(Number(/^process (\d+)/.exec(description)?.[1]));
     }
     removeTree(sandbox.base);
   }

@@ -62,7 +62,8 @@ async function startLate(pasta: string, plan: NetworkPlan, request: PastaRequest
   const published = await publishUnlessLeft(plan, request, left);
   if (published === undefined) return undefined;
   const pidFile = pidFileOf(request.stateFile);
-  const command = [pasta, ...late, '--mac-addr', ROUTER_MAC, '--pid', pidFile, String(request.targetPid)];
+  // The waiter ends it. Versions of 2025 would watch the process's /proc/PID/ns, which they may not read where that is another user's.
+  const command = [pasta, ...late, '--no-netns-quit', '--mac-addr', ROUTER_MAC, '--pid', pidFile, String(request.targetPid)];
   const keeper = left.keeper ?? (await startWaiter([...(request.outside ?? []), waiter, ...waiterArguments(plan, plan.pasta, request, pidFile), '--', ...command]));
   return { keeper, ...published };
 }

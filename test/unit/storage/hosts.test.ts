@@ -2,8 +2,8 @@ import { closeSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from '
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { showLife } from '../../../src/host/fifo.ts';
-import { bootId, machineId, ownIdentity } from '../../../src/host/identity.ts';
-import { isOver, otherHost, otherHosts, ownerMayLive, registerHost } from '../../../src/storage/hosts.ts';
+import { bootId, machineId, ownIdentity, pidNamespace } from '../../../src/host/identity.ts';
+import { hostNames, isOver, otherHost, otherHosts, ownerMayLive, registerHost } from '../../../src/storage/hosts.ts';
 import { storeLayout, type StoreLayout } from '../../../src/storage/layout.ts';
 import { scratchDirectory } from '../../support/extracted.ts';
 
@@ -21,8 +21,11 @@ test('a machine says once a boot in which boot it is', () => {
   const layout = layoutWith();
   registerHost(layout);
   registerHost(layout);
-  expect(readdirSync(layout.hosts)).toEqual([machineId()]);
-  expect(JSON.parse(readFileSync(join(layout.hosts, machineId()), 'utf8'))).toMatchObject({ bootId: bootId() });
+  // The tests themselves may run in a container.
+  const namespace = pidNamespace();
+  const name = namespace === undefined ? machineId() : `${machineId()}.${namespace}`;
+  expect(hostNames(layout)).toEqual([name]);
+  expect(JSON.parse(readFileSync(join(layout.hosts, name), 'utf8'))).toMatchObject({ bootId: bootId() });
   expect(otherHosts(layout)).toEqual([]);
 });
 
