@@ -56,9 +56,10 @@ const MOST_TRIES = 50;
 
 /**
  * Fills in the host ports left open: free ones, by binding them for a moment.
- * @throws ScullError NETWORK when no free port (or run of ports) is found
+ * @throws ScullError NETWORK when no free port (or run of ports) is found, INVALID when one is wished for twice
  */
 export async function chooseHostPorts(ports: readonly PortRequest[]): Promise<PortRequest[]> {
+  refuseOverlaps(ports);
   const chosen: PortRequest[] = ports.filter((port) => port.hostPort !== undefined);
   const result: PortRequest[] = [];
   for (const port of ports) {

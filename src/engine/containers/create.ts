@@ -49,15 +49,30 @@ export interface CreateOptions {
  * @throws ScullError NAME_TAKEN, NO_SUCH_IMAGE, INVALID …; nothing is left then
  */
 export async function createContainer(engine: Engine, wish: ContainerSpec, options: CreateOptions = {}): Promise<ContainerRecord> {
-  if (wish.pod === undefined) return createAlone(engine, wish, options);
+  const known = withIds(engine, wish);
+  if (known.pod === undefined) return createAlone(engine, known, options);
   const { createInPod } = await import('../pods/join.ts');
-  return createInPod(engine, wish, (spec, { stops, ...pod }) => createAlone(engine, spec, options, { ...pod, ...(stops === true && options.beforeOthers !== true ? { stops } : {}) }));
+  return createInPod(engine, known, (spec, { stops, ...pod }) => createAlone(engine, spec, options, { ...pod, ...(stops === true && options.beforeOthers !== true ? { stops } : {}) }));
+}
+
+/** The containers that it joins or requires by their ids: those may get other names. @throws ScullError NO_SUCH_CONTAINER, AMBIGUOUS */
+function withIds({ store }: Engine, wish: ContainerSpec): ContainerSpec {
+  const { network, namespaces, requires } = wish;
+  const joins = [network.mode, ...Object.values(namespaces)].some(({ mode }) => mode === 'container');
+  if (!joins && requires === undefined) return wish;
+  const withId = <Mode extends { readonly mode: string }>(mode: Mode): Mode => ('container' in mode ? { ...mode, container: findContainerId(store.layout, String(mode.container)) } : mode);
+  const { user, pid, ipc, uts, cgroup } = namespaces;
+  return {
+    ...wish,
+    network: { ...network, mode: withId(network.mode) },
+    namespaces: { user: withId(user), pid: withId(pid), ipc: withId(ipc), uts: withId(uts), cgroup: withId(cgroup) },
+    ...(requires === undefined ? {} : { requires: requires.map((name) => findContainerId(store.layout, name)) }),
+  };
 }
 
 /** @param pod that it is a member of */
-async function createAlone(engine: Engine, wish: ContainerSpec, options: CreateOptions, pod?: ContainerRecord['pod']): Promise<ContainerRecord> {
+async function createAlone(engine: Engine, spec: ContainerSpec, options: CreateOptions, pod?: ContainerRecord['pod']): Promise<ContainerRecord> {
   const { layout } = engine.store;
-  const spec = wish.requires === undefined ? wish : { ...wish, requires: wish.requires.map((name) => findContainerId(layout, name)) };
   if (spec.name !== undefined && !isName(spec.name)) {
     throw new ScullError('INVALID', `invalid container name ${JSON.stringify(spec.name.slice(0, 200))}: names must match [a-zA-Z0-9][a-zA-Z0-9_.-]*`);
   }
@@ -156,7 +171,10 @@ async function makeConfig(engine: Engine, spec: ContainerSpec, image: ImageRecor
     callerGid: process.getgid?.() ?? 0,
   });
   if (spec.log.driver === 'journald') checkJournal();
-  if (spec.timezone !== undefined) readZone(spec.timezone); // told now, not with every start
+  // Told now, not with every start.
+  if (spec.timezone !== undefined) readZone(spec.timezone);
+  if (spec.devices.length > 0) spec.devices.forEach((await import('../../runtime/host-devices.ts')).expandDevices);
+  if (spec.security.seccomp !== undefined) (await import('./seccomp-file.ts')).readSeccompFile(spec.security.seccomp);
   const mounts = await resolveMounts(engine, spec, image);
   return { ...merged, networkMode: await resolveNetworks(engine, merged.networkMode), ports: await choosePorts(engine, spec, merged.exposedPorts), mounts };
 }

@@ -2,8 +2,7 @@
  * From a container's record to what starts it: files for /etc, config.json, and the steps of the launcher. Everything that
  * must be looked up on the host or in the image is looked up here; what follows from it is worked out by pure functions.
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { describeErrno } from '../../host/errno.ts';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { ScullError } from '../../host/errors.ts';
 import { terminalSize } from '../../host/terminal.ts';
 import { requireTool } from '../../host/tools.ts';
@@ -27,6 +26,7 @@ import { generatedFiles } from './generated-files.ts';
 import { imageUsers } from './image-users.ts';
 import { idsOutside, mountSteps, type Steps } from './mount-steps.ts';
 import { nestedNamespace } from './nested-namespace.ts';
+import { readSeccompFile } from './seccomp-file.ts';
 import { handedOn } from './service-manager.ts';
 import type { SharedNamespaces } from './shared-namespaces.ts';
 
@@ -169,19 +169,18 @@ function pauseMount(): ResolvedMount {
 }
 
 function initProgram(given: string | undefined): string {
-  if (given !== undefined) return given;
+  if (given !== undefined) {
+    if (!existsSync(given)) throw new ScullError('NOT_FOUND', `the --init-path ${JSON.stringify(given)} does not exist on the host`);
+    return given;
+  }
   return requireTool('catatonit', '--init').path;
 }
 
 /** @param ofImage text that the image brought; it goes before a file, but does not bring back what was switched off */
 function seccompText(profile: string | undefined, ofImage: string | undefined): { seccompProfile?: string } {
   if (ofImage !== undefined && profile !== 'unconfined') return { seccompProfile: ofImage };
-  if (profile === undefined || profile === 'unconfined') return {};
-  try {
-    return { seccompProfile: readFileSync(profile, 'utf8') };
-  } catch (cause) {
-    throw new ScullError('NOT_FOUND', `cannot read the seccomp profile ${JSON.stringify(profile)}: ${describeErrno(cause)}`, { cause });
-  }
+  const text = profile === undefined ? undefined : readSeccompFile(profile);
+  return text === undefined ? {} : { seccompProfile: text };
 }
 
 function cgroupsPath(record: ContainerRecord, cgroup: CgroupPlan): { cgroupsPath?: string } {
