@@ -5,9 +5,9 @@
  */
 import { accessSync, constants, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { ScullError } from './errors.ts';
+import { isScullError, ScullError } from './errors.ts';
 import { ensurePrivateDirectory, readTextIfPresent, writeJsonAtomic } from './files.ts';
-import { run, toolPath } from './process.ts';
+import { minimalEnvironment, run, toolPath } from './process.ts';
 import { remedyFor, type ToolName } from './remedies.ts';
 
 export interface Tool {
@@ -51,11 +51,23 @@ function isExecutable(path: string): boolean {
 
 /** What `tool --version` tells; `version` is undefined when it tells none (pasta of Debian 12 does not know its own). */
 export async function toolVersion(tool: Tool): Promise<{ readonly version: string | undefined; readonly text: string }> {
-  const result = await run(tool.path, ['--version'], { timeout: 5000 });
-  const text = (result.stdout.trim() === '' ? result.stderr : result.stdout).trim();
+  const { stdout, stderr } = await run(tool.path, ['--version'], { timeout: 5000 });
+  const text = stdout.trim() || stderr.trim() || (await versionOnTerminal(tool)).trim();
   // Some name their libraries as well: only the line about the program itself counts.
   const line = text.split('\n').find((candidate) => candidate.includes(tool.name)) ?? text.split('\n')[0] ?? '';
   return { version: parseVersion(line), text };
+}
+
+/** pasta of 2025 ends with _exit(2): what stdio still holds, all that is not written to a terminal, is lost. */
+async function versionOnTerminal(tool: Tool): Promise<string> {
+  // script(1) takes a shell's line: the path is none of it.
+  const env = { ...minimalEnvironment(), SHELL: '/bin/sh', SCULL_TOOL: tool.path };
+  try {
+    return (await run('script', ['--quiet', '--command', 'exec "$SCULL_TOOL" --version', '/dev/null'], { env, timeout: 5000 })).stdout.replaceAll('\r', '');
+  } catch (error) {
+    if (isScullError(error)) return '';
+    throw error;
+  }
 }
 
 /** The version number in what a program prints: `1.8.1`, or passt's date `2025-05-03` out of `0.0~git20250503.587980c`. */

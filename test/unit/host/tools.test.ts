@@ -35,6 +35,10 @@ describe('a version', () => {
   it('may be told on standard error', async () => {
     expect((await toolVersion(program('echo "pasta 1.2" >&2; exit 1'))).version).toBe('1.2');
   });
+  it('may be told to a terminal only', async () => {
+    expect(await toolVersion(program('! [ -t 1 ] || echo "pasta 0.0~git20250503.587980c-2"'))).toEqual({ version: '2025-05-03', text: 'pasta 0.0~git20250503.587980c-2' });
+    expect(await toolVersion(program('exit 0'))).toEqual({ version: undefined, text: '' });
+  });
   it('compares by numbers, not by letters', () => {
     expect(compareVersions('1.10', '1.9')).toBeGreaterThan(0);
     expect(compareVersions('2023-03-09', '2024-01-01')).toBeLessThan(0);
