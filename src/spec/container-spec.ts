@@ -201,6 +201,8 @@ export interface VolumeMount extends MountCommon {
   /** Fill an empty new volume from the image (nocopy clears it). */
   readonly copy: boolean;
   readonly chown: boolean;
+  /** What is written goes with the run. */
+  readonly overlay?: true;
   /** nocreate: the volume must be there already. */
   readonly mustExist?: boolean;
 }

@@ -344,7 +344,7 @@ function namedVolume(name: string, target: string, options: MountOptions, say: C
 }
 
 function volumeMount(target: string, options: MountOptions, named: { readonly name?: string }): VolumeMount {
-  options.refuse(['tmpfs', 'overlay'], 'of a volume');
+  options.refuse(['tmpfs'], 'of a volume');
   const { subpath } = options;
   return {
     type: 'volume',
@@ -354,6 +354,7 @@ function volumeMount(target: string, options: MountOptions, named: { readonly na
     options: [...options.plain, ...(options.propagation === undefined ? [] : [options.propagation])],
     copy: options.copy ?? true,
     chown: options.chown,
+    ...(options.overlay ? { overlay: true } : {}),
     ...(subpath === undefined ? {} : { subpath }),
     ...(options.noCreate ? { mustExist: true } : {}),
   };

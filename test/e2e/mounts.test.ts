@@ -77,6 +77,14 @@ describe('bind mounts', () => {
     expect(readFileSync(`${s.base}/src/a`, 'utf8')).toBe('alpha\n');
   });
 
+  test(':O of a volume fills it, and throws writes away', async () => {
+    for (const _time of ['first', 'second']) expect(await s.ok(['run', '--rm', '-v', 'covered:/etc/data:O', 'busybox', 'sh', '-c', 'echo x > /etc/data/new; ls /etc/data'])).toBe('from-image\nnew');
+    expect(await s.ok(['run', '--rm', '-v', 'covered:/m', 'busybox', 'ls', '/m'])).toBe('from-image');
+    expect(await s.ok(['run', '--rm', '-u', '7', '-v', 'covered:/m:O,U', 'busybox', 'sh', '-c', 'echo x > /m/from-image; stat -c %u /m/from-image'])).toBe('7');
+    expect(await s.ok(['run', '--rm', '-v', 'covered:/m', 'busybox', 'stat', '-c', '%u %s', '/m/from-image'])).toBe('0 15');
+    await s.ok(['volume', 'rm', 'covered']);
+  });
+
   test.each([
     ['in the foreground', ['start', '-a', 'covering']],
     ['in the background', ['start', 'covering']],

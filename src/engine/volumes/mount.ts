@@ -27,6 +27,7 @@ export async function resolveVolumeMount(engine: Engine, mount: VolumeMount, opt
     source: volumeSource(engine.store, record),
     ...(mount.subpath === undefined ? {} : { subpath: mount.subpath }),
     ...(mount.chown ? { chown: true } : {}),
+    ...(mount.overlay === true ? { overlay: true } : {}),
     copyUp: mount.copy,
   };
 }
