@@ -69,7 +69,7 @@ describe('reaching out', () => {
   test('container:NAME shares the network of another container', async () => {
     await s.ok(['run', '-d', '--name', 'net', 'busybox', ...serve(7000)]);
     await eventually('the neighbour answers', async () => (await s.ok(['run', '--rm', '--network', 'container:net', 'busybox', 'sh', '-c', 'nc -w 2 127.0.0.1 7000 </dev/null'])) === 'ahoy');
-    await s.ok(['create', '--name', 'guest', '--network', 'container:net', 'busybox', 'sh', '-c', 'nc -w 2 127.0.0.1 7000 </dev/null']);
+    await s.ok(['create', '--name', 'guest', '--network', 'container:net', 'busybox', 'sh', '-c', 'until nc -w 2 127.0.0.1 7000 </dev/null; do sleep 0.1; done']);
     await s.ok(['rename', 'net', 'renamed']);
     expect(await s.ok(['start', '-a', 'guest']), 'it keeps whom it was made for').toBe('ahoy');
     await s.ok(['rm', '-f', '-t', '0', 'renamed', 'guest']);
