@@ -162,6 +162,19 @@ test.each(scenarios)('$what, with each of its steps failing: says what is broken
   expect(problems.join('\n\n')).toBe('');
 });
 
+test('a prune whose first removal fails goes on with the rest, and says what it could not remove', async () => {
+  for (const name of ['a', 'b']) await s.ok(['network', 'create', name]);
+  const whole = runBroken(['network', 'prune', '-f']);
+  expect(whole.status, whole.stderr).toBe(0);
+  for (const name of ['a', 'b']) await s.ok(['network', 'create', name]);
+  const unlinked = whole.calls.findIndex((call) => /^unlink networks\/a\.json/.test(call));
+  expect(unlinked, whole.calls.join('\n')).toBeGreaterThan(0);
+  const result = runBroken(['network', 'prune', '-f'], { number: unlinked + 1, errno: 'EIO', on: false });
+  expect(result).toMatchObject({ status: 125, stdout: 'b\n' });
+  expect(result.stderr).toMatch(/^Error: .*networks\/a\.json/);
+  expect(await s.ok(['network', 'prune', '-f'])).toBe('a');
+});
+
 test('at the end nothing is left that a prune does not find', async () => {
   await expectEmpty(s, 'after all faults');
   expect(ofTheDead(s)).toEqual([]);

@@ -76,9 +76,14 @@ test('prune takes what is not used, and as much as df said', async () => {
   const before = await df();
   const [space, reclaimable] = [await du(), (before['Images']?.RawReclaimable as number) + (before['Containers']?.RawReclaimable as number)];
   await s.ok(['run', '-d', '--name', 'lives', 'busybox', 'sleep', '1000']);
+  await s.ok(['network', 'create', 'unused']);
+  await s.ok(['network', 'create', 'used']);
+  await s.ok(['create', '--name', 'on-it', '--network', 'used', 'busybox', 'true']);
   expect(await s.ok(['system', 'prune', '-f', '--filter', 'label=none'])).toBe('Total reclaimed space: 0B');
+  expect(await s.ok(['network', 'prune', '-f'])).toBe('unused');
+  await s.ok(['network', 'create', 'unused']);
   const said = await s.ok(['system', 'prune', '-a', '-f']);
-  expect(said).toMatch(/^Deleted Containers\n[0-9a-f]{64}\nDeleted Images\n[0-9a-f]{64}\nTotal reclaimed space: [0-9.]+MB$/);
+  expect(said).toMatch(/^Deleted Containers\n([0-9a-f]{64}\n){2}Deleted Networks\nunused\nused\nDeleted Images\n[0-9a-f]{64}\nTotal reclaimed space: [0-9.]+MB$/);
   expect(Math.abs(space - (await du()) - reclaimable)).toBeLessThan(100_000);
   expect(await s.ok(['ps', '-a', '--format', '{{.Names}}'])).toBe('lives');
   expect(await s.ok(['volume', 'ls', '-q'])).toBe('data');
@@ -155,19 +160,20 @@ test('a damaged record is named by its file, breaks only its own object, and can
   await s.ok(['create', '--name', 'sound', 'busybox', 'true']);
   await s.ok(['volume', 'create', 'lost']);
   await s.ok(['secret', 'create', 'key', '-'], { input: 'secret' });
-  const records = [join(s.storeRoot, 'containers', container, 'container.json'), join(s.storeRoot, 'volumes/lost/volume.json'), join(s.storeRoot, 'secrets/key')];
+  await s.ok(['network', 'create', 'front']);
+  const records = [join(s.storeRoot, 'containers', container, 'container.json'), join(s.storeRoot, 'volumes/lost/volume.json'), join(s.storeRoot, 'secrets/key'), join(s.storeRoot, 'networks/front.json')];
   for (const garbage of ['', '{', 'null', '[]', '{"format":1}', `{"format":1,"id":"${container}","name":"lost","spec":{},"config":{}}`]) {
     const saved = records.map((file) => readFileSync(file));
     for (const file of records) writeFileSync(file, garbage);
     expect(await s.ok(['ps', '-a', '--format', '{{.Names}}'])).toBe('sound');
     expect(await s.ok(['run', '--rm', 'busybox', 'echo', 'works'])).toBe('works');
-    const { stdout } = await s.fails(['system', 'check'], 125, /3 files of the store are damaged/);
+    const { stdout } = await s.fails(['system', 'check'], 125, /4 files of the store are damaged/);
     for (const file of records) expect(stdout, garbage).toContain(file);
     records.forEach((file, index) => writeFileSync(file, saved[index] as Buffer));
   }
   await clean();
   for (const file of records) writeFileSync(file, '{');
-  expect((await s.ok(['system', 'check', '--repair'])).match(/repaired: put .* into quarantine/g)).toHaveLength(3);
+  expect((await s.ok(['system', 'check', '--repair'])).match(/repaired: put .* into quarantine/g)).toHaveLength(4);
   await clean();
   await s.ok(['rm', 'sound']);
   await s.ok(['system', 'prune', '-a', '-f']);

@@ -6,7 +6,7 @@ import { pruneFilters } from '../../cli/pairs.ts';
 
 export default class SystemPrune extends ScullCommand {
   static override summary = 'Remove what nothing uses';
-  static override description = 'Stopped containers, then images without a name; with --all every image that no container was made from, with --volumes also volumes. Works on a full disk.';
+  static override description = 'Stopped containers, networks that no container is on, then images without a name; with --all every image that no container was made from, with --volumes also volumes. Works on a full disk.';
   static override flags = {
     all: Flags.boolean({ char: 'a', description: 'All images that no container was made from, not only those without a name; and what a repair has put into quarantine' }),
     volumes: Flags.boolean({ description: 'Volumes that no container uses, too' }),

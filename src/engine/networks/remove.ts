@@ -79,11 +79,22 @@ async function removeContainersOf(engine: Engine, containers: readonly Container
   if (failed?.error !== undefined) throw failed.error;
 }
 
-/** Removes networks that no container is on. @returns those removed; with `dryRun` those that would be */
-export async function pruneNetworks(engine: Engine, options: { readonly filters?: NetworkFilters; readonly dryRun?: boolean } = {}): Promise<NetworkDefinition[]> {
+export interface PrunedNetworks {
+  readonly removed: readonly NetworkDefinition[];
+  /** Why some could not be removed. */
+  readonly failed: readonly ScullError[];
+}
+
+/** Removes networks that no container is on. @param options.dryRun only says what would be removed */
+export async function pruneNetworks(engine: Engine, options: { readonly filters?: NetworkFilters; readonly dryRun?: boolean } = {}): Promise<PrunedNetworks> {
   const users = networkUsers(engine);
   const unused = listNetworks(engine, options.filters).filter(({ name }) => name !== DEFAULT_NETWORK.name && !users.has(name));
-  if (options.dryRun === true) return unused;
+  if (options.dryRun === true) return { removed: unused, failed: [] };
   const outcomes = await removeNetworks(engine, { names: unused.map(({ name }) => name) });
-  return unused.filter(({ name }) => outcomes.some((outcome) => outcome.name === name && outcome.error === undefined));
+  const failures = new Map(outcomes.flatMap(({ name, error }) => (error === undefined ? [] : [[name, error] as const])));
+  return {
+    removed: unused.filter(({ name }) => !failures.has(name)),
+    // One that is used since, or was removed by another command, is not one to remove.
+    failed: [...failures.values()].filter(({ code }) => code !== 'IN_USE' && code !== 'NO_SUCH_NETWORK'),
+  };
 }

@@ -4,13 +4,14 @@ import { containerKind } from './kinds/containers.ts';
 import { imageKind } from './kinds/images.ts';
 import { layerKind } from './kinds/layers.ts';
 import { leftoverKind } from './kinds/leftovers.ts';
+import { networkKind } from './kinds/networks.ts';
 import { podKind } from './kinds/pods.ts';
 import { secretKind } from './kinds/secrets.ts';
 import { storeFileKind } from './kinds/store-files.ts';
 import { volumeKind } from './kinds/volumes.ts';
 import type { StoreKind } from './store-kind.ts';
 
-export const KINDS: readonly StoreKind[] = [storeFileKind, imageKind, layerKind, podKind, containerKind, volumeKind, secretKind, buildCacheKind, leftoverKind];
+export const KINDS: readonly StoreKind[] = [storeFileKind, imageKind, layerKind, podKind, containerKind, networkKind, volumeKind, secretKind, buildCacheKind, leftoverKind];
 
 /** What is used by others goes after those: a container before its volumes, its networks and its image. */
-export const PRUNE_ORDER: readonly StoreKind[] = [podKind, containerKind, volumeKind, buildCacheKind, imageKind, leftoverKind];
+export const PRUNE_ORDER: readonly StoreKind[] = [podKind, containerKind, networkKind, volumeKind, buildCacheKind, imageKind, leftoverKind];
