@@ -1,7 +1,7 @@
 /** `images --filter`: pure, over the records that the engine lists. */
 import { ScullError } from '../host/errors.ts';
 import { familiarName, parseReference, repositoryName, type Reference } from '../oci/reference.ts';
-import type { StoredImage } from '../storage/image-types.ts';
+import type { ListedImage } from '../storage/image-listing.ts';
 import { parseFilters } from './filters.ts';
 import { parseTime } from './time.ts';
 
@@ -15,9 +15,11 @@ export interface ImageFilterContext {
   /** Milliseconds since the epoch. */
   readonly now: number;
   /** For before and since. @throws ScullError NO_SUCH_IMAGE */
-  find(nameOrId: string): StoredImage;
+  find(nameOrId: string): Pick<ListedImage, 'created'>;
   /** Ids of images that containers were made from. */
   used(): ReadonlySet<string>;
+  /** Chain ids of the layers of images, lowest first, by their ids. */
+  layers(): ReadonlyMap<string, readonly string[]>;
 }
 
 /**
@@ -25,7 +27,7 @@ export interface ImageFilterContext {
  * only the names that match stay.
  * @throws ScullError INVALID for an unknown key or a value that makes no sense
  */
-export function filterImages(images: readonly StoredImage[], filters: readonly string[] | undefined, context: ImageFilterContext): StoredImage[] {
+export function filterImages(images: readonly ListedImage[], filters: readonly string[] | undefined, context: ImageFilterContext): ListedImage[] {
   const { reference: patterns, ...parsed } = parseFilters(filters, IMAGE_FILTERS);
   const matchers = Object.entries(parsed).map(([key, values]) => matcher(key, values, images, context));
   const found = images.filter((image) => matchers.every((matches) => matches(image)));
@@ -33,8 +35,8 @@ export function filterImages(images: readonly StoredImage[], filters: readonly s
 }
 
 /** Which images `image prune --filter` may remove. @throws ScullError INVALID */
-export function pruneFilter(filters: readonly string[] | undefined, now: number): (image: StoredImage) => boolean {
-  const context: ImageFilterContext = { now, find: () => neverAsked(), used: () => neverAsked() };
+export function pruneFilter(filters: readonly string[] | undefined, now: number): (image: ListedImage) => boolean {
+  const context: ImageFilterContext = { now, find: () => neverAsked(), used: () => neverAsked(), layers: () => neverAsked() };
   const matchers = Object.entries(parseFilters(filters, PRUNE_FILTERS)).map(([key, values]) => matcher(key, values, [], context));
   return (image) => matchers.every((matches) => matches(image));
 }
@@ -43,7 +45,7 @@ function neverAsked(): never {
   throw new Error('this filter needs no other images');
 }
 
-function matcher(key: string, values: readonly string[], images: readonly StoredImage[], context: ImageFilterContext): (image: StoredImage) => boolean {
+function matcher(key: string, values: readonly string[], images: readonly ListedImage[], context: ImageFilterContext): (image: ListedImage) => boolean {
   const { now, find } = context;
   if (key.endsWith('!')) {
     // What is excluded is excluded by each value alone.
@@ -82,21 +84,14 @@ function matcher(key: string, values: readonly string[], images: readonly Stored
     case 'manifest':
       return (image) => values.some((value) => truth(key, value) === (image.kind === 'list'));
     case 'intermediate': {
-      const bases = new Set(images.flatMap(basesOf));
-      return (image) => values.some((value) => truth(key, value) === (image.names.length === 0 && bases.has(topLayer(image))));
+      const layers = context.layers();
+      // All that others may be made from.
+      const bases = new Set([...layers.values()].flatMap((chain) => chain.slice(0, -1)));
+      return (image) => values.some((value) => truth(key, value) === (image.names.length === 0 && bases.has(layers.get(image.id)?.at(-1) ?? '')));
     }
     default: // nothing here is read-only
       return () => values.some((value) => !truth(key, value));
   }
-}
-
-function topLayer(image: StoredImage): string {
-  return image.layers.at(-1)?.chainId ?? '';
-}
-
-/** Chain ids of all images that this one may be made from. */
-function basesOf(image: StoredImage): string[] {
-  return image.layers.slice(0, -1).map((layer) => layer.chainId);
 }
 
 function truth(key: string, value: string): boolean {
@@ -105,14 +100,14 @@ function truth(key: string, value: string): boolean {
   throw new ScullError('INVALID', `the filter ${key} is true or false, not ${JSON.stringify(value)}`);
 }
 
-function hasLabel(image: StoredImage, wanted: string): boolean {
+function hasLabel(image: ListedImage, wanted: string): boolean {
   const labels = image.config?.config?.Labels ?? {};
   const equals = wanted.indexOf('=');
   if (equals < 0) return Object.hasOwn(labels, wanted);
   return Object.hasOwn(labels, wanted.slice(0, equals)) && labels[wanted.slice(0, equals)] === wanted.slice(equals + 1);
 }
 
-function withMatchingNames(image: StoredImage, patterns: readonly string[]): StoredImage[] {
+function withMatchingNames(image: ListedImage, patterns: readonly string[]): ListedImage[] {
   if (patterns.some((pattern) => /^(?:sha256:)?[0-9a-f]{6,64}$/.test(pattern) && image.id.slice(7).startsWith(pattern.replace(/^sha256:/, '')))) return [image];
   const expressions = patterns.map(globExpression);
   const matches = (name: string): boolean => spellings(name).some((spelling) => expressions.some((expression) => expression.test(spelling)));

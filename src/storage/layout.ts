@@ -44,8 +44,9 @@ export interface StoreLayout {
   readonly quarantine: string;
   /** Bundles of containers that are being worked on or run: making one is the claim of that container. */
   readonly claims: string;
-  /** What the last listing read, see runtime/listing.ts. */
+  /** What the last listings read, see runtime/listing.ts and image-listing.ts. */
   readonly listing: string;
+  readonly imageListing: string;
   /** crun's `--root`. */
   readonly runtimeRoot: string;
   /** Exit codes of containers that were removed with their end. */
@@ -182,6 +183,7 @@ export function storeLayout(root: string, runRoot: string): StoreLayout {
     quarantine: join(root, 'quarantine'),
     claims: join(runRoot, 'c'),
     listing: join(runRoot, 'listing.json'),
+    imageListing: join(runRoot, 'image-listing.json'),
     runtimeRoot: join(runRoot, 'crun'),
     exits: join(runRoot, 'exits'),
     switch: join(runRoot, 'switch'),

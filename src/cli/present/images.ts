@@ -1,6 +1,6 @@
 /** `images` and `history`: tables, ids only, JSON in Podman's shape, template fields of Docker and Podman. */
 import { ScullError } from '../../host/errors.ts';
-import type { StoredImage } from '../../storage/image-types.ts';
+import type { ListedImage } from '../../storage/image-listing.ts';
 import { goTime, humanAgo, humanSizeSpaced, shortId } from './humanize.ts';
 import { renderTable } from './table.ts';
 
@@ -21,7 +21,7 @@ export const IMAGE_SORT_KEYS = ['created', 'id', 'repository', 'size', 'tag'] as
 
 /** An image under one of its names. */
 interface Row {
-  readonly image: StoredImage;
+  readonly image: ListedImage;
   readonly repository: string;
   readonly tag: string;
 }
@@ -29,7 +29,7 @@ interface Row {
 const NONE = '<none>';
 
 /** Text for standard output: one line per name, one for an image without any. @throws ScullError INVALID */
-export async function presentImages(images: readonly StoredImage[], options: ImagesOptions): Promise<string> {
+export async function presentImages(images: readonly ListedImage[], options: ImagesOptions): Promise<string> {
   const rows = sortRows(images.flatMap(rowsOf), options.sort ?? 'created');
   if (options.format === undefined) {
     if (options.quiet === true) return [...new Set(rows.map(({ image }) => `${imageId(image, options)}\n`))].join('');
@@ -41,7 +41,7 @@ export async function presentImages(images: readonly StoredImage[], options: Ima
   return renderRows(rows.map((row) => templateRow(row, options)), options.format, { headings, noHeading: options.noHeading });
 }
 
-function rowsOf(image: StoredImage): Row[] {
+function rowsOf(image: ListedImage): Row[] {
   if (image.names.length > 0) return image.names.map((name) => ({ image, ...splitName(name) }));
   const digest = image.repoDigests[0];
   return [{ image, repository: digest === undefined ? NONE : digest.slice(0, digest.indexOf('@')), tag: NONE }];
@@ -66,31 +66,30 @@ function imageTable(rows: readonly Row[], options: ImagesOptions): string {
 }
 
 /** Whole ids begin with `sha256:`, as Docker's and Podman's do. */
-function imageId(image: StoredImage, options: ImagesOptions): string {
+function imageId(image: ListedImage, options: ImagesOptions): string {
   return options.noTrunc === true ? image.id : shortId(image.id);
 }
 
 function sortRows(rows: readonly Row[], key: string): Row[] {
-  const name = (row: Row): string => `${row.repository}\0${row.tag}`;
-  const by = <T extends string | number>(value: (row: Row) => T, direction = 1) => (a: Row, b: Row): number => {
-    const [left, right] = [value(a), value(b)];
-    return left < right ? -direction : left > right ? direction : name(a) < name(b) ? -1 : name(a) > name(b) ? 1 : 0;
-  };
-  switch (key) {
-    case 'created':
-      return rows.toSorted(by((row) => Date.parse(row.image.created) || 0, -1));
-    case 'id':
-      return rows.toSorted(by((row) => row.image.id));
-    case 'repository':
-      return rows.toSorted(by(name));
-    case 'size':
-      return rows.toSorted(by((row) => row.image.size));
-    case 'tag':
-      return rows.toSorted(by((row) => row.tag));
-    default:
-      throw new ScullError('INVALID', `cannot sort by ${JSON.stringify(key)}`, { hint: `sort by ${IMAGE_SORT_KEYS.join(', ')}` });
-  }
+  const value = SORT_VALUES[key];
+  if (value === undefined) throw new ScullError('INVALID', `cannot sort by ${JSON.stringify(key)}`, { hint: `sort by ${IMAGE_SORT_KEYS.join(', ')}` });
+  const keyed = rows.map((row) => ({ row, value: value(row), name: nameOf(row) }));
+  keyed.sort((a, b) => (a.value < b.value ? -1 : a.value > b.value ? 1 : a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  return keyed.map(({ row }) => row);
 }
+
+function nameOf({ repository, tag }: Row): string {
+  return `${repository}\0${tag}`;
+}
+
+const SORT_VALUES: Readonly<Record<string, (row: Row) => string | number>> = {
+  // The newest first.
+  created: ({ image }) => -(Date.parse(image.created) || 0),
+  id: ({ image }) => image.id,
+  repository: nameOf,
+  size: ({ image }) => image.size,
+  tag: ({ tag }) => tag,
+};
 
 /** An element of `podman images --format json`. */
 function jsonImage({ image, repository, tag }: Row): object {

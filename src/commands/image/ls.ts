@@ -32,9 +32,9 @@ export default class ImageLs extends ScullCommand {
     const now = Date.now();
     const engine = await this.engine();
     const { findStored } = await import('../../engine/images/find.ts');
-    const { listImages, usedImages } = await import('../../engine/images/list.ts');
+    const { layersOfImages, listImages, usedImages } = await import('../../engine/images/list.ts');
     const filters = args.image === undefined ? flags.filter : [`reference=${args.image}`];
-    const images = filterImages(listImages(engine), filters, { now, find: (name) => findStored(engine, name), used: () => usedImages(engine) });
+    const images = filterImages(listImages(engine), filters, { now, find: (name) => findStored(engine, name), used: () => usedImages(engine), layers: () => layersOfImages(engine) });
     const { presentImages } = await import('../../cli/present/images.ts');
     const options = { format: flags.format, quiet: flags.quiet, noTrunc: flags['no-trunc'], noHeading: flags.noheading, digests: flags.digests, history: flags.history, sort: flags.sort, now };
     this.print(await presentImages(images, options));

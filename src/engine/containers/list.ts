@@ -5,14 +5,14 @@ import type { ContainerRecord, ContainerState, ResolvedMount } from '../../runti
 import type { HealthStatus } from '../../runtime/health-state.ts';
 import { containerIds, readContainer } from '../../runtime/container-store.ts';
 import { isRunning, knownToRuntime, readContainerState } from '../../runtime/lifecycle.ts';
-import { Listing, type Listed } from '../../runtime/listing.ts';
+import { Listing, type Listed, type ListedRecord } from '../../runtime/listing.ts';
 import { isRestarting, readRestarts } from '../../runtime/restart-state.ts';
 import type { PortRequest } from '../../spec/container-spec.ts';
 import { otherHosts } from '../../storage/hosts.ts';
 import type { Engine } from '../engine.ts';
 import { healthOf } from './health-of.ts';
 import { matchesFilters, readContainerOrTell, type Filters } from './selection.ts';
-import { containerSize } from './size.ts';
+import { containerSize, type ContainerSize } from './size.ts';
 
 export interface ContainerSummary {
   readonly id: string;
@@ -43,7 +43,7 @@ export interface ContainerSummary {
   /** The pod that it is in; the name is '' where the pod is gone. */
   readonly pod?: { readonly id: string; readonly name: string; readonly infra: boolean };
   /** Bytes, where asked for. */
-  readonly size?: { readonly rw: number; readonly rootFs: number };
+  readonly size?: ContainerSize;
   /** Numbers of its namespaces while it runs, where asked for: as in /proc/PID/ns. */
   readonly namespaces?: Readonly<Record<NamespaceKind, string>>;
 }
@@ -75,7 +75,8 @@ export async function listContainers(engine: Engine, options: ListOptions = {}):
   }
   const trouble = found.some(({ state }) => isRunning(state)) ? (await import('../networks/trouble.ts')).networkTrouble(engine) : () => undefined;
   const pods = found.some(({ record }) => record.pod !== undefined) ? await podFacts(engine) : undefined;
-  return Promise.all(found.map(async ({ record, state }) => withTrouble(await summarize(engine, record, state, options, pods), trouble)));
+  const summaries = found.map(({ record, state }) => withTrouble(summarize(engine, record, state, options, pods), trouble));
+  return options.size === true ? Promise.all(summaries.map(async (one) => ({ ...one, size: await sizeOf(engine, one.id) }))) : summaries;
 }
 
 /** @param everything false where only those that run are wanted: with a thousand containers, reading is what takes its time */
@@ -83,9 +84,11 @@ function readAll(engine: Engine, everything: boolean): Listed[] {
   const { layout } = engine.store;
   const known = knownToRuntime(layout);
   // What runs is known to crun, unless it runs on another machine.
-  const all = everything || otherHosts(layout).length > 0;
+  const others = otherHosts(layout).length > 0;
+  const all = everything || others;
   const ids = containerIds(layout).filter((id) => all || known.has(id));
-  const listing = new Listing(layout, ids.length);
+  // What another machine writes, its kernel knows first: nothing is taken from a copy.
+  const listing = new Listing(layout, others ? 0 : ids.length);
   const found = ids.flatMap((id): Listed | [] => {
     if (!known.has(id)) return listing.find(id, () => readContainerOrTell(engine, id)) ?? [];
     const record = readContainerOrTell(engine, id);
@@ -134,13 +137,13 @@ function infraRecord(engine: Engine, id: string): ContainerRecord | undefined {
 }
 
 /** The container whose network it has: itself, or the infra container of its pod. */
-function networkOwner(record: ContainerRecord, pods: PodFacts | undefined): ContainerRecord {
+function networkOwner(record: ListedRecord, pods: PodFacts | undefined): ListedRecord {
   const infra = record.pod === undefined ? undefined : pods?.infras.get(record.pod.id);
   const { mode } = record.spec.network;
   return infra !== undefined && mode.mode === 'container' && mode.container === infra.id ? infra : record;
 }
 
-async function summarize(engine: Engine, record: ContainerRecord, state: ContainerState, { size, namespaces }: ListOptions, pods: PodFacts | undefined): Promise<ContainerSummary> {
+function summarize(engine: Engine, record: ListedRecord, state: ContainerState, { namespaces }: ListOptions, pods: PodFacts | undefined): ContainerSummary {
   const { spec, config } = record;
   const paths = engine.store.layout.container(record.id);
   const health = healthOf(engine, record, isRunning(state));
@@ -164,9 +167,14 @@ async function summarize(engine: Engine, record: ContainerRecord, state: Contain
     restarting: spec.restart !== undefined && state.status === 'exited' && isRestarting(paths),
     ...(record.pod === undefined ? {} : { pod: { id: record.pod.id, name: pods?.names.get(record.pod.id) ?? '', infra: record.pod.infra === true } }),
     ...(spec.cidFile === undefined ? {} : { cidFile: spec.cidFile }),
-    ...(size === true ? { size: await containerSize(engine, record) } : {}),
     ...(namespaces === true && state.pid > 0 ? { namespaces: namespacesOf(state.pid) } : {}),
   };
+}
+
+/** Nothing where it was removed meanwhile. */
+async function sizeOf(engine: Engine, id: string): Promise<ContainerSize> {
+  const record = readContainer(engine.store.layout, id);
+  return record === undefined ? { rw: 0, rootFs: 0 } : containerSize(engine, record);
 }
 
 /** '' where it has ended meanwhile. */
@@ -182,7 +190,7 @@ function namespacesOf(pid: number): Record<NamespaceKind, string> {
 }
 
 /** As Docker names them in a listing. */
-export function networkNames(record: ContainerRecord): string[] {
+export function networkNames(record: Pick<ListedRecord, 'config'>): string[] {
   const { mode } = record.config.networkMode;
   if (record.config.networkMode.mode === 'networks') return record.config.networkMode.networks.map(({ name }) => name);
   return mode === 'default' ? ['pasta'] : mode === 'container' || mode === 'path' ? [] : [mode];

@@ -3,6 +3,7 @@ import { isScullError, ScullError } from '../../host/errors.ts';
 import type { ContainerRecord, ContainerState } from '../../runtime/container-record.ts';
 import { containerIds, findContainer, readContainer } from '../../runtime/container-store.ts';
 import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
+import type { ListedRecord } from '../../runtime/listing.ts';
 import { readPod } from '../../storage/pods.ts';
 import { isRestarting, isStoppedByUser, startsOnBoot } from '../../runtime/restart-state.ts';
 import { readNetwork } from '../../storage/networks.ts';
@@ -95,7 +96,7 @@ export async function forEachSelected(engine: Engine, selection: Selection, work
 }
 
 /** docker-ps(1) "Filter": different keys must all match, values of one key any; `label!` none. @throws ScullError INVALID for an unknown key */
-export function matchesFilters(engine: Engine, record: ContainerRecord, filters: Filters, known?: ContainerState): boolean {
+export function matchesFilters(engine: Engine, record: ListedRecord, filters: Filters, known?: ContainerState): boolean {
   const state = lazily(() => known ?? readContainerState(engine.store.layout.container(record.id)));
   return Object.entries(filters).every(([key, values]) => matchesFilter(engine, record, state, key, values));
 }
@@ -105,7 +106,7 @@ function lazily<T>(make: () => T): () => T {
   return () => (made ??= { value: make() }).value;
 }
 
-function matchesFilter(engine: Engine, record: ContainerRecord, state: () => ContainerState, key: string, values: readonly string[]): boolean {
+function matchesFilter(engine: Engine, record: ListedRecord, state: () => ContainerState, key: string, values: readonly string[]): boolean {
   const any = (test: (value: string) => boolean): boolean => values.some(test);
   switch (key) {
     case 'id':
@@ -149,7 +150,7 @@ function matchesFilter(engine: Engine, record: ContainerRecord, state: () => Con
   }
 }
 
-function isOnNetwork(engine: Engine, { config: { networkMode } }: ContainerRecord, wanted: string): boolean {
+function isOnNetwork(engine: Engine, { config: { networkMode } }: ListedRecord, wanted: string): boolean {
   if (networkMode.mode !== 'networks') return networkMode.mode === wanted || (wanted === 'pasta' && networkMode.mode === 'default');
   const named = (name: string): boolean => name === wanted || (/^[0-9a-f]{4,64}$/.test(wanted) && readNetwork(engine.store, name)?.id.startsWith(wanted) === true);
   return networkMode.networks.some(({ name }) => named(name));
@@ -176,7 +177,7 @@ export function hasLabel(labels: Readonly<Record<string, string>>, wanted: strin
 }
 
 /** Docker's word for one that has ended and waits for its next start. */
-function statusWord(engine: Engine, record: ContainerRecord, { status }: ContainerState): string {
+function statusWord(engine: Engine, record: ListedRecord, { status }: ContainerState): string {
   return status === 'exited' && record.spec.restart !== undefined && isRestarting(engine.store.layout.container(record.id)) ? 'restarting' : status;
 }
 
@@ -189,7 +190,7 @@ function matchesStatus(status: string, wanted: string): boolean {
   return status === word;
 }
 
-function isAncestor(record: ContainerRecord, wanted: string): boolean {
+function isAncestor(record: ListedRecord, wanted: string): boolean {
   if (record.image === undefined) return false;
   const id = record.image.id.slice('sha256:'.length);
   const plain = wanted.replace(/^sha256:/, '');

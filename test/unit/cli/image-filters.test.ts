@@ -32,7 +32,7 @@ function names(...filters: string[]): string[] {
     if (found === undefined) throw new ScullError('NO_SUCH_IMAGE', `no such image: ${name}`);
     return found;
   };
-  return filterImages(filters.some((filter) => filter.startsWith('manifest')) ? all : images, filters, { now, find, used: () => new Set([app.id]) }).flatMap((one) => (one.names.length === 0 ? ['<none>'] : one.names));
+  return filterImages(filters.some((filter) => filter.startsWith('manifest')) ? all : images, filters, { now, find, used: () => new Set([app.id]), layers: () => new Map() }).flatMap((one) => (one.names.length === 0 ? ['<none>'] : one.names));
 }
 
 describe('images --filter', () => {
@@ -86,11 +86,10 @@ describe('images --filter', () => {
 });
 
 test('an image without a name on which another one stands is an intermediate one', () => {
-  const on = (base: ImageRecord, layers: readonly string[]): ImageRecord => ({ ...base, layers: layers.map((chainId) => ({ chainId })) }) as unknown as ImageRecord;
-  const base = on(dangling, ['1', '2']);
-  const stack = [base, on(app, ['1', '2', '3']), on(own, ['1'])];
-  const context = { now, find: () => base, used: () => new Set<string>() };
-  expect(filterImages(stack, ['intermediate=true'], context)).toEqual([base]);
+  const layers = new Map([[dangling.id, ['1', '2']], [app.id, ['1', '2', '3']], [own.id, ['1']]]);
+  const stack = [dangling, app, own];
+  const context = { now, find: () => dangling, used: () => new Set<string>(), layers: () => layers };
+  expect(filterImages(stack, ['intermediate=true'], context)).toEqual([dangling]);
   expect(filterImages(stack, ['intermediate=false'], context)).toEqual(stack.slice(1));
 });
 

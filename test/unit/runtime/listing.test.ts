@@ -25,10 +25,14 @@ function idOf(number: number): string {
   return String(number).padStart(64, '0');
 }
 
+function recordOf(number: number): object {
+  return { id: idOf(number), name: `c${number}`, spec: { network: { mode: { mode: 'none' } } }, config: { args: ['true'], networkMode: { mode: 'none' } } };
+}
+
 function makeContainer(number: number): void {
   const paths = layout.container(idOf(number));
   mkdirSync(paths.exitDirectory, { recursive: true });
-  writeFileSync(paths.record, JSON.stringify({ id: idOf(number), name: `c${number}` }));
+  writeFileSync(paths.record, JSON.stringify(recordOf(number)));
   writeFileSync(paths.startedFile, '{}');
   writeFileSync(paths.exitFile, '3');
 }
@@ -78,7 +82,7 @@ test('a record that was replaced, changed in place or removed is seen', () => {
   untilTheClockTicks();
   const { record } = layout.container(idOf(1));
   unlinkSync(record);
-  writeFileSync(record, JSON.stringify({ id: idOf(1), name: 'renamed' }));
+  writeFileSync(record, JSON.stringify({ ...recordOf(1), name: 'renamed' }));
   appendFileSync(layout.container(idOf(2)).record, '\n');
   rmSync(layout.container(idOf(3)).directory, { recursive: true });
   const { states, read } = list();
