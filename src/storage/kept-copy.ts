@@ -16,19 +16,25 @@ const FORMAT = 2;
 /** Two changes within a tick of the kernel's clock look the same: what has changed so lately is not kept. Milliseconds. */
 const SETTLED = 1000;
 
+const IF_THERE = { throwIfNoEntry: false } as const;
+
 /** Inode, size and time of change of files and folders, three numbers each; none for what is not there. */
 export type Stamp = readonly number[];
 
 /** To be taken before the content is read: should that change meanwhile, the stamp is that of an earlier one and never seen again. */
 export function stampOf(...paths: readonly string[]): Stamp {
-  return paths.flatMap((path) => {
-    const stat = statSync(path, { throwIfNoEntry: false });
-    return stat === undefined ? [] : [stat.ino, stat.size, stat.ctimeMs];
-  });
+  const stamp: number[] = [];
+  for (const path of paths) {
+    const stat = statSync(path, IF_THERE);
+    if (stat !== undefined) stamp.push(stat.ino, stat.size, stat.ctimeMs);
+  }
+  return stamp;
 }
 
 export function sameStamp(one: Stamp, other: Stamp): boolean {
-  return one.length === other.length && one.every((part, index) => part === other[index]);
+  if (one.length !== other.length) return false;
+  for (let index = 0; index < one.length; index += 1) if (one[index] !== other[index]) return false;
+  return true;
 }
 
 /** Whether at least that many were there, and none has changed just now. @param now milliseconds since the epoch */

@@ -4,6 +4,7 @@ import type { PortRequest } from '../../spec/container-spec.ts';
 
 /** `0.0.0.0:8080->80/tcp, 443/tcp`: published ones with their ranges, then those only exposed, neighbours joined. */
 export function portsText(ports: readonly PortRequest[], exposed: readonly string[]): string {
+  if (ports.length === 0 && exposed.length === 0) return ''; // as nearly all of a thousand containers
   const published = new Set<string>();
   const parts = ports.map((port) => {
     for (let offset = 0; offset < port.range; offset += 1) published.add(`${port.containerPort + offset}/${port.protocol}`);

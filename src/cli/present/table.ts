@@ -14,33 +14,39 @@ export interface TableOptions {
 /** Lines of a table, the first row being its head where there is one. Control characters in cells are shown, not obeyed. */
 export function renderTable(rows: readonly (readonly string[])[], options: TableOptions = {}): string {
   // Nearly all rows are plain, and asking it of a whole one is quicker than of each cell.
-  const plain = rows.map((row) => PLAIN.test(row.join('')));
-  const clean = options.escaped === true ? rows : rows.map((row, index) => (plain[index] === true ? row : row.map(escapeControl)));
+  const lines = rows.map((row): Line => {
+    if (PLAIN.test(row.join(''))) return { cells: row };
+    const cells = options.escaped === true ? row : row.map(escapeControl);
+    return { cells, columns: cells.map(displayWidth) };
+  });
   const widths: number[] = [];
-  const measured = clean.map((row, index) => row.map(plain[index] === true ? lengthOf : displayWidth));
-  for (const row of measured) {
-    for (let column = 0; column < row.length - 1; column += 1) {
-      widths[column] = Math.max(widths[column] ?? options.minWidth ?? MIN_WIDTH, (row[column] as number) + GAP);
+  for (const { cells, columns } of lines) {
+    for (let column = 0; column < cells.length - 1; column += 1) {
+      const wanted = (columns?.[column] ?? (cells[column] as string).length) + GAP;
+      if (wanted > (widths[column] ??= options.minWidth ?? MIN_WIDTH)) widths[column] = wanted;
     }
   }
-  let out = '';
-  clean.forEach((row, index) => {
-    let line = '';
-    row.forEach((cell, column) => {
-      const padding = column === row.length - 1 ? 0 : (widths[column] as number) - (measured[index]?.[column] as number);
-      line += cell + ' '.repeat(padding);
-    });
-    out += `${line.trimEnd()}\n`;
-  });
-  return out;
+  return lines.map((line) => `${laidOut(line, widths).trimEnd()}\n`).join('');
+}
+
+interface Line {
+  readonly cells: readonly string[];
+  /** How many each cell takes on a terminal, where that is not its length. */
+  readonly columns?: readonly number[];
+}
+
+function laidOut({ cells, columns }: Line, widths: readonly number[]): string {
+  let text = '';
+  for (let column = 0; column < cells.length - 1; column += 1) {
+    const cell = cells[column] as string;
+    const width = widths[column] as number;
+    text += columns === undefined ? cell.padEnd(width) : cell + ' '.repeat(width - (columns[column] as number));
+  }
+  return text + (cells.at(-1) ?? '');
 }
 
 /** Characters that take one column each. */
 const PLAIN = /^[\x20-\x7e]*$/;
-
-function lengthOf(text: string): number {
-  return text.length;
-}
 
 /** Columns of a terminal that the text takes: wide East Asian characters and emoji two, combining marks none. */
 export function displayWidth(text: string): number {

@@ -145,7 +145,8 @@ function networkOwner(record: ListedRecord, pods: PodFacts | undefined): ListedR
 
 function summarize(engine: Engine, record: ListedRecord, state: ContainerState, { namespaces }: ListOptions, pods: PodFacts | undefined): ContainerSummary {
   const { spec, config } = record;
-  const paths = engine.store.layout.container(record.id);
+  // Made only for those that have a policy: a thousand of them are felt.
+  const paths = spec.restart === undefined ? undefined : engine.store.layout.container(record.id);
   const health = healthOf(engine, record, isRunning(state));
   const network = networkOwner(record, pods);
   return {
@@ -163,8 +164,8 @@ function summarize(engine: Engine, record: ListedRecord, state: ContainerState, 
     networks: networkNames(network),
     autoRemove: spec.autoRemove,
     ...(health === undefined ? {} : { health }),
-    restarts: spec.restart === undefined ? 0 : readRestarts(paths).count,
-    restarting: spec.restart !== undefined && state.status === 'exited' && isRestarting(paths),
+    restarts: paths === undefined ? 0 : readRestarts(paths).count,
+    restarting: paths !== undefined && state.status === 'exited' && isRestarting(paths),
     ...(record.pod === undefined ? {} : { pod: { id: record.pod.id, name: pods?.names.get(record.pod.id) ?? '', infra: record.pod.infra === true } }),
     ...(spec.cidFile === undefined ? {} : { cidFile: spec.cidFile }),
     ...(namespaces === true && state.pid > 0 ? { namespaces: namespacesOf(state.pid) } : {}),
