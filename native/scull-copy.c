@@ -101,6 +101,13 @@ static void clear_place(int parent, const char *name)
 	remove_tree(parent, name);
 }
 
+/* As it nearly always has from its beginning: to look is cheaper than to have it written once more. */
+static bool has_mode(int fd, mode_t mode)
+{
+	struct stat stat;
+	return fstat(fd, &stat) == 0 && (stat.st_mode & 07777) == (mode & 07777);
+}
+
 static void set_attributes(int fd, const char *name, int parent, const struct attributes *attributes)
 {
 	struct timespec times[2] = {attributes->mtime, attributes->mtime};
@@ -108,7 +115,7 @@ static void set_attributes(int fd, const char *name, int parent, const struct at
 	const char *what = fd >= 0 ? "" : name;
 	if ((attributes->uid >= 0 || attributes->gid >= 0) && fchownat(at, what, (uid_t)attributes->uid, (gid_t)attributes->gid, flags) < 0)
 		die("cannot give /%s to %lld:%lld", path.data, attributes->uid, attributes->gid);
-	if (fd >= 0 && fchmod(fd, attributes->mode & 07777) < 0)
+	if (fd >= 0 && !has_mode(fd, attributes->mode) && fchmod(fd, attributes->mode & 07777) < 0)
 		die("cannot set the mode of /%s", path.data);
 	if (fd >= 0 ? futimens(fd, times) < 0 : utimensat(parent, name, times, AT_SYMLINK_NOFOLLOW) < 0)
 		die("cannot set the time of /%s", path.data);
@@ -133,9 +140,10 @@ static int make_directory(int parent, const char *name, bool *made)
 	return fd;
 }
 
-static int begin_file(int parent, const char *name, const char *replaces)
+/* Set-id bits come when it has its owner, and is whole. */
+static int begin_file(int parent, const char *name, const char *replaces, mode_t mode)
 {
-	int fd = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int fd = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode & 0777);
 	if (fd >= 0) {
 		unfinished.parent = parent;
 		snprintf(unfinished.name, sizeof unfinished.name, "%s", name);
@@ -148,21 +156,21 @@ static int begin_file(int parent, const char *name, const char *replaces)
  * A new file in place of what is there, as soon as finish_file() says that it is whole; a file that something is mounted on is
  * written to as it is.
  */
-static int make_file(int parent, const char *name)
+static int make_file(int parent, const char *name, mode_t mode)
 {
 	char beside[64];
 	struct stat stat;
-	int fd = begin_file(parent, name, "");
+	int fd = begin_file(parent, name, "", mode);
 	if (fd >= 0 || errno != EEXIST)
 		return fd;
 	if (is_mounted(parent, name))
 		return openat(parent, name, O_WRONLY | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fstatat(parent, name, &stat, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(stat.st_mode)) {
 		clear_place(parent, name);
-		return begin_file(parent, name, "");
+		return begin_file(parent, name, "", mode);
 	}
 	snprintf(beside, sizeof beside, ".scull-copy-%d", (int)getpid());
-	return begin_file(parent, beside, name);
+	return begin_file(parent, beside, name, mode);
 }
 
 static void finish_file(void)
@@ -356,6 +364,25 @@ static bool is_of_kernel(int fd)
 static void copy_contents(int source, int target, int base, dev_t device);
 
 /* `base` is where paths of hard links begin. */
+static void copy_regular(int parent, const char *name, int target, const char *as, int base)
+{
+	struct stat stat;
+	int fd = open_file(parent, name, &stat);
+	if (fd < 0) {
+		if (errno == ENOENT || errno == ELOOP)
+			return; /* gone meanwhile, or something else now */
+		die("cannot read /%s", path.data);
+	}
+	const char *before = stat.st_nlink > 1 ? first_name(&stat, path.data) : NULL;
+	if (before == NULL || !make_link(base, before, target, as)) {
+		int file = make_file(target, as, stat.st_mode);
+		if (file < 0)
+			die("cannot write /%s", path.data);
+		copy_file(fd, &stat, file);
+	}
+	close(fd);
+}
+
 static void copy_entry(int parent, const char *name, int target, const char *as, int base, dev_t device)
 {
 	struct stat stat;
@@ -363,20 +390,7 @@ static void copy_entry(int parent, const char *name, int target, const char *as,
 	if (fstatat(parent, name, &stat, AT_SYMLINK_NOFOLLOW) < 0)
 		return; /* gone meanwhile */
 	if (S_ISREG(stat.st_mode)) {
-		const char *before = stat.st_nlink > 1 ? first_name(&stat, path.data) : NULL;
-		if (before != NULL && make_link(base, before, target, as))
-			return;
-		int fd = open_file(parent, name, &stat);
-		if (fd < 0) {
-			if (errno == ENOENT || errno == ELOOP)
-				return;
-			die("cannot read /%s", path.data);
-		}
-		int file = make_file(target, as);
-		if (file < 0)
-			die("cannot write /%s", path.data);
-		copy_file(fd, &stat, file);
-		close(fd);
+		copy_regular(parent, name, target, as, base);
 	} else if (S_ISLNK(stat.st_mode)) {
 		copy_link(parent, name, &stat, target, as);
 	} else if (S_ISFIFO(stat.st_mode)) {
@@ -416,7 +430,11 @@ static void copy_contents(int source, int target, int base, dev_t device)
 		if (length > 0)
 			add_text(&path, "/");
 		add_text(&path, names.list[i]);
-		copy_entry(source, names.list[i], target, names.list[i], base, device);
+		/* Nothing else may be opened before it was looked at: a FIFO would let its writer go, a device do whatever it does. */
+		if (listed_type(names.list[i]) == DT_REG)
+			copy_regular(source, names.list[i], target, names.list[i], base);
+		else
+			copy_entry(source, names.list[i], target, names.list[i], base, device);
 		truncate_to(&path, length);
 	}
 	free_names(&names);
@@ -451,7 +469,7 @@ static void copy_to_place(const struct place *source, const struct place *target
 		if (!S_ISREG(source->stat.st_mode))
 			refuse("%s is neither a file nor a directory", options.from_path);
 		add_text(&path, as);
-		int file = target->mounted ? open_place(target, O_WRONLY | O_TRUNC) : make_file(into, as);
+		int file = target->mounted ? open_place(target, O_WRONLY | O_TRUNC) : make_file(into, as, source->stat.st_mode);
 		if (file < 0)
 			die("cannot write %s", options.to_path);
 		copy_file(fd, &source->stat, file);
@@ -688,7 +706,7 @@ static void put_entry(const struct given *given, const char *end)
 	int parent = parent_of(given->fields[7], last);
 	switch (type) {
 	case 'f':
-		fd = make_file(parent, last);
+		fd = make_file(parent, last, attributes.mode);
 		if (fd < 0)
 			die("cannot write /%s", path.data);
 		take_content(fd, strtoll(given->fields[6], NULL, 10));

@@ -211,9 +211,19 @@ static inline void read_names(int fd, struct names *names)
 			names->room = names->room == 0 ? 64 : names->room * 2;
 			names->list = checked(realloc(names->list, names->room * sizeof *names->list));
 		}
-		names->list[names->count++] = checked(strdup(entry->d_name));
+		size_t length = strlen(entry->d_name);
+		char *name = checked(malloc(length + 2));
+		memcpy(name, entry->d_name, length + 1);
+		name[length + 1] = (char)entry->d_type;
+		names->list[names->count++] = name;
 	}
 	closedir(directory);
+}
+
+/* The type that the directory gave with a name out of read_names(): DT_UNKNOWN where it gave none. It stands behind the name's end. */
+static inline unsigned char listed_type(const char *name)
+{
+	return (unsigned char)name[strlen(name) + 1];
 }
 
 /* By bytes, each once. */
