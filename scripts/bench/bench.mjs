@@ -111,6 +111,7 @@ for (const needed of ['dist/scull', 'bin/run.js']) {
 const rounds = [];
 for (const release of options.releases) rounds.push({ release, results: measureIn(release) });
 printTable(rounds);
+printGrowth(rounds[0].results);
 
 function readOptions(args) {
   const known = ['--quick', '--repetitions', '--containers', '--only', '--part', '--sizes', '--podman-only', '--releases'];
@@ -264,6 +265,17 @@ function printTable(rounds) {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
   for (const row of rows) console.log(row.map((cell, column) => (column === 0 ? cell.padEnd(widths[column]) : cell.padStart(widths[column]))).join('  '));
   if (!options.podmanOnly) console.log(missed === 0 ? '\nevery goal is reached' : `\n${missed} goals are missed`);
+}
+
+/** How much longer a command takes where there is much else: of scull alone, by its own scenarios. */
+function printGrowth(results) {
+  const pairs = Object.keys(results).flatMap((name) => {
+    const little = name.replace(/, \d+ (image|container)s$/, ', 1 $1').replace(/^(run --rm, no network), 1 container$/, '$1');
+    return little === name || results[little] === undefined ? [] : [[name, little]];
+  });
+  if (pairs.length === 0) return;
+  console.log('\ngrowth: how many times as long as with one\n');
+  for (const [name, little] of pairs) console.log(`${name.padEnd(50)}  ${ratio(median(results[name].scull), median(results[little].scull))}`);
 }
 
 function median(numbers) {
