@@ -1,8 +1,10 @@
 /** Images between engines: what Debian's podman, buildah, skopeo and umoci write is read here, and the other way round. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { eventually } from '../support/eventually.ts';
 import { busyboxEntries, dockerArchive } from '../support/images.ts';
 import { useScull } from '../support/scull.ts';
 
@@ -70,6 +72,27 @@ test('skopeo copies the store’s images and back into it, byte for byte', async
   expect((await here('straight')).Digest).toBe(digest);
   expect(await s.ok(['run', '--rm', 'straight'])).toBe('g');
   await s.ok(['rmi', 'localhost/both', 'straight']);
+});
+
+test('of many images, whose listing is kept, what another program writes is seen at once, and a broken copy is believed by nobody', { timeout: LONG }, async () => {
+  const tar = s.file('little.tar', dockerArchive({ tags: [], layers: [] }));
+  for (let n = 0; n < 40; n++) await s.ok(['import', '-q', '-c', `LABEL n=${n}`, tar, `many:${n}`]);
+  await s.ok(['run', '--rm', 'both:1']);
+  const copy = join(s.runRoot, readdirSync(s.runRoot)[0] as string, 'image-listing.json');
+  const names = async (): Promise<string[]> => (await s.ok(['images', '--format', '{{.Repository}}:{{.Tag}}'])).split('\n');
+  const before = await names();
+  await eventually('the listing is kept', async () => (await names()).length > 40 && existsSync(copy));
+  outside('skopeo', 'copy', '-q', '--insecure-policy', '--preserve-digests', `oci:${s.storeRoot}/images:docker.io/library/both:1`, `oci:${s.storeRoot}/images:straight`);
+  expect((await names()).sort()).toEqual([...before, 'localhost/straight:latest'].sort());
+  await s.ok(['rmi', 'straight']);
+  expect((await names()).sort()).toEqual(before.sort());
+  for (const damage of ['', '{}\n', '{}\n[]', readFileSync(copy).subarray(0, -20)]) {
+    writeFileSync(copy, damage);
+    expect((await names()).sort()).toEqual(before.sort());
+  }
+  expect((await s.ok(['images', '-q', '--filter', 'label=n=7'])).split('\n')).toHaveLength(1);
+  await s.ok(['rmi', ...before.filter((name) => name.includes('/many:'))]);
+  expect(await names()).toHaveLength(before.length - 40);
 });
 
 test('umoci changes an image in the store, and scull runs the result', async () => {
