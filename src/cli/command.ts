@@ -210,4 +210,11 @@ export abstract class ScullCommand extends Command {
     await noteInSystemLog('err', rendered.message);
     return rendered.status;
   }
+
+  /** Each of them, in order. @returns the exit status: 0, or that of the last */
+  protected async reportAll(errors: readonly unknown[]): Promise<number> {
+    let status = 0;
+    for (const error of errors) status = await this.report(error);
+    return status;
+  }
 }

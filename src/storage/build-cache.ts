@@ -6,8 +6,8 @@
  */
 import { mkdirSync, readdirSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
-import { errnoOf, isScullError } from '../host/errors.ts';
-import { ensurePrivateDirectory, readJson, removeTree, writeJsonAtomic } from '../host/files.ts';
+import { errnoOf, isScullError, type ScullError } from '../host/errors.ts';
+import { ensurePrivateDirectory, explainWriteFailure, readJson, removeTree, writeJsonAtomic } from '../host/files.ts';
 import { ownerTag, parseOwnerTag } from '../host/identity.ts';
 import { isDigest, type Digest } from '../oci/digest.ts';
 import { hasBlob } from './blobs.ts';
@@ -76,6 +76,8 @@ export function cachedContent(store: Store): { readonly blobs: readonly Digest[]
 export interface PrunedCache {
   readonly records: number;
   readonly mounts: number;
+  /** Why some could not be removed. */
+  readonly failed: readonly ScullError[];
 }
 
 /**
@@ -83,23 +85,38 @@ export interface PrunedCache {
  * @param unusedSince milliseconds since 1970: only what was not used since then
  */
 export async function pruneBuildCache(store: Store, unusedSince = Number.POSITIVE_INFINITY): Promise<PrunedCache> {
+  const failed: ScullError[] = [];
   let records = 0;
   for (const name of namesIn(store.layout.buildCache)) {
     const path = join(store.layout.buildCache, name);
     if (usedAt(path) > unusedSince) continue;
-    removeTree(path);
-    records++;
+    if (await isRemoved(failed, path, () => (removeTree(path), true))) records++;
   }
   let mounts = 0;
   for (const name of namesIn(store.layout.buildMounts)) {
     const path = join(store.layout.buildMounts, name);
     if (usedAt(path) > unusedSince || isUsed(store, path)) continue;
-    const trash = moveToTrash(store, path);
-    if (trash === undefined) continue;
-    mounts++;
-    await removeOwnedTree(trash);
+    const removed = await isRemoved(failed, path, async () => {
+      const trash = moveToTrash(store, path);
+      if (trash === undefined) return false; // another command was first
+      await removeOwnedTree(trash);
+      return true;
+    });
+    if (removed) mounts++;
   }
-  return { records, mounts };
+  return { records, mounts, failed };
+}
+
+/** One that can't be removed does not keep the rest. */
+async function isRemoved(failed: ScullError[], path: string, remove: () => boolean | Promise<boolean>): Promise<boolean> {
+  try {
+    return await remove();
+  } catch (cause) {
+    const error = explainWriteFailure(cause, path);
+    if (!isScullError(error)) throw error;
+    failed.push(error);
+    return false;
+  }
 }
 
 export interface CacheMountPlace {

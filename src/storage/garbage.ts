@@ -9,7 +9,7 @@
  */
 import { renameSync } from 'node:fs';
 import { crashPoint } from '../host/crash-point.ts';
-import { errnoOf, isScullError } from '../host/errors.ts';
+import { errnoOf, isScullError, type ScullError } from '../host/errors.ts';
 import { explainWriteFailure } from '../host/files.ts';
 import { digestHex, type Digest } from '../oci/digest.ts';
 import { ensureBallast, makingRoom } from './ballast.ts';
@@ -40,9 +40,9 @@ interface Removed {
 }
 
 /**
- * Deletes what is not needed. Where a container's record is damaged, nobody knows its layers: then all layers stay.
+ * Deletes what is not needed, and goes on where something can't be moved. Where a container's record is damaged, nobody knows its layers: then all layers stay.
  * @param options.measure finds out how much that sets free, which means looking at every file of it
- * @throws ScullError TIMEOUT for the lock; CORRUPT when the index is damaged (nothing is deleted then)
+ * @throws ScullError TIMEOUT for the lock; CORRUPT when the index is damaged (nothing is deleted then); PERMISSION for the first that can't be moved, when the rest is deleted
  */
 export function collectGarbage(store: Store, options: { readonly measure?: boolean } = {}): Promise<Collected> {
   return makingRoom(store, () => collect(store, options.measure === true));
@@ -50,17 +50,18 @@ export function collectGarbage(store: Store, options: { readonly measure?: boole
 
 async function collect(store: Store, measure: boolean): Promise<Collected> {
   let staging: Staging | undefined;
+  const failed: ScullError[] = [];
   try {
     const removed = await withLock(store, 'images', () => {
       const garbage = findGarbage(store, findNeeded(store));
-      const blobs = garbage.blobs.flatMap((digest) => moveBlob(store, digest));
+      const blobs = moveEach(garbage.blobs, failed, (digest) => moveBlob(store, digest));
       crashPoint('garbage:blobs-moved');
       let layers: Removed[] = [];
       if (garbage.layers.length > 0) {
         // Not the trash, which others empty at any time: some may have to go back.
         staging = createStaging(store);
         const { path } = staging;
-        layers = putBack(garbage.layers.flatMap((chainId) => moveLayer(store, chainId, path(digestHex(chainId)))), findNeeded(store));
+        layers = putBack(moveEach(garbage.layers, failed, (chainId) => moveLayer(store, chainId, path(digestHex(chainId)))), findNeeded(store));
       }
       crashPoint('garbage:layers-moved');
       for (const { digest } of layers) removeLink(store, digest);
@@ -73,12 +74,26 @@ async function collect(store: Store, measure: boolean): Promise<Collected> {
     const bytes = measure ? [...(await diskUsageOf(places)).values()].reduce((sum, size) => sum + size, 0) : 0;
     await removeLargeTrees(removed.layers.map(({ gone }) => gone)); // what is left of them goes with the staging directory
     for (const file of files) await removeOwnedTree(file);
+    if (failed[0] !== undefined) throw failed[0];
     return { blobs: removed.blobs.map(({ digest }) => digest), layers: removed.layers.map(({ digest }) => digest), bytes };
   } finally {
     await staging?.remove();
     await sweepStaging(store);
     ensureBallast(store);
   }
+}
+
+/** Where there is no space, none of the others can be moved either, and there is a remedy: {@link makingRoom}. */
+function moveEach(digests: readonly Digest[], failed: ScullError[], move: (digest: Digest) => Removed[]): Removed[] {
+  return digests.flatMap((digest) => {
+    try {
+      return move(digest);
+    } catch (error) {
+      if (!isScullError(error) || error.code === 'NO_SPACE') throw error;
+      failed.push(error);
+      return [];
+    }
+  });
 }
 
 function moveBlob(store: Store, digest: Digest): Removed[] {

@@ -15,13 +15,14 @@ export default class BuilderPrune extends ScullCommand {
   };
   static override examples = ['scull builder prune', { description: 'What was not used for a week, in a script', command: 'scull builder prune -f --filter until=168h' }];
 
-  async run(): Promise<void> {
+  async run(): Promise<number> {
     const { flags } = await this.parse(BuilderPrune);
     const until = pruneFilters(flags.filter, Date.now())['until']?.[0];
     const { confirm } = await import('../../cli/confirm.ts');
-    if (!flags.force && !confirm('WARNING! This removes all results of build steps, and cache mounts of builds.')) return;
+    if (!flags.force && !confirm('WARNING! This removes all results of build steps, and cache mounts of builds.')) return 0;
     const { pruneBuilds } = await import('../../engine/builds/prune.ts');
-    const { records, mounts } = await pruneBuilds(await this.engine(), until === undefined ? undefined : Number(until) * 1000);
+    const { records, mounts, failed } = await pruneBuilds(await this.engine(), until === undefined ? undefined : Number(until) * 1000);
     this.printLine(`${records} ${records === 1 ? 'step' : 'steps'} and ${mounts} ${mounts === 1 ? 'cache mount' : 'cache mounts'} removed`);
+    return this.reportAll(failed);
   }
 }

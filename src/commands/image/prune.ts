@@ -15,14 +15,15 @@ export default class ImagePrune extends ScullCommand {
   };
   static override examples = ['scull image prune', { description: 'In a script', command: 'scull image prune -af' }, { description: 'What is older than ten days', command: 'scull image prune -a --filter until=240h' }];
 
-  async run(): Promise<void> {
+  async run(): Promise<number> {
     const { flags } = await this.parse(ImagePrune);
     const where = flags.filter === undefined ? undefined : pruneFilter(flags.filter, Date.now());
     const { confirm } = await import('../../cli/confirm.ts');
     const which = flags.all ? 'all images that no container was made from' : 'all images without a name that no container was made from';
-    if (!flags.force && !confirm(`WARNING! This removes ${which}${flags['build-cache'] ? ', and the build cache' : ''}${where === undefined ? '' : ', and fits the filters'}.`)) return;
+    if (!flags.force && !confirm(`WARNING! This removes ${which}${flags['build-cache'] ? ', and the build cache' : ''}${where === undefined ? '' : ', and fits the filters'}.`)) return 0;
     const { pruneImages } = await import('../../engine/images/prune.ts');
-    const { deleted } = await pruneImages(await this.engine(), { all: flags.all, where, buildCache: flags['build-cache'] });
+    const { deleted, failed } = await pruneImages(await this.engine(), { all: flags.all, where, buildCache: flags['build-cache'] });
     this.print(deleted.map((id) => `${id}\n`).join(''));
+    return this.reportAll(failed);
   }
 }

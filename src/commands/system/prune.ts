@@ -31,8 +31,6 @@ export default class SystemPrune extends ScullCommand {
     const pruned = await pruneSystem(await this.engine(), options);
     const { presentPruned } = await import('../../cli/present/disk-usage.ts');
     this.print(presentPruned(pruned));
-    let status = 0;
-    for (const error of pruned.flatMap(({ failed = [] }) => failed)) status = await this.report(error);
-    return status;
+    return this.reportAll(pruned.flatMap(({ failed = [] }) => failed));
   }
 }

@@ -1,5 +1,5 @@
 /** Removing images nobody needs, and the data that belongs to none. */
-import { isScullError } from '../../host/errors.ts';
+import { isScullError, type ScullError } from '../../host/errors.ts';
 import { readContainerImages } from '../../storage/container-images.ts';
 import { makingRoom } from '../../storage/ballast.ts';
 import { collectGarbage } from '../../storage/garbage.ts';
@@ -14,6 +14,8 @@ export interface PrunedImages {
   readonly deleted: readonly string[];
   /** Set free on disk; 0 unless measured. */
   readonly bytes: number;
+  /** Why something could not be removed. */
+  readonly failed: readonly ScullError[];
 }
 
 export interface PruneOptions {
@@ -33,6 +35,7 @@ export interface PruneOptions {
  */
 export async function pruneImages(engine: Engine, options: PruneOptions = {}): Promise<PrunedImages> {
   const deleted: string[] = [];
+  const failed: ScullError[] = [];
   await makingRoom(engine.store, () => changeIndex(engine.store, (read) => {
     deleted.length = 0; // with the ballast thrown overboard it is done again
     const entries = withImageIds(engine.store, read);
@@ -50,10 +53,17 @@ export async function pruneImages(engine: Engine, options: PruneOptions = {}): P
   }));
   if (options.buildCache === true) {
     const { pruneBuildCache } = await import('../../storage/build-cache.ts');
-    await pruneBuildCache(engine.store);
+    const pruned = await pruneBuildCache(engine.store);
+    failed.push(...pruned.failed);
   }
-  const { bytes } = await collectGarbage(engine.store, { measure: options.measure ?? false });
-  return { deleted, bytes };
+  try {
+    const { bytes } = await collectGarbage(engine.store, { measure: options.measure ?? false });
+    return { deleted, bytes, failed };
+  } catch (error) {
+    // The images are gone all the same, and that must be told.
+    if (!isScullError(error)) throw error;
+    return { deleted, bytes: 0, failed: [...failed, error] };
+  }
 }
 
 function matches(engine: Engine, entries: readonly IndexEntry[], key: string, where: (image: StoredImage) => boolean): boolean {

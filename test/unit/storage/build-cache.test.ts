@@ -91,10 +91,10 @@ test('pruning spares what was used since, and mounts in use', async () => {
   const old = new Date('2020-01-01');
   utimesSync(join(store.layout.buildCache, `${key}.json`), old, old);
   writeCached(store, record({ key: 'c'.repeat(64) }));
-  expect(await pruneBuildCache(store, Date.parse('2021-01-01'))).toEqual({ records: 1, mounts: 0 });
-  expect(await pruneBuildCache(store)).toEqual({ records: 1, mounts: 0 });
+  expect(await pruneBuildCache(store, Date.parse('2021-01-01'))).toEqual({ records: 1, mounts: 0, failed: [] });
+  expect(await pruneBuildCache(store)).toEqual({ records: 1, mounts: 0, failed: [] });
   mount.release();
-  expect(await pruneBuildCache(store)).toEqual({ records: 0, mounts: 1 });
+  expect(await pruneBuildCache(store)).toEqual({ records: 0, mounts: 1, failed: [] });
   expect(existsSync(join(store.layout.buildMounts, key))).toBe(false);
 });
 

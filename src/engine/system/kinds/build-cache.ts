@@ -54,9 +54,9 @@ async function pruneCache({ store }: Engine, { filters }: PruneOptions): Promise
   const until = filters['until']?.[0];
   const mounts = inFolder(store.layout.buildMounts).map((name) => join(store.layout.buildMounts, name));
   const before = sum(await diskUsageOf(mounts));
-  const { records } = await pruneBuildCache(store, until === undefined ? undefined : Number(until) * 1000);
+  const { records, failed } = await pruneBuildCache(store, until === undefined ? undefined : Number(until) * 1000);
   const after = sum(await diskUsageOf(inFolder(store.layout.buildMounts).map((name) => join(store.layout.buildMounts, name))));
-  return { names: records === 0 ? [] : [`${records} ${records === 1 ? 'step' : 'steps'}`], bytes: before - after };
+  return { names: records === 0 ? [] : [`${records} ${records === 1 ? 'step' : 'steps'}`], bytes: before - after, failed };
 }
 
 function sum(sizes: ReadonlyMap<string, number>): number {

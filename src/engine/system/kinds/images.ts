@@ -21,8 +21,8 @@ export const imageKind: StoreKind = {
     heading: 'Deleted Images',
     warning: ({ all }) => (all ? 'all images without at least one container associated with them' : 'all dangling images'),
     run: async (engine, { all, whereImage }) => {
-      const { deleted, bytes } = await pruneImages(engine, { all, where: whereImage, measure: true });
-      return { names: deleted, bytes };
+      const { deleted, bytes, failed } = await pruneImages(engine, { all, where: whereImage, measure: true });
+      return { names: deleted, bytes, failed };
     },
   },
 };

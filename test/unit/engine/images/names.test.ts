@@ -146,7 +146,7 @@ describe('rmi', () => {
 test('prune removes images without a name, with --all those without a container', async () => {
   const [dangling, unused, used] = [await add('dangling'), await add('unused', 'localhost/unused:1'), await add('used', 'localhost/used:1')];
   makeContainer('web', used);
-  expect(await pruneImages(engine)).toEqual({ deleted: [hex(dangling)], bytes: 0 });
+  expect(await pruneImages(engine)).toEqual({ deleted: [hex(dangling)], bytes: 0, failed: [] });
   expect((await pruneImages(engine, { all: true })).deleted).toEqual([hex(unused)]);
   expect(names()).toEqual([['localhost/used:1']]);
 });
