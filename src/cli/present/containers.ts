@@ -103,7 +103,7 @@ function sizeText(container: ContainerSummary): string {
 }
 
 function sortContainers(containers: readonly ContainerSummary[], key: string): ContainerSummary[] {
-  const value = SORT_VALUES[key];
+  const value = Object.hasOwn(SORT_VALUES, key) ? SORT_VALUES[key] : undefined;
   if (value === undefined) throw new ScullError('INVALID', `cannot sort by ${JSON.stringify(key)}`, { hint: `sort by ${PS_SORT_KEYS.join(', ')}` });
   const keyed = containers.map((one) => ({ one, value: value(one) }));
   keyed.sort((a, b) => (a.value < b.value ? -1 : a.value > b.value ? 1 : a.one.created < b.one.created ? -1 : a.one.created > b.one.created ? 1 : 0));

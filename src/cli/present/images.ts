@@ -71,7 +71,7 @@ function imageId(image: ListedImage, options: ImagesOptions): string {
 }
 
 function sortRows(rows: readonly Row[], key: string): Row[] {
-  const value = SORT_VALUES[key];
+  const value = Object.hasOwn(SORT_VALUES, key) ? SORT_VALUES[key] : undefined;
   if (value === undefined) throw new ScullError('INVALID', `cannot sort by ${JSON.stringify(key)}`, { hint: `sort by ${IMAGE_SORT_KEYS.join(', ')}` });
   const keyed = rows.map((row) => ({ row, value: value(row), name: nameOf(row) }));
   keyed.sort((a, b) => (a.value < b.value ? -1 : a.value > b.value ? 1 : a.name < b.name ? -1 : a.name > b.name ? 1 : 0));

@@ -122,12 +122,12 @@ async function podFacts(engine: Engine): Promise<PodFacts> {
   const pods = readPods(engine);
   return {
     names: new Map(pods.map(({ id, name }) => [id, name])),
-    infras: new Map(pods.flatMap(({ id, infra }) => (infra === undefined ? [] : [[id, infraRecord(engine, infra.id)] as const]))),
+    infras: new Map(pods.flatMap(({ id, infra }) => (infra === undefined ? [] : [[id, readableRecord(engine, infra.id)] as const]))),
   };
 }
 
 /** A damaged one is told where containers are read. */
-function infraRecord(engine: Engine, id: string): ContainerRecord | undefined {
+function readableRecord(engine: Engine, id: string): ContainerRecord | undefined {
   try {
     return readContainer(engine.store.layout, id);
   } catch (error) {
@@ -172,9 +172,9 @@ function summarize(engine: Engine, record: ListedRecord, state: ContainerState, 
   };
 }
 
-/** Nothing where it was removed meanwhile. */
+/** Nothing where it was removed, or damaged, meanwhile. */
 async function sizeOf(engine: Engine, id: string): Promise<ContainerSize> {
-  const record = readContainer(engine.store.layout, id);
+  const record = readableRecord(engine, id);
   return record === undefined ? { rw: 0, rootFs: 0 } : containerSize(engine, record);
 }
 

@@ -91,6 +91,7 @@ describe('ps', () => {
   });
   it('refuses to sort by what it does not have', async () => {
     await expect(ps([], { sort: 'colour' })).rejects.toThrow('cannot sort by "colour"');
+    await expect(ps([web], { sort: 'constructor' })).rejects.toThrow('cannot sort by "constructor"');
   });
   it.each([
     ['{{.ID}} {{.Names}} {{.State}}', 'abcdef012345 web running'],

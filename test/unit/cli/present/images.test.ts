@@ -60,6 +60,9 @@ describe('images', () => {
   ])('sorts by %s', async (sort, order) => {
     expect((await images([local, dangling, debian], { sort, format: '{{.Repository}}' })).trim().split('\n').join(' ')).toBe(order);
   });
+  it.each(['colour', 'constructor'])('refuses to sort by %s, which it does not have', async (sort) => {
+    await expect(images([local], { sort })).rejects.toThrow(`cannot sort by "${sort}"`);
+  });
   it.each([
     ['{{.Repository}}:{{.Tag}} {{.ID}}', 'localhost:5000/app/web:1.0 bbbbbbbbbbbb'],
     ['{{.Size}} {{.CreatedSince}} {{.CreatedAt}}', '1 kB About an hour ago 2024-05-31 11:00:00 +0000 UTC'],
