@@ -20,6 +20,7 @@ import { crashPoint } from '../host/crash-point.ts';
 import { errnoOf, ScullError } from '../host/errors.ts';
 import { ensurePrivateDirectory, explainWriteFailure, readTextIfPresent } from '../host/files.ts';
 import { ownerTag, ownIdentity, parseOwnerTag, type ProcessIdentity } from '../host/identity.ts';
+import { trace } from '../host/trace.ts';
 import { ownerMayLive, registerHost } from './hosts.ts';
 import type { StoreLayout } from './layout.ts';
 import type { Store } from './store.ts';
@@ -43,7 +44,9 @@ export async function withLock<T>(store: Store, name: string, action: () => Prom
   if (!/^[a-z0-9][a-z0-9-]{0,80}$/.test(name)) throw new Error(`not a lock name: ${name}`);
   const path = join(store.layout.locks, name);
   registerHost(store.layout);
+  const asked = performance.now();
   const release = await acquire(store.layout, path, options.timeout ?? DEFAULT_TIMEOUT);
+  trace(`lock ${name} taken after ${(performance.now() - asked).toFixed(1)} ms`);
   crashPoint('lock:taken');
   try {
     return await action();
