@@ -203,6 +203,7 @@ test('a damaged container that runs ends with its removal by force', async () =>
 
 test('migrate and renumber have nothing to do, reset leaves nothing', async () => {
   expect(await s.ok(['system', 'migrate'])).toMatch(/^Nothing is needed/);
+  expect(await s.ok(['system', 'migrate', '--migrate-db', '--new-runtime', 'crun'])).toMatch(/^Nothing is needed/);
   expect(await s.ok(['system', 'renumber'])).toMatch(/^Nothing is needed/);
   await s.ok(['run', '-d', '-v', 'kept:/data', 'busybox', 'sleep', '1000']);
   await s.ok(['system', 'reset', '-f']);
