@@ -11,6 +11,8 @@
  *   f PATH SOURCE MODE UID GID SECONDS NANOSECONDS
  *                                a new file with the content of SOURCE, a path from the root that is no link; UID and GID
  *                                may be - for those of who makes it
+ *   a PATH                       directories that will be made in this one go to another place on the disk, where the file
+ *                                system can do that (ext4)
  *
  * A command that fails prints "INDEX ERRNO\n" (its number, from 0) and does not stop the others. Parents of a path are
  * opened by the kernel below the working directory and through no symbolic link (openat2(2), RESOLVE_BENEATH and
@@ -19,10 +21,12 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -172,6 +176,22 @@ static int make_file(int parent, const char *name, char *const *words)
 	return result;
 }
 
+/* chattr(1), T: each directory in it begins a place of its own. */
+static int set_apart(int parent, const char *name)
+{
+	int directory = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), flags = 0, result, reason;
+	if (directory < 0)
+		return -1;
+	result = ioctl(directory, FS_IOC_GETFLAGS, &flags);
+	flags |= FS_TOPDIR_FL;
+	if (result == 0)
+		result = ioctl(directory, FS_IOC_SETFLAGS, &flags);
+	reason = errno;
+	close(directory);
+	errno = reason;
+	return result;
+}
+
 static char *read_word(void)
 {
 	char *word = NULL;
@@ -193,7 +213,8 @@ int main(void)
 		if (words[0] == NULL)
 			return ferror(stdin) ? 1 : 0;
 		switch (words[0][0]) {
-		case 'w': wanted = 2; break;
+		case 'w':
+		case 'a': wanted = 2; break;
 		case 'c': wanted = 3; break;
 		case 'p': wanted = 5; break;
 		case 'x':
@@ -215,6 +236,7 @@ int main(void)
 			case 't': result = set_time(parent, name, words[2], words[3]); break;
 			case 'c': result = copy_xattrs(parent, name, words[2]); break;
 			case 'f': result = make_file(parent, name, words); break;
+			case 'a': result = set_apart(parent, name); break;
 			}
 		}
 		if (result < 0)

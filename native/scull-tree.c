@@ -363,13 +363,13 @@ static void refuse_unknown_mark(const char *attribute)
 		refuse("/%s: overlay has moved it or keeps only its attributes (redirect_dir, metacopy), which is not supported", path.data);
 }
 
-/* Appends the kept attributes to `pax`, sorted. */
-static void pack_xattrs(int parent, const char *name)
+/* Appends the kept attributes to `pax`, sorted. `fd`: the file, where it is open, which saves looking it up again; or -1. */
+static void pack_xattrs(int parent, const char *name, int fd)
 {
 	static char list[XATTR_LIST_MAX_BYTES], value[65536];
 	const char *names[256];
 	int count = 0;
-	ssize_t length = llistxattr(by_descriptor(parent, name), list, sizeof list);
+	ssize_t length = fd >= 0 ? flistxattr(fd, list, sizeof list) : llistxattr(by_descriptor(parent, name), list, sizeof list);
 	if (length < 0) {
 		if (errno == ENOTSUP || errno == ENOENT)
 			return;
@@ -383,7 +383,7 @@ static void pack_xattrs(int parent, const char *name)
 	qsort(names, (size_t)count, sizeof *names, compare_texts);
 	for (int i = 0; i < count; i++) {
 		char key[300];
-		ssize_t size = lgetxattr(by_descriptor(parent, name), names[i], value, sizeof value);
+		ssize_t size = fd >= 0 ? fgetxattr(fd, names[i], value, sizeof value) : lgetxattr(by_descriptor(parent, name), names[i], value, sizeof value);
 		if (size < 0) {
 			if (errno == ENODATA || errno == ENOENT)
 				continue;
@@ -559,7 +559,7 @@ static void pack_file(int parent, const char *name, struct entry *entry)
 	entry->size = stat.st_size;
 	counts.files++;
 	counts.bytes += stat.st_size;
-	pack_xattrs(parent, name);
+	pack_xattrs(parent, name, fd);
 	struct run *runs = find_runs(fd, &stat, SMALLEST_HOLES, &count);
 	if (runs != NULL) {
 		pack_sparse(fd, entry, runs, count);
@@ -619,7 +619,7 @@ static void pack_entry(int parent, const char *name, const struct stat *stat)
 	default: /* a socket is of no use without who listens */
 		return;
 	}
-	pack_xattrs(parent, name);
+	pack_xattrs(parent, name, -1);
 	put_header(&entry);
 }
 
@@ -629,7 +629,7 @@ static void pack_directory(int parent, const char *name, const struct stat *stat
 	size_t length = path.length;
 	add_text(&path, "/");
 	entry.name = path.data;
-	pack_xattrs(parent, name);
+	pack_xattrs(parent, name, -1);
 	put_header(&entry);
 	truncate_to(&path, length);
 	counts.directories++;

@@ -34,7 +34,7 @@ export interface CopyJob {
   readonly target: string;
   readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
   readonly chmod?: string | undefined;
-  /** An empty directory where a tree can be made that is new as a whole; it is told with the end, and moved by who started us. */
+  /** In an empty directory, where a tree can be made that is new as a whole; it is told with the end, and moved by who started us. */
   readonly aside?: string | undefined;
   /** Looked up already. */
   readonly selections?: readonly Selection[];
@@ -46,7 +46,7 @@ export interface CopyJob {
 
 export type FileMessage =
   | { readonly kind: 'digest'; readonly digest: string }
-  /** `moveTo`: in the directory aside is a `tree` that belongs there, from the root. */
+  /** `moveTo`: what is aside belongs there, from the root. */
   | { readonly kind: 'done'; readonly moveTo?: string | undefined }
   | { readonly kind: 'error'; readonly code: ErrorCode; readonly message: string; readonly hint?: string | undefined; readonly detail?: string | undefined }
   /** Not the user's fault. */

@@ -8,7 +8,7 @@ import { errnoOf, ScullError } from '../../host/errors.ts';
 import { writeAllSync } from '../../host/files.ts';
 import { diskPath, follow, lstatIfThere, type Tree } from './confined.ts';
 import { readUpTo } from './content-digest.ts';
-import { canMakeMany, makeMany, MANY, type NewFile } from './many.ts';
+import { canMakeMany, makeMany, MANY, setApart, type NewFile } from './many.ts';
 import { changedMode } from './modes.ts';
 import type { SelectedFile, Selection } from './selection.ts';
 
@@ -50,14 +50,14 @@ export interface PlacedTree {
   readonly placed: readonly Placed[];
   /** What their paths begin at. */
   readonly root: string;
-  /** The tree is in `aside/tree`, and is to take the place of the empty directory at this path from the root. */
+  /** The tree is where `aside` said, and is to take the place of the empty directory at this path from the root. */
   readonly moveTo?: string;
 }
 
 /**
  * The same for a worker that has time: many small files of one tree are made several at a time.
- * @param aside an empty directory on the file system that the root is a part of: what is new as a whole is made there and moved by the
- * caller, which takes half the time, since overlay has no part in it
+ * @param aside where nothing is yet, in an empty directory on the file system that the root is a part of: what is new as a whole is made
+ * there and moved by the caller, which takes half the time, since overlay has no part in it
  * @throws as placeFiles; ScullError TOOL_FAILED
  */
 export async function placeTree(root: string, selections: readonly Selection[], options: PlaceOptions, aside?: string): Promise<PlacedTree> {
@@ -67,7 +67,8 @@ export async function placeTree(root: string, selections: readonly Selection[], 
   if (!isMany) return { root, placed: placeFiles(root, selections, options) };
   const tree: Tree = { root, escapes: 'stay' };
   const moveTo = aside === undefined ? undefined : makeNewTarget(tree, whole, options);
-  const there = aside === undefined || moveTo === undefined ? { root, target: options.target } : { root: aside, target: '/tree', moveTo };
+  const there = aside === undefined || moveTo === undefined ? { root, target: options.target } : { root: posix.dirname(aside), target: `/${posix.basename(aside)}`, moveTo };
+  if (there.moveTo !== undefined) await setApart(there.root);
   const placing = new Placing({ root: there.root, escapes: 'stay' }, { ...options, target: there.target }, true);
   placing.place(whole, false);
   await placing.makeWaiting();

@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import type { FileJob, FileMessage } from '../../build/files/copy-worker.ts';
 import { errnoOf, ScullError } from '../../host/errors.ts';
+import { randomHex } from '../../host/identity.ts';
 import { exitStatus, explainSpawnFailure, start } from '../../host/process.ts';
 import { selfCommand } from '../../host/self.ts';
 import { trace } from '../../host/trace.ts';
@@ -35,14 +36,14 @@ export interface FilePlaces {
 /** @returns the upper directory with the changes; undefined where `onDigest` said that there is nothing to do */
 export async function runFileWork(session: BuildSession, work: FileWork): Promise<string | undefined> {
   const place = session.place('files');
-  const paths = { upper: `${place}/upper`, work: `${place}/work`, root: `${place}/root`, source: `${place}/source`, scratch: `${place}/scratch`, aside: `${place}/aside`, job: `${place}/job.json` };
+  const paths = { upper: `${place}/upper`, work: `${place}/work`, root: `${place}/root`, source: `${place}/source`, scratch: `${place}/scratch`, aside: `${place}/aside`, tree: `${place}/aside/${randomHex(4)}`, job: `${place}/job.json` };
   mkdirSync(place, { mode: 0o700 });
   for (const directory of [paths.work, paths.root, paths.source, paths.scratch, paths.aside]) mkdirSync(directory, { mode: 0o700 });
   mkdirSync(paths.upper, { mode: 0o755 });
   const steps = await mounts(session, work, paths);
   const scratch = (index: number): string => `${paths.scratch}/${index}`;
   const isOverlay = steps.some((step) => step.kind === 'overlay' && step.target === paths.root);
-  writeFileSync(paths.job, JSON.stringify(work.job({ root: paths.root, source: paths.source, scratch, aside: isOverlay ? paths.aside : undefined })), { mode: 0o600 });
+  writeFileSync(paths.job, JSON.stringify(work.job({ root: paths.root, source: paths.source, scratch, aside: isOverlay ? paths.tree : undefined })), { mode: 0o600 });
   const self = selfCommand('__worker', 'build-files', paths.job);
   // The fence is not for fuse-overlayfs: its own process would stand inside it.
   const fence = steps.some((step) => step.kind === 'fuse') ? {} : { writable: [paths.root, paths.scratch, paths.aside] };
@@ -78,7 +79,7 @@ export async function runFileWork(session: BuildSession, work: FileWork): Promis
     });
     trace('files made');
     if (end === 'needless') return undefined;
-    if (end.moveTo !== undefined) await moveTree(place, paths.upper, end.moveTo);
+    if (end.moveTo !== undefined) await moveTree(place, paths, end.moveTo);
     return paths.upper;
   } finally {
     session.abort.signal.removeEventListener('abort', stop);
@@ -89,8 +90,8 @@ export async function runFileWork(session: BuildSession, work: FileWork): Promis
  * Into the place of an empty directory, in the upper directory of an overlay that nobody has mounted any more.
  * @param work holds both
  */
-async function moveTree(work: string, upper: string, path: string): Promise<void> {
-  const [tree, place] = [`${work}/aside/tree`, `${upper}${path}`];
+async function moveTree(work: string, { tree, upper }: { readonly tree: string; readonly upper: string }, path: string): Promise<void> {
+  const place = `${upper}${path}`;
   try {
     // The worker has made these directories, or copied them up: none of them is a link.
     if (realpathSync(dirname(place)) !== `${realpathSync(upper)}${dirname(path) === '/' ? '' : dirname(path)}`) throw new ScullError('INVALID', `${JSON.stringify(path)} leads elsewhere`);

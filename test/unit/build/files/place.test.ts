@@ -151,16 +151,16 @@ describe.each(['the native program', 'JavaScript alone'])('a tree of many files,
   });
 
   test('what is new as a whole is made aside, to be moved, where the native program does it', async () => {
-    const aside = join(base, 'aside');
-    mkdirSync(aside);
+    const aside = join(base, 'aside/tree');
+    mkdirSync(join(base, 'aside'));
     chmodSync(join(base, 'context/d'), 0o711);
     const tree = await placeMany({ target: '/lib/deep/new/' }, aside);
     if (means !== 'the native program') {
       expect([tree.moveTo, tree.root, lstatSync(join(root, 'usr/lib/deep/new')).mode & 0o7777]).toEqual([undefined, root, 0o711]);
       return;
     }
-    expect([tree.moveTo, tree.root, readdirSync(join(root, 'usr/lib/deep/new'))]).toEqual(['/usr/lib/deep/new', aside, []]);
-    expect([readFileSync(join(aside, 'tree/sub/file 2'), 'utf8'), readlinkSync(join(aside, 'tree/link')), lstatSync(join(aside, 'tree')).mode & 0o7777]).toEqual(['2\n', 'g', 0o711]);
+    expect([tree.moveTo, tree.root, readdirSync(join(root, 'usr/lib/deep/new'))]).toEqual(['/usr/lib/deep/new', join(base, 'aside'), []]);
+    expect([readFileSync(join(aside, 'sub/file 2'), 'utf8'), readlinkSync(join(aside, 'link')), lstatSync(aside).mode & 0o7777]).toEqual(['2\n', 'g', 0o711]);
     // Not where something is that it is merged with, or a link stands.
     symlinkSync('nowhere', join(root, 'dangling'));
     expect((await placeMany({ target: '/etc' }, aside)).moveTo).toBeUndefined();
