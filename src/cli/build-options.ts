@@ -28,6 +28,8 @@ export async function buildOptions(flags: BuildFlags, tokens: readonly FlagToken
       dns: flags.dns,
       'dns-option': flags['dns-option'],
       'dns-search': flags['dns-search'],
+      'no-hosts': flags['no-hosts'],
+      'no-hostname': flags['no-hostname'],
       'cap-add': flags['cap-add'],
       'cap-drop': flags['cap-drop'],
       'security-opt': flags['security-opt'],
@@ -47,21 +49,24 @@ export async function buildOptions(flags: BuildFlags, tokens: readonly FlagToken
     tokens.filter((token) => token.name === 'volume'),
   );
   const args = buildArgs(flags, caller);
+  const outputs = (flags.output ?? []).map(output);
   if (flags.squash === true && flags['squash-all'] === true) throw new ScullError('USAGE', '--squash and --squash-all cannot be used together');
   return {
     file: flags.file,
     ignoreFile: flags.ignorefile,
-    tags: [...(flags.tag ?? []), ...(flags.output ?? []).flatMap(outputName)],
+    tags: [...(flags.tag ?? []), ...outputs.flatMap(({ name }) => name ?? [])],
     target: flags.target,
     from: flags.from,
     args,
-    platforms: platforms(flags.platform ?? []),
+    platforms: platforms(flags),
     manifest: flags.manifest,
     labels: Object.fromEntries((flags.label ?? []).map((text) => parseLabel(text, '--label'))),
     annotations: Object.fromEntries((flags.annotation ?? []).map((text) => parseLabel(text, '--annotation'))),
     env: (flags.env ?? []).flatMap((text) => parseEnvironment(text, caller)),
     unsetEnv: flags.unsetenv ?? [],
     unsetLabels: flags.unsetlabel ?? [],
+    inheritLabels: flags['inherit-labels'] ?? true,
+    omitHistory: flags['omit-history'] ?? false,
     pull: parsePullPolicy(flags.pull === 'true' ? 'always' : flags.pull),
     noCache: flags['no-cache'] ?? false,
     noCacheFilter: (flags['no-cache-filter'] ?? []).flatMap((names) => names.split(',')),
@@ -74,7 +79,8 @@ export async function buildOptions(flags: BuildFlags, tokens: readonly FlagToken
     format: imageFormat(flags.format),
     timestamp: seconds(flags.timestamp ?? args.get('SOURCE_DATE_EPOCH') ?? environmentVariable('SOURCE_DATE_EPOCH')),
     namedContexts: new Map((flags['build-context'] ?? []).map((text) => pair(text, '--build-context'))),
-    outputs: (flags.output ?? []).map(output),
+    outputs: [...outputs.map(({ target }) => target), ...(flags.push === true ? [{ kind: 'image' } as const] : [])],
+    push: flags.push === true || outputs.some(({ push }) => push),
     secrets: new Map((flags.secret ?? []).map(secret)),
     ssh: new Map((flags.ssh ?? []).map(agent)),
     allowInsecure: allowed(flags.allow ?? []),
@@ -118,8 +124,14 @@ function buildArgs(flags: BuildFlags, caller: Readonly<Record<string, string>>):
   return args;
 }
 
-/** Several after commas, or the option several times. */
-function platforms(texts: readonly string[]): readonly Platform[] {
+/** --platform has several after commas, or comes several times; what --os, --arch and --variant leave out is this machine's. */
+function platforms({ platform, os, arch, variant }: BuildFlags): readonly Platform[] {
+  if (os !== undefined || arch !== undefined || variant !== undefined) {
+    if (variant !== undefined && arch === undefined) throw new ScullError('USAGE', '--variant needs --arch');
+    const own = hostPlatform();
+    return [parsePlatform([os ?? own.os, arch ?? own.architecture, ...(variant === undefined ? [] : [variant])].join('/'))];
+  }
+  const texts = platform ?? [];
   const found = texts.flatMap((text) => text.split(',')).filter((text) => text !== '').map((text) => (text === 'local' ? hostPlatform() : parsePlatform(text)));
   return [...new Map(found.map((platform) => [formatPlatform(platform), platform])).values()];
 }
@@ -159,13 +171,25 @@ function keyed(text: string, option: string, keys: readonly string[]): Map<strin
   return values;
 }
 
-const OUTPUT_KEYS = ['type', 'dest', 'name'];
+interface WantedOutput {
+  readonly target: BuildOutput;
+  /** `type=image,name=app` is a name as -t gives it. */
+  readonly name?: string;
+  readonly push: boolean;
+}
 
 /** docker-buildx-build(1), "--output"; a word alone is a directory, - a tar on standard output. */
-function output(text: string): BuildOutput {
-  if (text === '-') return { kind: 'tar', path: '-' };
-  if (!text.includes('=')) return { kind: 'local', directory: resolve(text) };
-  const values = keyed(text, '--output', OUTPUT_KEYS);
+function output(text: string): WantedOutput {
+  if (!text.includes('=')) return { target: text === '-' ? { kind: 'tar', path: '-' } : { kind: 'local', directory: resolve(text) }, push: false };
+  const values = keyed(text, '--output', ['type', 'dest', 'name', 'push']);
+  const name = values.get('name') ?? '';
+  const target = outputTarget(text, values);
+  const push = values.get('type') === 'registry' || values.get('push') === 'true';
+  if (push && target.kind !== 'image') throw new ScullError('INVALID', `invalid --output ${JSON.stringify(text)}: only type=image and type=registry are pushed`);
+  return { target, ...(name === '' ? {} : { name }), push };
+}
+
+function outputTarget(text: string, values: ReadonlyMap<string, string>): BuildOutput {
   const type = values.get('type') ?? 'local';
   const place = values.get('dest');
   const needed = (): string => {
@@ -182,16 +206,11 @@ function output(text: string): BuildOutput {
     case 'oci':
       return { kind: 'archive', format: 'oci-archive', path: place === undefined ? '-' : needed() };
     case 'image':
+    case 'registry':
       return { kind: 'image' };
     default:
-      throw new ScullError('UNSUPPORTED', `--output of type ${JSON.stringify(type)} is not supported`, { hint: 'there are local, tar, docker, oci and image' });
+      throw new ScullError('UNSUPPORTED', `--output of type ${JSON.stringify(type)} is not supported`, { hint: 'there are local, tar, docker, oci, image and registry' });
   }
-}
-
-/** `type=image,name=app` is a name as -t gives it. */
-function outputName(text: string): readonly string[] {
-  const name = text.includes('=') ? keyed(text, '--output', OUTPUT_KEYS).get('name') : undefined;
-  return name === undefined || name === '' ? [] : [name];
 }
 
 function secret(text: string): [string, SecretSource] {

@@ -1,9 +1,9 @@
 /**
- * The same Containerfiles built by scull and by buildah: same files with types, modes, owners and contents, same configuration.
+ * The same Containerfiles built by scull and by buildah: same files with types, modes, owners, contents and times of what is copied, same configuration.
  * Where Docker and buildah differ, scull follows Docker; such cases are not in this table.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { lutimesSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { busyboxEntries, dockerArchive } from '../support/images.ts';
@@ -19,6 +19,8 @@ function buildah(...args: string[]): string {
 }
 
 let directory: string;
+/** Of no build: what options name. */
+let other: string;
 
 beforeAll(async () => {
   const archive = s.file('base.tar', dockerArchive(recipe));
@@ -34,11 +36,22 @@ beforeAll(async () => {
   }
   symlinkSync('x', join(directory, 'd/link'));
   execFileSync('tar', ['cf', 'a.tar', 'd'], { cwd: directory });
+  // What is copied keeps its time; of what a build makes itself only that it is new is known.
+  for (const name of readdirSync(directory, { recursive: true, encoding: 'utf8' })) lutimesSync(join(directory, name), OLD, OLD);
+  other = s.directory('other');
+  writeFileSync(join(other, 'o'), 'o\n');
+  writeFileSync(join(other, 'args'), 'A=from a file\n');
+  writeFileSync(join(other, 'ignore'), 'd/*.log\n!f\n');
 });
 
-const LIST = 'find / -xdev \\( -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /etc/hosts -o -path /etc/hostname -o -path /etc/resolv.conf \\) -prune -o -type f -exec stat -c "%n %F %a %u %g" {} + -exec md5sum {} + -o -exec stat -c "%n %F %a %u %g %N" {} + | sort';
+const OLD = 1_000_000_000;
 
-test.each([
+const LIST = 'find / -xdev \\( -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /etc/hosts -o -path /etc/hostname -o -path /etc/resolv.conf \\) -prune -o -type f -exec stat -c "%n %F %a %u %g %Y" {} + -exec md5sum {} + -o -exec stat -c "%n %F %a %u %g %N" {} + | sort';
+
+/** What, the lines after FROM, options, and another FROM. */
+type Case = readonly [string, readonly string[], (() => readonly string[])?, string?];
+
+const CASES: readonly Case[] = [
   ['RUN, shell and exec form', ['RUN echo a > /a && mkdir -p /b/c && chmod 700 /b', 'RUN ["touch", "/c"]']],
   ['RUN that removes', ['RUN rm /etc/not-a-program && rm -r /etc/data && mkdir /etc/data && touch /etc/data/new']],
   ['USER and RUN', ['USER app', 'RUN touch /home/app/own']],
@@ -57,10 +70,40 @@ test.each([
   ['ADD of an archive', ['ADD a.tar /unpacked/', 'ADD f /added']],
   ['COPY through a link of the image', ['RUN mkdir -p /usr/lib && ln -s usr/lib /lib', 'COPY f /lib/f']],
   ['COPY over a file', ['COPY f /etc/not-a-program']],
-])('%s', async (_what, lines) => {
+  ['COPY of a link, and of a directory with one', ['COPY d/link /linked', 'COPY d /links']],
+  ['ADD --chown and --chmod', ['ADD --chown=app f /owned', 'ADD --chmod=0751 d /modes']],
+  ['HEALTHCHECK', ['HEALTHCHECK --interval=7s --timeout=3s --start-period=2s --retries=4 CMD ["true"]']],
+  ['HEALTHCHECK NONE', ['HEALTHCHECK CMD true', 'HEALTHCHECK NONE']],
+  ['SHELL', ['SHELL ["/bin/sh", "-e", "-c"]', 'RUN echo "$0 $-" > /shell', 'CMD echo a', 'ENTRYPOINT run me']],
+  ['ONBUILD', ['ONBUILD RUN echo later', 'ONBUILD COPY . /']],
+  ['MAINTAINER', ['MAINTAINER somebody']],
+  ['VOLUME, and what is written there after it', ['RUN mkdir /vol && echo before > /vol/a', 'VOLUME ["/vol", "/vol two"]', 'RUN echo after > /vol/b']],
+  ['USER by number, with a group', ['USER 7:8', 'RUN id > /tmp/id', 'WORKDIR /made/by']],
+  ['ENV with modifiers', ['ENV A=a', 'ENV B=${A:-x} C=${D:-x} E=${A:+y} F=${D:+y} G=\\$A', 'RUN echo "$B $C $E $F $G" > /env']],
+  ['ARG with a value of another, and ENV over it', ['ARG A=1', 'ARG B=$A-2', 'ENV A=3', 'RUN echo "$A $B" > /arg', 'COPY f /$B']],
+  ['continued lines, comments, an escape character', ['RUN echo a \\', '# in between', '  && echo b > /lines']],
+  ['RUN --mount=type=bind', ['RUN --mount=type=bind,target=/in,source=d cp /in/x /out && ! touch /in/new 2>/dev/null']],
+  ['RUN --mount=type=tmpfs', ['RUN --mount=type=tmpfs,target=/scratchpad touch /scratchpad/x /kept']],
+  ['RUN --mount=type=cache', ['RUN --mount=type=cache,target=/cached touch /cached/x /kept']],
+  ['RUN --network=none', ['RUN --network=none ls /sys/class/net > /net']],
+  ['--build-arg and --build-arg of what nobody asks for', ['ARG A=1', 'ARG B', 'RUN echo "$A-$B" > /arg'], () => ['--build-arg', 'A=2', '--build-arg', 'B=3']],
+  ['--label, --env and --unsetenv', ['ENV GONE=1 KEPT=2'], () => ['--label', 'given=1', '--env', 'GIVEN=1', '--unsetenv', 'GONE']],
+  ['--from', ['RUN echo a > /a'], () => ['--from', BASE], 'FROM localhost/none AS one'],
+  ['--target', ['RUN echo a > /a', `FROM ${BASE} AS later`, 'RUN false'], () => ['--target', 'one'], `FROM ${BASE} AS one`],
+  ['--build-context', ['COPY --from=more o /o'], () => ['--build-context', `more=${other}`]],
+  ['--ignorefile', ['COPY . /all/'], () => ['--ignorefile', join(other, 'ignore')]],
+  ['--secret', ['RUN --mount=type=secret,id=s,mode=0444,uid=7 cat /run/secrets/s > /told; stat -c "%a %u" /run/secrets/s > /how'], () => ['--secret', `id=s,src=${join(other, 'o')}`]],
+  ['--volume', ['RUN cp /given/o /o'], () => ['--volume', `${other}:/given:ro`]],
+  ['--add-host', ['RUN grep -w thehost /etc/hosts | tr "\\t" " " > /h'], () => ['--add-host', 'thehost:10.1.2.3']],
+  ['--squash', ['RUN echo a > /a', 'RUN rm /a && echo b > /b'], () => ['--squash']],
+  ['--timestamp', ['COPY f /f', 'RUN echo a > /a'], () => ['--timestamp', String(OLD + 7)]],
+  ['FROM with an ARG before it, and scratch', ['FROM scratch', 'COPY --from=one / /'], () => ['--build-arg', 'TAG=latest'], `ARG TAG=none\nFROM ${BASE.replace('latest', '$TAG')} AS one`],
+];
+
+test.each(CASES.map(([what, lines, options, from = `FROM ${BASE}`]) => ({ what, lines, options, from })))('$what', async ({ lines, options, from }) => {
   const file = join(directory, '..', 'compared');
-  writeFileSync(file, `FROM ${BASE}\n${lines.join('\n')}\n`);
-  await compare(file);
+  writeFileSync(file, `${from}\n${lines.join('\n')}\n`);
+  await compare(file, options?.());
 });
 
 test('stages and COPY --from', async () => {
@@ -69,19 +112,22 @@ test('stages and COPY --from', async () => {
   await compare(file);
 });
 
-async function compare(file: string): Promise<void> {
-  await s.ok(['build', '-q', '-f', file, '-t', 'compared:scull', directory]);
+async function compare(file: string, options: readonly string[] = []): Promise<void> {
+  const begin = Math.floor(Date.now() / 1000);
+  await s.ok(['build', '-q', ...options, '-f', file, '-t', 'compared:scull', directory]);
   const archive = join(s.base, 'compared.tar');
   execFileSync('rm', ['-f', archive]);
-  buildah('build', '-q', '--layers=false', '-f', file, '-t', 'localhost/compared:buildah', directory);
+  buildah('build', '-q', '--layers=false', ...options, '-f', file, '-t', 'localhost/compared:buildah', directory);
   buildah('push', '-q', 'localhost/compared:buildah', `docker-archive:${archive}:localhost/compared:buildah`);
   await s.ok(['load', '-q', '-i', archive]);
-  const [ours, theirs] = await Promise.all(['scull', 'buildah'].map(async (by) => ({ files: await filesOf(by), config: await configOf(by) })));
+  const [ours, theirs] = await Promise.all(['scull', 'buildah'].map(async (by) => ({ files: await filesOf(by, begin), config: await configOf(by) })));
   expect(ours).toEqual(theirs);
 }
 
-async function filesOf(by: string): Promise<string[]> {
-  return (await s.ok(['run', '--rm', '--network=none', '--user', '0', '--entrypoint', '', `compared:${by}`, '/bin/sh', '-c', LIST])).split('\n');
+/** @param begin seconds since 1970: what is not older was made by the build, whenever */
+async function filesOf(by: string, begin: number): Promise<string[]> {
+  const lines = (await s.ok(['run', '--rm', '--network=none', '--user', '0', '--entrypoint', '', `compared:${by}`, '/bin/sh', '-c', LIST])).split('\n');
+  return lines.map((line) => line.replace(/^(\/.*) (\d+)$/, (whole, rest: string, time: string) => (line.includes(' regular ') ? `${rest} ${Number(time) < begin ? time : 'new'}` : whole)));
 }
 
 /** Without what each tool says of itself, and what is empty one way or the other. */

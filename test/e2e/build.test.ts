@@ -448,6 +448,57 @@ test('--check, --target, options for image and network, and the words of other t
   await s.fails(['build', '--cache-from', 'type=gha', directory], 125, /type "gha" is not supported[\s\S]*type=registry,ref=NAME/);
 });
 
+test('options of Podman and Docker that scripts use', async () => {
+  const directory = context({ Containerfile: ['FROM busybox AS one', 'LABEL base=1', 'FROM one', 'RUN printf "a\\tb\\n"; ls /etc/hosts /etc/hostname > /there 2>/dev/null; true'] });
+  const file = (name: string): string => readFileSync(join(directory, name), 'utf8');
+  const image = await build(directory, ['--no-hosts', '--no-hostname', '--no-cache', '--inherit-labels=false', '--omit-history', '--iidfile-raw', join(directory, 'id')]);
+  expect([await said(image, 'cat', '/there'), file('id')]).toEqual(['', image]);
+  expect((await s.inspect(image)).Config.Labels ?? {}).toEqual({});
+  expect(await s.ok(['history', '--format', '{{.CreatedBy}}', image])).not.toContain('RUN');
+  expect(await build(directory, ['--no-cache', '--no-hosts'])).not.toBe(image);
+  // Progress and id, instead of on standard error and output; a tab is no character that steers a terminal.
+  const logged = await s.scull(['build', '--no-cache', '--logfile', join(directory, 'log'), directory]);
+  expect([logged.status, logged.stdout, logged.stderr]).toEqual([0, '', '']);
+  expect(file('log')).toMatch(/^#2 [\d.]+ a\tb\n[\s\S]*^[0-9a-f]{64}$/m);
+  const { os, architecture } = { os: 'linux', architecture: (await s.inspect('busybox')).Architecture };
+  await build(directory, ['--os', os, '--arch', architecture]);
+  const lost = await s.scull(['build', '-q', '--cache-from', 'type=local,src=/nowhere', directory]);
+  expect([lost.status, lost.stderr.trim()]).toEqual([0, 'WARNING: the build goes on without the cache /nowhere: there is no such directory']);
+  const checked = await s.scull(['buildx', 'build', '--call=check,format=json', directory]);
+  expect([checked.status, JSON.parse(checked.stdout)]).toMatchObject([0, { warnings: [], sources: [{ filename: 'Containerfile' }] }]);
+  writeFileSync(join(directory, 'bad'), 'FROM busybox\n\nMAINTAINER me\n');
+  const bad = await s.scull(['build', '--check', '--call=check,format=json', '-f', join(directory, 'bad'), directory]);
+  expect([bad.status, JSON.parse(bad.stdout)]).toMatchObject([1, { warnings: [{ ruleName: 'MaintainerDeprecated', url: expect.stringContaining('maintainer-deprecated'), location: { ranges: [{ start: { line: 3 } }] } }] }]);
+  for (const [words, message] of [
+    [['-q', '--progress=nonsense'], /invalid --progress "nonsense"/],
+    [['--call=outline'], /--call "outline" is not supported/],
+    [['--arch', 'arm64', '--platform', 'linux/arm64'], /--arch and --platform cannot be used together/],
+    [['--variant', 'v8'], /--variant needs --arch/],
+    [['--all-platforms'], /--all-platforms is not supported/],
+    [['--mount', 'type=tmpfs'], /--mount is not supported[\s\S]*RUN --mount/],
+    [['--push'], /without a name cannot be pushed/],
+    [['-o', 'type=tar,push=true'], /only type=image and type=registry are pushed/],
+    [['-o', 'type=s3'], /type "s3" is not supported[\s\S]*registry/],
+  ] as const) {
+    await s.fails(['build', ...words, directory], 125, message);
+  }
+});
+
+test('a build that pushes what it has made', async () => {
+  const registry = await startDockerRegistry(s.directory(`registry-${++contexts}`));
+  try {
+    const directory = context({ Containerfile: ['FROM busybox', 'COPY f /'], f: 'f' });
+    const pushed = async (name: string): Promise<string> => s.ok(['inspect', '--format', '{{.Id}}', await s.ok(['pull', '-q', `${registry.host}/${name}`])]);
+    for (const [words, names] of [[['--push', '-t', `${registry.host}/a:1`, '-t', `${registry.host}/b`], ['a:1', 'b:latest']], [['-o', `type=registry,name=${registry.host}/c`], ['c:latest']], [['-o', `type=image,push=true,name=${registry.host}/d:2`], ['d:2']]] as const) {
+      const id = await build(directory, words);
+      await s.ok(['rmi', '-f', id]);
+      for (const name of names) expect(await pushed(name), name).toContain(id);
+    }
+  } finally {
+    await registry.stop();
+  }
+}, 60_000);
+
 test('what decides which steps are executed: --no-cache-filter, --cache-ttl; and where files, values and images come from', async () => {
   const uuid = 'cat /proc/sys/kernel/random/uuid';
   const directory = context({

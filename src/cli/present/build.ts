@@ -34,7 +34,7 @@ export function plainBuild(screen: BuildScreen): BuildPresenter {
       const key = `${step.id} ${stream}`;
       const left = rest.get(key) ?? '';
       rest.delete(key);
-      if (left !== '') line(step, `${time(step)} ${escapeControl(left)}`);
+      if (left !== '') line(step, `${time(step)} ${escapeControlLines(left)}`);
     }
   };
   const time = (step: StepLabel): string => ((screen.now() - (started.get(step.id) ?? screen.now())) / 1000).toFixed(3);
@@ -49,12 +49,16 @@ export function plainBuild(screen: BuildScreen): BuildPresenter {
           const key = `${event.step.id} ${event.stream}`;
           const lines = ((rest.get(key) ?? '') + Buffer.from(event.chunk).toString()).split('\n');
           rest.set(key, lines.pop() ?? '');
-          for (const text of lines) line(event.step, `${time(event.step)} ${escapeControl(text.replace(/\r$/, ''))}`);
+          for (const text of lines) line(event.step, `${time(event.step)} ${escapeControlLines(text.replace(/\r$/, ''))}`);
           break;
         }
         case 'done':
           flush(event.step);
           line(event.step, event.result === 'cached' ? 'CACHED' : `DONE ${seconds(screen.now() - (started.get(event.step.id) ?? 0))}`);
+          break;
+        case 'canceled':
+          flush(event.step);
+          line(event.step, 'CANCELED');
           break;
         case 'failed':
           flush(event.step);
@@ -85,7 +89,7 @@ export function quietBuild(screen: BuildScreen): BuildPresenter {
   return {
     show(event) {
       if (event.kind === 'output') keep(said, event.step.id, event.chunk);
-      else if (event.kind === 'done') said.delete(event.step.id);
+      else if (event.kind === 'done' || event.kind === 'canceled') said.delete(event.step.id);
       else if (event.kind === 'failed') screen.write(escapeControlLines(Buffer.concat(said.get(event.step.id) ?? []).toString()));
       else if (event.kind === 'warning') screen.write(`WARNING: ${escapeControl(event.text)}\n`);
     },
@@ -105,10 +109,15 @@ function keep(said: Map<number, Uint8Array[]>, id: number, chunk: Uint8Array): v
 interface Row {
   readonly step: StepLabel;
   readonly since: number;
-  state: 'running' | 'done' | 'cached' | 'failed';
+  state: 'running' | 'done' | 'cached' | 'failed' | 'canceled';
   until: number;
   readonly lines: string[];
   rest: string;
+}
+
+/** A tab is as wide as the terminal likes: the picture must know how wide. */
+function shownLine(text: string): string {
+  return escapeControl(text.replace(/\r$/, '').replaceAll('\t', '    '));
 }
 
 const SHOWN_LINES = 4;
@@ -139,13 +148,16 @@ export function terminalBuild(screen: BuildScreen): BuildPresenter {
   };
   const describe = (row: Row): string => {
     const took = seconds((row.state === 'running' ? screen.now() : row.until) - row.since);
-    const word = row.state === 'cached' ? 'CACHED' : row.state === 'failed' ? 'ERROR' : '';
-    return ` ${row.state === 'running' ? '…' : row.state === 'failed' ? '✗' : '✓'} ${word === '' ? '' : `${word} `}${name(row.step)} ${escapeControl(row.step.title)}  ${took}`;
+    const word = row.state === 'cached' ? 'CACHED' : row.state === 'failed' ? 'ERROR' : row.state === 'canceled' ? 'CANCELED' : '';
+    const head = ` ${row.state === 'running' ? '…' : row.state === 'failed' || row.state === 'canceled' ? '✗' : '✓'} ${word === '' ? '' : `${word} `}${name(row.step)} `;
+    const title = escapeControl(row.step.title);
+    const room = Math.max(8, screen.columns - 1 - head.length - took.length - 2);
+    return `${head}${title.length > room ? `${title.slice(0, room - 1)}…` : title}  ${took}`;
   };
   const settle = (row: Row, state: Row['state']): void => {
     row.state = state;
     row.until = screen.now();
-    if (row.rest !== '') row.lines.push(escapeControl(row.rest));
+    if (row.rest !== '') row.lines.push(shownLine(row.rest));
     erase();
     screen.write(`${describe(row).slice(0, screen.columns - 1)}\n`);
     if (state === 'failed') screen.write(row.lines.map((text) => `    ${text}\n`).join(''));
@@ -163,11 +175,11 @@ export function terminalBuild(screen: BuildScreen): BuildPresenter {
       const row = rows.get(event.step.id);
       if (row === undefined) return;
       if (event.kind === 'done') settle(row, event.result === 'cached' ? 'cached' : 'done');
-      else if (event.kind === 'failed') settle(row, 'failed');
+      else if (event.kind === 'failed' || event.kind === 'canceled') settle(row, event.kind);
       else if (event.kind === 'output') {
         const lines = (row.rest + Buffer.from(event.chunk).toString()).split('\n');
         row.rest = lines.pop() ?? '';
-        row.lines.push(...lines.map((text) => escapeControl(text.replace(/\r$/, ''))));
+        row.lines.push(...lines.map(shownLine));
         if (row.lines.length > 1000) row.lines.splice(0, row.lines.length - 500);
       }
       if (screen.now() - drawnAt >= INTERVAL) draw();

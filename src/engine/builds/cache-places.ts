@@ -3,6 +3,7 @@
  * (cache-registry.ts). What comes from there is unpacked from its blob like any layer of a registry, digests compared. It is as
  * trustworthy as who could write there: the user asked for it.
  */
+import { existsSync } from 'node:fs';
 import { isScullError, ScullError } from '../../host/errors.ts';
 import { hasBlob, storeBlob } from '../../storage/blobs.ts';
 import type { CacheRecord } from '../../storage/build-cache.ts';
@@ -60,6 +61,10 @@ function readersOf(session: BuildSession): Promise<readonly CacheReader[]> {
 }
 
 async function readerOf(session: BuildSession, place: CachePlace): Promise<CacheReader> {
+  if (place.kind === 'directory' && !existsSync(place.path)) {
+    session.warn(`the build goes on without the cache ${place.path}: there is no such directory`);
+    session.lostCaches.add(place.path);
+  }
   return place.kind === 'directory' ? directoryReader(place.path) : (await import('./cache-registry.ts')).registryReader(session, place);
 }
 

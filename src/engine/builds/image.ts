@@ -146,7 +146,7 @@ function imageConfig(session: BuildSession, stage: StageResult): ImageConfig {
     ...stage.platform,
     config: runtime,
     rootfs: { type: 'layers', diff_ids: stage.layers.map((layer) => layer.diffId) },
-    history: [...stage.history, ...changes.map((change): HistoryEntry => ({ created, created_by: change, empty_layer: true }))],
+    ...(options.omitHistory ? {} : { history: [...stage.history, ...changes.map((change): HistoryEntry => ({ created, created_by: change, empty_layer: true }))] }),
   };
 }
 

@@ -28,6 +28,9 @@ export interface BuildOptions {
   readonly env: readonly string[];
   readonly unsetEnv: readonly string[];
   readonly unsetLabels: readonly string[];
+  /** false: those of base images are left out. */
+  readonly inheritLabels: boolean;
+  readonly omitHistory: boolean;
   readonly pull: PullPolicy;
   readonly registry: RegistryChoices;
   readonly noCache: boolean;
@@ -46,6 +49,8 @@ export interface BuildOptions {
   readonly timestamp?: number | undefined;
   readonly namedContexts: ReadonlyMap<string, string>;
   readonly outputs: readonly BuildOutput[];
+  /** To the registries of the names. */
+  readonly push: boolean;
   /** id → where its content is. */
   readonly secrets: ReadonlyMap<string, SecretSource>;
   /** id → socket of an agent, or private keys. */
@@ -93,4 +98,6 @@ export type BuildEvent =
   | { readonly kind: 'output'; readonly step: StepLabel; readonly stream: 'stdout' | 'stderr'; readonly chunk: Uint8Array }
   | { readonly kind: 'done'; readonly step: StepLabel; readonly result: 'cached' | 'ok' }
   | { readonly kind: 'failed'; readonly step: StepLabel; readonly message: string }
+  /** Another step failed, or the user gave up. */
+  | { readonly kind: 'canceled'; readonly step: StepLabel }
   | { readonly kind: 'warning'; readonly text: string };

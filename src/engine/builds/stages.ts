@@ -8,7 +8,7 @@ import { cycle, type Base, type PlannedStage, type StagePlan } from '../../build
 import { evaluate, type BuildScope, type CopyStep, type RunStep, type StageState, type Step } from '../../build/plan/step.ts';
 import { isScullError } from '../../host/errors.ts';
 import { trace } from '../../host/trace.ts';
-import type { HistoryEntry, ImageConfig } from '../../oci/image.ts';
+import type { HistoryEntry, ImageConfig, ImageRuntimeConfig } from '../../oci/image.ts';
 import { formatPlatform, type Platform } from '../../oci/platform.ts';
 import { readRootfsFile } from '../../runtime/rootfs-file.ts';
 import { resolveUser } from '../../runtime/user.ts';
@@ -133,19 +133,24 @@ export class Stages {
     if (base.kind === 'scratch' || this.#isFiles(base)) return { layers: [], baseLayers: 0, state, history: [], created: session.now(), platform, base: undefined, key: cacheKey('scratch', formatPlatform(platform)) };
     if (base.kind === 'stage') {
       const other = await this.#other(planned.stage.index, base.index);
-      return { ...other, state: { ...state, config: inheritedConfig(other.state.config), ...(other.state.author === undefined ? {} : { author: other.state.author }) } };
+      return { ...other, state: { ...state, config: this.#inherited(other.state.config), ...(other.state.author === undefined ? {} : { author: other.state.author }) } };
     }
     const image = await this.#image(planned);
     return {
       layers: image.layers,
       baseLayers: image.layers.length,
-      state: { ...state, config: inheritedConfig(image.config?.config), ...(image.config?.author === undefined ? {} : { author: image.config.author }) },
+      state: { ...state, config: this.#inherited(image.config?.config), ...(image.config?.author === undefined ? {} : { author: image.config.author }) },
       history: image.config?.history ?? [],
       created: image.config?.created ?? '1970-01-01T00:00:00Z',
       platform: image.config === undefined ? platform : { os: image.config.os, architecture: image.config.architecture, ...(image.config.variant === undefined ? {} : { variant: image.config.variant }) },
       base: image.config,
       key: cacheKey('image', [topOf(image.layers), JSON.stringify(image.config ?? null)]),
     };
+  }
+
+  #inherited(config: ImageRuntimeConfig | undefined): ImageRuntimeConfig {
+    const { Labels: labels, ...rest } = inheritedConfig(config);
+    return this.#session.options.inheritLabels && labels !== undefined ? { ...rest, Labels: labels } : rest;
   }
 
   /** The image of a FROM; one that several stages name is fetched once. */
@@ -183,6 +188,10 @@ async function reported<T>(session: BuildSession, step: StepLabel, statement: St
     onEvent({ kind: 'done', step, result });
     return value;
   } catch (error) {
+    if (session.abort.signal.aborted) {
+      onEvent({ kind: 'canceled', step });
+      throw error;
+    }
     const explained = mistakeAt(statement.source, statement.at, error);
     onEvent({ kind: 'failed', step, message: isScullError(explained) ? explained.message : String(explained) });
     throw explained;

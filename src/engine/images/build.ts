@@ -23,6 +23,7 @@ import { cleanUpBuilds } from '../builds/orphans.ts';
 import { BuildSession } from '../builds/session.ts';
 import { Stages, type PlatformBuild, type StageResult } from '../builds/stages.ts';
 import type { Engine } from '../engine.ts';
+import type { RegistryChoices } from './registry-choices.ts';
 
 /** What a build has made; neither where only files of it were asked for. */
 export interface BuildResult {
@@ -41,6 +42,7 @@ export async function buildImage(engine: Engine, options: BuildOptions): Promise
   const names = imageNames(options);
   if (options.manifest !== undefined) (await import('../manifests/change.ts')).listName(options.manifest);
   if (options.outputs.length > 0) (await import('../builds/outputs.ts')).checkOutputs(options);
+  if (options.push && names.length === 0) throw new ScullError('USAGE', 'an image without a name cannot be pushed', { hint: 'give it one with -t, with the registry in it' });
   checkSecrets(options);
   ensurePrivateDirectory(engine.store.layout.root);
   await cleanUpBuilds(engine);
@@ -60,6 +62,7 @@ export async function buildImage(engine: Engine, options: BuildOptions): Promise
     warnOfUnused(session, given.used);
     const result = await keepResult(session, built, names);
     if (options.cacheTo.length > 0) await (await import('../builds/cache-places.ts')).exportCache(session);
+    if (options.push) await pushAll(engine, names, options.registry);
     failed = false;
     return result;
   } catch (error) {
@@ -70,6 +73,11 @@ export async function buildImage(engine: Engine, options: BuildOptions): Promise
     await staging.remove();
     if (failed && !options.abort.aborted) await discardLeftovers(engine.store);
   }
+}
+
+async function pushAll(engine: Engine, names: readonly string[], registry: RegistryChoices): Promise<void> {
+  const { pushImage } = await import('./push.ts');
+  for (const name of names) await pushImage(engine, name, registry);
 }
 
 /** Also those that no step asks for: a name with a typing error is told at once. */

@@ -39,6 +39,15 @@ test('quiet: only what a failing step has said, and warnings', () => {
   expect(shown(quietBuild, [events[0]!, output(make, 'noise\n'), { kind: 'done', step: make, result: 'ok' }])).toBe('');
 });
 
+test('a tab in what a command says is no danger; steps that end because another failed are not errors', () => {
+  const canceled: readonly BuildEvent[] = [events[0]!, output(make, 'a\tb\u001b[31m\n'), { kind: 'canceled', step: make }];
+  expect(shown(plainBuild, canceled).replace(/\d+\.\d+/g, 'N')).toBe('#1 [build 1/2] RUN make\n#1 N a\tb\\x1b[31m\n#1 CANCELED\n');
+  expect(shown(quietBuild, canceled)).toBe('');
+  const picture = shown(terminalBuild, canceled);
+  expect(picture).toContain('✗ CANCELED [build 1/2] RUN make');
+  expect(picture).toContain('    a    b\\x1b[31m\n');
+});
+
 test('json: an object a line', () => {
   const lines = shown(jsonBuild, events).trim().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
   expect(lines.map(({ kind }) => kind)).toEqual(events.map(({ kind }) => kind));
