@@ -152,7 +152,8 @@ function stageNames(file: Containerfile): Finding[] {
 
 function froms(file: Containerfile, options: CheckOptions): Finding[] {
   const declared = new Set(file.globalArgs.flatMap((arg) => arg.items.map(({ name }) => name)));
-  const values = new Map(file.globalArgs.flatMap((arg) => arg.items.flatMap((item) => (item.value === undefined ? [] : [[item.name, item.value] as const]))));
+  const values = new Map<string, string>();
+  for (const arg of file.globalArgs) for (const { name, value } of arg.items) if (value !== undefined) values.set(name, expandedArg(value, arg.statement, values) ?? value);
   return file.stages.flatMap((stage): Finding[] => {
     const { from } = stage;
     const { statement, platform } = from;
@@ -180,12 +181,17 @@ function platformFlag({ from }: Stage, platform: string): Finding[] {
 }
 
 function validWithDefaults(image: string, statement: Statement, values: ReadonlyMap<string, string>): boolean {
+  const name = expandedArg(image, statement, values);
+  // A stage by its name, which was looked at by who planned, is as good.
+  return name !== undefined && (!image.includes('$') || /^[a-z0-9]+(?:[._:/@-]+[A-Za-z0-9_]+)*$/.test(name));
+}
+
+/** With the defaults of the arguments before the first FROM; undefined where it can't be read. */
+function expandedArg(text: string, statement: Statement, values: ReadonlyMap<string, string>): string | undefined {
   try {
-    const name = expand(image, (variable) => values.get(variable) ?? (PLATFORM_ARGS.includes(variable) ? 'x' : ''), { escape: statement.escape });
-    // A stage by its name, which was looked at by who planned, is as good.
-    return !image.includes('$') || /^[a-z0-9]+(?:[._:/@-]+[A-Za-z0-9_]+)*$/.test(name);
+    return expand(text, (variable) => values.get(variable) ?? (PLATFORM_ARGS.includes(variable) ? 'x' : ''), { escape: statement.escape });
   } catch (error) {
-    if (error instanceof ExpansionError) return false;
+    if (error instanceof ExpansionError) return undefined;
     throw error;
   }
 }

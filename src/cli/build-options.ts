@@ -198,6 +198,7 @@ function outputTarget(text: string, values: ReadonlyMap<string, string>): BuildO
   };
   switch (type) {
     case 'local':
+      if (place === '-') throw new ScullError('INVALID', `invalid --output ${JSON.stringify(text)}: a directory can't be written to standard output`, { hint: 'use type=tar' });
       return { kind: 'local', directory: needed() };
     case 'tar':
       return { kind: 'tar', path: place === undefined ? '-' : needed() };

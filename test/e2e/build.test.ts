@@ -478,6 +478,10 @@ test('options of Podman and Docker that scripts use', async () => {
     [['--mount', 'type=tmpfs'], /--mount is not supported[\s\S]*RUN --mount/],
     [['--push'], /without a name cannot be pushed/],
     [['-o', 'type=tar,push=true'], /only type=image and type=registry are pushed/],
+    [['-o', 'type=local,dest=-'], /a directory can't be written to standard output[\s\S]*type=tar/],
+    [['--ssh', 'id=/nowhere'], /the ssh keys "id" are to come from "\/nowhere", which does not exist/],
+    [['--build-context', 'more=/nowhere'], /the build context "more" is "\/nowhere", which is no directory/],
+    [['--target', 'two', '-f', join(directory, 'bad')], /there is no stage "two"[\s\S]*its only stage is 0/],
     [['-o', 'type=s3'], /type "s3" is not supported[\s\S]*registry/],
   ] as const) {
     await s.fails(['build', ...words, directory], 125, message);

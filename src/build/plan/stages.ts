@@ -64,7 +64,7 @@ function findTarget(file: Containerfile, target: string | undefined): Stage {
   const names = file.stages.flatMap((stage) => stage.from.name ?? []);
   const meant = nearest(target.toLowerCase(), names);
   throw new ScullError('INVALID', `there is no stage ${JSON.stringify(target)} in ${file.source.name}`, {
-    hint: meant === undefined ? `its stages are ${names.length === 0 ? `0 to ${last.index}` : names.join(', ')}` : `did you mean ${meant}?`,
+    hint: meant === undefined ? names.length > 0 ? `its stages are ${names.join(', ')}` : last.index === 0 ? 'its only stage is 0' : `its stages are 0 to ${last.index}` : `did you mean ${meant}?`,
   });
 }
 

@@ -21,6 +21,7 @@ import type { BuiltList } from '../builds/lists.ts';
 import type { BuildOptions } from '../builds/options.ts';
 import { cleanUpBuilds } from '../builds/orphans.ts';
 import { BuildSession } from '../builds/session.ts';
+import { checkNamedContexts } from '../builds/sources.ts';
 import { Stages, type PlatformBuild, type StageResult } from '../builds/stages.ts';
 import type { Engine } from '../engine.ts';
 import type { RegistryChoices } from './registry-choices.ts';
@@ -43,7 +44,7 @@ export async function buildImage(engine: Engine, options: BuildOptions): Promise
   if (options.manifest !== undefined) (await import('../manifests/change.ts')).listName(options.manifest);
   if (options.outputs.length > 0) (await import('../builds/outputs.ts')).checkOutputs(options);
   if (options.push && names.length === 0) throw new ScullError('USAGE', 'an image without a name cannot be pushed', { hint: 'give it one with -t, with the registry in it' });
-  checkSecrets(options);
+  checkGiven(options);
   ensurePrivateDirectory(engine.store.layout.root);
   await cleanUpBuilds(engine);
   const staging = createStaging(engine.store);
@@ -81,10 +82,15 @@ async function pushAll(engine: Engine, names: readonly string[], registry: Regis
 }
 
 /** Also those that no step asks for: a name with a typing error is told at once. */
-function checkSecrets({ secrets }: BuildOptions): void {
+function checkGiven({ secrets, ssh, namedContexts }: BuildOptions): void {
   for (const [id, source] of secrets) {
     if (source.kind === 'file' && !existsSync(source.path)) throw new ScullError('NOT_FOUND', `the secret ${JSON.stringify(id)} is to come from ${JSON.stringify(source.path)}, which does not exist`);
   }
+  for (const [id, paths] of ssh) {
+    const lost = paths.find((path) => !existsSync(path));
+    if (lost !== undefined) throw new ScullError('NOT_FOUND', `the ssh keys ${JSON.stringify(id)} are to come from ${JSON.stringify(lost)}, which does not exist`);
+  }
+  checkNamedContexts(namedContexts);
 }
 
 function platformBuilds(file: Containerfile, options: BuildOptions, given: GivenArgs): PlatformBuild[] {
