@@ -5,7 +5,7 @@
  * It is told its job in a file, and says what comes of it on standard output, a JSON object a line. For sources that only it
  * can see (another stage's files) it first tells their digest, and goes on when a byte comes on descriptor 3.
  */
-import { createReadStream, mkdirSync, readFileSync, readSync } from 'node:fs';
+import { createReadStream, lstatSync, lutimesSync, mkdirSync, readdirSync, readFileSync, readSync } from 'node:fs';
 import { isScullError, errnoOf, type ErrorCode } from '../../host/errors.ts';
 import { explainWriteFailure, writeAllSync } from '../../host/files.ts';
 import { DEFAULT_LIMITS, LayerExtractor } from '../../storage/layers/extract.ts';
@@ -28,6 +28,8 @@ export interface FileJob {
   /** WORKDIR. */
   readonly directory?: { readonly path: string; readonly uid: number; readonly gid: number };
   readonly copy?: CopyJob;
+  /** Nothing below the root keeps a time later than `time`. */
+  readonly clamp?: boolean;
 }
 
 export interface CopyJob {
@@ -72,6 +74,7 @@ export async function main(args: string[]): Promise<number> {
 async function work(job: FileJob): Promise<string | undefined> {
   const singleId = job.singleId ?? mappedIds().single;
   if (job.directory !== undefined) makeDirectory(job.root, job.directory.path, job.directory, { time: job.time, singleId });
+  if (job.clamp === true && job.time !== undefined) clampTimes(Buffer.from(job.root), job.time);
   const { copy } = job;
   if (copy === undefined) return undefined;
   const selections = [...(copy.selections ?? []), ...(await lookUp(copy))];
@@ -109,6 +112,16 @@ async function work(job: FileJob): Promise<string | undefined> {
     await copyXattrs(job.root, placed);
   }
   return moveTo;
+}
+
+function clampTimes(directory: Buffer, seconds: number): void {
+  for (const name of readdirSync(directory, { encoding: 'buffer' })) {
+    const path = Buffer.concat([directory, Buffer.from('/'), name]);
+    const stat = lstatSync(path, { bigint: true });
+    if (stat.isDirectory()) clampTimes(path, seconds);
+    // A whiteout has no time in a layer.
+    if (stat.mtimeNs > BigInt(seconds) * 1_000_000_000n && !stat.isCharacterDevice()) lutimesSync(path, seconds, seconds);
+  }
 }
 
 async function lookUp(copy: CopyJob): Promise<Selection[]> {

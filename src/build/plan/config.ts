@@ -5,8 +5,8 @@ import type { CommandForm, Healthcheck } from '../containerfile/instructions.ts'
 
 /** Docker's. */
 export const DEFAULT_SHELL: readonly string[] = ['/bin/sh', '-c'];
-/** What RUN gets where neither image nor file says anything. */
-export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+/** What an image gets that says nothing of it, as BuildKit has it: `ENV PATH=$PATH:/app` must not lose the rest. */
+const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** `K=V` entries with some replaced or added, in order. */
 export function withEnvironment(env: readonly string[], pairs: readonly (readonly [string, string])[]): string[] {
@@ -83,5 +83,5 @@ function duration<K extends string>(key: K, text: string | undefined): { readonl
 /** A child image begins with its parent's configuration, without what belongs to the parent alone. */
 export function inheritedConfig(config: ImageRuntimeConfig | undefined): ImageRuntimeConfig {
   const { OnBuild: _triggers, ...rest } = config ?? {};
-  return rest;
+  return environmentMap(rest.Env).has('PATH') ? rest : { ...rest, Env: [...(rest.Env ?? []), `PATH=${DEFAULT_PATH}`] };
 }

@@ -8,7 +8,7 @@ import { parseSignal } from '../../spec/signal.ts';
 import type { Copy, CommandForm, Run, StepInstruction } from '../containerfile/instructions.ts';
 import { mistake, type Position } from '../containerfile/source.ts';
 import type { Heredoc, Statement } from '../containerfile/statements.ts';
-import { commandWords, DEFAULT_PATH, DEFAULT_SHELL, environmentMap, exposedPorts, healthcheckConfig, resolveWorkdir, withEnvironment } from './config.ts';
+import { commandWords, DEFAULT_SHELL, environmentMap, exposedPorts, healthcheckConfig, resolveWorkdir, withEnvironment } from './config.ts';
 import { parseRunMount, type RunMount } from './mounts.ts';
 import { expandAt, expandTextAt, expandWordsAt, PROXY_ARGS, stageArgs, type GivenArgs, type Values } from './scope.ts';
 
@@ -201,14 +201,13 @@ function runStep(instruction: Run, state: StageState, scope: BuildScope, environ
     scope.given.used.add(name);
     return state.args.has(name) || environment.has(name) ? [] : [`${name}=${value}`];
   });
-  const path = environment.has('PATH') ? [] : [`PATH=${DEFAULT_PATH}`];
   const workdir = config.WorkingDir ?? '/';
   let agents = 0;
   const mounts = instruction.mounts.map((mount) => parseRunMount(flag(mount), workdir, /type=ssh/.test(mount) ? agents++ : 0));
   const work: RunStep = {
     kind: 'run',
     words,
-    env: [...path, ...(config.Env ?? []), ...args],
+    env: [...(config.Env ?? []), ...args],
     args,
     proxies,
     mounts,

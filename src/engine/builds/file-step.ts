@@ -86,6 +86,16 @@ export async function runFileWork(session: BuildSession, work: FileWork): Promis
   }
 }
 
+/** No file of what became a layer is younger than the build's time, as in the layer's blob. Nothing runs there any more. */
+export async function clampTimes(session: BuildSession, directory: string, time: number): Promise<void> {
+  const place = session.place('clamp.json');
+  const job: FileJob = { root: directory, time, clamp: true };
+  writeFileSync(place, JSON.stringify(job), { mode: 0o600 });
+  const self = selfCommand('__worker', 'build-files', place);
+  const { status, stdout, stderr } = await runInUserNamespace(self.file, self.args, { readOnlyExcept: [directory] });
+  if (status !== 0) throw new ScullError('TOOL_FAILED', 'cannot set the times of a layer', { detail: `${stdout}${stderr}`.trim() });
+}
+
 /**
  * Into the place of an empty directory, in the upper directory of an overlay that nobody has mounted any more.
  * @param work holds both

@@ -64,6 +64,7 @@ export async function commitLayer(session: BuildSession, parents: readonly Layer
   trace('layer packed');
   if (packed.contents.entries === 0) return undefined;
   const removed = driver === 'overlay' ? removePlaceholders(upper, below, leaveOut, packed.contents.opaque) : [];
+  if (options.timestamp !== undefined && driver === 'overlay') await (await import('./file-step.ts')).clampTimes(session, upper, options.timestamp);
   const layer: LayerRef = { descriptor: packed.descriptor, diffId: packed.diffId, chainId: chainOn(parents, packed.diffId) };
   session.claim([layer]);
   await session.alone(async () => {

@@ -139,6 +139,8 @@ async function makeSpec(session: BuildSession, { step }: RunWork, name: string):
     httpProxy: false,
     hostname: 'build',
     imageVolume: 'ignore',
+    // A user whom the image does not know is none of the image's users afterwards.
+    passwd: false,
     network: { ...run.network, ...(mode === undefined ? {} : { mode }) },
     log: { driver: 'passthrough', labels: [] },
     autoRemove: true,

@@ -129,7 +129,7 @@ export class Stages {
   async #base(planned: PlannedStage): Promise<StageResult> {
     const session = this.#session;
     const { base, platform } = planned;
-    const state: StageState = { config: {}, args: new Map(), ownCommand: false };
+    const state: StageState = { config: inheritedConfig(undefined), args: new Map(), ownCommand: false };
     if (base.kind === 'scratch' || this.#isFiles(base)) return { layers: [], baseLayers: 0, state, history: [], created: session.now(), platform, base: undefined, key: cacheKey('scratch', formatPlatform(platform)) };
     if (base.kind === 'stage') {
       const other = await this.#other(planned.stage.index, base.index);
