@@ -7,6 +7,7 @@ import { lutimesSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 
 import { dirname, join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { busyboxEntries, dockerArchive } from '../support/images.ts';
+import { archive, directory as tarDirectory, file as tarFile, pax } from '../support/raw-tar.ts';
 import { useScull } from '../support/scull.ts';
 
 const s = useScull();
@@ -114,13 +115,35 @@ test('stages and COPY --from', async () => {
   await compare(file);
 });
 
+const ROOT = { uid: 0, gid: 0 };
+
+test('extended attributes of what comes out of archives and stages, also where a step moves it', async () => {
+  writeFileSync(join(directory, 'attributes.tar'), archive(pax({ 'SCHILY.xattr.user.kept': '1' }), tarFile('kept', 'k\n', ROOT), pax({ 'SCHILY.xattr.user.of.dir': 'two' }), tarDirectory('dir/', ROOT)));
+  const file = join(directory, '..', 'compared');
+  writeFileSync(file, `FROM ${BASE} AS one\nADD attributes.tar /x/\nFROM ${BASE}\nCOPY --from=one /x /y\nRUN mv /y/kept /y/moved\n`);
+  await compare(file);
+  const [ours, theirs] = await Promise.all(['scull', 'buildah'].map(attributesOf));
+  expect(ours).toEqual(['y/dir/', 'x: 3 user.of.dir', 'y/moved', 'x: 1 user.kept']);
+  expect(theirs).toEqual(ours);
+});
+
+/** What has attributes in /y, each followed by them, with their lengths. */
+async function attributesOf(by: string): Promise<string[]> {
+  const container = await s.ok(['create', `compared:${by}`, 'true']);
+  const tar = join(s.base, `${by}.tar`);
+  await s.ok(['export', '-o', tar, container]);
+  await s.ok(['rm', container]);
+  const lines = execFileSync('tar', ['--xattrs', '--xattrs-include=*', '-tvvf', tar], { encoding: 'utf8' }).split('\n');
+  return lines.flatMap((line) => /^\S+\*.* (y\/\S+)$/.exec(line)?.[1] ?? /^ +(x: \d+ user\.\S+)$/.exec(line)?.[1] ?? []);
+}
+
 async function compare(file: string, options: readonly string[] = []): Promise<void> {
   await s.ok(['build', '-q', ...options, '-f', file, '-t', 'compared:scull', directory]);
-  const archive = join(s.base, 'compared.tar');
-  execFileSync('rm', ['-f', archive]);
+  const packed = join(s.base, 'compared.tar');
+  execFileSync('rm', ['-f', packed]);
   buildah('build', '-q', '--layers=false', ...options, '-f', file, '-t', 'localhost/compared:buildah', directory);
-  buildah('push', '-q', 'localhost/compared:buildah', `docker-archive:${archive}:localhost/compared:buildah`);
-  await s.ok(['load', '-q', '-i', archive]);
+  buildah('push', '-q', 'localhost/compared:buildah', `docker-archive:${packed}:localhost/compared:buildah`);
+  await s.ok(['load', '-q', '-i', packed]);
   const [ours, theirs] = await Promise.all(['scull', 'buildah'].map(async (by) => ({ files: await filesOf(by), config: await configOf(by) })));
   expect(ours).toEqual(theirs);
 }

@@ -64,18 +64,9 @@ async function openFiles(session: BuildSession, name: string, value: string): Pr
   if (git !== undefined) return cloneRepository(git, session.place('named'), { keepGitDir: git.keepGitDir ?? false });
   if (/^https?:\/\//.test(value)) return (await import('./context.ts')).contextOfUrl(value, session.place('named'));
   if (value.includes('://')) throw new ScullError('UNSUPPORTED', `the build context ${name}=${value} is of a kind that is not supported`, { hint: 'it is a directory, docker-image://NAME, oci-layout://DIRECTORY[:TAG], an http URL, or a git repository' });
-  return directoryOf(name, value);
-}
-
-function directoryOf(name: string, value: string): string {
   const directory = resolve(value);
   if (!existsSync(directory) || !statSync(directory).isDirectory()) throw new ScullError('NOT_FOUND', `the build context ${JSON.stringify(name)} is ${JSON.stringify(value)}, which is no directory`);
   return directory;
-}
-
-/** Directories among --build-context, also those that nothing in the file asks for. @throws ScullError NOT_FOUND */
-export function checkNamedContexts(contexts: ReadonlyMap<string, string>): void {
-  for (const [name, value] of contexts) if (!value.includes('://') && gitSource(value, true) === undefined) directoryOf(name, value);
 }
 
 /** What a COPY or ADD from outside of images puts into the stage. */

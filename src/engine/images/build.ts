@@ -21,7 +21,6 @@ import type { BuiltList } from '../builds/lists.ts';
 import type { BuildOptions } from '../builds/options.ts';
 import { cleanUpBuilds } from '../builds/orphans.ts';
 import { BuildSession } from '../builds/session.ts';
-import { checkNamedContexts } from '../builds/sources.ts';
 import { Stages, type PlatformBuild, type StageResult } from '../builds/stages.ts';
 import type { Engine } from '../engine.ts';
 import type { RegistryChoices } from './registry-choices.ts';
@@ -82,15 +81,14 @@ async function pushAll(engine: Engine, names: readonly string[], registry: Regis
 }
 
 /** Also those that no step asks for: a name with a typing error is told at once. */
-function checkGiven({ secrets, ssh, namedContexts }: BuildOptions): void {
+function checkGiven({ secrets, ssh }: BuildOptions): void {
   for (const [id, source] of secrets) {
     if (source.kind === 'file' && !existsSync(source.path)) throw new ScullError('NOT_FOUND', `the secret ${JSON.stringify(id)} is to come from ${JSON.stringify(source.path)}, which does not exist`);
   }
   for (const [id, paths] of ssh) {
     const lost = paths.find((path) => !existsSync(path));
-    if (lost !== undefined) throw new ScullError('NOT_FOUND', `the ssh keys ${JSON.stringify(id)} are to come from ${JSON.stringify(lost)}, which does not exist`);
+    if (lost !== undefined) throw new ScullError('NOT_FOUND', `--ssh ${id}: ${JSON.stringify(lost)} does not exist`);
   }
-  checkNamedContexts(namedContexts);
 }
 
 function platformBuilds(file: Containerfile, options: BuildOptions, given: GivenArgs): PlatformBuild[] {
