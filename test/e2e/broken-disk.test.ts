@@ -5,7 +5,7 @@
  * every command instead of each kind that changes something, and of what else may fail the first in each folder.
  */
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
@@ -173,6 +173,23 @@ test('a prune whose first removal fails goes on with the rest, and says what it 
   expect(result).toMatchObject({ status: 125, stdout: 'b\n' });
   expect(result.stderr).toMatch(/^Error: .*\/networks\/a\.json/);
   expect(await s.ok(['network', 'prune', '-f'])).toBe('a');
+});
+
+test('an image prune that cannot move one blob takes the rest, and the next one that', async () => {
+  const blobs = (): number => readdirSync(join(s.storeRoot, 'images/blobs/sha256')).length;
+  const others = blobs();
+  const unneeded = async (): Promise<void> => { await loadTwo(); await s.ok(['untag', 'two:1']); };
+  await unneeded();
+  const whole = runBroken(['image', 'prune', '-f']);
+  expect(whole.status, whole.stderr).toBe(0);
+  await unneeded();
+  const moved = whole.calls.findIndex((call) => /^rename \/staging\/trash\//.test(call));
+  expect(moved, whole.calls.join('\n')).toBeGreaterThan(0);
+  const result = runBroken(['image', 'prune', '-f'], { number: moved + 1, errno: 'EIO', on: false });
+  expect(result).toMatchObject({ status: 125, stdout: expect.stringMatching(/^[0-9a-f]{64}\n$/), stderr: expect.stringMatching(/^Error: .*images\/blobs/) });
+  expect(blobs()).toBe(others + 1);
+  expect(await s.ok(['image', 'prune', '-f'])).toBe('');
+  expect(blobs()).toBe(others);
 });
 
 test('at the end nothing is left that a prune does not find', async () => {
