@@ -29,7 +29,7 @@ main().catch((error) => {
 async function main() {
   for (const engine of who) await must(engine, ['import', '/opt/bench/busybox.tar', image]);
   const manager = await startManager();
-  const names = [...(wanted(ONE) ? ['one'] : []), ...(wanted(MANY) ? Array.from({ length: many }, (_, n) => `of-many-${n}`) : [])];
+  const names = [...(wanted(ONE) ? ['one', 'split'] : []), ...(wanted(MANY) ? Array.from({ length: many }, (_, n) => `of-many-${n}`) : [])];
   for (const engine of who) for (const name of names) await unit(engine, name);
   await systemctl('daemon-reload');
   await oneUnit();
@@ -68,9 +68,11 @@ async function unit(engine, name) {
   const files = `${home}/quadlet-${slug(engine)}`;
   const file = `${files}/${service(engine, name)}.container`;
   mkdirSync(files, { recursive: true });
-  // Podman's would wait for a network that comes up, with the system's manager, which is not here; and it splits no cgroup where the host has some of version 1.
-  const ofPodman = engine.name === 'podman' ? 'CgroupsMode=disabled\n[Quadlet]\nDefaultDependencies=false\n' : '';
-  writeFileSync(file, `[Unit]\nStartLimitIntervalSec=0\n[Container]\nImage=localhost/${image}\nNetwork=none\nStopTimeout=0\nExec=sleep 100000\n${ofPodman}`);
+  // Podman's would wait for a network that comes up, with the system's manager, which is not here; and it splits no cgroup where the host
+  // has some of version 1, so that is measured of ours alone.
+  const cgroup = engine.name === 'podman' || name !== 'split' ? 'CgroupsMode=disabled\n' : '';
+  const ofPodman = engine.name === 'podman' ? '[Quadlet]\nDefaultDependencies=false\n' : '';
+  writeFileSync(file, `[Unit]\nStartLimitIntervalSec=0\n[Container]\nImage=localhost/${image}\nNetwork=none\nStopTimeout=0\nExec=sleep 100000\n${cgroup}${ofPodman}`);
   let text;
   if (engine.name === 'podman') {
     const units = await output(quadlet, ['-user', '-dryrun'], { QUADLET_UNIT_DIRS: files });
@@ -98,8 +100,18 @@ async function oneUnit() {
     timed: (engine) => systemctl('start', service(engine, 'one')),
     after: (engine) => systemctl('stop', service(engine, 'one')),
   });
+  const ours = who.filter(({ name }) => name !== 'podman');
+  await scenario(`${ONE} with its cgroup split`, {
+    who: ours,
+    timed: (engine) => systemctl('start', service(engine, 'split')),
+    after: (engine) => systemctl('stop', service(engine, 'split')),
+  });
+  // What systemd itself takes for any service, in a cgroup of its own as well.
+  writeFileSync(`${folder}/nothing.service`, '[Service]\nType=oneshot\nRemainAfterExit=yes\nDelegate=yes\nExecStart=/bin/true\n');
+  await systemctl('daemon-reload');
+  await scenario(`${ONE} of /bin/true (to compare)`, { who, timed: () => systemctl('start', 'nothing'), after: () => systemctl('stop', 'nothing') });
   let turn = 0;
-  await scenario('run -d --rm --replace (to compare)', {
+  await scenario(`${ONE} as run -d --rm --replace (to compare)`, {
     who,
     timed: (engine) => must(engine, ['run', '-d', '--rm', '--replace', '--name', `n${(turn += 1)}`, '--network', 'none', '--stop-timeout', '0', image, 'sleep', '100000']),
     after: (engine) => must(engine, ['rm', '-f', '-t', '0', `n${turn}`]),

@@ -47,12 +47,18 @@ export function cgroupPlanFor({ cgroups, cgroupParent }: ResourceSpec): CgroupPl
 /** Where the monitor, its helpers and we go when the cgroup we are in is divided: one with children may hold no processes (cgroups(7)). */
 const SUPERVISOR = 'supervisor';
 
+/** With --cgroups=split the one we are in, where it is ours; where not, cgroupPlanFor refuses the container. */
+export function cgroupToDivide({ cgroups }: ResourceSpec): string | undefined {
+  if (cgroups !== 'split' || cgroupPlan().mountOwn) return undefined;
+  const own = splitBase();
+  return own !== undefined && writable(own) ? own : undefined;
+}
+
 /**
- * Divides the cgroup we are in, for --cgroups=split: its processes go into a child, and its controllers are handed on.
- * @returns the path below /sys/fs/cgroup for the container
+ * Moves the processes of a cgroup into a child and hands its controllers on, so that it can have other children: what the native
+ * helper does beside making the namespaces (native/scull-helper.c), for where that was not built.
  */
-export function splitCgroup(id: string): string {
-  const own = splitBase() as string;
+export function divideCgroup(own: string): void {
   const supervisor = join(own, SUPERVISOR);
   mkdirSync(supervisor, { recursive: true });
   for (let round = 0; round < 10; round += 1) {
@@ -61,7 +67,6 @@ export function splitCgroup(id: string): string {
     for (const pid of pids) moveInto(supervisor, pid);
   }
   for (const controller of controllersOf(own)) enable(own, controller);
-  return `${own.slice('/sys/fs/cgroup'.length)}/scull-payload-${id}`;
 }
 
 function moveInto(cgroup: string, pid: string): void {
@@ -90,7 +95,7 @@ function splitBase(): string | undefined {
 /** The path for config.json's cgroupsPath: crun's `slice:prefix:name` for systemd's scopes, one below /sys/fs/cgroup for cgroupfs. */
 export function cgroupsPathOf(plan: CgroupPlan, { cgroupParent, cgroups }: ResourceSpec, id: string): string | undefined {
   if (plan.manager === 'none') return undefined;
-  if (cgroups === 'split') return splitCgroup(id);
+  if (cgroups === 'split') return `${(splitBase() as string).slice('/sys/fs/cgroup'.length)}/scull-payload-${id}`;
   if (plan.manager === 'systemd') return `${cgroupParent ?? 'user.slice'}:scull:${id}`;
   // Relative to where we are, as podman-run(1) has it: the root is not ours.
   const base = (ownCgroup() ?? '/sys/fs/cgroup').slice('/sys/fs/cgroup'.length);

@@ -19,7 +19,7 @@ import type { IdMaps } from '../userns/id-maps.ts';
 import { helperPath, launchCommand, launchEnvironment, launchFailure, restOfLaunch } from '../userns/launch.ts';
 import type { LaunchRequest, LaunchStep, UserNamespaceOf } from '../userns/launch-request.ts';
 import type { LogSpec } from '../spec/container-spec.ts';
-import type { CgroupPlan } from './cgroups.ts';
+import { divideCgroup, type CgroupPlan } from './cgroups.ts';
 import { crunGlobals, explainRuntimeFailure } from './crun.ts';
 import { passedStreams } from './passed-descriptors.ts';
 
@@ -103,6 +103,8 @@ export interface NamespaceRequest {
   readonly joinUser?: UserNamespaceOf;
   /** Make a network namespace together with the user namespace. */
   readonly network: boolean;
+  /** The cgroup that is to be divided, see {@link cgroupToDivide}. */
+  readonly divide?: string | undefined;
   /** With log driver passthrough the container has our own standard streams. */
   readonly passthrough: boolean;
   /** How many of our descriptors from 3 on are sockets of a service manager's for the container. */
@@ -131,6 +133,7 @@ export function beginMonitor(request: NamespaceRequest): PendingMonitor {
   const { network } = request;
   const descriptors = passedOn(request).length - request.passedSockets;
   if (helperPath() === undefined) {
+    if (request.divide !== undefined) divideCgroup(request.divide);
     const proceed = (rest: MonitorRequest): Monitor => watchMonitor(spawnMonitor(request, { steps: rest.steps, program: monitorArguments(rest, descriptors) }), request, () => rest.command);
     return { pid: undefined, network, proceed, abandon: async () => undefined };
   }
@@ -174,6 +177,7 @@ function spawnMonitor(request: NamespaceRequest, rest: Pick<LaunchRequest, 'step
     ...(request.joinUser === undefined ? {} : { joinUser: request.joinUser }),
     network: request.network,
     cgroup: request.cgroup.mountOwn,
+    ...(request.divide === undefined ? {} : { divide: request.divide }),
     readyFd: syncFd(request),
     keepFds: [...passed.map((_, index) => 3 + index), syncFd(request), ...(sign === undefined ? [] : [syncFd(request) + pipes.length])],
     ...rest,

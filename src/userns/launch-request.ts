@@ -31,6 +31,8 @@ export interface LaunchRequest {
   readonly network?: boolean;
   /** A cgroup namespace too. */
   readonly cgroup?: boolean;
+  /** A cgroup that is divided meanwhile, by its path: what is in it goes into a child, so that it can have others. Only the native helper does. */
+  readonly divide?: string;
   /** Keep the caller's supplementary groups. */
   readonly keepGroups?: boolean;
   readonly steps?: readonly LaunchStep[];

@@ -38,6 +38,7 @@ export function launchCommand(request: LaunchRequest): { file: string; args: str
   if (request.joinUser !== undefined) args.push('--join-user', String(request.joinUser));
   if (request.network === true) args.push('--net');
   if (request.cgroup === true) args.push('--cgroup');
+  if (request.divide !== undefined) args.push('--divide', request.divide);
   if (request.keepGroups === true) args.push('--keep-groups');
   if (request.readyFd !== undefined) args.push('--ready-fd', String(request.readyFd));
   for (const fd of request.keepFds ?? []) args.push('--keep-fd', String(fd));

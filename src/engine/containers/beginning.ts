@@ -1,7 +1,7 @@
 /** The namespaces of a container that is about to start: begun as early as possible, for they take as long as all the rest. */
 import { ScullError } from '../../host/errors.ts';
 import { passedSockets } from '../../host/service-manager.ts';
-import { cgroupPlan } from '../../runtime/cgroups.ts';
+import { cgroupPlan, cgroupToDivide } from '../../runtime/cgroups.ts';
 import { beginMonitor, type NamespaceRequest, type PendingMonitor } from '../../runtime/monitor.ts';
 import type { ContainerSpec, NetworkMode } from '../../spec/container-spec.ts';
 import { defaultIdMaps } from '../../userns/id-maps.ts';
@@ -86,6 +86,7 @@ function namespacesOf(engine: Engine, spec: ContainerSpec, mode: NetworkMode, jo
     ...(joinUser === undefined ? {} : { joinUser }),
     // A network namespace must belong to the innermost user namespace; where crun makes that one, it makes both.
     network: OWN.includes(mode.mode) && spec.namespaces.user.mode === 'host' && (joinUser === undefined || mode.mode === 'networks'),
+    divide: cgroupToDivide(spec.resources),
     passthrough: spec.log.driver === 'passthrough',
     passedSockets: capture === undefined ? passedSockets().count : 0,
     capture,
