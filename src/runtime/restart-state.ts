@@ -8,10 +8,10 @@ import { isAlive, type ProcessIdentity } from '../host/identity.ts';
 import { killQuietly } from '../host/kill.ts';
 import type { RestartSpec } from '../spec/container-spec.ts';
 import type { ContainerPaths } from '../storage/layout.ts';
-import type { ContainerState } from './container-record.ts';
+import type { ContainerRecord, ContainerState } from './container-record.ts';
 
 export interface RestartState {
-  /** How often the policy has started it since the user did. */
+  /** How often the policy, or a health check that failed, has started it since the user did. */
   readonly count: number;
   /** How often in a row it has ended soon after its start. */
   readonly streak: number;
@@ -24,6 +24,15 @@ const NOTHING: RestartState = { count: 0, streak: 0 };
 const SOON = 10_000;
 const FIRST_PAUSE = 100;
 const LONGEST_PAUSE = 60_000;
+
+/** Something other than the user may start it again: its policy, or a health check that fails. */
+export function countsRestarts({ spec, config }: ContainerRecord): boolean {
+  return spec.restart !== undefined || config.health?.onFailure === 'restart';
+}
+
+export function restartCount(record: ContainerRecord, paths: ContainerPaths): number {
+  return countsRestarts(record) ? readRestarts(paths).count : 0;
+}
 
 export function readRestarts(paths: ContainerPaths): RestartState {
   try {

@@ -90,7 +90,7 @@ test.each([
   await remove(name);
 });
 
-test('--health-on-failure=restart starts it anew, with its health', async () => {
+test('--health-on-failure=restart starts it anew, with its health, and counts it', async () => {
   await s.ok(['run', '-d', '--name', 'again', '--health-cmd', 'test ! -f /broken', '--health-interval', '100ms', '--health-retries', '1', '--health-on-failure', 'restart', 'busybox', 'sh', '-c', 'rm -f /broken; sleep 1000']);
   await s.ok(['wait', '--condition', 'healthy', 'again']);
   const { Pid } = (await s.inspect('again')).State;
@@ -99,6 +99,9 @@ test('--health-on-failure=restart starts it anew, with its health', async () => 
     const { State } = await s.inspect('again');
     return State.Running && State.Pid !== Pid && State.Health.Status === 'healthy';
   }, 20_000);
+  expect((await s.inspect('again')).RestartCount).toBe(1);
+  await s.ok(['restart', '-t', '0', 'again']);
+  expect((await s.inspect('again')).RestartCount).toBe(0);
   await remove('again');
 });
 

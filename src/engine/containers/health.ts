@@ -136,8 +136,8 @@ async function act(engine: Engine, record: ContainerRecord, action: HealthPlan['
       return stopContainer(engine, record);
     }
     case 'restart': {
-      const { restartContainer } = await import('./restart.ts');
-      return restartContainer(engine, record);
+      const { restartUnhealthy } = await import('./restart.ts');
+      return restartUnhealthy(engine, record);
     }
   }
 }

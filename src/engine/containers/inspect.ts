@@ -7,7 +7,7 @@ import { readRuntimeState } from '../../runtime/crun.ts';
 import { readHealth } from '../../runtime/health-state.ts';
 import { DEFAULT_SHM_SIZE } from '../../runtime/oci-spec/mounts.ts';
 import type { UserNamespaceFact } from '../../runtime/oci-spec/input.ts';
-import { isRestarting, isStoppedByUser, readRestarts } from '../../runtime/restart-state.ts';
+import { isRestarting, isStoppedByUser, restartCount } from '../../runtime/restart-state.ts';
 import type { ContainerPaths } from '../../storage/layout.ts';
 import { findContainer } from '../../runtime/container-store.ts';
 import { readContainerState } from '../../runtime/lifecycle.ts';
@@ -50,7 +50,7 @@ export async function inspectContainer(engine: Engine, nameOrId: string, options
     LogPath: spec.log.driver === 'k8s-file' ? (spec.log.path ?? paths.log) : '',
     PidFile: spec.pidFile ?? paths.pidFile,
     Name: `/${record.name}`,
-    RestartCount: spec.restart === undefined ? 0 : readRestarts(paths).count,
+    RestartCount: restartCount(record, paths),
     Driver: 'overlay',
     Platform: 'linux',
     MountLabel: '',

@@ -30,7 +30,7 @@ import { killProcessesNaming } from '../../runtime/strays.ts';
 import { keepCompiledSeccomp } from '../../runtime/seccomp-cache.ts';
 import type { Capture, Monitor, PendingMonitor } from '../../runtime/monitor.ts';
 import { startKeeper } from '../../runtime/keeper.ts';
-import { forgetRestarts } from '../../runtime/restart-state.ts';
+import { countsRestarts, forgetRestarts, writeRestarts, type RestartState } from '../../runtime/restart-state.ts';
 import { explainFullDisk } from '../../storage/space.ts';
 import type { NetworkPlan } from '../../network/plan.ts';
 import type { Engine } from '../engine.ts';
@@ -64,6 +64,8 @@ export interface StartOptions {
   readonly onStart?: (pid: number) => void;
   /** Its restart policy wants it, nobody else: what that counts goes on. */
   readonly byPolicy?: boolean;
+  /** What is counted of its restarts from now on; otherwise that begins anew. */
+  readonly restarts?: RestartState;
   /** This process has claimed the container already. */
   readonly claimed?: boolean;
   /** Its namespaces are being made already, see beginning.ts. */
@@ -122,7 +124,7 @@ async function startOnce(engine: Engine, record: ContainerRecord, options: Start
     if (record.spec.requires !== undefined) await startRequired(engine, record.spec.requires);
     await endSurvivors(layout.container(record.id));
     cgroup = cgroupPlanFor(record.spec.resources);
-    forgetLastRun(engine, record, options.byPolicy === true);
+    forgetLastRun(engine, record, options);
     if (hasOverlayMounts(record)) await (await import('./overlay-mounts.ts')).discardOverlays(engine, record);
     if (record.pod !== undefined && record.pod.infra !== true) await (await import('../pods/infra.ts')).prepareForMember(engine, record);
     const shared = sharedNamespaces(engine, record);
@@ -175,12 +177,13 @@ async function giveAddressesBack(engine: Engine, record: ContainerRecord, { plan
   giveBack(engine, record.id, planned.map(({ attachment }) => attachment));
 }
 
-function forgetLastRun(engine: Engine, record: ContainerRecord, byPolicy: boolean): void {
+function forgetLastRun(engine: Engine, record: ContainerRecord, { byPolicy = false, restarts }: StartOptions): void {
   const paths = engine.store.layout.container(record.id);
   recordEnd(engine, record);
   for (const file of [paths.exitFile, paths.startedFile, paths.errorFile, paths.oomFile]) removeFile(file);
   if (record.config.health !== undefined) removeFile(paths.healthFile);
-  if (record.spec.restart !== undefined && !byPolicy) forgetRestarts(paths);
+  if (countsRestarts(record) && !byPolicy) forgetRestarts(paths);
+  if (restarts !== undefined) writeRestarts(paths, restarts);
 }
 
 function noteFailure(engine: Engine, record: ContainerRecord, message: string): void {

@@ -1,6 +1,7 @@
 /** restart: podman-restart(1): stop, then start; one that does not run is started. */
 import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
 import type { ContainerRecord } from '../../runtime/container-record.ts';
+import { readRestarts } from '../../runtime/restart-state.ts';
 import type { Engine } from '../engine.ts';
 import { recordContainerEvent } from '../events/record.ts';
 import { startContainer } from './launch.ts';
@@ -26,5 +27,13 @@ export function restartContainers(engine: Engine, options: RestartOptions): Prom
 export async function restartContainer(engine: Engine, record: ContainerRecord, timeout?: number): Promise<void> {
   await stopContainer(engine, record, timeout);
   await startContainer(engine, record);
+  recordContainerEvent(engine, record, 'restart');
+}
+
+/** --health-on-failure=restart: the same, counted. */
+export async function restartUnhealthy(engine: Engine, record: ContainerRecord): Promise<void> {
+  const { count } = readRestarts(engine.store.layout.container(record.id));
+  await stopContainer(engine, record);
+  await startContainer(engine, record, { restarts: { count: count + 1, streak: 0 } });
   recordContainerEvent(engine, record, 'restart');
 }

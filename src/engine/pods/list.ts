@@ -1,7 +1,7 @@
 /** pod ps: every pod with its containers, in one pass over the records. */
 import { ScullError } from '../../host/errors.ts';
 import type { ContainerState } from '../../runtime/container-record.ts';
-import { readRestarts } from '../../runtime/restart-state.ts';
+import { restartCount } from '../../runtime/restart-state.ts';
 import { networkNames } from '../containers/list.ts';
 import { hasLabel, readContainers, type Filters } from '../containers/selection.ts';
 import type { Engine } from '../engine.ts';
@@ -38,7 +38,7 @@ export function listPods(engine: Engine, filters: Filters = {}): PodSummary[] {
         labels: pod.labels,
         infraId: infra?.id ?? '',
         networks: infra === undefined ? [] : networkNames(infra),
-        containers: members.map(({ record, state }) => ({ id: record.id, name: record.name, status: state.status, restarts: record.spec.restart === undefined ? 0 : readRestarts(engine.store.layout.container(record.id)).count })),
+        containers: members.map(({ record, state }) => ({ id: record.id, name: record.name, status: state.status, restarts: restartCount(record, engine.store.layout.container(record.id)) })),
       };
     })
     .filter((pod) => matchesPod(pod, filters))
