@@ -1,5 +1,6 @@
 /** Limits of several containers together, as properties of a slice that holds them: systemd.resource-control(5). Pure. */
 import { ScullError } from '../host/errors.ts';
+import { CPU_PERIOD, cpuTime } from '../runtime/oci-spec/resources.ts';
 import type { DeviceRate, ResourceSpec } from '../spec/container-spec.ts';
 
 /**
@@ -15,12 +16,12 @@ export function podSlice(podId: string, parent = 'user.slice'): string {
 
 /** `MemoryMax=67108864` and the like, as systemctl set-property takes them. */
 export function sliceProperties(wish: ResourceSpec): string[] {
-  const quota = wish.cpus ?? (wish.cpuQuota === undefined ? undefined : wish.cpuQuota / (wish.cpuPeriod ?? 100_000));
+  const { quota, period = CPU_PERIOD } = cpuTime(wish);
   return [
     ...one('MemoryMax', wish.memory),
     ...one('MemorySwapMax', swapOf(wish)),
     ...one('MemoryLow', wish.memoryReservation),
-    ...one('CPUQuota', quota === undefined ? undefined : `${Math.max(1, Math.round(quota * 100))}%`),
+    ...one('CPUQuota', quota === undefined ? undefined : `${Math.max(1, Math.round((quota / period) * 100))}%`),
     ...one('CPUWeight', wish.cpuShares === undefined ? undefined : weightOfShares(wish.cpuShares)),
     ...one('AllowedCPUs', wish.cpusetCpus),
     ...one('AllowedMemoryNodes', wish.cpusetMems),

@@ -1,5 +1,6 @@
 /** pod inspect, in Podman's shape. */
 import { cgroupPlan } from '../../runtime/cgroups.ts';
+import { CPU_PERIOD, cpuTime } from '../../runtime/oci-spec/resources.ts';
 import { withoutUndefined } from '../../spec/defined.ts';
 import type { PodRecord } from '../../storage/pods.ts';
 import { podSlice } from '../../systemd/slice.ts';
@@ -42,10 +43,10 @@ export function inspectPod(engine: Engine, typed: string): object {
 
 /** Podman's names for them; what is not limited is left out there too. */
 function limitsOf({ resources = {} }: PodRecord): object {
-  const { cpus, cpuQuota = cpus === undefined ? undefined : Math.round(cpus * 100_000), cpuPeriod = cpuQuota === undefined ? undefined : 100_000 } = resources;
+  const { quota, period = quota === undefined ? undefined : CPU_PERIOD } = cpuTime(resources);
   return withoutUndefined({
-    cpu_period: cpuPeriod,
-    cpu_quota: cpuQuota,
+    cpu_period: period,
+    cpu_quota: quota,
     cpu_shares: resources.cpuShares,
     cpuset_cpus: resources.cpusetCpus,
     cpuset_mems: resources.cpusetMems,

@@ -5,7 +5,8 @@ import type { DeviceRate, ResourceSpec } from '../../spec/container-spec.ts';
 import type { HostFacts } from './input.ts';
 
 const DEFAULT_PIDS = 2048;
-const CPU_PERIOD = 100_000;
+/** The kernel's own, where nobody says another one. */
+export const CPU_PERIOD = 100_000;
 
 /** Option as typed → controller of cgroups(7) that it needs. */
 const NEEDS: readonly (readonly [keyof ResourceSpec, option: string, controller: string])[] = [
@@ -94,15 +95,19 @@ function memory(wish: ResourceSpec): Pick<Resources, 'memory'> {
   return Object.keys(value).length === 0 ? {} : { memory: value };
 }
 
+/** Microseconds of processor time in each period of microseconds: --cpus is both. */
+export function cpuTime({ cpus, cpuQuota, cpuPeriod }: ResourceSpec): { readonly quota?: number; readonly period?: number } {
+  if (cpus !== undefined) return { quota: Math.round(cpus * CPU_PERIOD), period: CPU_PERIOD };
+  return { ...(cpuQuota === undefined ? {} : { quota: cpuQuota }), ...(cpuPeriod === undefined ? {} : { period: cpuPeriod }) };
+}
+
 function cpu(wish: ResourceSpec): Pick<Resources, 'cpu'> {
   if (wish.cpus !== undefined && (wish.cpuQuota !== undefined || wish.cpuPeriod !== undefined)) {
     throw new ScullError('INVALID', '--cpus excludes --cpu-quota and --cpu-period', { hint: '--cpus sets both' });
   }
   const value = {
     ...(wish.cpuShares === undefined ? {} : { shares: wish.cpuShares }),
-    ...(wish.cpus === undefined ? {} : { quota: Math.round(wish.cpus * CPU_PERIOD), period: CPU_PERIOD }),
-    ...(wish.cpuQuota === undefined ? {} : { quota: wish.cpuQuota }),
-    ...(wish.cpuPeriod === undefined ? {} : { period: wish.cpuPeriod }),
+    ...cpuTime(wish),
     ...(wish.cpusetCpus === undefined ? {} : { cpus: wish.cpusetCpus }),
     ...(wish.cpusetMems === undefined ? {} : { mems: wish.cpusetMems }),
   };
