@@ -14,6 +14,8 @@ export interface UnitEntry {
   readonly value: string;
   /** Of the file it came from; 0 for what was added. */
   readonly line: number;
+  /** Of the drop-in that it came from. */
+  readonly path?: string;
 }
 
 export interface UnitSection {
@@ -78,8 +80,25 @@ function* logicalLines(text: string): Generator<{ readonly line: number; readonl
 /** The file with the sections of drop-ins behind its own: later settings win, as for systemd. */
 export function withDropIns(file: UnitFile, dropIns: readonly UnitFile[]): UnitFile {
   const sections = new Map(file.sections.map((section) => [section.name, [...section.entries]]));
-  for (const { name, entries } of dropIns.flatMap((dropIn) => dropIn.sections)) sections.set(name, [...(sections.get(name) ?? []), ...entries]);
+  for (const { path, sections: added } of dropIns) {
+    for (const { name, entries } of added) sections.set(name, [...(sections.get(name) ?? []), ...entries.map((entry) => ({ ...entry, path }))]);
+  }
   return { path: file.path, sections: [...sections].map(([name, entries]) => ({ name, entries })) };
+}
+
+/**
+ * Folders of a file's drop-ins, the most specific first: of the file, of its template, of what begins like it up to a dash, of all of its
+ * kind. systemd.unit(5), "Description".
+ * @param name `web-front@1.container`
+ */
+export function dropInFolders(name: string): string[] {
+  const dot = name.lastIndexOf('.');
+  const [stem, kind] = [name.slice(0, dot), name.slice(dot + 1)];
+  const at = stem.indexOf('@');
+  const base = at < 0 ? stem : stem.slice(0, at);
+  const beginnings = [...base.matchAll(/-/g)].map(({ index }) => base.slice(0, index + 1)).reverse();
+  const stems = [stem, ...(at < 0 ? [] : [`${base}@`]), ...beginnings.flatMap((beginning) => (at < 0 ? [beginning] : [`${beginning}@`, beginning]))];
+  return [...new Set([...stems.map((each) => `${each}.${kind}.d`), `${kind}.d`])];
 }
 
 export function sectionOf(file: UnitFile, name: string): UnitSection {

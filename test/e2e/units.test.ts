@@ -1,5 +1,5 @@
 /** Quadlet files where no systemd runs; what systemd does with the units is tried in test/vm. */
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { useScull } from '../support/scull.ts';
@@ -45,6 +45,24 @@ test('drop-ins of a Quadlet file count', async () => {
   expect(await s.ok(['unit', 'print', folder])).toContain('--memory 10m');
 });
 
+test('drop-ins of a template and of all files of a kind count, the most specific of a name; mistakes in them are named by their own lines', async () => {
+  const folder = quadlets('dropped-more', { 'web-front@.container': '[Container]\nImage=x\n' });
+  symlinkSync('web-front@.container', join(folder, 'web-front@1.container'));
+  const dropIn = (name: string, file: string, text: string): void => {
+    s.directory(`dropped-more/${name}`);
+    writeFileSync(join(folder, name, file), text);
+  };
+  dropIn('container.d', '10-memory.conf', '[Container]\nMemory=10m\n');
+  dropIn('web-@.container.d', '10-memory.conf', '[Container]\nMemory=20m\n');
+  dropIn('web-front@.container.d', '20-host.conf', '[Container]\nHostName=any\n');
+  dropIn('web-front@1.container.d', '30-host.conf', '[Container]\nHostName=one\n');
+  expect(await s.ok(['unit', 'print', join(folder, 'web-front@1.container')])).toMatch(/--hostname one .*--memory 20m/);
+  expect(await s.ok(['unit', 'print', join(folder, 'web-front@.container')])).toMatch(/--hostname any .*--memory 20m/);
+  dropIn('web-front@1.container.d', '40-wrong.conf', '[Container]\n\nMemori=1\n');
+  const { status, stdout, stderr } = await s.scull(['unit', 'check', join(folder, 'web-front@1.container')]);
+  expect({ status, said: stdout + stderr }).toEqual({ status: 1, said: expect.stringContaining('web-front@1.container.d/40-wrong.conf:3: unknown key Memori=') });
+});
+
 test('units are installed with what they need, listed, compared after a change, and removed', async () => {
   const folder = quadlets('life', { 'web.container': '[Container]\nImage=x\nVolume=data.volume:/data\n', 'data.volume': '[Volume]\n', 'other.volume': '[Volume]\n' });
   expect(await s.ok(['unit', 'install', join(folder, 'web.container')])).toBe('data-volume.service\nweb.service');
@@ -88,6 +106,23 @@ test('the generator makes units and the links that enabling would make, and leav
   expect(stderr).toMatch(/bad\.container: \[Container\] has neither Image= nor Rootfs=/);
   expect(readFileSync(join(target, 'default.target.wants', 'web.service'), 'utf8')).toContain('run --name systemd-%N');
   expect(existsSync(join(target, 'bad.service'))).toBe(false);
+});
+
+test('the generator looks in the folders of the runtime directory first, and in those below; a template is enabled by its default instance', async () => {
+  const runtime = s.directory('generator-runtime');
+  const own = s.directory('generator-config/containers/systemd');
+  const env = { XDG_RUNTIME_DIR: runtime, XDG_CONFIG_HOME: s.directory('generator-config') };
+  const first = s.directory('generator-runtime/containers/systemd/deep/deeper');
+  symlinkSync(own, join(own, 'round'));
+  writeFileSync(join(first, 'web.container'), '[Container]\nImage=first\nVolume=data.volume:/data\n');
+  writeFileSync(join(own, 'web.container'), '[Container]\nImage=second\n');
+  writeFileSync(join(own, 'data.volume'), '[Volume]\n');
+  writeFileSync(join(own, 'many@.container'), '[Container]\nImage=x\n[Install]\nWantedBy=default.target\nDefaultInstance=1\n');
+  const target = s.directory('generator-units');
+  await s.ok(['unit', 'generator', target], { env });
+  expect(readFileSync(join(target, 'web.service'), 'utf8')).toMatch(/Requires=data-volume\.service[^]* -v systemd-data:\/data first$/m);
+  expect(existsSync(join(target, 'data-volume.service'))).toBe(true);
+  expect(readlinkSync(join(target, 'default.target.wants', 'many@1.service'))).toBe('../many@.service');
 });
 
 test('a folder that cannot be read is said to be so', async () => {

@@ -5,7 +5,7 @@ import { ScullCommand } from '../../cli/command.ts';
 export default class UnitGenerator extends ScullCommand {
   static override summary = 'Make units as a generator of systemd';
   static override description = [
-    "Reads the Quadlet files in ~/.config/containers/systemd and /etc/containers/systemd/users, as Podman's generator does, and writes units into FOLDER. An administrator installs it for all users as /etc/systemd/user-generators/scull:",
+    "Reads the Quadlet files in the folders where Podman's generator looks for them (podman-systemd.unit(5): ~/.config/containers/systemd, /etc/containers/systemd/users and others), and writes units into FOLDER. An administrator installs it for all users as /etc/systemd/user-generators/scull:",
     '',
     '    #!/bin/sh',
     '    exec /usr/local/bin/scull unit generator "$@"',

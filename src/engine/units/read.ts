@@ -1,12 +1,12 @@
 /** Quadlet files from disk, with their drop-ins and with the files beside them that they may refer to. */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { describeErrno } from '../../host/errno.ts';
 import { errnoOf, ScullError } from '../../host/errors.ts';
 import { selfCommand } from '../../host/self.ts';
 import { convertQuadlets, type Converted } from '../../systemd/quadlet/convert.ts';
 import { kindOf } from '../../systemd/quadlet/keys.ts';
-import { parseUnitFile, withDropIns, type Problem, type UnitFile } from '../../systemd/unit-file.ts';
+import { dropInFolders, parseUnitFile, withDropIns, type Problem, type UnitFile } from '../../systemd/unit-file.ts';
 
 /** A unit is a screen or two; what is larger is no unit. Bytes. */
 const LARGEST = 1 << 20;
@@ -19,16 +19,27 @@ export interface ReadUnit extends Converted {
 /**
  * Reads and converts Quadlet files.
  * @param paths files, or folders with such files
+ * @param places where drop-ins are looked for, the first one first; beside each file unless given
  * @returns the units of the files named, and of those they refer to, in that order
  * @throws ScullError NOT_FOUND, INVALID for a name that is none of Quadlet's
  */
-export function readUnits(paths: readonly string[]): { readonly asked: ReadUnit[]; readonly needed: ReadUnit[] } {
+export function readUnits(paths: readonly string[], places?: readonly string[]): { readonly asked: ReadUnit[]; readonly needed: ReadUnit[] } {
   const wanted = [...new Set(paths.flatMap((path) => quadletsAt(resolve(path))))];
-  const everything = [...new Set([...wanted, ...[...new Set(wanted.map(dirname))].flatMap(quadletsIn)])];
-  const { files, problems } = readAll(everything);
+  const { files, problems } = readAll([...wanted, ...neighboursOf(wanted)], places);
   const converted: ReadUnit[] = convertQuadlets(files, scullWords()).map((unit) => ({ ...unit, problems: [...(problems.get(unit.source.file.path) ?? []), ...unit.problems] }));
   const asked = converted.filter((unit) => wanted.includes(unit.source.file.path));
   return { asked, needed: closure(asked, converted).filter((unit) => !asked.includes(unit)) };
+}
+
+/** Files beside them; of one name there is one. */
+function neighboursOf(files: readonly string[]): string[] {
+  return firstOfEachName([...files, ...[...new Set(files.map(dirname))].flatMap(quadletsIn)]).filter((path) => !files.includes(path));
+}
+
+export function firstOfEachName(paths: readonly string[]): string[] {
+  const byName = new Map<string, string>();
+  for (const path of paths) if (!byName.has(basename(path))) byName.set(basename(path), path);
+  return [...byName.values()];
 }
 
 function scullWords(): string[] {
@@ -67,23 +78,29 @@ export function quadletsIn(folder: string): string[] {
   }
 }
 
-function readAll(paths: readonly string[]): { files: UnitFile[]; problems: Map<string, Problem[]> } {
+function readAll(paths: readonly string[], places?: readonly string[]): { files: UnitFile[]; problems: Map<string, Problem[]> } {
   const problems = new Map<string, Problem[]>();
   const files = paths.map((path) => {
     const parsed = parseUnitFile(path, readText(path));
-    const dropIns = dropInsOf(path).map((dropIn) => parseUnitFile(dropIn, readText(dropIn)));
+    const dropIns = dropInsOf(path, places ?? [dirname(path)]).map((dropIn) => parseUnitFile(dropIn, readText(dropIn)));
     problems.set(path, [parsed, ...dropIns].flatMap((part) => part.problems));
     return withDropIns(parsed.file, dropIns.map((part) => part.file));
   });
   return { files, problems };
 }
 
-/** `web.container.d/*.conf`, sorted. */
-function dropInsOf(path: string): string[] {
+/** `web.container.d/*.conf` and the like, sorted by their names; of one name the most specific. */
+function dropInsOf(path: string, places: readonly string[]): string[] {
+  const folders = dropInFolders(basename(path)).flatMap((folder) => places.map((place) => join(place, folder)));
+  return firstOfEachName(folders.flatMap(settingsIn)).sort((a, b) => (basename(a) < basename(b) ? -1 : 1));
+}
+
+function settingsIn(folder: string): string[] {
   try {
-    return readdirSync(`${path}.d`).filter((name) => name.endsWith('.conf')).sort().map((name) => join(`${path}.d`, name));
-  } catch {
-    return [];
+    return readdirSync(folder).filter((name) => name.endsWith('.conf')).map((name) => join(folder, name));
+  } catch (cause) {
+    if (['ENOENT', 'ENOTDIR'].includes(errnoOf(cause) ?? '')) return [];
+    throw new ScullError('PERMISSION', `cannot read ${folder}: ${describeErrno(cause)}`, { cause });
   }
 }
 

@@ -35,7 +35,7 @@ export class Conversion {
   }
 
   private problem(severity: Problem['severity'], message: string, entry: UnitEntry | undefined): void {
-    this.problems.push({ path: this.source.file.path, ...(entry === undefined || entry.line === 0 ? {} : { line: entry.line }), message, severity });
+    this.problems.push({ path: entry?.path ?? this.source.file.path, ...(entry === undefined || entry.line === 0 ? {} : { line: entry.line }), message, severity });
   }
 
   last(key: string): UnitEntry | undefined {

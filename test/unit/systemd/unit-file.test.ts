@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { formatUnitFile, lastOf, parseBoolean, parseUnitFile, sectionOf, valuesOf, withDropIns } from '../../../src/systemd/unit-file.ts';
+import { dropInFolders, formatUnitFile, lastOf, parseBoolean, parseUnitFile, sectionOf, valuesOf, withDropIns } from '../../../src/systemd/unit-file.ts';
 
 const parse = (text: string) => parseUnitFile('/u/x.container', text);
 
@@ -46,6 +46,15 @@ test('an empty value forgets those before it', () => {
 test('drop-ins come behind the file', () => {
   const merged = withDropIns(parse('[A]\nk=1\n').file, [parse('[A]\nk=2\n[B]\nl=1\n').file]);
   expect(merged.sections.map(({ name, entries }) => [name, entries.map((entry) => entry.value)])).toEqual([['A', ['1', '2']], ['B', ['1']]]);
+});
+
+test.each([
+  ['web.container', ['web.container.d', 'container.d']],
+  ['a-b-c.pod', ['a-b-c.pod.d', 'a-b-.pod.d', 'a-.pod.d', 'pod.d']],
+  ['a-b@.kube', ['a-b@.kube.d', 'a-@.kube.d', 'a-.kube.d', 'kube.d']],
+  ['a-b@c-d.kube', ['a-b@c-d.kube.d', 'a-b@.kube.d', 'a-@.kube.d', 'a-.kube.d', 'kube.d']],
+])('the drop-ins of %s are looked for in %j', (name, folders) => {
+  expect(dropInFolders(name)).toEqual(folders);
 });
 
 test.each([['yes', true], ['On', true], ['1', true], ['no', false], ['FALSE', false], ['0', false], ['maybe', undefined], ['', undefined]])('%j as a boolean', (text, value) => {
