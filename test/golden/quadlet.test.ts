@@ -8,6 +8,7 @@ import { describe, expect, test } from 'vitest';
 import { convertQuadlets } from '../../src/systemd/quadlet/convert.ts';
 import { KINDS, type Kind } from '../../src/systemd/quadlet/keys.ts';
 import { parseUnitFile } from '../../src/systemd/unit-file.ts';
+import { top } from '../support/product.ts';
 
 const folder = join(import.meta.dirname, 'quadlet');
 
@@ -71,6 +72,18 @@ describe('every key', () => {
     const unit = (value: string) => convert('case.container', `[Container]\nImage=img\n[Quadlet]\nDefaultDependencies=${value}\n`);
     expect(unit('true').text).toContain('After=scull-wait-for-network.service');
     expect(unit('false')).toEqual({ text: expect.not.stringContaining('wait-for-network'), problems: [] });
+  });
+
+  test('becomes a flag that the command has', () => {
+    const commands = { container: 'run', volume: 'volume:create', network: 'network:create', pod: 'pod:create', image: 'image:pull', build: 'build', kube: 'kube:play' } as const;
+    const manifest = JSON.parse(readFileSync(join(top, 'oclif.manifest.json'), 'utf8')) as { commands: Record<string, { flags: Record<string, { aliases?: string[] }> }> };
+    const wrong = Object.entries(KINDS).flatMap(([kind, { keys }]) => {
+      const id = commands[kind as Kind];
+      const { flags } = manifest.commands[id] ?? manifest.commands[`container:${id}`] ?? manifest.commands[`image:${id}`] ?? { flags: {} };
+      const known = Object.entries(flags).flatMap(([name, { aliases = [] }]) => [name, ...aliases]);
+      return keys.filter(([, , flag]) => flag?.startsWith('--') && !known.includes(flag.slice(2))).map(([key, , flag]) => `${kind}: ${key} ${flag}`);
+    });
+    expect(wrong).toEqual([]);
   });
 
   test('has a case', () => {
