@@ -1,4 +1,5 @@
 /** `scull boot` */
+import * as Flags from '@oclif/core/flags';
 import { ScullCommand } from '../cli/command.ts';
 
 export default class Boot extends ScullCommand {
@@ -9,11 +10,15 @@ export default class Boot extends ScullCommand {
   ].join('\n');
   static override examples = ['scull boot', { description: 'From now on with every start of the machine', command: 'scull boot install' }];
 
+  static override flags = { once: Flags.boolean({ description: 'Only the first time since the machine has started, as a profile wants it that is read at each login' }) };
+
   async run(): Promise<number> {
-    await this.parse(Boot);
-    const { startOnBoot } = await import('../engine/boot/start.ts');
+    const { flags } = await this.parse(Boot);
+    const { isFirstSinceBoot, startOnBoot } = await import('../engine/boot/start.ts');
+    const engine = await this.engine();
+    if (flags.once && !isFirstSinceBoot(engine)) return 0;
     const errors: unknown[] = [];
-    await startOnBoot(await this.engine(), ({ name, error }) => {
+    await startOnBoot(engine, ({ name, error }) => {
       if (error === undefined) this.printLine(name);
       else errors.push(error);
     });

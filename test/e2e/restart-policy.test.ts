@@ -1,7 +1,7 @@
 /** --restart: right after the end, later and later, not against the user's will; and `scull boot`. */
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { eventually, sleep } from '../support/eventually.ts';
 import { useScull } from '../support/scull.ts';
@@ -248,4 +248,31 @@ test('boot install writes a line for cron where no systemd runs, once, and takes
   expect(readFileSync(tab, 'utf8')).toBe(`# mine\n0 * * * * true\n${line}\n`);
   // What cron would run works.
   execFileSync('sh', ['-c', line.slice('@reboot '.length)], { env: { ...s.env, PATH: '/usr/bin:/bin' } });
+});
+
+test('boot install has the first login after a boot start them where there is neither systemd nor cron', async () => {
+  const home = s.directory('login-home');
+  const env = { HOME: home, SHELL: '/bin/bash', XDG_DATA_HOME: s.directory('login-data') };
+  writeFileSync(join(home, '.bash_profile'), 'mine=1');
+  const { status, stdout, stderr } = await s.scull(['boot', 'install', '--means', 'login'], { env });
+  expect({ status, stdout, stderr }).toMatchObject({ status: 0, stdout: `${join(home, '.bash_profile')}\n`, stderr: expect.stringContaining('first login after a boot') });
+  await s.ok(['boot', 'install', '--means', 'login'], { env });
+  const text = readFileSync(join(home, '.bash_profile'), 'utf8');
+  expect(text).toMatch(/^mine=1\n\(.* boot --once < \/dev\/null > \/dev\/null 2>&1 &\) # scull boot\n$/);
+  // What the shell would run works: it notes that it has.
+  const runtime = s.directory('login-runtime');
+  execFileSync('sh', ['-ec', text], { env: { ...s.env, ...env, XDG_RUNTIME_DIR: runtime, PATH: '/usr/bin:/bin' } });
+  await eventually('a note of it', () => readdirSync(runtime, { recursive: true }).some((path) => basename(String(path)) === 'booted'));
+  expect(await s.ok(['boot', 'uninstall'], { env })).toContain('.bash_profile');
+  expect(readFileSync(join(home, '.bash_profile'), 'utf8')).toBe('mine=1\n');
+});
+
+test('boot --once starts them the first time since the machine has started, not again', async () => {
+  await s.ok(['run', '-d', '--name', 'first', '--restart', 'always', '--stop-timeout', '0', 'busybox', 'sleep', '1000']);
+  for (const boot of readdirSync(s.runRoot)) rmSync(join(s.runRoot, boot, 'booted'), { force: true });
+  await s.ok(['boot', 'stop']);
+  expect(await s.ok(['boot', '--once'])).toBe('first');
+  await s.ok(['boot', 'stop']);
+  expect(await s.ok(['boot', '--once'])).toBe('');
+  await remove('first');
 });

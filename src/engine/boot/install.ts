@@ -1,19 +1,21 @@
 /**
- * boot install: has `scull boot` called when the machine starts, by what the machine has: systemd's user manager, else cron. Both
- * are the user's own; nothing needs root.
+ * boot install: has `scull boot` called when the machine starts, by what the machine has: systemd's user manager, else cron, else the
+ * first login after a boot. All are the user's own; nothing needs root.
  */
-import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
 import { configDirectory, userRuntimeDirectory } from '../../host/directories.ts';
+import { environmentVariable } from '../../host/environment.ts';
 import { ScullError } from '../../host/errors.ts';
-import { writeFileAtomic } from '../../host/files.ts';
+import { readTextIfPresent, writeFileAtomic } from '../../host/files.ts';
 import { run } from '../../host/process.ts';
 import { scull } from '../../runtime/keeper.ts';
 import { lingers } from '../../host/linger.ts';
 import { userName } from '../../userns/id-maps.ts';
 import type { Engine } from '../engine.ts';
 
-export type BootMeans = 'systemd' | 'cron';
+export type BootMeans = 'systemd' | 'cron' | 'login';
 
 export interface BootSetUp {
   readonly means: BootMeans;
@@ -26,14 +28,11 @@ export interface BootSetUp {
 const UNIT = 'scull-boot.service';
 const MARK = '# scull boot';
 
-/** @param means chosen by looking unless given @throws ScullError UNSUPPORTED saying what to add where, TOOL_FAILED */
+/** @param means chosen by looking unless given @throws ScullError TOOL_FAILED */
 export async function installBoot(engine: Engine, means?: BootMeans): Promise<BootSetUp> {
   const chosen = means ?? available();
   if (chosen === 'systemd') return installUnit(engine);
-  if (chosen === 'cron') return installCron(engine);
-  throw new ScullError('UNSUPPORTED', 'neither a systemd user manager nor crontab is here to start anything by', {
-    hint: `have this run when the machine starts, or add it to ~/.profile: ${shellLine(engine, 'boot')}`,
-  });
+  return chosen === 'cron' ? installCron(engine) : installLogin(engine);
 }
 
 /** Takes away what {@link installBoot} has set up, by either means. @returns what was there */
@@ -50,11 +49,17 @@ export async function uninstallBoot(): Promise<string[]> {
     await writeCrontab(withoutOurs(crontab));
     removed.push('the line in your crontab');
   }
+  for (const file of PROFILES.map((name) => join(homedir(), name))) {
+    const text = readTextIfPresent(file) ?? '';
+    if (!text.includes(MARK)) continue;
+    writeFileSync(file, withoutOurs(text));
+    removed.push(`the line in ${file}`);
+  }
   return removed;
 }
 
-function available(): BootMeans | undefined {
-  return hasSystemd() ? 'systemd' : hasCrontab() ? 'cron' : undefined;
+function available(): BootMeans {
+  return hasSystemd() ? 'systemd' : hasCrontab() ? 'cron' : 'login';
 }
 
 /** A user manager that can be talked to, not just a program of that name. */
@@ -109,9 +114,33 @@ async function systemctl(...words: readonly string[]): Promise<void> {
 
 async function installCron(engine: Engine): Promise<BootSetUp> {
   const line = `@reboot ${shellLine(engine, 'boot').replaceAll('%', '\\%')} ${MARK}`;
-  const others = withoutOurs(await readCrontab());
-  await writeCrontab(`${others}${others === '' || others.endsWith('\n') ? '' : '\n'}${line}\n`);
+  await writeCrontab(withOurs(await readCrontab(), line));
   return { means: 'cron', place: line };
+}
+
+/** Where login shells look. */
+const PROFILES = ['.bash_profile', '.bash_login', '.zprofile', '.profile'];
+
+/** bash(1), "INVOCATION": it reads the first of three; other shells read ~/.profile, zsh its own. */
+function profile(): string {
+  const shell = basename(environmentVariable('SHELL') ?? 'sh');
+  const read = shell === 'zsh' ? ['.zprofile'] : shell === 'bash' ? ['.bash_profile', '.bash_login', '.profile'] : ['.profile'];
+  return join(homedir(), read.find((name) => existsSync(join(homedir(), name))) ?? (read.at(-1) as string));
+}
+
+/** In the background, and without a word: nobody who logs in is to wait for it. */
+function installLogin(engine: Engine): BootSetUp {
+  const file = profile();
+  const line = `(${shellLine(engine, 'boot', '--once')} < /dev/null > /dev/null 2>&1 &) ${MARK}`;
+  // Not by rename: it may be a link into a folder of such files.
+  writeFileSync(file, withOurs(readTextIfPresent(file) ?? '', line));
+  return { means: 'login', place: file, missing: 'here is neither a systemd user manager nor cron, so containers start with your first login after a boot' };
+}
+
+/** The lines of others, and ours at the end. */
+function withOurs(text: string, line: string): string {
+  const others = withoutOurs(text);
+  return `${others}${others === '' || others.endsWith('\n') ? '' : '\n'}${line}\n`;
 }
 
 /** No crontab yet is an empty one. @throws ScullError TOOL_FAILED rather than to write over one that cannot be read */
@@ -127,8 +156,8 @@ async function writeCrontab(text: string): Promise<void> {
   if (result.status !== 0) throw new ScullError('TOOL_FAILED', `crontab refused: ${result.stderr.trim().split('\n')[0] ?? ''}`, { detail: result.stderr.trim() });
 }
 
-function withoutOurs(crontab: string): string {
-  return crontab.split('\n').filter((line) => !line.endsWith(MARK)).join('\n');
+function withoutOurs(text: string): string {
+  return text.split('\n').filter((line) => !line.endsWith(MARK)).join('\n');
 }
 
 /** For a shell. Cron has hardly any PATH: programs are looked for in the administrator's folders too, by ourselves. */

@@ -1,5 +1,8 @@
 /** boot: starts what should run, after the machine has started or whenever somebody calls it. */
-import { isScullError, type ScullError } from '../../host/errors.ts';
+import { closeSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { errnoOf, isScullError, type ScullError } from '../../host/errors.ts';
+import { ensurePrivateDirectory } from '../../host/files.ts';
 import { forEachLimited } from '../../host/for-each-limited.ts';
 import type { ContainerRecord } from '../../runtime/container-record.ts';
 import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
@@ -16,6 +19,19 @@ export interface BootOutcome {
 
 /** As many as start at once: crun's work is on the processor. */
 const AT_ONCE = 8;
+
+/** For whoever asks first since the machine has started: the runtime folder is that boot's. */
+export function isFirstSinceBoot(engine: Engine): boolean {
+  const { runRoot } = engine.store.layout;
+  ensurePrivateDirectory(runRoot);
+  try {
+    closeSync(openSync(join(runRoot, 'booted'), 'wx', 0o600));
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return false;
+    throw error;
+  }
+}
 
 /**
  * Starts every container whose policy is `always`, or `unless-stopped` and the user has not stopped it, that has run before and
