@@ -90,7 +90,7 @@ export function readContainer(fields: Fields, pod: PodContext): KubeContainer {
 
 /** A container that runs before the others, once and to its end. @throws ScullError INVALID, UNSUPPORTED */
 function refuseOfInit(fields: Fields, pod: PodContext): void {
-  for (const key of ['lifecycle', 'livenessProbe', 'startupProbe']) if (fields.fields(key) !== undefined) throw fields.wrong(key, 'for containers that run before the others');
+  for (const key of ['lifecycle', 'livenessProbe', 'readinessProbe', 'startupProbe']) if (fields.fields(key) !== undefined) throw fields.wrong(key, 'for containers that run before the others');
   const policy = fields.text('restartPolicy');
   if (policy !== undefined && policy !== '') {
     // To wait for its end would be to wait for ever.
