@@ -44,8 +44,10 @@ describe('checking host ports', () => {
     await expect(checkHostPorts([wish({ hostPort: narrow, hostIp: '' })])).rejects.toMatchObject({ code: 'IN_USE' });
   });
   it('finds the taken port inside a range', async () => {
-    const port = await listen('127.0.0.1');
-    await expect(checkHostPorts([wish({ hostPort: port - 2, range: 5 })])).rejects.toMatchObject({ code: 'IN_USE', message: expect.stringContaining(`${port}/tcp`) });
+    // An address that nobody else takes ports of.
+    const hostIp = '127.0.0.77';
+    const port = await listen(hostIp);
+    await expect(checkHostPorts([wish({ hostIp, hostPort: port - 2, range: 5 })])).rejects.toMatchObject({ code: 'IN_USE', message: expect.stringContaining(`${port}/tcp`) });
   });
   it('tells udp from tcp', async () => {
     const port = await listen('127.0.0.1');
