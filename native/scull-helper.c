@@ -911,12 +911,13 @@ static long long run_check(const struct keeper *keeper)
 {
 	char text[32] = "";
 	size_t length = 0;
-	int answer[2], status;
+	int answer[2];
 	if (pipe2(answer, O_CLOEXEC) < 0)
 		return -1;
 	checking = fork();
 	if (checking == 0) {
 		int keep[] = {1};
+		signal(SIGCHLD, SIG_DFL);
 		dup2(answer[1], 1);
 		close_all_but(keep, 1);
 		execvp(keeper->check[0], keeper->check);
@@ -935,22 +936,24 @@ static long long run_check(const struct keeper *keeper)
 	close(answer[0]);
 	if (checking < 0 || is_readable(keeper->watch))
 		return -1;
-	waitpid(checking, &status, 0);
+	waitpid(checking, NULL, 0);
 	checking = -1;
 	char *end;
 	long long pause = strtoll(text, &end, 10);
 	return end == text || *end != '\n' || pause < 0 ? -1 : pause;
 }
 
-/* Until the watched process has ended; what other children end meanwhile is taken note of by nobody. */
+/*
+ * Until the watched process has ended; what other children end meanwhile the kernel takes note of, at once: one of a check that lost its
+ * own parent would else keep the container from ending, whose first process waits for all of them (pid_namespaces(7)).
+ */
 static void watch_and_check(const struct keeper *keeper)
 {
 	long long pause = keeper->check == NULL ? -1 : keeper->pause;
-	while (!wait_until(keeper->watch, -1, pause)) {
+	signal(SIGCHLD, SIG_IGN);
+	while (!wait_until(keeper->watch, -1, pause))
 		pause = run_check(keeper);
-		while (checking < 0 && waitpid(-1, NULL, WNOHANG) > 0)
-			;
-	}
+	signal(SIGCHLD, SIG_DFL);
 }
 
 /* The daemon, by whatever pid it goes now: as its subreaper we are its parent. */

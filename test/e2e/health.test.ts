@@ -91,7 +91,7 @@ test.each([
 });
 
 test('--health-on-failure=restart starts it anew, with its health, and counts it', async () => {
-  await s.ok(['run', '-d', '--name', 'again', '--health-cmd', 'test ! -f /broken', '--health-interval', '100ms', '--health-retries', '1', '--health-on-failure', 'restart', 'busybox', 'sh', '-c', 'rm -f /broken; sleep 1000']);
+  await s.ok(['run', '-d', '--name', 'again', '--stop-timeout', '0', '--health-cmd', 'test ! -f /broken', '--health-interval', '100ms', '--health-retries', '1', '--health-on-failure', 'restart', 'busybox', 'sh', '-c', 'rm -f /broken; sleep 1000']);
   await s.ok(['wait', '--condition', 'healthy', 'again']);
   const { Pid } = (await s.inspect('again')).State;
   await s.ok(['exec', 'again', 'touch', '/broken']);
