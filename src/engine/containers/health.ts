@@ -13,6 +13,7 @@ import { startExec } from '../../runtime/exec.ts';
 import { checkCommand, type HealthPlan } from '../../runtime/health-config.ts';
 import { afterCheck, readHealth, writeHealth, type CheckResult, type Checked, type HealthState, type HealthStatus } from '../../runtime/health-state.ts';
 import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
+import { countsRestarts, isEndWanted } from '../../runtime/restart-state.ts';
 import type { Engine } from '../engine.ts';
 import { recordContainerEvent } from '../events/record.ts';
 import { execProcess } from './exec.ts';
@@ -41,7 +42,8 @@ export async function runHealthCheck(engine: Engine, nameOrId: string): Promise<
   if (status !== 'running') throw new ScullError('WRONG_STATE', `container ${record.name} is not running but ${status}`);
   const startup = readHealth(paths, plan).startup === undefined ? undefined : plan.startup;
   const result = await check(engine, record, checkCommand((startup ?? plan.healthcheck).Test), (startup ?? plan.healthcheck).Timeout / 1e6);
-  if (!isRunning(readContainerState(paths))) return { status: 'stopped', ok: result.exitCode === 0, next: undefined };
+  // One that is being stopped fails its check, which is no failure.
+  if ((countsRestarts(record) && isEndWanted(paths)) || !isRunning(readContainerState(paths))) return { status: 'stopped', ok: result.exitCode === 0, next: undefined };
   // Read once more: another check may have been noted meanwhile.
   const before = readHealth(paths, plan);
   const checked = afterCheck(before, result, plan, Date.parse(startedAt));

@@ -1,12 +1,12 @@
 /** restart: podman-restart(1): stop, then start; one that does not run is started. */
 import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
 import type { ContainerRecord } from '../../runtime/container-record.ts';
-import { readRestarts } from '../../runtime/restart-state.ts';
+import { isEndWanted, readRestarts } from '../../runtime/restart-state.ts';
 import type { Engine } from '../engine.ts';
 import { recordContainerEvent } from '../events/record.ts';
 import { startContainer } from './launch.ts';
 import { forEachSelected, type Outcome, type Selection } from './selection.ts';
-import { stopContainer } from './stop.ts';
+import { endRunning, stopContainer } from './stop.ts';
 
 export interface RestartOptions extends Selection {
   /** Only those that run. */
@@ -30,10 +30,12 @@ export async function restartContainer(engine: Engine, record: ContainerRecord, 
   recordContainerEvent(engine, record, 'restart');
 }
 
-/** --health-on-failure=restart: the same, counted. */
+/** --health-on-failure=restart: the same, counted, unless somebody stops it. */
 export async function restartUnhealthy(engine: Engine, record: ContainerRecord): Promise<void> {
-  const { count } = readRestarts(engine.store.layout.container(record.id));
-  await stopContainer(engine, record);
+  const paths = engine.store.layout.container(record.id);
+  const { count } = readRestarts(paths);
+  await endRunning(engine, record);
+  if (isEndWanted(paths)) return; // somebody has stopped it meanwhile
   await startContainer(engine, record, { restarts: { count: count + 1, streak: 0 } });
   recordContainerEvent(engine, record, 'restart');
 }

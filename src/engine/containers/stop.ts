@@ -8,7 +8,7 @@ import type { ContainerRecord, ContainerState } from '../../runtime/container-re
 import { claimState, readIdentity } from '../../runtime/claim.ts';
 import { isRuntimeAlive, readRuntimeState } from '../../runtime/crun.ts';
 import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
-import { cancelWaiting, markStopped } from '../../runtime/restart-state.ts';
+import { cancelWaiting, countsRestarts, markStopped } from '../../runtime/restart-state.ts';
 import { refuseElsewhere } from '../../runtime/last-run.ts';
 import { parseSignal } from '../../spec/signal.ts';
 import type { ContainerPaths } from '../../storage/layout.ts';
@@ -28,8 +28,13 @@ export function stopContainers(engine: Engine, options: StopOptions): Promise<Ou
 
 /** Stop signal, then SIGKILL when the time is up. Returns when the container has ended. */
 export async function stopContainer(engine: Engine, record: ContainerRecord, timeout?: number): Promise<void> {
+  if (countsRestarts(record)) await endRestarts(engine, record);
+  await endRunning(engine, record, timeout);
+}
+
+/** The same, but not as somebody's wish that it stays so. */
+export async function endRunning(engine: Engine, record: ContainerRecord, timeout?: number): Promise<void> {
   const paths = engine.store.layout.container(record.id);
-  if (record.spec.restart !== undefined) await endRestarts(engine, record);
   const state = readContainerState(paths);
   if (state.host !== undefined) refuseElsewhere(engine.store.layout.container(record.id));
   if (!isRunning(state)) return;
@@ -84,7 +89,7 @@ export interface KillOptions extends Selection {
 export function killContainers(engine: Engine, options: KillOptions): Promise<Outcome[]> {
   const signal = parseSignal(options.signal ?? 'SIGKILL').number;
   /** As Docker: who kills it by such a signal, or by the one that stops it, does not want it back. */
-  const ends = ({ spec, config }: ContainerRecord): boolean => spec.restart !== undefined && (signal === 9 || signal === parseSignal(config.stopSignal).number);
+  const ends = (record: ContainerRecord): boolean => countsRestarts(record) && (signal === 9 || signal === parseSignal(record.config.stopSignal).number);
   const running = (record: ContainerRecord): boolean => isRunning(readContainerState(engine.store.layout.container(record.id)));
   return forEachSelected(engine, options, async ({ record }) => {
     if (options.all === true && !running(record)) return;
