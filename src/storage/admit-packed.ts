@@ -14,13 +14,13 @@ import { MEDIA_TYPES, type ImageConfig } from '../oci/image.ts';
 import { admitImage } from './admit.ts';
 import { adoptBlob, commitBlob, digestOf, hasBlob, openBlob } from './blobs.ts';
 import { writeClaims } from './claims.ts';
+import { flushStore } from './flush-store.ts';
 import type { ImageRecord, ImageSource } from './image-types.ts';
 import { finishContents } from './layers/contents.ts';
 import { linkOf, shortName } from './layers/links.ts';
 import type { PackedLayer } from './layers/pack.ts';
 import { LAYER_FORMAT, type LayerRecord } from './layers/record.ts';
 import { layerExists, layerPaths, nameLayer, UNFINISHED } from './layers/store.ts';
-import { flushStore } from './layers/unpack.ts';
 import type { Staging } from './staging.ts';
 import type { Store } from './store.ts';
 

@@ -162,12 +162,25 @@ async function nameWhatIsHere(store: Store, wanted: Wanted, options: AdmitOption
 
 async function fetchMissing(store: Store, staging: Staging, source: ImageSource, wanted: Wanted, options: AdmitOptions): Promise<void> {
   checkFreeSpace(store, wanted);
-  await storeUnlessPresent(store, staging, wanted.manifest.config, wanted.configBytes);
-  if (wanted.config === undefined) await fetchBlobs({ store, staging, source, progress: options.progress }, wanted.manifest.layers);
-  else if (options.unpackLater === undefined || !wanted.layers.every((layer) => hasBlob(store, layer.descriptor))) await fetchLayers({ store, staging, source, layers: wanted.layers, progress: options.progress });
-  await storeUnlessPresent(store, staging, { mediaType: wanted.mediaType, digest: wanted.digest, size: wanted.bytes.length }, wanted.bytes);
+  const documents = [
+    storeUnlessPresent(store, staging, wanted.manifest.config, wanted.configBytes),
+    storeUnlessPresent(store, staging, { mediaType: wanted.mediaType, digest: wanted.digest, size: wanted.bytes.length }, wanted.bytes),
+  ];
+  // Each is flushed, and none has to wait for the other's; but the same empty object may be configuration and content of an artifact.
+  if (wanted.config === undefined) await allDone(documents);
+  await allDone([...documents, fetchContent(store, staging, source, wanted, options)]);
   syncDirectory(join(store.layout.blob(wanted.digest), '..'));
   crashPoint('image:fetched');
+}
+
+/** What was begun is waited for also when one of them fails. */
+async function allDone(work: readonly Promise<void>[]): Promise<void> {
+  for (const outcome of await Promise.allSettled(work)) if (outcome.status === 'rejected') throw outcome.reason;
+}
+
+async function fetchContent(store: Store, staging: Staging, source: ImageSource, wanted: Wanted, options: AdmitOptions): Promise<void> {
+  if (wanted.config === undefined) await fetchBlobs({ store, staging, source, progress: options.progress }, wanted.manifest.layers);
+  else if (options.unpackLater === undefined || !wanted.layers.every((layer) => hasBlob(store, layer.descriptor))) await fetchLayers({ store, staging, source, layers: wanted.layers, progress: options.progress });
 }
 
 /** A document that was damaged on disk is put right on the way. */

@@ -123,7 +123,9 @@ export async function storeBlob(store: Store, staging: Staging, descriptor: Desc
 /** Stores bytes already in memory, whose digest the caller knows to be right. */
 export function storeDocument(store: Store, staging: Staging, digest: Digest, bytes: Uint8Array): Promise<void> {
   const descriptor = { mediaType: 'application/octet-stream', digest, size: bytes.length };
-  return storeBlob(store, staging, descriptor, async () => (await import('node:stream')).Readable.from([bytes]));
+  // A layer that is being stored at the same time may claim the same digest.
+  const into = { path: staging.path(`document-${digestHex(digest)}`), kept: 0 };
+  return storeBlob(store, staging, descriptor, async () => (await import('node:stream')).Readable.from([bytes]), { into });
 }
 
 /** Digest of bytes in memory. */

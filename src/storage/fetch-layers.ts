@@ -139,7 +139,7 @@ async function storeAndUnpack(fetch: LayerFetch, layer: LayerRef, into: BlobFile
   const { unpackLayer } = await import('./layers/unpack.ts');
   const tee = new PassThrough({ highWaterMark: 1 << 20 });
   tee.on('error', () => undefined); // told by both promises below, also when nobody listens to the stream yet
-  const unpacking = unpackLayer(fetch.store, { layer, parents: parentsOf(fetch.layers, layer), compressed: tee, progress: fetch.progress });
+  const unpacking = unpackLayer(fetch.store, { layer, parents: parentsOf(fetch.layers, layer), compressed: { stream: tee, checked: true }, progress: fetch.progress });
   unpacking.catch((error: unknown) => tee.destroy(error as Error));
   const storing = storeFrom(fetch, layer.descriptor, into, tee);
   // Also where it could not even begin: who unpacks would wait for ever.

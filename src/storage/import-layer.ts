@@ -15,27 +15,31 @@ export interface StagedBlob {
   readonly descriptor: Descriptor;
   /** Digest of the tar. */
   readonly diffId: Digest;
-  /** In the staging directory. */
   readonly file: string;
+  /** It is in the staging directory, and not where it came from. */
+  readonly staged: boolean;
 }
 
 /**
  * Writes the layer's blob to the staging directory, as it comes: plain, or compressed with gzip or zstd. What is compressed
  * otherwise, as no layer may be, is compressed with gzip, quickly. (A push compresses what is plain.)
  * @param what what to call the input in messages
+ * @param source path of the file that `from` reads: it is not copied where it can be the blob as it is, and read once more
+ *   when that is stored
  * @throws ScullError INVALID for damaged compressed data, NO_SPACE
  */
-export async function stageImportedLayer(staging: Staging, from: Readable, what: string): Promise<StagedBlob> {
+export async function stageImportedLayer(staging: Staging, from: Readable, what: string, source?: string): Promise<StagedBlob> {
   const { compression, stream: input } = await recognise(from);
-  const file = staging.path('import');
+  const staged = source === undefined || !['none', 'gzip', 'zstd'].includes(compression);
+  const file = staged ? staging.path('import') : source;
   const blob = await hashing();
   const tar = await hashing(compression === 'none' ? undefined : (size) => checkExpansion(size, blob.size()));
-  const output = createWriteStream(file, { flags: 'wx', mode: 0o600, highWaterMark: 1 << 20 });
+  const output = staged ? createWriteStream(file, { flags: 'wx', mode: 0o600, highWaterMark: 1 << 20 }) : sinkhole();
   try {
     if (compression === 'none') {
       await pipeline(input, tar.through, output);
       const digest = tar.digest();
-      return { descriptor: { mediaType: MEDIA_TYPES.ociLayer, digest, size: tar.size() }, diffId: digest, file };
+      return { descriptor: { mediaType: MEDIA_TYPES.ociLayer, digest, size: tar.size() }, diffId: digest, file, staged };
     }
     if (compression === 'gzip' || compression === 'zstd') {
       const copy = new PassThrough({ highWaterMark: 1 << 20 });
@@ -52,10 +56,10 @@ export async function stageImportedLayer(staging: Staging, from: Readable, what:
     throw explainWriteFailure(error, file);
   }
   const mediaType = compression === 'zstd' ? MEDIA_TYPES.ociLayerZstd : MEDIA_TYPES.ociLayerGzip;
-  return { descriptor: { mediaType, digest: blob.digest(), size: blob.size() }, diffId: tar.digest(), file };
+  return { descriptor: { mediaType, digest: blob.digest(), size: blob.size() }, diffId: tar.digest(), file, staged };
 }
 
-/** The staged blob as a stream. */
+/** The blob as a stream. */
 export function openStaged(blob: StagedBlob): Readable {
   return createReadStream(blob.file, { highWaterMark: 1 << 20 });
 }

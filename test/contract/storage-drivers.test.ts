@@ -56,7 +56,7 @@ async function addLayers(store: Store, archives: readonly Buffer[]): Promise<Dig
     const compressed = gzipSync(bytes);
     const layer = { descriptor: { mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip', digest: sha256(compressed), size: compressed.length }, diffId, chainId };
     // All at once: a layer waits by itself for those below it.
-    jobs.push(unpackLayer(store, { layer, parents: [...chain], compressed: Readable.from([compressed]), progress: () => undefined }));
+    jobs.push(unpackLayer(store, { layer, parents: [...chain], compressed: { stream: Readable.from([compressed]) }, progress: () => undefined }));
     chain.push(chainId);
   }
   await Promise.all(jobs);
@@ -188,7 +188,7 @@ describe.skipIf(isRoot)('storage drivers (as an unprivileged user)', () => {
       unpackLayer(store, {
         layer: { descriptor: { mediaType: 'x', digest: sha256(bytes), size: bytes.length }, diffId, chainId: diffId },
         parents: [],
-        compressed: Readable.from([bytes]),
+        compressed: { stream: Readable.from([bytes]) },
         progress: () => undefined,
       });
     await expect(attempt(good, sha256('another'))).rejects.toMatchObject({ code: 'CORRUPT', message: expect.stringContaining('not sha256:') as unknown });

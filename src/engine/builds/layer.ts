@@ -6,10 +6,10 @@ import { chainIds } from '../../oci/chain-id.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { adoptBlob, hasBlob } from '../../storage/blobs.ts';
 import { resolveDriver } from '../../storage/drivers/resolve.ts';
+import { flushBeside } from '../../storage/flush-store.ts';
 import type { LayerRef } from '../../storage/image-types.ts';
 import { LowerLayers } from '../../storage/layers/lower.ts';
 import { layerExists, layerPaths } from '../../storage/layers/store.ts';
-import type { Store } from '../../storage/store.ts';
 import type { TreeView } from '../../storage/layers/tree-program.ts';
 import type { BuildSession } from './session.ts';
 
@@ -59,7 +59,7 @@ export async function commitLayer(session: BuildSession, parents: readonly Layer
   const below = layerDirectories(session, madeUpon);
   const view: TreeView = copied ? { kind: 'compare', layers: [upper], below, copied: `${upper}.copied` } : { kind: 'upper', upper, below, dotMarks: driver === 'fuse-overlayfs' };
   const [{ packLayer }, { placeLayer }] = await Promise.all([import('../../storage/layers/pack.ts'), import('../../storage/admit-packed.ts')]);
-  const flush = flushBeside(store);
+  const flush = flushBeside(store, LONG);
   const packed = await packLayer(staging, { view, leaveOut, clampTo: options.timestamp, compression: 'gzip', takeDown: driver === 'overlay' && !copied, progress: engine.progress }).finally(flush.stop);
   trace('layer packed');
   if (packed.contents.entries === 0) return undefined;
@@ -87,19 +87,6 @@ export async function commitLayer(session: BuildSession, parents: readonly Layer
 
 /** Milliseconds: what takes longer to pack has much to be flushed. */
 const LONG = 50;
-
-/**
- * Flushes while a large layer is packed: little is left then to be waited for at the end.
- * @returns `done` tells its failure, which the kernel tells only once; after `stop` it does not begin any more
- */
-function flushBeside(store: Store): { readonly done: () => Promise<void>; readonly stop: () => void } {
-  let flush: Promise<void> | undefined;
-  const timer = setTimeout(() => {
-    flush = import('../../storage/layers/unpack.ts').then(({ flushStore }) => flushStore(store));
-    flush.catch(() => undefined); // told where it is awaited
-  }, LONG);
-  return { done: async () => flush, stop: () => clearTimeout(timer) };
-}
 
 /**
  * What the runtime made to mount on is gone from the directory too, with the directories that were copied up for it, so that

@@ -1,4 +1,5 @@
 /** Making an image of one layer from the tar of a root file system. */
+import { statSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { isScullError, ScullError } from '../../host/errors.ts';
 import { ensurePrivateDirectory } from '../../host/files.ts';
@@ -10,6 +11,7 @@ import { adoptBlob, digestOf } from '../../storage/blobs.ts';
 import { discardLeftovers } from '../../storage/garbage.ts';
 import type { ImageRecord, ImageSource } from '../../storage/image-types.ts';
 import { openStaged, stageImportedLayer, type StagedBlob } from '../../storage/import-layer.ts';
+import { prepareUnpacking } from '../../storage/layers/unpack-process.ts';
 import { createStaging, sweepStaging } from '../../storage/staging.ts';
 import type { Engine } from '../engine.ts';
 import { openUserFile } from '../user-files.ts';
@@ -41,10 +43,12 @@ export async function importImage(engine: Engine, input: string | Readable, opti
   ensurePrivateDirectory(engine.store.layout.root);
   await sweepStaging(engine.store);
   const staging = createStaging(engine.store);
+  const dismiss = prepareUnpacking(engine.store);
   try {
     const label = typeof input === 'string' ? input : '-';
-    const layer = await stageImportedLayer(staging, await openInput(input), typeof input === 'string' ? JSON.stringify(input) : 'the input');
-    adoptBlob(engine.store, staging, layer.file, layer.descriptor.digest);
+    const source = await openInput(input);
+    const layer = await stageImportedLayer(staging, source.stream, typeof input === 'string' ? JSON.stringify(input) : 'the input', source.file);
+    if (layer.staged) adoptBlob(engine.store, staging, layer.file, layer.descriptor.digest);
     const created = (options.created ?? new Date()).toISOString();
     const config: ImageConfig = {
       created,
@@ -69,6 +73,7 @@ export async function importImage(engine: Engine, input: string | Readable, opti
     }
     throw error;
   } finally {
+    await dismiss();
     await staging.remove();
   }
 }
@@ -84,8 +89,10 @@ async function sourceOf(config: ImageConfig, layer: StagedBlob): Promise<ImageSo
   };
 }
 
-async function openInput(input: string | Readable): Promise<Readable> {
-  if (typeof input !== 'string') return input;
-  if (/^https?:\/\//.test(input)) return (await (await import('../../registry/download.ts')).download(input, 'import')).content;
-  return openUserFile(input);
+/** `file` is the path of what can be read again. */
+async function openInput(input: string | Readable): Promise<{ readonly stream: Readable; readonly file?: string }> {
+  if (typeof input !== 'string') return { stream: input };
+  if (/^https?:\/\//.test(input)) return { stream: (await (await import('../../registry/download.ts')).download(input, 'import')).content };
+  const stream = openUserFile(input);
+  return statSync(input).isFile() ? { stream, file: input } : { stream };
 }

@@ -9,6 +9,7 @@ import { discardLeftovers } from '../../storage/garbage.ts';
 import type { ArchivedImage } from '../../storage/archives/archived-image.ts';
 import { openImages } from '../../storage/archives/read-images.ts';
 import type { StoredImage } from '../../storage/image-types.ts';
+import { prepareUnpacking } from '../../storage/layers/unpack-process.ts';
 import { createStaging, sweepStaging } from '../../storage/staging.ts';
 import type { Engine } from '../engine.ts';
 import { recordEvent } from '../events/record.ts';
@@ -42,6 +43,7 @@ export async function withImages<T>(engine: Engine, input: string | Readable, pl
   ensurePrivateDirectory(engine.store.layout.root);
   await sweepStaging(engine.store);
   const staging = createStaging(engine.store);
+  const dismiss = prepareUnpacking(engine.store);
   try {
     return await work(await openImages(input, staging, platform));
   } catch (error) {
@@ -49,6 +51,7 @@ export async function withImages<T>(engine: Engine, input: string | Readable, pl
     await discardLeftovers(engine.store);
     throw error;
   } finally {
+    await dismiss();
     await staging.remove();
   }
 }

@@ -162,14 +162,22 @@ async function pullStored(engine: Engine, session: RegistrySession, name: Refere
 }
 
 async function fetchStored(engine: Engine, session: RegistrySession, name: Reference, there: Reference, wanted: Platform, artifacts: boolean): Promise<StoredImage> {
-  const [{ registrySource }, { admitAny, admitImage }] = await Promise.all([import('../../registry/source.ts'), import('../../storage/admit.ts')]);
+  const [{ registrySource }, { admitAny, admitImage }, { prepareUnpacking }] = await Promise.all([import('../../registry/source.ts'), import('../../storage/admit.ts'), import('../../storage/layers/unpack-process.ts')]);
   const source = registrySource(there, { session, platform: wanted });
-  const digests = await source.digests();
-  const image = await (artifacts ? admitAny : admitImage)(engine.store, source, {
-    names: name.digest === undefined ? [formatReference(name)] : [],
-    repoDigests: digests.map((digest) => digestReference(name, digest)),
-    progress: engine.progress,
-  });
+  const asked = source.digests();
+  asked.catch(() => undefined); // told below
+  const dismiss = prepareUnpacking(engine.store);
+  let image: StoredImage;
+  try {
+    const digests = await asked;
+    image = await (artifacts ? admitAny : admitImage)(engine.store, source, {
+      names: name.digest === undefined ? [formatReference(name)] : [],
+      repoDigests: digests.map((digest) => digestReference(name, digest)),
+      progress: engine.progress,
+    });
+  } finally {
+    await dismiss();
+  }
   if (image.kind === 'image') warnOfPlatform(engine, image as ImageRecord, wanted);
   return image;
 }

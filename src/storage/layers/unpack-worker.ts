@@ -1,7 +1,8 @@
 /**
- * The process that unpacks one layer: `scull __worker unpack JOB`, started by unpack.ts as root of a user + mount
- * namespace in which nothing but the staging directory can be written. The compressed layer is its standard input; on
- * standard output it tells, one JSON value a line, how far it is and how it ended ({@link WorkerMessage}).
+ * The process that unpacks one layer: `scull __worker unpack`, started by unpack-process.ts as root of a user + mount
+ * namespace in which nothing but the staging directory can be written. Descriptor 3 tells what to do ({@link UnpackJob}, a line
+ * of JSON); the compressed layer is its standard input, or a file; on standard output it tells, one JSON value a line, how far
+ * it is and how it ended ({@link WorkerMessage}).
  */
 import { createHash } from 'node:crypto';
 import { createReadStream, mkdirSync, readSync } from 'node:fs';
@@ -12,7 +13,7 @@ import { machineFailure } from '../../host/errno.ts';
 import { errnoOf, isScullError, ScullError, type ErrorCode } from '../../host/errors.ts';
 import { explainWriteFailure, writeAllSync, writeJsonAtomic } from '../../host/files.ts';
 import { digestAlgorithm, parseDigest, type Digest } from '../../oci/digest.ts';
-import { detectCompression, inflate, MAGIC_LENGTH } from './decompress.ts';
+import { detectCompression, inflate, MAGIC_LENGTH, type Compression } from './decompress.ts';
 import { ContentsWriter } from './contents.ts';
 import { LayerExtractor, type UnpackLimits } from './extract.ts';
 import { LowerLayers } from './lower.ts';
@@ -22,12 +23,19 @@ import { LAYER_FORMAT, type LayerRecord } from './record.ts';
 import { TarReader } from './tar/reader.ts';
 import { directories } from './tree.ts';
 
-/** What the worker is told, as JSON in its one argument. */
+/** What the worker is told. */
 export interface UnpackJob {
   /** Empty; gets `diff/`, `contents` and `layer.json`. */
   readonly staging: string;
+  /** The compressed layer; null for standard input. */
+  readonly file: string | null;
   readonly chainId: Digest;
   readonly diffId: Digest;
+  /**
+   * The digest of what comes is `diffId`, and who sends it compares that before it ends: there is no need to do so again
+   * where nothing has to be inflated.
+   */
+  readonly checked: boolean;
   readonly parent: Digest | null;
   readonly link: string;
   readonly compressedSize: number;
@@ -49,16 +57,42 @@ export type WorkerMessage =
 const REPORT_EVERY = 4 * 1024 * 1024;
 
 /** @returns 0, or 1 after an error message */
-export async function main(args: string[]): Promise<number> {
-  const job = JSON.parse(args[0] ?? '') as UnpackJob;
+export async function main(): Promise<number> {
+  const job = readJob();
+  if (job === undefined) return 1; // there was nothing to unpack after all
   try {
-    const compressed = createReadStream('', { fd: 0, autoClose: false, highWaterMark: 256 * 1024 });
+    const source = job.file === null ? { path: '', fd: 0, autoClose: false } : { path: job.file };
+    const compressed = createReadStream(source.path, { ...source, highWaterMark: 256 * 1024 });
     const record = await unpackInto(job, compressed, { progress: (bytes) => say({ kind: 'progress', bytes }), lowerReady });
     say({ kind: 'done', record });
     return 0;
   } catch (error) {
     say(describeFailure(error, job));
     return 1;
+  }
+}
+
+function readJob(): UnpackJob | undefined {
+  const pieces: Buffer[] = [];
+  for (;;) {
+    const piece = readControl(64 * 1024);
+    if (piece === undefined) return undefined;
+    pieces.push(piece);
+    if (piece.at(-1) === 0x0a) return JSON.parse(Buffer.concat(pieces).toString()) as UnpackJob;
+  }
+}
+
+/** What comes on descriptor 3, waiting for it; undefined when the other end is closed. */
+function readControl(most: number): Buffer | undefined {
+  const bytes = Buffer.alloc(most);
+  for (;;) {
+    try {
+      const count = readSync(3, bytes, 0, most, null);
+      return count === 0 ? undefined : bytes.subarray(0, count);
+    } catch (error) {
+      if (errnoOf(error) !== 'EAGAIN') throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+    }
   }
 }
 
@@ -80,7 +114,7 @@ export async function unpackInto(job: UnpackJob, compressed: Readable, events: U
   process.chdir(diff); // short paths: the store may lie deep
   const contents = new ContentsWriter(join(job.staging, 'contents'));
   const layer = new LayerExtractor('.', mappedIds(), job.limits, contents);
-  const archiveSize = await extract(compressed, layer, job.diffId, events.progress);
+  const archiveSize = await extract(compressed, layer, job, events.progress);
   crashPoint('layer:extracted');
   if (needsLower(layer)) events.lowerReady();
   const lower = new LowerLayers(job.lower);
@@ -126,51 +160,43 @@ function needsLower(layer: LayerExtractor): boolean {
 
 function lowerReady(): void {
   say({ kind: 'waiting' });
-  const answer = Buffer.alloc(1);
-  for (;;) {
-    try {
-      if (readSync(3, answer, 0, 1, null) === 1) return;
-      throw new ScullError('INTERRUPTED', 'the process that wanted this layer has ended');
-    } catch (error) {
-      if (errnoOf(error) !== 'EAGAIN') throw error;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
-    }
-  }
+  if (readControl(1) === undefined) throw new ScullError('INTERRUPTED', 'the process that wanted this layer has ended');
 }
 
 /** @returns bytes of the uncompressed archive */
-async function extract(compressed: Readable, layer: LayerExtractor, diffId: Digest, progress: (bytes: number) => void): Promise<number> {
-  const hash = createHash(digestAlgorithm(diffId));
+async function extract(compressed: Readable, layer: LayerExtractor, { diffId, checked }: UnpackJob, progress: (bytes: number) => void): Promise<number> {
+  const { compression, stream } = await recognised(compressed, progress);
+  const hash = checked && compression === 'none' ? undefined : createHash(digestAlgorithm(diffId));
   const reader = new TarReader(layer);
   let size = 0;
   try {
-    for await (const chunk of uncompressed(compressed, progress)) {
+    for await (const chunk of inflate(stream, compression)) {
       size += chunk.length;
-      hash.update(chunk);
+      hash?.update(chunk);
       reader.feed(chunk);
     }
     reader.finish();
   } finally {
     layer.abort();
   }
-  const actual = parseDigest(`${digestAlgorithm(diffId)}:${hash.digest('hex')}`);
+  const actual = hash === undefined ? diffId : parseDigest(`${digestAlgorithm(diffId)}:${hash.digest('hex')}`);
   if (actual !== diffId) {
     throw new ScullError('CORRUPT', `its content has the digest ${actual}, not ${diffId} as the image says`, { hint: 'pull the image again; if it stays so, the image itself is wrong' });
   }
   return size;
 }
 
-/** The uncompressed archive, whatever the compression. */
-async function* uncompressed(compressed: Readable, progress: (bytes: number) => void): AsyncGenerator<Buffer> {
+/** How the archive is compressed, with the stream to go on with. */
+async function recognised(compressed: Readable, progress: (bytes: number) => void): Promise<{ readonly compression: Compression; readonly stream: AsyncGenerator<Buffer> }> {
   const source = counted(compressed, progress);
-  // Enough of the beginning to tell the compression.
+  // Enough of the beginning to tell.
   let start: Buffer = Buffer.alloc(0);
   while (start.length < MAGIC_LENGTH) {
     const { value, done } = await source.next();
     if (done === true) break;
     start = start.length === 0 ? value : Buffer.concat([start, value]);
   }
-  yield* inflate(prepend(start, source), detectCompression(start));
+  return { compression: detectCompression(start), stream: prepend(start, source) };
 }
 
 async function* prepend(first: Buffer, rest: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {

@@ -3,20 +3,18 @@
  * namespace; this side feeds it, listens, flushes, and makes the result visible by one rename.
  */
 import { closeSync, openSync, readSync } from 'node:fs';
-import type { Readable, Writable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { crashPoint } from '../../host/crash-point.ts';
 import { isScullError, ScullError } from '../../host/errors.ts';
 import { ensurePrivateDirectory, explainWriteFailure, syncDirectory } from '../../host/files.ts';
-import { flushes } from '../../host/flush.ts';
-import { exitStatus, explainSpawnFailure, runOrThrow, start } from '../../host/process.ts';
+import { explainSpawnFailure, start } from '../../host/process.ts';
 import type { Progress } from '../../host/progress.ts';
-import { selfCommand } from '../../host/self.ts';
 import { digestHex, type Digest } from '../../oci/digest.ts';
-import { launchFailure, startInUserNamespace } from '../../userns/launch.ts';
+import { flushBeside, flushStore } from '../flush-store.ts';
 import type { LayerRef } from '../image-types.ts';
 import { withLock } from '../locks.ts';
 import { reserveIn } from '../space.ts';
-import { createStaging, sweepStaging, type Staging } from '../staging.ts';
+import { createStaging, sweepStaging } from '../staging.ts';
 import type { Store } from '../store.ts';
 import { detectCompression, inflatingProgram, MAGIC_LENGTH } from './decompress.ts';
 import type { UnpackLimits } from './extract.ts';
@@ -24,14 +22,18 @@ import { layerLimits } from './limits.ts';
 import { linkOf, shortName } from './links.ts';
 import type { LayerRecord } from './record.ts';
 import { layerExists, nameLayer } from './store.ts';
+import { placeIn, startUnpackProcess, takePrepared, type UnpackProcess } from './unpack-process.ts';
 import type { UnpackJob, WorkerMessage } from './unpack-worker.ts';
 
 export interface UnpackRequest {
   readonly layer: LayerRef;
   /** Chain ids of the layers below, lowest first; they must be in the store. */
   readonly parents: readonly Digest[];
-  /** The layer's blob, as a stream or (faster) as a file. Its own digest is for the caller to check. */
-  readonly compressed: Readable | { readonly file: string };
+  /**
+   * The layer's blob, as a stream or (faster) as a file. Its own digest is for the caller to check; a stream that is `checked`
+   * ends only if that was right.
+   */
+  readonly compressed: { readonly stream: Readable; readonly checked?: boolean } | { readonly file: string };
   readonly progress: Progress;
   readonly limits?: Partial<UnpackLimits>;
 }
@@ -87,16 +89,26 @@ export function expectLayer(store: Store, chainId: Digest, work: Promise<unknown
   );
 }
 
+/** Milliseconds: what takes longer to unpack has much to be flushed. */
+const LONG = 150;
+
 async function unpackAndAdmit(store: Store, request: UnpackRequest): Promise<UnpackResult> {
-  await sweepStaging(store);
-  const staging = createStaging(store);
+  const prepared = takePrepared(store);
+  if (prepared === undefined) await sweepStaging(store);
+  const staging = prepared?.staging ?? createStaging(store);
+  const place = placeIn(staging);
   try {
-    const record = await runWorker(store, staging, request);
+    const flush = flushBeside(store, LONG);
+    const worker = prepared?.process ?? startUnpackProcess(place);
+    const record = await unpackBy(worker, store, place, request).finally(flush.stop);
     warn(record, request.progress);
     crashPoint('layer:unpacked');
-    await flushStore(store);
+    await flush.done();
+    // It has done its work and only ends.
+    const [status] = await Promise.all([worker.ended, flushStore(store)]);
+    if (status !== 0) throw endedEarly(request.layer, status, worker);
     crashPoint('layer:flushed');
-    admit(store, staging, request.layer.chainId);
+    admit(store, place, request.layer.chainId);
     return { entries: record.entries, bytes: record.size };
   } finally {
     await staging.remove();
@@ -136,37 +148,11 @@ async function layersBelow(store: Store, parents: readonly Digest[]): Promise<vo
   }
 }
 
-let flushing: Promise<unknown> | undefined;
-let nextFlush: Promise<unknown> | undefined;
-
-/**
- * Flushes everything written to the store's file system, syncfs(2): once per layer, not per file. Layers that are ready
- * while a flush runs share the next one.
- */
-export async function flushStore(store: Store): Promise<void> {
-  if (!flushes) return;
-  if (flushing !== undefined) {
-    nextFlush ??= flushing.catch(() => undefined).then(() => {
-      nextFlush = undefined;
-      return beginFlush(store);
-    });
-    await nextFlush;
-  } else await beginFlush(store);
-}
-
-function beginFlush(store: Store): Promise<unknown> {
-  const work = runOrThrow('sync', ['-f', store.layout.root]).finally(() => {
-    if (flushing === work) flushing = undefined;
-  });
-  flushing = work;
-  return work;
-}
-
-function admit(store: Store, staging: Staging, chainId: Digest): void {
+function admit(store: Store, unpacked: string, chainId: Digest): void {
   const place = store.layout.layer(digestHex(chainId));
   ensurePrivateDirectory(store.layout.layers);
   try {
-    nameLayer(store, staging.path('layer'), chainId);
+    nameLayer(store, unpacked, chainId);
     crashPoint('layer:named');
   } catch (error) {
     throw explainWriteFailure(error, place.directory);
@@ -176,112 +162,101 @@ function admit(store: Store, staging: Staging, chainId: Digest): void {
   syncDirectory(store.layout.layers);
 }
 
-async function runWorker(store: Store, staging: Staging, request: UnpackRequest): Promise<LayerRecord> {
+/** Feeds the worker, and returns when it has made the layer at `place`; its end is left to wait for. */
+async function unpackBy(worker: UnpackProcess, store: Store, place: string, request: UnpackRequest): Promise<LayerRecord> {
   const { layer } = request;
-  const place = staging.path('layer');
-  ensurePrivateDirectory(place);
+  let input: WorkerInput;
+  try {
+    input = workerInput(request.compressed);
+  } catch (error) {
+    worker.kill();
+    await worker.ended.catch(() => undefined);
+    throw error;
+  }
   const job: UnpackJob = {
     staging: place,
+    file: input.file ?? null,
     chainId: layer.chainId,
     diffId: layer.diffId,
+    checked: 'checked' in request.compressed && request.compressed.checked === true && layer.descriptor.digest === layer.diffId,
     parent: request.parents.at(-1) ?? null,
     link: shortName(digestHex(layer.chainId)),
     compressedSize: layer.descriptor.size,
     lower: request.parents.map((parent) => store.layout.layer(digestHex(parent)).diff),
     limits: { ...layerLimits(layer.descriptor.size), freeSpace: reserveIn(store.layout.root), ...request.limits },
   };
-  const input = await workerInput(request.compressed);
-  const self = selfCommand('__worker', 'unpack', JSON.stringify(job));
-  const child = startInUserNamespace(self.file, self.args, { stdio: [input.stdio, 'pipe', 'pipe', 'pipe'], keepFds: [3], readOnlyExcept: [place] });
-  input.started();
-  const go = child.stdio[3] as Writable;
-  go.on('error', () => undefined); // it ended early and has said why
   return new Promise((resolve, reject) => {
-    let outcome: LayerRecord | ScullError | Error | undefined;
+    let failure: Error | undefined;
     let inputFailure: unknown;
-    let stderr = '';
-    const onLine = (line: string): void => {
-      const message = JSON.parse(line) as WorkerMessage;
+    worker.begin(job, (message) => {
       switch (message.kind) {
         case 'progress':
           request.progress({ kind: 'bytes', id: layer.descriptor.digest, phase: 'unpack', done: message.bytes, total: layer.descriptor.size });
           break;
         case 'waiting':
           layersBelow(store, request.parents).then(
-            () => go.end('g'),
+            () => worker.proceed(),
             (error: Error) => {
-              outcome = error;
-              child.kill('SIGKILL');
+              failure = error;
+              worker.kill();
             },
           );
           break;
         case 'done':
-          outcome = message.record;
+          if (inputFailure === undefined) resolve(message.record);
           break;
-        case 'error':
-          outcome = new ScullError(message.code, `layer ${layer.descriptor.digest}: ${message.message}`, { hint: message.hint, detail: message.detail });
-          break;
-        case 'bug':
-          outcome = new Error(`unpacking layer ${layer.descriptor.digest} failed: ${message.stack}`);
+        default:
+          failure = failureOf(message, layer);
       }
-    };
-    let pending = '';
-    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-      const lines = (pending + text).split('\n');
-      pending = lines.pop() ?? '';
-      for (const line of lines) onLine(line);
     });
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr = (stderr + text).slice(-4000)));
-    if (input.stream !== undefined && child.stdin !== null) {
-      const stdin = child.stdin;
-      stdin.on('error', () => undefined); // it ended early and has said why
+    if (input.stream !== undefined) {
       const fail = (error: unknown): void => {
         inputFailure = error;
-        child.kill('SIGKILL');
+        worker.kill();
       };
       input.stream.once('error', fail);
       // It may have failed while the worker was being started; that is not told again.
       if (input.stream.destroyed) fail(input.stream.errored ?? new ScullError('INVALID', `layer ${layer.descriptor.digest} was closed before it was read`));
-      input.stream.pipe(stdin);
-      child.once('close', () => input.stream?.unpipe(stdin).destroy());
-    }
-    child.once('error', (error) => reject(explainSpawnFailure(self.file, error)));
-    child.once('close', (code, signal) => {
-      const status = exitStatus(code, signal);
-      if (inputFailure !== undefined) reject(inputFailure);
-      else if (outcome !== undefined && !(outcome instanceof Error) && status === 0) resolve(outcome);
-      else if (outcome instanceof Error) reject(outcome);
-      else reject(launchFailure(status, stderr) ?? endedEarly(layer, status, stderr));
-    });
+      input.stream.pipe(worker.stdin);
+    } else worker.stdin.end();
+    const release = (): void => void input.stream?.unpipe(worker.stdin).destroy();
+    worker.ended.finally(release).then((status) => reject(inputFailure ?? failure ?? endedEarly(layer, status, worker)), (error: unknown) => reject(inputFailure ?? error));
   });
 }
 
-function endedEarly(layer: LayerRef, status: number, stderr: string): ScullError {
+function failureOf(message: Extract<WorkerMessage, { kind: 'error' | 'bug' }>, layer: LayerRef): Error {
+  if (message.kind === 'bug') return new Error(`unpacking layer ${layer.descriptor.digest} failed: ${message.stack}`);
+  return new ScullError(message.code, `layer ${layer.descriptor.digest}: ${message.message}`, { hint: message.hint, detail: message.detail });
+}
+
+function endedEarly(layer: LayerRef, status: number, worker: UnpackProcess): ScullError {
   return new ScullError('TOOL_FAILED', `unpacking layer ${layer.descriptor.digest} ended with status ${status}`, {
-    detail: stderr.trim(),
+    detail: worker.complaint(),
     ...(status === 137 ? { hint: 'it was killed: was the memory used up?' } : {}),
   });
 }
 
+/** Where the worker reads from: the file itself, or its standard input. */
 interface WorkerInput {
-  readonly stdio: 'pipe' | number;
+  readonly file?: string;
   readonly stream?: Readable;
-  /** The worker has the descriptor now. */
-  started(): void;
 }
 
-/** Where the worker reads from: the file itself, or a pipe; through a program where node:zlib can't inflate it. */
-async function workerInput(compressed: UnpackRequest['compressed']): Promise<WorkerInput> {
-  if (!('file' in compressed)) return { stdio: 'pipe', stream: compressed, started: () => undefined };
+/** A file goes through a program where node:zlib can't inflate it. */
+function workerInput(compressed: UnpackRequest['compressed']): WorkerInput {
+  if ('stream' in compressed) return compressed;
   const fd = openSync(compressed.file, 'r');
-  const program = inflatingProgram(detectCompression(readStart(fd)));
-  if (program === undefined) return { stdio: fd, started: () => closeSync(fd) };
-  const [file, ...args] = program as [string, ...string[]];
-  const child = start(file, args, { stdio: [fd, 'pipe', 'ignore'] });
-  closeSync(fd);
-  const stream = child.stdout as Readable;
-  child.once('error', (error) => stream.destroy(explainSpawnFailure(file, error)));
-  return { stdio: 'pipe', stream, started: () => undefined };
+  try {
+    const program = inflatingProgram(detectCompression(readStart(fd)));
+    if (program === undefined) return compressed;
+    const [file, ...args] = program as [string, ...string[]];
+    const child = start(file, args, { stdio: [fd, 'pipe', 'ignore'] });
+    const stream = child.stdout as Readable;
+    child.once('error', (error) => stream.destroy(explainSpawnFailure(file, error)));
+    return { stream };
+  } finally {
+    closeSync(fd);
+  }
 }
 
 function readStart(fd: number): Buffer {

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createCipheriv, createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createReadStream, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -27,8 +27,19 @@ const stage = (input: Readable): Promise<StagedBlob> => stageImportedLayer(stagi
 
 test('a plain tar is kept as it is', async () => {
   const blob = await stage(inPieces(content, 100_000));
-  expect(blob).toEqual({ file: blob.file, diffId: sha256(content), descriptor: { mediaType: expect.stringMatching(/\.tar$/), digest: sha256(content), size: content.length } });
+  expect(blob).toEqual({ file: blob.file, staged: true, diffId: sha256(content), descriptor: { mediaType: expect.stringMatching(/\.tar$/), digest: sha256(content), size: content.length } });
   expect(readFileSync(blob.file).equals(content)).toBe(true);
+});
+
+test.each([
+  ['plain', content, /\.tar$/],
+  ['compressed with gzip', gzipSync(content, { level: 1 }), /tar\+gzip$/],
+])('a file that is %s is not copied', async (_how, bytes, mediaType) => {
+  const file = join(root, 'given');
+  writeFileSync(file, bytes);
+  const blob = await stageImportedLayer(staging, createReadStream(file), 'the input', file);
+  expect(blob).toEqual({ file, staged: false, diffId: sha256(content), descriptor: { mediaType: expect.stringMatching(mediaType), digest: sha256(bytes), size: bytes.length } });
+  expect(readdirSync(staging.directory)).toEqual([]);
 });
 
 test('a tar compressed as no layer may be is compressed with gzip', async () => {
@@ -44,7 +55,7 @@ test.each([
   ['zstd', zstdCompressSync(content)],
 ])('a tar compressed with %s is kept as it is', async (kind, packed) => {
   const blob = await stage(inPieces(packed, 65_536));
-  expect(blob).toEqual({ file: blob.file, diffId: sha256(content), descriptor: { mediaType: expect.stringMatching(new RegExp(`tar\\+${kind}$`)), digest: sha256(packed), size: packed.length } });
+  expect(blob).toEqual({ file: blob.file, staged: true, diffId: sha256(content), descriptor: { mediaType: expect.stringMatching(new RegExp(`tar\\+${kind}$`)), digest: sha256(packed), size: packed.length } });
   expect(readFileSync(blob.file).equals(packed)).toBe(true);
 });
 
