@@ -31,7 +31,7 @@ export interface UnpackProcess {
 /** @param place the one directory that it can write to; it and the layer are to be in a staging directory */
 export function startUnpackProcess(place: string): UnpackProcess {
   ensurePrivateDirectory(place);
-  const self = selfCommand('__worker', 'unpack');
+  const self = selfCommand('__worker', 'unpack', place);
   const child = startInUserNamespace(self.file, self.args, { stdio: ['pipe', 'pipe', 'pipe', 'pipe'], keepFds: [3], readOnlyExcept: [place] });
   const stdin = child.stdin as Writable;
   const control = child.stdio[3] as Writable;

@@ -1,6 +1,6 @@
 /**
- * The process that unpacks one layer: `scull __worker unpack`, started by unpack-process.ts as root of a user + mount
- * namespace in which nothing but the staging directory can be written. Descriptor 3 tells what to do ({@link UnpackJob}, a line
+ * The process that unpacks one layer: `scull __worker unpack DIRECTORY`, started by unpack-process.ts as root of a
+ * user + mount namespace in which nothing but that directory can be written. Descriptor 3 tells what to do ({@link UnpackJob}, a line
  * of JSON); the compressed layer is its standard input, or a file; on standard output it tells, one JSON value a line, how far
  * it is and how it ended ({@link WorkerMessage}).
  */
@@ -25,8 +25,6 @@ import { directories } from './tree.ts';
 
 /** What the worker is told. */
 export interface UnpackJob {
-  /** Empty; gets `diff/`, `contents` and `layer.json`. */
-  readonly staging: string;
   /** The compressed layer; null for standard input. */
   readonly file: string | null;
   readonly chainId: Digest;
@@ -57,17 +55,17 @@ export type WorkerMessage =
 const REPORT_EVERY = 4 * 1024 * 1024;
 
 /** @returns 0, or 1 after an error message */
-export async function main(): Promise<number> {
+export async function main([directory = '']: string[]): Promise<number> {
   const job = readJob();
   if (job === undefined) return 1; // there was nothing to unpack after all
   try {
     const source = job.file === null ? { path: '', fd: 0, autoClose: false } : { path: job.file };
     const compressed = createReadStream(source.path, { ...source, highWaterMark: 256 * 1024 });
-    const record = await unpackInto(job, compressed, { progress: (bytes) => say({ kind: 'progress', bytes }), lowerReady });
+    const record = await unpackInto(directory, job, compressed, { progress: (bytes) => say({ kind: 'progress', bytes }), lowerReady });
     say({ kind: 'done', record });
     return 0;
   } catch (error) {
-    say(describeFailure(error, job));
+    say(describeFailure(error, directory));
     return 1;
   }
 }
@@ -104,15 +102,15 @@ export interface UnpackEvents {
 }
 
 /**
- * Unpacks a compressed layer into `job.staging`. Changes the working directory and the umask of the process.
+ * Unpacks a compressed layer into an empty directory, which gets `diff/`, `contents` and `layer.json`. Changes the working directory and the umask of the process.
  * @throws ScullError INVALID, CORRUPT (wrong digest), UNSUPPORTED, NO_SPACE
  */
-export async function unpackInto(job: UnpackJob, compressed: Readable, events: UnpackEvents): Promise<LayerRecord> {
+export async function unpackInto(directory: string, job: UnpackJob, compressed: Readable, events: UnpackEvents): Promise<LayerRecord> {
   process.umask(0);
-  const diff = join(job.staging, 'diff');
+  const diff = join(directory, 'diff');
   mkdirSync(diff, 0o700);
   process.chdir(diff); // short paths: the store may lie deep
-  const contents = new ContentsWriter(join(job.staging, 'contents'));
+  const contents = new ContentsWriter(join(directory, 'contents'));
   const layer = new LayerExtractor('.', mappedIds(), job.limits, contents);
   const archiveSize = await extract(compressed, layer, job, events.progress);
   crashPoint('layer:extracted');
@@ -146,7 +144,7 @@ export async function unpackInto(job: UnpackJob, compressed: Readable, events: U
     contents: contents.close(),
     unpacked: new Date().toISOString(),
   };
-  writeJsonAtomic(join(job.staging, 'layer.json'), record, { durable: false }); // unpack.ts flushes the whole directory
+  writeJsonAtomic(join(directory, 'layer.json'), record, { durable: false }); // unpack.ts flushes the whole directory
   crashPoint('layer:recorded');
   return record;
 }
@@ -223,8 +221,8 @@ function say(message: WorkerMessage): void {
   writeAllSync(1, `${JSON.stringify(message)}\n`);
 }
 
-function describeFailure(failure: unknown, job: UnpackJob): WorkerMessage {
-  const error = explainWriteFailure(failure, job.staging);
+function describeFailure(failure: unknown, directory: string): WorkerMessage {
+  const error = explainWriteFailure(failure, directory);
   if (isScullError(error)) return { kind: 'error', code: error.code, message: error.message, hint: error.hint, detail: error.detail };
   const errno = errnoOf(error);
   if (errno !== undefined) return { kind: 'error', code: 'TOOL_FAILED', message: machineFailure(error) ?? (error as Error).message };

@@ -100,7 +100,7 @@ async function unpackAndAdmit(store: Store, request: UnpackRequest): Promise<Unp
   try {
     const flush = flushBeside(store, LONG);
     const worker = prepared?.process ?? startUnpackProcess(place);
-    const record = await unpackBy(worker, store, place, request).finally(flush.stop);
+    const record = await unpackBy(worker, store, request).finally(flush.stop);
     warn(record, request.progress);
     crashPoint('layer:unpacked');
     await flush.done();
@@ -162,8 +162,8 @@ function admit(store: Store, unpacked: string, chainId: Digest): void {
   syncDirectory(store.layout.layers);
 }
 
-/** Feeds the worker, and returns when it has made the layer at `place`; its end is left to wait for. */
-async function unpackBy(worker: UnpackProcess, store: Store, place: string, request: UnpackRequest): Promise<LayerRecord> {
+/** Feeds the worker, and returns when it has made the layer; its end is left to wait for. */
+async function unpackBy(worker: UnpackProcess, store: Store, request: UnpackRequest): Promise<LayerRecord> {
   const { layer } = request;
   let input: WorkerInput;
   try {
@@ -174,7 +174,6 @@ async function unpackBy(worker: UnpackProcess, store: Store, place: string, requ
     throw error;
   }
   const job: UnpackJob = {
-    staging: place,
     file: input.file ?? null,
     chainId: layer.chainId,
     diffId: layer.diffId,
