@@ -19,18 +19,21 @@ export interface PullLocation {
  */
 export function resolveName(conf: RegistriesConf, text: string): readonly Reference[] {
   if (!isShortName(text)) return [parseReference(text)];
-  const written = parseReference(text);
-  const bare = bareName(text);
-  const alias = conf.aliases.get(bare);
-  if (alias !== undefined) {
-    const target = parseReference(alias);
-    return [{ ...written, registry: target.registry, repository: target.repository }];
-  }
-  if (conf.searchRegistries === undefined) return [written];
+  const alias = aliasOf(conf, text);
+  if (alias !== undefined) return [alias];
+  if (conf.searchRegistries === undefined) return [parseReference(text)];
   if (conf.searchRegistries.length === 0) {
-    throw new ScullError('INVALID', `${JSON.stringify(bare)} is a short name, and registries.conf has an empty list of registries to search`, { hint: 'give the whole name, REGISTRY/REPOSITORY[:TAG]' });
+    throw new ScullError('INVALID', `${JSON.stringify(bareName(text))} is a short name, and registries.conf has an empty list of registries to search`, { hint: 'give the whole name, REGISTRY/REPOSITORY[:TAG]' });
   }
   return conf.searchRegistries.map((registry) => qualifiedReference(text, registry));
+}
+
+/** What a short name stands for, where the configuration says so; with its tag or digest. @throws ScullError INVALID */
+export function aliasOf(conf: RegistriesConf, text: string): Reference | undefined {
+  const alias = conf.aliases.get(bareName(text));
+  if (alias === undefined) return undefined;
+  const { registry, repository } = parseReference(alias);
+  return { ...parseReference(text), registry, repository };
 }
 
 /** Without tag and digest. */

@@ -1,8 +1,8 @@
 /** With images without layers, because unpacking needs namespaces; the e2e suites pull whole ones. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { openEngine, type Engine } from '../../../../src/engine/engine.ts';
 import { ensureImage } from '../../../../src/engine/images/ensure.ts';
 import { pullAllTags, pullImage } from '../../../../src/engine/images/pull.ts';
@@ -141,6 +141,23 @@ describe('the pull policy', () => {
     expect(await ensureImage(engine, `${registry.host}/team/app:v1`, { pull: 'missing' })).toEqual(image);
     expect(await ensureImage(engine, image.id.slice(7, 19), { pull: 'missing' })).toEqual(image);
     expect(registry.requests).toEqual([]);
+  });
+
+  test('an alias finds what was pulled by it', async () => {
+    add('v1');
+    const conf = join(folder, 'registries.conf');
+    writeFileSync(conf, `[aliases]\n"tool" = "${registry.host}/team/app"\n[[registry]]\nlocation = "${registry.host}"\ninsecure = true\n`);
+    vi.stubEnv('CONTAINERS_REGISTRIES_CONF', conf);
+    try {
+      const image = await ensureImage(engine, 'tool:v1', { pull: 'missing' });
+      expect(image.names).toEqual([`${registry.host}/team/app:v1`]);
+      registry.requests.length = 0;
+      expect(await ensureImage(engine, 'tool:v1', { pull: 'missing' })).toEqual(image);
+      expect(await ensureImage(engine, 'tool:v1', { pull: 'never' })).toEqual(image);
+      expect(registry.requests).toEqual([]);
+    } finally {
+      vi.unstubAllEnvs();
+    }
   });
 
   test('missing pulls again when the one here is for another platform', async () => {
