@@ -123,6 +123,13 @@ test('an image whose blob on the way is not what was announced is refused', asyn
   expect((await s.scull(['image', 'exists', 'wrong:1'])).status).toBe(1);
 });
 
+test('a compressed layer that gives the digest of its blob for that of its content is refused', async () => {
+  // Of a plain layer both are the same, and compared but once.
+  const blob = gzipSync(writeTar(busyboxEntries()));
+  await s.fails(['load'], 125, /its content has the digest/, { input: ociArchive({ name: 'double:1', layers: [{ tar: blob, blob, mediaType: `${TAR}+gzip` }] }) });
+  expect((await s.scull(['image', 'exists', 'double:1'])).status).toBe(1);
+});
+
 test('what skopeo copies into the store runs at once', async () => {
   await s.ok(['save', '--format', 'oci-dir', '-o', `${s.base}/from`, 'busybox']);
   const [name] = execFileSync('umoci', ['ls', '--layout', `${s.base}/from`], { encoding: 'utf8' }).trim().split('\n');
