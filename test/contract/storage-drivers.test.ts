@@ -15,6 +15,8 @@ import type { IdMapping } from '../../src/oci/runtime-spec.ts';
 import type { MountRequest } from '../../src/storage/drivers/driver.ts';
 import { mountPlan } from '../../src/storage/drivers/plan.ts';
 import { storageDriver } from '../../src/storage/drivers/resolve.ts';
+import { layerExists } from '../../src/storage/layers/store.ts';
+import { prepareUnpacking } from '../../src/storage/layers/unpack-process.ts';
 import { unpackLayer } from '../../src/storage/layers/unpack.ts';
 import { removeOwnedTree } from '../../src/storage/staging.ts';
 import { storeLayout } from '../../src/storage/layout.ts';
@@ -179,6 +181,37 @@ describe.skipIf(isRoot)('storage drivers (as an unprivileged user)', () => {
     const command = launchCommand({ steps: await mountPlan(store, { ...request, lowers: chain.slice(0, 120) }), program: ['sh', '-c', 'ls "$0" | wc -l', target] });
     expect((await run(command.file, command.args)).stdout.trim()).toBe('120');
     await expect(mountPlan(store, { ...request, lowers: chain })).rejects.toThrow(expect.objectContaining({ code: 'UNSUPPORTED', hint: expect.stringContaining('squash') as unknown }));
+  });
+
+  test('a process that is started ahead unpacks the next layer that comes, and leaves nothing where none does', async () => {
+    const store = { layout: storeLayout(join(base, 'ahead'), join(base, 'run')), driver: 'auto' as const };
+    const staged = (): string[] => readdirSync(store.layout.staging).filter((name) => name !== 'trash');
+    const dismiss = prepareUnpacking(store);
+    expect(staged()).toHaveLength(1);
+    const twice = prepareUnpacking(store);
+    expect(staged()).toHaveLength(1);
+    const [chainId] = await addLayers(store, [archive(file('x', 'y', root))]);
+    expect(layerExists(store, chainId as Digest)).toBe(true);
+    expect(staged()).toEqual([]);
+    await dismiss();
+    await twice();
+    const dismissUnused = prepareUnpacking(store);
+    await dismissUnused();
+    expect(staged()).toEqual([]);
+    rmSync(store.layout.root, { recursive: true });
+  });
+
+  test('what is said to be checked is not hashed again only where it needs no inflating', async () => {
+    const store = { layout: storeLayout(join(base, 'checked'), join(base, 'run')), driver: 'auto' as const };
+    const attempt = (bytes: Buffer): Promise<unknown> => {
+      const digest = sha256(bytes);
+      return unpackLayer(store, { layer: { descriptor: { mediaType: 'x', digest, size: bytes.length }, diffId: digest, chainId: digest }, parents: [], compressed: { stream: Readable.from([bytes]), checked: true }, progress: () => undefined });
+    };
+    const plain = archive(file('x', 'y', root));
+    await attempt(plain);
+    expect(layerExists(store, sha256(plain))).toBe(true);
+    await expect(attempt(gzipSync(plain))).rejects.toMatchObject({ code: 'CORRUPT' });
+    rmSync(store.layout.root, { recursive: true });
   });
 
   test('a damaged, wrong or hostile layer leaves nothing in the store', async () => {
