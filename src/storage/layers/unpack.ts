@@ -98,8 +98,8 @@ async function unpackAndAdmit(store: Store, request: UnpackRequest): Promise<Unp
   const staging = prepared?.staging ?? createStaging(store);
   const place = placeIn(staging);
   try {
-    const flush = flushBeside(store, LONG);
     const worker = prepared?.process ?? startUnpackProcess(place);
+    const flush = flushBeside(store, LONG);
     const record = await unpackBy(worker, store, request).finally(flush.stop);
     warn(record, request.progress);
     crashPoint('layer:unpacked');
@@ -166,24 +166,15 @@ function admit(store: Store, unpacked: string, chainId: Digest): void {
 async function unpackBy(worker: UnpackProcess, store: Store, request: UnpackRequest): Promise<LayerRecord> {
   const { layer } = request;
   let input: WorkerInput;
+  let job: UnpackJob;
   try {
     input = workerInput(request.compressed);
+    job = jobOf(store, request, input);
   } catch (error) {
     worker.kill();
     await worker.ended.catch(() => undefined);
     throw error;
   }
-  const job: UnpackJob = {
-    file: input.file ?? null,
-    chainId: layer.chainId,
-    diffId: layer.diffId,
-    checked: 'checked' in request.compressed && request.compressed.checked === true && layer.descriptor.digest === layer.diffId,
-    parent: request.parents.at(-1) ?? null,
-    link: shortName(digestHex(layer.chainId)),
-    compressedSize: layer.descriptor.size,
-    lower: request.parents.map((parent) => store.layout.layer(digestHex(parent)).diff),
-    limits: { ...layerLimits(layer.descriptor.size), freeSpace: reserveIn(store.layout.root), ...request.limits },
-  };
   return new Promise((resolve, reject) => {
     let failure: Error | undefined;
     let inputFailure: unknown;
@@ -221,6 +212,20 @@ async function unpackBy(worker: UnpackProcess, store: Store, request: UnpackRequ
     const release = (): void => void input.stream?.unpipe(worker.stdin).destroy();
     worker.ended.finally(release).then((status) => reject(inputFailure ?? failure ?? endedEarly(layer, status, worker)), (error: unknown) => reject(inputFailure ?? error));
   });
+}
+
+function jobOf(store: Store, { layer, parents, compressed, limits }: UnpackRequest, input: WorkerInput): UnpackJob {
+  return {
+    file: input.file ?? null,
+    chainId: layer.chainId,
+    diffId: layer.diffId,
+    checked: 'checked' in compressed && compressed.checked === true && layer.descriptor.digest === layer.diffId,
+    parent: parents.at(-1) ?? null,
+    link: shortName(digestHex(layer.chainId)),
+    compressedSize: layer.descriptor.size,
+    lower: parents.map((parent) => store.layout.layer(digestHex(parent)).diff),
+    limits: { ...layerLimits(layer.descriptor.size), freeSpace: reserveIn(store.layout.root), ...limits },
+  };
 }
 
 function failureOf(message: Extract<WorkerMessage, { kind: 'error' | 'bug' }>, layer: LayerRef): Error {
