@@ -5,7 +5,7 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import type { Writable } from 'node:stream';
-import { isScullError } from '../../host/errors.ts';
+import { errnoOf, isScullError } from '../../host/errors.ts';
 import { ensurePrivateDirectory } from '../../host/files.ts';
 import { exitStatus, explainSpawnFailure } from '../../host/process.ts';
 import { selfCommand } from '../../host/self.ts';
@@ -117,7 +117,7 @@ function prepare(store: Store): Prepared | undefined {
     return { staging, process };
   } catch (error) {
     void staging?.remove();
-    if (isScullError(error)) return undefined;
+    if (isScullError(error) || errnoOf(error) !== undefined) return undefined;
     throw error;
   }
 }
