@@ -15,8 +15,10 @@ const BASE = 'localhost/base:latest';
 const recipe = { tags: [BASE], layers: [busyboxEntries()], settings: { Cmd: ['sh'], Labels: { base: '1' } } };
 
 function buildah(...args: string[]): string {
+  // It keeps its cache mounts there, under a name that all users share.
+  const temporary = s.directory('buildah-tmp');
   const folders = ['--root', join(s.base, 'buildah'), '--runroot', join(s.base, 'buildah-run'), '--storage-driver', 'vfs'];
-  return execFileSync('buildah', [...folders, ...args], { encoding: 'utf8', env: { ...s.env, BUILDAH_ISOLATION: 'chroot' }, stdio: ['ignore', 'pipe', 'pipe'], timeout: 60_000 });
+  return execFileSync('buildah', [...folders, ...args], { encoding: 'utf8', env: { ...s.env, BUILDAH_ISOLATION: 'chroot', TMPDIR: temporary }, stdio: ['ignore', 'pipe', 'pipe'], timeout: 60_000 });
 }
 
 let directory: string;
