@@ -160,7 +160,7 @@ function measureIn(release) {
     if (ofImages) makeArchives(join(cache, 'archives'), { debian: (path) => must('mmdebstrap', ['--quiet', '--variant=minbase', '--format=tar', 'trixie', path, `deb ${packageSource()} trixie main`]), busybox: join(root, 'opt', 'bench', 'busybox.tar') });
     // On a disk of its own, new each time: what an ext4 without a journal remembers of deleted files, as those of many virtual
     // machines are, makes new ones up to ten times slower for minutes, for whoever comes next.
-    const disk = ofImages && part !== 'build' ? makeDisk(join(cache, 'disk')) : undefined;
+    const disk = ofImages || part === 'files' ? makeDisk(join(cache, 'disk')) : undefined;
     const registries = part === 'registry' ? startRegistries(join(cache, 'registry'), join(cache, 'archives'), options.sizes) : undefined;
     const engines = !ofImages ? plan.engines : [...plan.engines, { name: 'limit', limit: true }];
     const command = ['/opt/bench/node', `/opt/bench/scull/scripts/bench/${part}.mjs`, JSON.stringify({ ...plan, engines, registry: registries?.plan })];

@@ -1,7 +1,7 @@
 // The half of the bench that is about files of containers: runs like measure.mjs, inside a prepared root file system. A
 // container with 20,000 changed files and 1 GB of noise is compared, committed, exported, and copied from and to.
 import { chownSync, mkdirSync, rmSync } from 'node:fs';
-import { engines, everyEngine, must, plan, program, results, scenario, wanted } from './turns.mjs';
+import { engines, everyEngine, must, plan, program, results, settledScenario as scenario, wanted } from './turns.mjs';
 
 const image = 'bench-busybox';
 const scratch = '/home/bench/files';
