@@ -156,9 +156,13 @@ async function filesOf(by: string): Promise<string[]> {
   return lines.map((line) => line.replace(/^(\/.*) (\d+)$/, (whole, rest: string, time: string) => (line.includes(' regular ') ? `${rest} ${Number(time) < OLD + 1000 ? time : 'new'}` : whole)));
 }
 
-/** Without what each tool says of itself, and what is empty one way or the other. */
+/**
+ * Without what each tool says of itself, and what is empty one way or the other. Versions of buildah differ in the order of variables, and
+ * in whether they write down the root as the working directory, which it is anyway.
+ */
 async function configOf(by: string): Promise<object> {
   const { Config } = await s.inspect(`compared:${by}`);
   const { 'io.buildah.version': _version, ...labels } = Config.Labels ?? {};
-  return Object.fromEntries(Object.entries({ ...Config, Labels: labels }).filter(([, value]) => value !== '' && value !== null && JSON.stringify(value) !== '[]' && JSON.stringify(value) !== '{}'));
+  const alike = { ...Config, Labels: labels, Env: [...(Config.Env ?? [])].sort(), WorkingDir: Config.WorkingDir || '/' };
+  return Object.fromEntries(Object.entries(alike).filter(([, value]) => value !== '' && value !== null && JSON.stringify(value) !== '[]' && JSON.stringify(value) !== '{}'));
 }
