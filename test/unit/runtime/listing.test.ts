@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { ContainerRecord } from '../../../src/runtime/container-record.ts';
 import { Listing } from '../../../src/runtime/listing.ts';
 import { storeLayout, type StoreLayout } from '../../../src/storage/layout.ts';
+import { untilTheClockTicks } from '../../support/clock.ts';
 
 const COUNT = 100;
 const LATER = 10_000;
@@ -37,18 +38,6 @@ function makeContainer(number: number): void {
   writeFileSync(paths.exitFile, '3');
 }
 
-/** Changes within a tick of the kernel's clock can't be told apart, which is why what is new is not kept. */
-function untilTheClockTicks(): void {
-  const probe = join(base, 'probe');
-  const touch = (): number => {
-    rmSync(probe, { force: true });
-    writeFileSync(probe, '');
-    return statSync(probe).ctimeMs;
-  };
-  const before = touch();
-  while (touch() === before);
-}
-
 /** One `ps -a`. @returns the containers, and the ids of those that were read from their own files */
 function list(options: { readonly layout?: StoreLayout; readonly now?: number } = {}): { states: Map<string, string>; read: string[] } {
   const place = options.layout ?? layout;
@@ -79,7 +68,7 @@ test('what has not changed is not read a second time', () => {
 
 test('a record that was replaced, changed in place or removed is seen', () => {
   list();
-  untilTheClockTicks();
+  untilTheClockTicks(base);
   const { record } = layout.container(idOf(1));
   unlinkSync(record);
   writeFileSync(record, JSON.stringify({ ...recordOf(1), name: 'renamed' }));
@@ -94,7 +83,7 @@ test('a record that was replaced, changed in place or removed is seen', () => {
 
 test('a container that has run again, or ended otherwise, is seen', () => {
   list();
-  untilTheClockTicks();
+  untilTheClockTicks(base);
   const [again, never, memory] = [1, 2, 3].map((number) => layout.container(idOf(number)));
   unlinkSync(again!.exitFile);
   writeFileSync(again!.exitFile, '9');

@@ -1,5 +1,5 @@
 /** What listings keep of images from one to the next, and everything after which it must not be believed. */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -8,6 +8,7 @@ import { admitImage } from '../../../src/storage/admit.ts';
 import { readListedImages } from '../../../src/storage/image-listing.ts';
 import { changeIndex, indexFile } from '../../../src/storage/index-file.ts';
 import type { Store } from '../../../src/storage/store.ts';
+import { untilTheClockTicks } from '../../support/clock.ts';
 import { makeImage, type MadeImage } from '../../support/image-source.ts';
 
 const COUNT = 40;
@@ -45,17 +46,6 @@ function isRead(): boolean {
   return damaged.length > 0;
 }
 
-/** Changes within a tick of the kernel's clock can't be told apart, which is why what is new is not kept. */
-function untilTheClockTicks(): void {
-  const probe = join(base, 'probe');
-  const touch = (): number => {
-    rmSync(probe, { force: true });
-    writeFileSync(probe, '');
-    return statSync(probe).ctimeMs;
-  };
-  for (const before = touch(); touch() === before; );
-}
-
 test('what has not changed is not read a second time, and shows the same', () => {
   const first = list();
   expect(existsSync(store.layout.imageListing)).toBe(true);
@@ -69,11 +59,11 @@ test('what has not changed is not read a second time, and shows the same', () =>
 
 test('a name that was given or taken, by us or by another program, is seen', async () => {
   list();
-  untilTheClockTicks();
+  untilTheClockTicks(base);
   await changeIndex(store, (entries) => entries.map((entry) => (entry.name === 'localhost/c7:latest' ? { ...entry, name: 'localhost/other:1' } : entry)));
   expect(names()).toContain('localhost/other:1');
   expect(names()).not.toContain('localhost/c7:latest');
-  untilTheClockTicks();
+  untilTheClockTicks(base);
   // skopeo writes the file in its place.
   const foreign = JSON.parse(readFileSync(indexFile(store), 'utf8')) as { manifests: { annotations: Record<string, string> }[] };
   foreign.manifests = foreign.manifests.filter(({ annotations }) => annotations['org.opencontainers.image.ref.name'] !== 'localhost/c8:latest');
@@ -84,7 +74,7 @@ test('a name that was given or taken, by us or by another program, is seen', asy
 
 test('an index of the same size and time under the same name is another file', () => {
   list();
-  untilTheClockTicks();
+  untilTheClockTicks(base);
   const text = readFileSync(indexFile(store), 'utf8');
   writeFileSync(join(base, 'other'), text.replace('localhost/c9:latest', 'localhost/d9:latest'));
   renameSync(join(base, 'other'), indexFile(store));
@@ -93,7 +83,7 @@ test('an index of the same size and time under the same name is another file', (
 
 test('a blob that was taken away is missed, and the damage told each time', () => {
   list();
-  untilTheClockTicks();
+  untilTheClockTicks(base);
   unlinkSync(store.layout.blob(images[3]!.id));
   expect(list().damaged).toHaveLength(1);
   expect(list().damaged).toHaveLength(1);

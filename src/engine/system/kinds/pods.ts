@@ -1,7 +1,6 @@
 /** Pods: a file each, too small for `system df`. Their containers are containers. */
-import { isScullError } from '../../../host/errors.ts';
 import { podNames, readPod } from '../../../storage/pods.ts';
-import { moveToQuarantine } from '../../../storage/quarantine.ts';
+import { checkRecords } from '../record-check.ts';
 import type { CheckRun, StoreKind } from '../store-kind.ts';
 
 export const podKind: StoreKind = {
@@ -25,15 +24,5 @@ export const podKind: StoreKind = {
 
 function checkPods(run: CheckRun): void {
   const { store } = run.engine;
-  const names = podNames(store);
-  for (const name of names) {
-    try {
-      readPod(store, name);
-    } catch (error) {
-      if (!isScullError(error)) throw error;
-      const file = store.layout.pod(name);
-      run.found({ object: `pod ${name}`, file, what: error.message, repair: () => `put it into quarantine as ${moveToQuarantine(store, file)}; its containers stay, and can be removed` });
-    }
-  }
-  run.looked('pod', names.length);
+  checkRecords(run, 'pod', podNames(store), { file: store.layout.pod, read: (name) => readPod(store, name), then: () => 'its containers stay, and can be removed' });
 }
