@@ -25,12 +25,18 @@ const SOON = 10_000;
 const FIRST_PAUSE = 100;
 const LONGEST_PAUSE = 60_000;
 
+/** What of a record says who may start the container again. */
+interface Restartable {
+  readonly spec: Pick<ContainerRecord['spec'], 'restart'>;
+  readonly config: Pick<ContainerRecord['config'], 'health'>;
+}
+
 /** Something other than the user may start it again: its policy, or a health check that fails. */
-export function countsRestarts({ spec, config }: ContainerRecord): boolean {
+export function countsRestarts({ spec, config }: Restartable): boolean {
   return spec.restart !== undefined || config.health?.onFailure === 'restart';
 }
 
-export function restartCount(record: ContainerRecord, paths: ContainerPaths): number {
+export function restartCount(record: Restartable, paths: ContainerPaths): number {
   return countsRestarts(record) ? readRestarts(paths).count : 0;
 }
 

@@ -100,6 +100,7 @@ test('--health-on-failure=restart starts it anew, with its health, and counts it
     return State.Running && State.Pid !== Pid && State.Health.Status === 'healthy';
   }, 20_000);
   expect((await s.inspect('again')).RestartCount).toBe(1);
+  expect((await s.ok(['ps', '--filter', 'name=again', '--format', '{{.Restarts}}'])).trim()).toBe('1');
   await s.ok(['restart', '-t', '0', 'again']);
   expect((await s.inspect('again')).RestartCount).toBe(0);
   await remove('again');

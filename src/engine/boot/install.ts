@@ -35,7 +35,7 @@ export async function installBoot(engine: Engine, means?: BootMeans): Promise<Bo
   return chosen === 'cron' ? installCron(engine) : installLogin(engine);
 }
 
-/** Takes away what {@link installBoot} has set up, by either means. @returns what was there */
+/** Takes away what {@link installBoot} has set up, by whichever means. @returns what was there */
 export async function uninstallBoot(): Promise<string[]> {
   const removed: string[] = [];
   const unit = unitPath();

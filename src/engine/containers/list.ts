@@ -6,7 +6,7 @@ import type { HealthStatus } from '../../runtime/health-state.ts';
 import { containerIds, readContainer } from '../../runtime/container-store.ts';
 import { isRunning, knownToRuntime, readContainerState } from '../../runtime/lifecycle.ts';
 import { Listing, type Listed, type ListedRecord } from '../../runtime/listing.ts';
-import { isRestarting, readRestarts } from '../../runtime/restart-state.ts';
+import { countsRestarts, isRestarting, readRestarts } from '../../runtime/restart-state.ts';
 import type { PortRequest } from '../../spec/container-spec.ts';
 import { otherHosts } from '../../storage/hosts.ts';
 import type { Engine } from '../engine.ts';
@@ -145,8 +145,8 @@ function networkOwner(record: ListedRecord, pods: PodFacts | undefined): ListedR
 
 function summarize(engine: Engine, record: ListedRecord, state: ContainerState, { namespaces }: ListOptions, pods: PodFacts | undefined): ContainerSummary {
   const { spec, config } = record;
-  // Made only for those that have a policy: a thousand of them are felt.
-  const paths = spec.restart === undefined ? undefined : engine.store.layout.container(record.id);
+  // Made only for those that may be started again: a thousand of them are felt.
+  const paths = countsRestarts(record) ? engine.store.layout.container(record.id) : undefined;
   const health = healthOf(engine, record, isRunning(state));
   const network = networkOwner(record, pods);
   return {
@@ -165,7 +165,7 @@ function summarize(engine: Engine, record: ListedRecord, state: ContainerState, 
     autoRemove: spec.autoRemove,
     ...(health === undefined ? {} : { health }),
     restarts: paths === undefined ? 0 : readRestarts(paths).count,
-    restarting: paths !== undefined && state.status === 'exited' && isRestarting(paths),
+    restarting: paths !== undefined && spec.restart !== undefined && state.status === 'exited' && isRestarting(paths),
     ...(record.pod === undefined ? {} : { pod: { id: record.pod.id, name: pods?.names.get(record.pod.id) ?? '', infra: record.pod.infra === true } }),
     ...(spec.cidFile === undefined ? {} : { cidFile: spec.cidFile }),
     ...(namespaces === true && state.pid > 0 ? { namespaces: namespacesOf(state.pid) } : {}),
