@@ -56,7 +56,7 @@ test('a start by the policy that is killed midway is done once more', async () =
       const pid = starter();
       if (pid === undefined) continue;
       // The first time at once, then when it has come further.
-      if (shots === 1) await sleep(30);
+      if (shots === 1) await sleep(10);
       try {
         process.kill(pid, 'SIGKILL');
         shots += 1;
