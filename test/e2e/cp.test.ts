@@ -200,6 +200,18 @@ describe('a container cannot lead a copy astray', () => {
   });
 });
 
+test('what a stopped container has removed or put in the place of a directory of its image is not copied; it starts with what came', async () => {
+  await s.ok(['run', '--name', 'removed', '--network', 'none', 'busybox', 'sh', '-c', 'rm /etc/data/from-image && rm -r /etc/data && mkdir /etc/data && echo new >/etc/data/new']);
+  await s.ok(['cp', 'removed:/etc/data', join(here, 'removed')]);
+  expect(readdirSync(join(here, 'removed'))).toEqual(['new']);
+  await s.fails(['cp', 'removed:/etc/data/from-image', here], 125, 'no such file');
+  await s.ok(['cp', join(here, 'tree'), 'removed:/etc/data']);
+  await s.ok(['commit', '-q', 'removed', 'removed-image']);
+  await s.ok(['rm', 'removed']);
+  expect(await s.ok(['run', '--rm', '--network', 'none', 'removed-image', 'sh', '-c', 'cd /etc/data && find . | sort'])).toBe('.\n./new\n./tree\n./tree/a\n./tree/link\n./tree/sub\n./tree/sub/b');
+  await s.ok(['rmi', 'removed-image']);
+});
+
 test('cp in parallel into one stopped container: all arrive', async () => {
   await Promise.all(Array.from({ length: 8 }, (_, i) => s.ok(['cp', join(here, 'file'), `down:/tmp/parallel-${i}`])));
   await s.ok(['cp', 'down:/tmp', join(here, 'parallel')]);

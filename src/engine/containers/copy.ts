@@ -6,7 +6,7 @@ import { findContainer } from '../../runtime/container-store.ts';
 import type { ContainerRecord } from '../../runtime/container-record.ts';
 import { copyFiles, HOST, packFiles, unpackFiles, type CopyOptions, type FileRoot, type Place } from '../../storage/copy-program.ts';
 import type { Engine } from '../engine.ts';
-import { withContainerFiles } from './file-root.ts';
+import { withContainerFiles, type Access } from './file-root.ts';
 import { imageUsers } from './image-users.ts';
 
 /** One side of a copy, as typed. */
@@ -36,10 +36,10 @@ export async function copy(engine: Engine, from: CopySide, to: CopySide, setting
   if (from.kind !== 'container' && to.kind !== 'container') throw new ScullError('USAGE', 'one of the two must be in a container: CONTAINER:PATH');
   const [source, target] = [sideOf(engine, from), sideOf(engine, to)];
   if (target.record !== undefined && target.record.id === source.record?.id) {
-    await source.use((root) => between(source, { root, path: source.path }, target, { root, path: target.path }, settings));
+    await source.use('write', (root) => between(source, { root, path: source.path }, target, { root, path: target.path }, settings));
     return;
   }
-  await source.use((fromRoot) => target.use((toRoot) => between(source, { root: fromRoot, path: source.path }, target, { root: toRoot, path: target.path }, settings)));
+  await source.use('read', (fromRoot) => target.use(source.kind === 'stream' ? 'unpack' : 'write', (toRoot) => between(source, { root: fromRoot, path: source.path }, target, { root: toRoot, path: target.path }, settings)));
 }
 
 interface Side {
@@ -47,15 +47,15 @@ interface Side {
   readonly path: string;
   /** Of a container's side. */
   readonly record?: ContainerRecord;
-  use(work: (root: FileRoot) => Promise<void>): Promise<void>;
+  use(access: Access, work: (root: FileRoot) => Promise<void>): Promise<void>;
   readonly users?: () => { readonly uid: number; readonly gid: number };
 }
 
 function sideOf(engine: Engine, side: CopySide): Side {
-  if (side.kind === 'stream') return { kind: 'stream', path: '-', use: (work) => work(HOST) };
+  if (side.kind === 'stream') return { kind: 'stream', path: '-', use: (_access, work) => work(HOST) };
   if (side.kind === 'host') {
     if (side.path === '') throw new ScullError('USAGE', 'a path is empty');
-    return { kind: 'host', path: absolute(side.path), use: (work) => work(HOST) };
+    return { kind: 'host', path: absolute(side.path), use: (_access, work) => work(HOST) };
   }
   if (side.path === '') throw new ScullError('USAGE', `which path of container ${JSON.stringify(side.name)}?`);
   const record = findContainer(engine.store.layout, side.name);
@@ -63,7 +63,7 @@ function sideOf(engine: Engine, side: CopySide): Side {
     kind: 'container',
     path: side.path,
     record,
-    use: (work) => withContainerFiles(engine, record, side.path, work),
+    use: (access, work) => withContainerFiles(engine, record, { path: side.path, access }, work),
     users: () => imageUsers(engine.store.layout, record).user,
   };
 }

@@ -1,5 +1,6 @@
 /** The files of a container as a root for copying: of a running one what it sees itself, of another one its layers mounted. */
-import { closeSync, constants, mkdirSync, openSync } from 'node:fs';
+import { chmodSync, closeSync, constants, existsSync, mkdirSync, openSync } from 'node:fs';
+import { join } from 'node:path';
 import { errnoOf, ScullError } from '../../host/errors.ts';
 import { ensurePrivateDirectory } from '../../host/files.ts';
 import { cgroupPlan } from '../../runtime/cgroups.ts';
@@ -18,11 +19,17 @@ import type { Engine } from '../engine.ts';
 const O_PATH = 0o10000000;
 
 /**
+ * What is done to a container that does not run. `unpack`: hard links of an archive may lead to files of the image, whose content overlay copies
+ * then, and must flush.
+ */
+export type Access = 'read' | 'write' | 'unpack';
+
+/**
  * Gives `work` the container's files. While it works on one that does not run, nobody can start it.
  * @param path the path in question, to refuse what can't be reached without starting the container
  * @throws ScullError IN_USE when other commands work on it, UNSUPPORTED; and what `work` throws
  */
-export async function withContainerFiles<T>(engine: Engine, record: ContainerRecord, path: string, work: (root: FileRoot) => Promise<T>): Promise<T> {
+export async function withContainerFiles<T>(engine: Engine, record: ContainerRecord, { path, access }: { readonly path: string; readonly access: Access }, work: (root: FileRoot) => Promise<T>): Promise<T> {
   for (;;) {
     const state = readContainerState(engine.store.layout.container(record.id));
     if (isRunning(state)) {
@@ -38,7 +45,7 @@ export async function withContainerFiles<T>(engine: Engine, record: ContainerRec
     if (claim === 'running') continue;
     if (claim === 'busy') throw new ScullError('IN_USE', `another command is working on container ${record.name}`);
     try {
-      return await withMountedFiles(engine, record, path, work);
+      return await withMountedFiles(engine, record, { path, access }, work);
     } finally {
       await releaseClaim(engine.store.layout, cgroupPlan(), record.id);
     }
@@ -69,21 +76,35 @@ function openRunningRoot(engine: Engine, record: ContainerRecord, pid: number): 
   return undefined;
 }
 
-async function withMountedFiles<T>(engine: Engine, record: ContainerRecord, path: string, work: (root: FileRoot) => Promise<T>): Promise<T> {
+async function withMountedFiles<T>(engine: Engine, record: ContainerRecord, { path, access }: { readonly path: string; readonly access: Access }, work: (root: FileRoot) => Promise<T>): Promise<T> {
   const mounts = mountsOf(record, path);
   if (record.image === undefined) return work({ root: record.spec.rootfs ?? '/nonexistent', mounts });
   ensurePrivateDirectory(engine.store.layout.root);
   await sweepStaging(engine.store);
   const staging = createStaging(engine.store);
-  const target = staging.path('root');
-  const { upper, work: scratch } = engine.store.layout.container(record.id);
+  const [target, scratch] = [staging.path('root'), staging.path('work')];
+  const { upper, work: own } = engine.store.layout.container(record.id);
   try {
-    mkdirSync(target, { mode: 0o700 });
+    for (const directory of [target, scratch]) mkdirSync(directory, { mode: 0o700 });
     // In the default map, whatever the container's own: files are stored in it, so owners are those that the container sees.
-    const steps = await mountPlan(engine.store, { lowers: chainIds(record), upper, work: scratch, target });
+    // Neither `read` nor `write` flushes the whole disk when it is unmounted, which is what overlay does otherwise.
+    const how = { read: { readOnlyUpper: true }, write: { work: scratch, flushesItself: true }, unpack: { work: own } }[access];
+    const steps = await mountPlan(engine.store, { lowers: chainIds(record), upper, target, ...how });
     return await work({ root: target, mounts, steps });
   } finally {
+    openScratch(scratch);
     await staging.remove();
+  }
+}
+
+/**
+ * What overlay makes in its scratch directory has no permissions, and is ours. The scratch directory is not the container's own, since that
+ * one could not be mounted again after a mount that does not flush (`volatile`; Documentation/filesystems/overlayfs.rst).
+ */
+function openScratch(directory: string): void {
+  for (const made of ['work', 'work/incompat', 'work/incompat/volatile']) {
+    const path = join(directory, made);
+    if (existsSync(path)) chmodSync(path, 0o700);
   }
 }
 
