@@ -29,6 +29,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <linux/fs.h>
 #include <linux/nsfs.h>
 #include <linux/openat2.h>
 #include <net/if.h>
@@ -348,6 +349,19 @@ static void mount_cgroup2(void)
 {
 	if (mount("none", "/sys/fs/cgroup", "cgroup2", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
 		die("cannot mount cgroup2 on /sys/fs/cgroup");
+}
+
+/* What is made in it begins a place of its own, where the file system knows such a wish. */
+static void set_apart(const char *path)
+{
+	int directory = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), flags = 0;
+	if (directory < 0)
+		die("cannot open %s", path);
+	if (ioctl(directory, FS_IOC_GETFLAGS, &flags) == 0) {
+		flags |= FS_TOPDIR_FL;
+		ioctl(directory, FS_IOC_SETFLAGS, &flags);
+	}
+	close(directory);
 }
 
 /* The kernel's own fence around a worker that handles hostile input: nothing but `writable` can be written. */
@@ -705,6 +719,8 @@ static int launch(int argc, char **argv)
 			keep[keep_count++] = number(argv[++i]);
 		else if (strcmp(option, "--writable") == 0 && writable_count < 16)
 			writable[writable_count++] = argv[++i];
+		else if (strcmp(option, "--apart") == 0)
+			set_apart(argv[++i]);
 		else if (strcmp(option, "--step") == 0 && step_count < MAX_STEPS)
 			steps[step_count++] = argv[++i];
 		else

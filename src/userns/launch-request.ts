@@ -38,6 +38,12 @@ export interface LaunchRequest {
   readonly steps?: readonly LaunchStep[];
   /** When given, everything else is mounted read-only. */
   readonly writable?: readonly string[];
+  /**
+   * Directories of one's own; what is made in them goes to another place on the disk, where the file system can do that (ext4: chattr(1),
+   * T). It looks for inodes beside those of the directory above, and passes by each that was removed in the last minutes: where a
+   * layer was removed before, that is most of the time that making the files of the next one takes.
+   */
+  readonly apart?: readonly string[];
   /** Descriptor on which one byte says that the namespaces stand. */
   readonly readyFd?: number;
   /** Descriptors PROGRAM may have besides 0, 1 and 2. */

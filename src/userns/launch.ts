@@ -43,6 +43,7 @@ export function launchCommand(request: LaunchRequest): { file: string; args: str
   if (request.readyFd !== undefined) args.push('--ready-fd', String(request.readyFd));
   for (const fd of request.keepFds ?? []) args.push('--keep-fd', String(fd));
   for (const path of request.writable ?? []) args.push('--writable', path);
+  for (const path of request.apart ?? []) args.push('--apart', path);
   for (const word of steps) args.push('--step', word);
   if (request.restFrom !== undefined) args.push('--rest-from', String(request.restFrom));
   else args.push('--', ...request.program);
@@ -90,6 +91,7 @@ export interface NamespaceOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly readOnlyExcept?: readonly string[];
+  readonly apart?: readonly string[];
   readonly keepFds?: readonly number[];
 }
 
@@ -98,6 +100,7 @@ export function startInUserNamespace(file: string, args: readonly string[], opti
   const command = launchCommand({
     program: [file, ...args],
     ...(options.readOnlyExcept === undefined ? {} : { writable: options.readOnlyExcept }),
+    ...(options.apart === undefined ? {} : { apart: options.apart }),
     ...(options.keepFds === undefined ? {} : { keepFds: options.keepFds }),
   });
   return start(command.file, command.args, { stdio: options.stdio ?? ['ignore', 'pipe', 'pipe'], env: options.env, cwd: options.cwd });

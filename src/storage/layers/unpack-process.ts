@@ -32,7 +32,7 @@ export interface UnpackProcess {
 export function startUnpackProcess(place: string): UnpackProcess {
   ensurePrivateDirectory(place);
   const self = selfCommand('__worker', 'unpack', place);
-  const child = startInUserNamespace(self.file, self.args, { stdio: ['pipe', 'pipe', 'pipe', 'pipe'], keepFds: [3], readOnlyExcept: [place] });
+  const child = startInUserNamespace(self.file, self.args, { stdio: ['pipe', 'pipe', 'pipe', 'pipe'], keepFds: [3], readOnlyExcept: [place], apart: [place] });
   const stdin = child.stdin as Writable;
   const control = child.stdio[3] as Writable;
   // It ended early and has said why.

@@ -5,13 +5,14 @@
  * it is and how it ended ({@link WorkerMessage}).
  */
 import { createHash } from 'node:crypto';
-import { createReadStream, mkdirSync, readSync } from 'node:fs';
+import { createReadStream, mkdirSync, readSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { crashPoint } from '../../host/crash-point.ts';
 import { machineFailure } from '../../host/errno.ts';
 import { errnoOf, isScullError, ScullError, type ErrorCode } from '../../host/errors.ts';
 import { explainWriteFailure, writeAllSync, writeJsonAtomic } from '../../host/files.ts';
+import { randomHex } from '../../host/identity.ts';
 import { digestAlgorithm, parseDigest, type Digest } from '../../oci/digest.ts';
 import { detectCompression, inflate, MAGIC_LENGTH, type Compression } from './decompress.ts';
 import { ContentsWriter } from './contents.ts';
@@ -108,7 +109,10 @@ export interface UnpackEvents {
 export async function unpackInto(directory: string, job: UnpackJob, compressed: Readable, events: UnpackEvents): Promise<LayerRecord> {
   process.umask(0);
   const diff = join(directory, 'diff');
-  mkdirSync(diff, 0o700);
+  // Which place on the disk it gets, ext4 decides by its name: with the same one each time, it would be that of the layer removed before.
+  const unnamed = join(directory, randomHex(8));
+  mkdirSync(unnamed, 0o700);
+  renameSync(unnamed, diff);
   process.chdir(diff); // short paths: the store may lie deep
   const contents = new ContentsWriter(join(directory, 'contents'));
   const layer = new LayerExtractor('.', mappedIds(), job.limits, contents);
