@@ -45,9 +45,14 @@ export function readDocument(store: Store, digest: Digest): Uint8Array {
 
 /** The bytes of a blob in the store from `offset` on, as a stream. @throws ScullError CORRUPT when it is missing */
 export function openBlob(store: Store, digest: Digest, offset = 0): Readable {
+  return createReadStream(store.layout.blob(digest), { fd: openBlobFile(store, digest), start: offset, highWaterMark: 1 << 20 });
+}
+
+/** A descriptor of a blob in the store. @throws ScullError CORRUPT when it is missing */
+export function openBlobFile(store: Store, digest: Digest): number {
   const path = store.layout.blob(digest);
   try {
-    return createReadStream(path, { fd: openSync(path, 'r'), start: offset, highWaterMark: 1 << 20 });
+    return openSync(path, 'r');
   } catch (cause) {
     if (errnoOf(cause) !== 'ENOENT') throw cause;
     throw new ScullError('CORRUPT', `the blob ${path} is missing`, { hint: 'pull or load the image again', cause });

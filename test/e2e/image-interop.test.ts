@@ -2,11 +2,12 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
-import { busyboxEntries, dockerArchive } from '../support/images.ts';
+import { busyboxEntries, dockerArchive, ociArchive, sha256 } from '../support/images.ts';
 import { useScull } from '../support/scull.ts';
+import { writeTar } from '../support/tar-writer.ts';
 
 const s = useScull();
 const LONG = 120_000;
@@ -51,6 +52,59 @@ describe.each(['podman', 'buildah'] as const)('%s', (program) => {
     other(program, 'rmi', '-f', theirs);
     for (const path of [file, back]) rmSync(path);
   });
+});
+
+test.each(['docker-archive', 'oci-archive'])('an archive of `save` with plain, gzip and zstd layers is one of Docker and one of OCI: read as %s', { timeout: LONG }, async (transport) => {
+  const tars = [writeTar(busyboxEntries()), writeTar([{ path: 'a', content: 'A' }]), writeTar([{ path: 'b', content: 'B' }])] as const;
+  const media = 'application/vnd.oci.image.layer.v1.tar';
+  const layers = [
+    { tar: tars[0], blob: gzipSync(tars[0]), mediaType: `${media}+gzip` },
+    { tar: tars[1], blob: zstdCompressSync(tars[1]), mediaType: `${media}+zstd` },
+    { tar: tars[2], blob: tars[2], mediaType: media },
+  ];
+  await s.ok(['load'], { input: ociArchive({ name: 'docker.io/library/mixed:1', layers }) });
+  const { Id: id, Digest: digest } = await here('mixed:1');
+  const file = `${s.base}/as-kept.tar`;
+  await s.ok(['save', '-o', file, 'mixed:1']);
+  expect(JSON.parse(outside('skopeo', 'inspect', '--config', `${transport}:${file}:docker.io/library/mixed:1`)).rootfs.diff_ids).toEqual(tars.map((tar) => `sha256:${sha256(tar)}`));
+  if (transport === 'oci-archive') expect(digestIn(transport, file)).toBe(digest);
+  outside('skopeo', 'copy', '-q', '--insecure-policy', `${transport}:${file}`, `oci:${s.base}/as-read-${transport}:read:1`);
+  for (const program of ['podman', 'buildah'] as const) {
+    other(program, 'pull', '-q', `${transport}:${file}`);
+    expect(other(program, 'images', '--no-trunc', '--format', '{{.ID}}')).toBe(id.replace(/^(sha256:)?/, 'sha256:'));
+    other(program, 'rmi', '-f', id.replace('sha256:', ''));
+  }
+  other('podman', 'load', '-q', '-i', file);
+  expect(other('podman', 'images', '--format', '{{.Repository}}:{{.Tag}}')).toBe('docker.io/library/mixed:1');
+  other('podman', 'rmi', '-af');
+  await s.ok(['rmi', 'mixed:1']);
+  await s.ok(['load', '-i', file]);
+  expect(await here('mixed:1')).toMatchObject({ Id: id, Digest: digest });
+  await s.ok(['load', '-i', `${s.base}/as-read-${transport}`]);
+  expect((await here('localhost/read:1')).Id).toBe(id);
+  expect(await s.ok(['run', '--rm', 'localhost/read:1', 'cat', '/a', '/b'])).toBe('AB');
+  await s.ok(['rmi', 'mixed:1', 'localhost/read:1']);
+  rmSync(file);
+});
+
+test('a manifest of Docker’s schema 2 is in a docker archive as it is, which podman and skopeo read', { timeout: LONG }, async () => {
+  await s.load({ tags: ['schema:2'], layers: [busyboxEntries(), [{ path: 's', content: '2' }]] });
+  await s.ok(['save', '--format', 'docker-dir', '-o', `${s.base}/schema2`, 'schema:2']);
+  await s.ok(['rmi', 'schema:2']);
+  await s.ok(['tag', (await s.ok(['load', '-q', '-i', `${s.base}/schema2`])).replace(/^Loaded image: /, ''), 'docker.io/library/schema:2']);
+  const { Id: id, Digest: digest } = await here('schema:2');
+  const file = `${s.base}/schema2.tar`;
+  await s.ok(['save', '-o', file, 'schema:2']);
+  expect(digestIn('oci-archive', file)).toBe(digest);
+  outside('skopeo', 'copy', '-q', '--insecure-policy', `docker-archive:${file}`, `dir:${s.base}/schema2-copy`);
+  other('podman', 'load', '-q', '-i', file);
+  expect(other('podman', 'images', '--no-trunc', '--format', '{{.Repository}}:{{.Tag}} {{.ID}}')).toBe(`docker.io/library/schema:2 ${id.replace(/^(sha256:)?/, 'sha256:')}`);
+  other('podman', 'rmi', '-af');
+  await s.ok(['rmi', 'schema:2']);
+  await s.ok(['load', '-i', file]);
+  expect(await here('schema:2')).toMatchObject({ Id: id, Digest: digest });
+  expect(await s.ok(['run', '--rm', 'schema:2', 'cat', '/s'])).toBe('2');
+  await s.ok(['rmi', 'schema:2']);
 });
 
 test('podman imports nothing else than scull: the same tar gives the same layer', { timeout: LONG }, async () => {

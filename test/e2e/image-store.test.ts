@@ -1,18 +1,16 @@
 /** The image store under crowds, lies and other programs, with whole images. */
 import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { busyboxEntries, dockerArchive } from '../support/images.ts';
+import { busyboxEntries, dockerArchive, ociArchive, sha256 } from '../support/images.ts';
 import { productCommand } from '../support/product.ts';
 import { useScull } from '../support/scull.ts';
-import { writeTar, type TarEntry } from '../support/tar-writer.ts';
+import { writeTar } from '../support/tar-writer.ts';
 
 const s = useScull();
 
-const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 const unfinished = (): string[] => readdirSync(join(s.storeRoot, 'staging')).filter((name) => name !== 'trash');
 const blobs = (): string[] => readdirSync(join(s.storeRoot, 'images', 'blobs', 'sha256'));
 const noise = (size: number): Buffer => {
@@ -21,26 +19,6 @@ const noise = (size: number): Buffer => {
   for (let index = 0; index < size; index += 1) bytes[index] = (state = (state * 48271) % 2147483647) & 0xff;
   return bytes;
 };
-
-interface LayoutParts {
-  readonly name: string;
-  /** Compressed or not; `tar` is what the configuration says. */
-  readonly layers: readonly { readonly blob: Buffer; readonly tar: Buffer; readonly mediaType: string }[];
-}
-
-/** An OCI archive, well-formed but for what the layers are. */
-function ociArchive({ name, layers }: LayoutParts): Buffer {
-  const entries: TarEntry[] = [{ path: 'oci-layout', content: '{"imageLayoutVersion":"1.0.0"}' }];
-  const add = (bytes: Buffer, mediaType: string): object => {
-    entries.push({ path: `blobs/sha256/${sha256(bytes)}`, content: bytes });
-    return { mediaType, digest: `sha256:${sha256(bytes)}`, size: bytes.length };
-  };
-  const descriptors = layers.map((layer) => add(layer.blob, layer.mediaType));
-  const config = { architecture: process.arch === 'x64' ? 'amd64' : process.arch, os: 'linux', config: { Cmd: ['sh'] }, rootfs: { type: 'layers', diff_ids: layers.map((layer) => `sha256:${sha256(layer.tar)}`) } };
-  const manifest = { schemaVersion: 2, config: add(Buffer.from(JSON.stringify(config)), 'application/vnd.oci.image.config.v1+json'), layers: descriptors };
-  const descriptor = { ...add(Buffer.from(JSON.stringify(manifest)), 'application/vnd.oci.image.manifest.v1+json'), annotations: { 'org.opencontainers.image.ref.name': name } };
-  return writeTar([...entries, { path: 'index.json', content: JSON.stringify({ schemaVersion: 2, manifests: [descriptor] }) }]);
-}
 
 const TAR = 'application/vnd.oci.image.layer.v1.tar';
 
@@ -77,13 +55,16 @@ test('layers may be plain, gzip or zstd, and are kept as they came', async () =>
   await s.ok(['load'], { input: ociArchive({ name: 'mixed:1', layers }) });
   expect(await s.ok(['run', '--rm', 'mixed:1', 'cat', '/a', '/b'])).toBe('AB');
   expect(blobs()).toEqual(expect.arrayContaining(layers.map((layer) => sha256(layer.blob))));
-  // docker-archive wants them plain, docker-dir knows no zstd: both are read again the same.
+  // They are saved so too, unless plain ones are asked for; docker-dir knows no zstd. All are read again the same.
   const id = await s.ok(['images', '-q', '--no-trunc', 'mixed:1']);
   await s.ok(['save', '-o', `${s.base}/mixed.tar`, 'mixed:1']);
+  await s.ok(['save', '--uncompressed', '-o', `${s.base}/plain.tar`, 'mixed:1']);
   await s.ok(['save', '--format', 'docker-dir', '-o', `${s.base}/mixed.dir`, 'mixed:1']);
-  const list = JSON.parse(execFileSync('tar', ['-xOf', `${s.base}/mixed.tar`, 'manifest.json'], { encoding: 'utf8' }));
-  expect(list[0].Layers).toEqual(tars.map((tar) => `${sha256(tar)}.tar`));
-  for (const saved of ['mixed.tar', 'mixed.dir']) {
+  const [asKept, plain] = ['mixed.tar', 'plain.tar'].map((file) => JSON.parse(execFileSync('tar', ['-xOf', `${s.base}/${file}`, 'manifest.json'], { encoding: 'utf8' }))[0]);
+  expect(asKept.Layers).toEqual(layers.map(({ blob }) => `blobs/sha256/${sha256(blob)}`));
+  for (const { blob } of layers) expect(sha256(execFileSync('tar', ['-xOf', `${s.base}/mixed.tar`, `blobs/sha256/${sha256(blob)}`], { maxBuffer: 1 << 26 }))).toBe(sha256(blob));
+  expect(plain.Layers).toEqual(tars.map((tar) => `${sha256(tar)}.tar`));
+  for (const saved of ['mixed.tar', 'plain.tar', 'mixed.dir']) {
     await s.ok(['rmi', '-f', id]);
     await s.ok(['load', '-i', `${s.base}/${saved}`]);
     expect(await s.ok(['run', '--rm', id, 'cat', '/a', '/b'])).toBe('AB');

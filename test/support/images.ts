@@ -76,11 +76,31 @@ export function busyboxEntries(): TarEntry[] {
   ];
 }
 
+export interface LayoutParts {
+  readonly name: string;
+  /** Compressed or not; `tar` is what the configuration says. */
+  readonly layers: readonly { readonly blob: Buffer; readonly tar: Buffer; readonly mediaType: string }[];
+}
+
+/** An OCI archive, well-formed but for what the layers are. */
+export function ociArchive({ name, layers }: LayoutParts): Buffer {
+  const entries: TarEntry[] = [{ path: 'oci-layout', content: '{"imageLayoutVersion":"1.0.0"}' }];
+  const add = (bytes: Buffer, mediaType: string): object => {
+    entries.push({ path: `blobs/sha256/${sha256(bytes)}`, content: bytes });
+    return { mediaType, digest: `sha256:${sha256(bytes)}`, size: bytes.length };
+  };
+  const descriptors = layers.map((layer) => add(layer.blob, layer.mediaType));
+  const config = { architecture: goArchitecture(), os: 'linux', config: { Cmd: ['sh'] }, rootfs: { type: 'layers', diff_ids: layers.map((layer) => `sha256:${sha256(layer.tar)}`) } };
+  const manifest = { schemaVersion: 2, config: add(Buffer.from(JSON.stringify(config)), 'application/vnd.oci.image.config.v1+json'), layers: descriptors };
+  const descriptor = { ...add(Buffer.from(JSON.stringify(manifest)), 'application/vnd.oci.image.manifest.v1+json'), annotations: { 'org.opencontainers.image.ref.name': name } };
+  return writeTar([...entries, { path: 'index.json', content: JSON.stringify({ schemaVersion: 2, manifests: [descriptor] }) }]);
+}
+
 /** GOARCH of this machine. */
 export function goArchitecture(): string {
   return ({ x64: 'amd64', arm: 'arm', arm64: 'arm64', ia32: '386', riscv64: 'riscv64', s390x: 's390x', ppc64: 'ppc64le' } as Record<string, string>)[arch] ?? arch;
 }
 
-function sha256(bytes: Uint8Array): string {
+export function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }

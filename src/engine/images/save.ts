@@ -5,7 +5,7 @@ import { ensurePrivateDirectory } from '../../host/files.ts';
 import { formatPlatform } from '../../oci/platform.ts';
 import { formatReference, localReference } from '../../oci/reference.ts';
 import { folderSink, tarSink, type FileSink } from '../../storage/archives/file-sink.ts';
-import { writeDockerArchive, writeDockerFolder, writeOciLayout, type SavedImage } from '../../storage/archives/write-images.ts';
+import { writeDockerArchive, writeDockerFolder, writeOciLayout, writePlainDockerArchive, type SavedImage } from '../../storage/archives/write-images.ts';
 import { lookUpImage, lookUpStored } from '../../storage/image-lookup.ts';
 import type { StoredImage } from '../../storage/image-types.ts';
 import { createStaging } from '../../storage/staging.ts';
@@ -25,6 +25,8 @@ export interface SaveOptions {
   readonly multiple?: boolean;
   /** docker-dir: compress layers that are not. */
   readonly compress?: boolean;
+  /** docker-archive: layers are plain, in the form of Docker before 25. The other formats keep layers as they are. */
+  readonly uncompressed?: boolean;
 }
 
 /**
@@ -49,7 +51,7 @@ export async function writeImages(engine: Engine, images: readonly SavedImage[],
   try {
     await withOutput(options.output, folder, async (sink) => {
       const writer = { store: engine.store, staging, sink };
-      if (format === 'docker-archive') await writeDockerArchive(writer, images);
+      if (format === 'docker-archive') await (options.uncompressed === true ? writePlainDockerArchive : writeDockerArchive)(writer, images);
       else if (format === 'docker-dir') await writeDockerFolder(writer, first.image, options.compress === true);
       else await writeOciLayout(writer, images);
     });

@@ -2,7 +2,7 @@
  * Writing named files one after the other, into a tar archive or a folder: what the formats of saved images have in common.
  * A tar archive made here depends on nothing but names and contents: equal images give equal bytes.
  */
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, fstatSync, mkdirSync, openSync, readSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { ScullError } from '../../host/errors.ts';
@@ -11,10 +11,12 @@ import { explainWriteFailure, writeAllSync } from '../../host/files.ts';
 export interface FileSink {
   /** Folders of the files to come. Some readers make them anew otherwise, with owners that an ordinary user can't give. */
   addFolder(name: string): void;
-  /** `name` is ours: relative, plain, shorter than 100 bytes. */
+  /** `name` is ours: relative and plain. */
   addBytes(name: string, bytes: Uint8Array): void;
   /** @throws ScullError CORRUPT when the stream has not `size` bytes */
   addStream(name: string, size: number, content: Readable): Promise<void>;
+  /** From a descriptor, which is closed. @throws ScullError CORRUPT when the file has not `size` bytes */
+  addFile(name: string, size: number, fd: number): Promise<void>;
   finish(): void;
 }
 
@@ -36,13 +38,18 @@ export function tarSink(fd: number, label: string): FileSink {
   return {
     addFolder: (name) => write(tarHeader(`${name}/`, 0, '5')),
     addBytes(name, bytes) {
-      write(tarHeader(name, bytes.length));
+      write(fileHeader(name, bytes.length));
       write(bytes);
       pad(bytes.length);
     },
     async addStream(name, size, content) {
-      write(tarHeader(name, size));
+      write(fileHeader(name, size));
       await copyExactly(name, size, content, write);
+      pad(size);
+    },
+    async addFile(name, size, from) {
+      write(fileHeader(name, size));
+      await copyFile(name, size, from, write);
       pad(size);
     },
     finish: () => write(Buffer.alloc(2 * BLOCK)),
@@ -60,6 +67,16 @@ export function folderSink(directory: string): FileSink {
       throw explainWriteFailure(error, path);
     }
   };
+  const whole = (name: string, copy: (write: (bytes: Uint8Array) => void) => Promise<void>): Promise<void> =>
+    writing(name, async (fd) => {
+      try {
+        await copy((bytes) => writeAllSync(fd, bytes));
+      } catch (error) {
+        throw explainWriteFailure(error, join(directory, name));
+      } finally {
+        closeSync(fd);
+      }
+    });
   return {
     addFolder: (name) => void mkdirSync(join(directory, name), { recursive: true }),
     addBytes: (name, bytes) =>
@@ -70,16 +87,8 @@ export function folderSink(directory: string): FileSink {
           closeSync(fd);
         }
       }),
-    addStream: (name, size, content) =>
-      writing(name, async (fd) => {
-        try {
-          await copyExactly(name, size, content, (bytes) => writeAllSync(fd, bytes));
-        } catch (error) {
-          throw explainWriteFailure(error, join(directory, name));
-        } finally {
-          closeSync(fd);
-        }
-      }),
+    addStream: (name, size, content) => whole(name, (write) => copyExactly(name, size, content, write)),
+    addFile: (name, size, from) => whole(name, (write) => copyFile(name, size, from, write)),
     finish: () => undefined,
   };
 }
@@ -91,7 +100,48 @@ async function copyExactly(name: string, size: number, content: Readable, write:
     if (done > size) break;
     write(chunk);
   }
-  if (done !== size) throw new ScullError('CORRUPT', `the content of ${name} has ${done > size ? 'more' : 'less'} than the ${size} bytes it should have`);
+  if (done !== size) throw wrongSize(name, size, done);
+}
+
+/** Read and written at a time: what stays in the processor's cache in between. */
+const PIECE = 256 * 1024;
+/** Bytes after which signals are heard. */
+const TURN = 32 * 1024 * 1024;
+
+/** @param fd is closed */
+async function copyFile(name: string, size: number, fd: number, write: (bytes: Uint8Array) => void): Promise<void> {
+  try {
+    const { size: found } = fstatSync(fd);
+    if (found !== size) throw wrongSize(name, size, found);
+    const piece = Buffer.allocUnsafe(Math.min(PIECE, size));
+    for (let done = 0; done < size; ) {
+      const count = readSync(fd, piece, 0, Math.min(piece.length, size - done), done);
+      if (count === 0) throw wrongSize(name, size, done);
+      write(piece.subarray(0, count));
+      done += count;
+      if (done % TURN < count) await new Promise((resolve) => setImmediate(resolve));
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function wrongSize(name: string, size: number, found: number): ScullError {
+  return new ScullError('CORRUPT', `the content of ${name} has ${found > size ? 'more' : 'less'} than the ${size} bytes it should have`);
+}
+
+/** The header of a file whose name may be too long for it: then an extended one comes before (pax(1)). */
+function fileHeader(name: string, size: number): Buffer {
+  if (Buffer.byteLength(name) < 100) return tarHeader(name, size);
+  const path = paxRecord(Buffer.from(`path=${name}`));
+  return Buffer.concat([tarHeader('pax', path.length, 'x'), path, Buffer.alloc(-path.length & (BLOCK - 1)), tarHeader(name.slice(-99), size)]);
+}
+
+/** `LENGTH KEY=VALUE\n`, the length counting itself: pax(1), "pax Header Block". */
+export function paxRecord(text: Buffer): Buffer {
+  let length = text.length + 3;
+  while (String(length).length + text.length + 2 !== length) length = String(length).length + text.length + 2;
+  return Buffer.concat([Buffer.from(`${length} `), text, Buffer.from('\n')]);
 }
 
 /** A regular file of mode 0644 (a folder: 0755) that belongs to root and was made at the epoch. */

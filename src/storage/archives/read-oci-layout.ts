@@ -7,12 +7,12 @@ import { MEDIA_TYPES } from '../../oci/image.ts';
 import { hostPlatform, platformMatches, type Platform } from '../../oci/platform.ts';
 import { digestOf } from '../blobs.ts';
 import type { ImageSource } from '../image-types.ts';
+import { REF_NAME } from '../index-file.ts';
 import type { ArchivedImage } from './archived-image.ts';
 import { readSmall, type FileSet } from './file-set.ts';
 
-const REF_NAME = 'org.opencontainers.image.ref.name';
 /** The full name, where containerd and newer Dockers write only the tag into ref.name. */
-const CONTAINERD_NAME = 'io.containerd.image.name';
+export const CONTAINERD_NAME = 'io.containerd.image.name';
 
 export function isOciLayout(files: FileSet): boolean {
   return files.size('index.json') !== undefined && files.size('oci-layout') !== undefined;

@@ -11,8 +11,9 @@ import { ScullError } from '../../host/errors.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { digestAlgorithm, digestHex, type Digest } from '../../oci/digest.ts';
 import { MEDIA_TYPES, type Manifest } from '../../oci/image.ts';
-import { digestOf, openBlob, readDocument } from '../blobs.ts';
+import { digestOf, openBlob, openBlobFile, readDocument } from '../blobs.ts';
 import type { LayerRef, StoredImage } from '../image-types.ts';
+import { REF_NAME } from '../index-file.ts';
 import { detectCompression, MAGIC_LENGTH, type Compression } from '../layers/decompress.ts';
 import { readLayerRecord } from '../layers/record.ts';
 import { layerPaths } from '../layers/store.ts';
@@ -20,6 +21,7 @@ import type { Staging } from '../staging.ts';
 import type { Store } from '../store.ts';
 import type { FileSink } from './file-sink.ts';
 import { inflate } from './inflate.ts';
+import { CONTAINERD_NAME } from './read-oci-layout.ts';
 
 export interface SavedImage {
   readonly image: StoredImage;
@@ -33,48 +35,87 @@ interface Writer {
   readonly sink: FileSink;
 }
 
-/** @throws ScullError CORRUPT when a blob is missing or damaged */
+/**
+ * As Docker since 25: an OCI layout that has manifest.json as well, whose layers are the blobs as they are kept. Who reads it
+ * inflates them.
+ * @throws ScullError CORRUPT when a blob is missing or damaged; UNSUPPORTED for an artifact
+ */
 export async function writeDockerArchive(writer: Writer, images: readonly SavedImage[]): Promise<void> {
+  const list = images.map((saved) => listed(saved, blobName, ({ descriptor }) => blobName(descriptor.digest)));
+  const described = images.map(({ image, names }) => ({
+    image,
+    bytes: readDocument(writer.store, image.manifestDigest),
+    descriptor: { mediaType: image.manifestMediaType, digest: image.manifestDigest },
+    annotations: names.map((name) => ({ [CONTAINERD_NAME]: name, [REF_NAME]: name })),
+  }));
+  await writeLayout(writer, described, [['manifest.json', Buffer.from(`${JSON.stringify(list)}\n`)]]);
+}
+
+/** @throws ScullError CORRUPT when a blob is missing or damaged */
+export async function writeOciLayout(writer: Writer, images: readonly SavedImage[]): Promise<void> {
+  const described: Described[] = [];
+  for (const { image, names } of images) {
+    const bytes = ociManifest(writer.store, image);
+    described.push({ image, bytes, descriptor: { mediaType: MEDIA_TYPES.ociManifest, digest: await digestOf(bytes) }, annotations: names.map((name) => ({ [REF_NAME]: name })) });
+  }
+  await writeLayout(writer, described, []);
+}
+
+interface Described {
+  readonly image: StoredImage;
+  readonly bytes: Uint8Array;
+  readonly descriptor: Pick<Descriptor, 'mediaType' | 'digest'>;
+  /** For each name those of its entry in index.json. */
+  readonly annotations: readonly Readonly<Record<string, string>>[];
+}
+
+/** What is small and tells of the rest comes first: readers look for it from the beginning. */
+async function writeLayout({ store, sink }: Writer, images: readonly Described[], more: readonly (readonly [name: string, bytes: Uint8Array])[]): Promise<void> {
+  const manifests: Descriptor[] = [];
+  const documents = new Map<Digest, Uint8Array>();
+  const blobs = new Map<Digest, Descriptor>();
+  for (const { image, bytes, descriptor, annotations } of images) {
+    const entry = { ...descriptor, size: bytes.length };
+    manifests.push(...(annotations.length === 0 ? [entry] : annotations.map((noted) => ({ ...entry, annotations: noted }))));
+    documents.set(descriptor.digest, bytes);
+    for (const blob of blobsOf(image)) blobs.set(blob.digest, blob);
+  }
+  sink.addBytes('oci-layout', Buffer.from('{"imageLayoutVersion":"1.0.0"}'));
+  sink.addBytes('index.json', Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPES.ociIndex, manifests })));
+  for (const [name, bytes] of more) sink.addBytes(name, bytes);
+  const digests = [...documents.keys(), ...blobs.keys()];
+  for (const folder of ['blobs', ...new Set(digests.map((digest) => `blobs/${digestAlgorithm(digest)}`))]) sink.addFolder(folder);
+  for (const [digest, bytes] of documents) sink.addBytes(blobName(digest), bytes);
+  for (const { digest, size } of blobs.values()) if (!documents.has(digest)) await sink.addFile(blobName(digest), size, openBlobFile(store, digest));
+  sink.finish();
+}
+
+/**
+ * As Docker before 25 and Podman: each layer a plain tar, named after its digest.
+ * @throws ScullError CORRUPT when a blob is missing or damaged; UNSUPPORTED for an artifact
+ */
+export async function writePlainDockerArchive(writer: Writer, images: readonly SavedImage[]): Promise<void> {
   const written = new Set<string>();
   const once = async (name: string, write: () => Promise<void>): Promise<void> => {
     if (written.has(name)) return;
     written.add(name);
     await write();
   };
-  const list: object[] = [];
-  for (const { image, names } of images) {
+  const configName = (id: Digest): string => `${digestHex(id)}.json`;
+  const list = images.map((saved) => listed(saved, configName, layerName));
+  for (const { image } of images) {
     for (const layer of image.layers) await once(layerName(layer), () => addInflated(writer, layer));
-    if (image.kind === 'artifact') throw noImage(image);
-    const config = `${digestHex(image.id)}.json`;
+    const config = configName(image.id);
     await once(config, async () => writer.sink.addBytes(config, readDocument(writer.store, image.id)));
-    list.push({ Config: config, RepoTags: names, Layers: image.layers.map(layerName) });
   }
   writer.sink.addBytes('manifest.json', Buffer.from(`${JSON.stringify(list)}\n`));
   writer.sink.finish();
 }
 
-/** @throws ScullError CORRUPT when a blob is missing or damaged */
-export async function writeOciLayout(writer: Writer, images: readonly SavedImage[]): Promise<void> {
-  const { store, sink } = writer;
-  sink.addBytes('oci-layout', Buffer.from('{"imageLayoutVersion":"1.0.0"}'));
-  const written = new Set<Digest>();
-  const manifests: Descriptor[] = [];
-  for (const folder of ['blobs', 'blobs/sha256']) sink.addFolder(folder);
-  for (const { image, names } of images) {
-    const bytes = ociManifest(store, image);
-    const descriptor = { mediaType: MEDIA_TYPES.ociManifest, digest: await digestOf(bytes), size: bytes.length };
-    for (const blob of blobsOf(image)) {
-      if (written.has(blob.digest)) continue;
-      written.add(blob.digest);
-      await sink.addStream(blobName(blob.digest), blob.size, openBlob(store, blob.digest));
-    }
-    if (!written.has(descriptor.digest)) sink.addBytes(blobName(descriptor.digest), bytes);
-    written.add(descriptor.digest);
-    for (const name of names) manifests.push({ ...descriptor, annotations: { 'org.opencontainers.image.ref.name': name } });
-    if (names.length === 0) manifests.push(descriptor);
-  }
-  sink.addBytes('index.json', Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPES.ociIndex, manifests })));
-  sink.finish();
+/** An entry of manifest.json. */
+function listed({ image, names }: SavedImage, configName: (id: Digest) => string, nameOfLayer: (layer: LayerRef) => string): object {
+  if (image.kind === 'artifact') throw noImage(image);
+  return { Config: configName(image.id), RepoTags: names, Layers: image.layers.map(nameOfLayer) };
 }
 
 /** Configuration and layers, or the files of an artifact. */

@@ -5,7 +5,7 @@
 import { lstatSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { run, runOrThrow } from '../../host/process.ts';
-import { tarHeader } from '../archives/file-sink.ts';
+import { paxRecord, tarHeader } from '../archives/file-sink.ts';
 
 export interface XattrMark {
   /** Byte string, from the root of the layer; '.' is the root. */
@@ -62,13 +62,6 @@ async function copyAttributes(directory: string, path: string, templates: string
 
 /** A pax extended header (pax(1), "SCHILY.xattr" as star and GNU tar have it) and an empty file or directory. */
 function entry(name: string, type: '0' | '5', marks: readonly XattrMark[]): Buffer {
-  const records = Buffer.concat(marks.map((mark) => record(Buffer.concat([Buffer.from('SCHILY.xattr.'), Buffer.from(mark.name, 'latin1'), Buffer.from('='), mark.value]))));
+  const records = Buffer.concat(marks.map((mark) => paxRecord(Buffer.concat([Buffer.from('SCHILY.xattr.'), Buffer.from(mark.name, 'latin1'), Buffer.from('='), mark.value]))));
   return Buffer.concat([tarHeader('pax', records.length, 'x'), records, Buffer.alloc(-records.length & 511), tarHeader(name, 0, type)]);
-}
-
-/** `LENGTH KEY=VALUE\n`, the length counting itself. */
-function record(text: Buffer): Buffer {
-  let length = text.length + 3;
-  while (String(length).length + text.length + 2 !== length) length = String(length).length + text.length + 2;
-  return Buffer.concat([Buffer.from(`${length} `), text, Buffer.from('\n')]);
 }

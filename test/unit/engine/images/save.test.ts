@@ -64,6 +64,20 @@ describe('what was saved is loaded the same', () => {
     expect(listImages(other)).toMatchObject([{ id: image.id, manifestMediaType: MEDIA_TYPES.ociManifest }]);
   });
 
+  test('from Docker’s schema 2 as it is, in a docker archive', async () => {
+    const image = await add({ mediaType: MEDIA_TYPES.dockerManifest }, 'localhost/a:1');
+    await saveImages(engine, ['a:1'], { output: out('saved') });
+    await loadImages(other, out('saved'));
+    expect(listImages(other)).toMatchObject([{ id: image.id, manifestDigest: image.manifestDigest, manifestMediaType: MEDIA_TYPES.dockerManifest }]);
+  });
+
+  test('in the form of Docker before 25, where plain layers are asked for', async () => {
+    const image = await add({}, 'localhost/a:1');
+    await saveImages(engine, ['a:1'], { output: out('saved'), uncompressed: true });
+    expect(execFileSync('tar', ['-tf', out('saved')], { encoding: 'utf8' })).toBe(`${image.id.slice(7)}.json\nmanifest.json\n`);
+    expect(await loadImages(other, out('saved'))).toEqual(['localhost/a:1']);
+  });
+
   test('several at once, each with its names', async () => {
     const [a, b] = [await add({ command: 'a' }, 'localhost/a:1', 'localhost/a:2'), await add({ command: 'b' }, 'quay.io/x/b:1')];
     for (const format of ['docker-archive', 'oci-archive'] as const) {
