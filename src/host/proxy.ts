@@ -24,6 +24,11 @@ export function proxyFor(url: URL, environment: Environment = process.env): URL 
   return proxy;
 }
 
+/** Whether the environment names a proxy for plain http, for whatever hosts. */
+export function proxyIsSet(environment: Environment = process.env): boolean {
+  return variable(environment, 'http_proxy') !== '' || variable(environment, 'all_proxy') !== '';
+}
+
 /** True for `localhost`, names below it, 127.0.0.0/8 and ::1 (with or without brackets). */
 export function isLoopbackHost(hostname: string): boolean {
   const host = hostname.toLowerCase().replace(/^\[|\]$/g, '');

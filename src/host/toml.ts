@@ -22,6 +22,9 @@ export function isTomlTable(value: TomlValue | undefined): value is TomlTable {
 
 const MAX_DEPTH = 50;
 
+/** On one line and without escapes, as nearly all are: taken at once, for a file of aliases is read by every pull. */
+const PLAIN_STRING = /"(?!"")[^"\\\n]*"|'(?!'')[^'\n]*'/y;
+
 class TomlReader {
   readonly #text: string;
   readonly #file: string;
@@ -153,6 +156,8 @@ class TomlReader {
   }
 
   #string(): string {
+    const plain = this.#take(PLAIN_STRING);
+    if (plain !== undefined) return plain.slice(1, -1);
     const quote = this.#peek();
     const literal = quote === "'";
     const triple = quote.repeat(3);

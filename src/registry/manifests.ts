@@ -7,8 +7,8 @@ import { MEDIA_TYPES } from '../oci/image.ts';
 import { choosePlatform, formatPlatform, type Platform } from '../oci/platform.ts';
 import { formatReference, type Reference } from '../oci/reference.ts';
 import { header } from './errors.ts';
-import { expectStatus, type RegistryRequest, type RegistrySession } from './session.ts';
-import { discardBody, readBody } from './transport.ts';
+import { expectStatus, fetchWhole, type RegistryRequest, type RegistrySession } from './session.ts';
+import { discardBody } from './transport.ts';
 
 const ACCEPT = [MEDIA_TYPES.ociIndex, MEDIA_TYPES.ociManifest, MEDIA_TYPES.dockerManifestList, MEDIA_TYPES.dockerManifest, 'application/json;q=0.5'].join(', ');
 
@@ -53,9 +53,7 @@ export async function headManifest(session: RegistrySession, reference: Referenc
 
 /** Fetches what the reference names. @throws ScullError NO_SUCH_IMAGE, UNAUTHORIZED, REGISTRY, NETWORK, INVALID */
 export async function fetchManifest(session: RegistrySession, reference: Reference): Promise<FetchedManifest> {
-  const request = manifestRequest(reference, 'GET');
-  const response = await expectStatus(session, request, await session.send(request), [200]);
-  const bytes = await readBody(response, MAX_DOCUMENT, session.limits);
+  const { response, body: bytes } = await fetchWhole(session, manifestRequest(reference, 'GET'), MAX_DOCUMENT);
   const digest = await checkedDigest(bytes, reference, header(response, 'docker-content-digest'));
   return { ...decodeManifestOrIndex(bytes, header(response, 'content-type')), bytes, digest };
 }

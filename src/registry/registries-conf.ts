@@ -39,22 +39,43 @@ export interface MirrorEntry {
   readonly use: 'all' | 'digest-only' | 'tag-only';
 }
 
+export interface LoadOptions {
+  /** False for who has a full name, for which aliases do not count: files of nothing else are not parsed. */
+  readonly aliases?: boolean;
+  /** For tests. */
+  readonly config?: ContainersConfig;
+}
+
 /** Reads what applies to this user. @throws ScullError INVALID naming file and line or key; PERMISSION */
-export function loadRegistriesConf(config: ContainersConfig = containersConfig()): RegistriesConf {
+export function loadRegistriesConf({ aliases = true, config = containersConfig() }: LoadOptions = {}): RegistriesConf {
   let merged: RegistriesConf = { aliases: new Map(), registries: [] };
-  for (const file of configurationFiles(config)) {
-    const text = readConfiguration(file);
-    if (text !== undefined) merged = merge(merged, readRegistriesConf(text, file));
+  for (const { file, text } of configurationFiles(config)) {
+    if (aliases || !holdsOnlyAliases(text)) merged = merge(merged, readRegistriesConf(text, file));
   }
   return merged;
 }
 
-function configurationFiles(config: ContainersConfig): readonly string[] {
-  if (config.registriesConf !== undefined) return [config.registriesConf];
+/** Distributions have a file of some hundred aliases, which costs a pull more than all its other files. */
+function holdsOnlyAliases(text: string): boolean {
+  const start = /^(?:\s|#[^\n]*\n)*\[aliases\]/.exec(text)?.[0];
+  return start !== undefined && !text.includes('[', start.length);
+}
+
+interface ConfigurationFile {
+  readonly file: string;
+  readonly text: string;
+}
+
+function configurationFiles(config: ContainersConfig): readonly ConfigurationFile[] {
+  const read = (file: string): readonly ConfigurationFile[] => {
+    const text = readConfiguration(file);
+    return text === undefined ? [] : [{ file, text }];
+  };
+  if (config.registriesConf !== undefined) return read(config.registriesConf);
   const name = 'registries.conf';
-  const main = [config.userFolder, config.systemFolder, '/usr/share/containers'].map((folder) => join(folder, name)).find((file) => readConfiguration(file) !== undefined);
-  const dropIns = ['/usr/share/containers', config.systemFolder, config.userFolder].flatMap((folder) => confFilesIn(join(folder, `${name}.d`)));
-  return main === undefined ? dropIns : [main, ...dropIns];
+  const main: ConfigurationFile[] = [];
+  for (const folder of [config.userFolder, config.systemFolder, '/usr/share/containers']) if (main.length === 0) main.push(...read(join(folder, name)));
+  return [...main, ...['/usr/share/containers', config.systemFolder, config.userFolder].flatMap((folder) => confFilesIn(join(folder, `${name}.d`))).flatMap(read)];
 }
 
 function readConfiguration(file: string): string | undefined {

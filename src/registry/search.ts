@@ -4,10 +4,10 @@
  */
 import { ScullError } from '../host/errors.ts';
 import { DOCKER_HUB } from '../oci/reference.ts';
-import { header } from './errors.ts';
+import { explainConnectionFailure, header } from './errors.ts';
 import { expectStatus, type RegistryRequest, type RegistrySession } from './session.ts';
 import { nextPage } from './tags.ts';
-import { discardBody, readBody } from './transport.ts';
+import { discardBody, readBody, type HttpResponse } from './transport.ts';
 
 /** Docker Hub's search is at another host than its images. */
 export function searchHost(registry: string): string {
@@ -40,15 +40,16 @@ export async function searchRepositories(session: RegistrySession, term: string,
 /** @returns undefined where there is no such thing */
 async function searchIndex(session: RegistrySession, term: string, limit: number): Promise<readonly FoundRepository[] | undefined> {
   const query = new URLSearchParams({ q: term, n: `${limit}` });
-  const response = await session.send(request(session, `/v1/search?${query.toString()}`, ''));
+  const asked = request(session, `/v1/search?${query.toString()}`, '');
+  const response = await session.send(asked);
   const type = header(response, 'content-type') ?? '';
-  if (response.status === 429) await expectStatus(session, request(session, '/v1/search', ''), response, [200]);
+  if (response.status === 429) await expectStatus(session, asked, response, [200]);
   // Some answer every unknown path with a page for people.
   if (response.status !== 200 || !/json/i.test(type)) {
     discardBody(response);
     return undefined;
   }
-  const results = (parseAnswer(await readBody(response, PAGE_LIMIT, session.limits), session) as { results?: unknown }).results;
+  const results = ((await readAnswer(response, session, asked)) as { results?: unknown }).results;
   if (!Array.isArray(results)) throw new ScullError('REGISTRY', `${session.registry} did not answer a search as the protocol has it`);
   return results.flatMap((entry: unknown) => {
     const { name, description, star_count: stars, is_official: official, is_automated: automated } = (entry ?? {}) as Record<string, unknown>;
@@ -68,7 +69,7 @@ async function searchCatalog(session: RegistrySession, term: string, limit: numb
       throw new ScullError('UNSUPPORTED', `${session.registry} can't be searched`, { hint: 'list the tags of a repository whose name you know with `scull search --list-tags REGISTRY/REPOSITORY`' });
     }
     await expectStatus(session, asked, response, [200]);
-    const list = (parseAnswer(await readBody(response, PAGE_LIMIT, session.limits), session) as { repositories?: unknown }).repositories ?? [];
+    const list = ((await readAnswer(response, session, asked)) as { repositories?: unknown }).repositories ?? [];
     if (!Array.isArray(list)) throw new ScullError('REGISTRY', `${session.registry} did not list its repositories as the protocol has it`);
     const fitting = list.filter((name): name is string => typeof name === 'string' && name.length <= 300 && name.includes(term));
     // Exactly what was asked for comes first.
@@ -82,7 +83,13 @@ function request(session: RegistrySession, target: string | URL, scope: string):
   return { method: 'GET', target, scope, verb: 'search', subject: session.registry };
 }
 
-function parseAnswer(body: Buffer, session: RegistrySession): object {
+async function readAnswer(response: HttpResponse, session: RegistrySession, asked: RegistryRequest): Promise<object> {
+  let body: Buffer;
+  try {
+    body = await readBody(response, PAGE_LIMIT, session.limits);
+  } catch (error) {
+    throw explainConnectionFailure(error, response.url, session.purpose(asked));
+  }
   try {
     const answer: unknown = JSON.parse(body.toString('utf8'));
     if (typeof answer === 'object' && answer !== null) return answer;

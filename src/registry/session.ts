@@ -101,18 +101,48 @@ export function openRegistry(registry: string, options: RegistryOptions = {}): R
     authenticated: authorizer?.authenticated ?? false,
   });
 
-  /** The base address that answers, and the authorizer bound to it. */
-  const reach = (): Promise<Contact> => {
-    contact ??= findBase(transport, endpoint.bases).then((base) => {
-      const made: Contact = {
-        base,
-        authorizer: makeAuthorizer({ transport, base, credentials: options.credentials, purpose: () => purpose(last, made.authorizer) }),
-      };
-      return made;
-    });
+  const contactWith = (base: URL): Contact => {
+    const made: Contact = { base, authorizer: makeAuthorizer({ transport, base, credentials: options.credentials, purpose: () => purpose(last, made.authorizer) }) };
+    return made;
+  };
+
+  const remember = (found: Promise<URL>): Promise<Contact> => {
+    contact = found.then(contactWith);
     // A failure is not remembered: the next try looks again.
     contact.catch(() => (contact = undefined));
     return contact;
+  };
+
+  /** The base address that answers, and the authorizer bound to it. */
+  const reach = (): Promise<Contact> => contact ?? remember(findBase(transport, endpoint.bases));
+
+  /**
+   * Where plain http is what is tried first, the first request itself asks whether it is spoken: it carries nothing secret, and a server
+   * for TLS answers it as it would the greeting. @returns the answer, if that is one to go on with
+   */
+  const meet = async (request: RegistryRequest): Promise<HttpResponse | undefined> => {
+    const [plain, secure] = endpoint.bases;
+    if (contact !== undefined || plain.protocol !== 'http:' || secure === undefined || request.body !== undefined || typeof request.target !== 'string') return undefined;
+    const url = resolveTarget(request.target, plain);
+    const asked = transport.exchange({ method: request.method, url, ...(request.headers === undefined ? {} : { headers: request.headers }) });
+    let answer: HttpResponse | undefined;
+    await remember(
+      asked.then(
+        (response) => {
+          if (!isPlainAnswer(response)) {
+            discardBody(response);
+            return findBase(transport, endpoint.bases);
+          }
+          answer = response;
+          return plain;
+        },
+        (error: unknown) => {
+          if (isNotHttp(error)) return findBase(transport, endpoint.bases);
+          throw error;
+        },
+      ),
+    );
+    return answer;
   };
 
   let authorizer: Authorizer | undefined;
@@ -122,10 +152,11 @@ export function openRegistry(registry: string, options: RegistryOptions = {}): R
     let url: URL = endpoint.bases[0];
     const final = number >= (request.retries ?? retries);
     try {
+      const first = await meet(request);
       const met = await reach();
       authorizer = met.authorizer;
       url = resolveTarget(request.target, met.base);
-      const response = await letIn(transport, met, request, url);
+      const response = await letIn(transport, met, request, url, first);
       const delay = final ? undefined : delayOf(response, number, firstDelay);
       if (delay === undefined) return response;
       discardBody(response);
@@ -145,7 +176,9 @@ export function openRegistry(registry: string, options: RegistryOptions = {}): R
     registry,
     limits: transport.limits,
     retries,
-    begin: () => void reach(),
+    begin() {
+      if (endpoint.bases[0].protocol === 'https:') void reach();
+    },
     pause: (number) => (closed ? Promise.resolve() : sleep(firstDelay * 2 ** (number - 1))),
     purpose: (request) => purpose(request, authorizer),
     async send(request) {
@@ -187,11 +220,19 @@ async function speaksPlain(transport: Transport, base: URL): Promise<boolean> {
     // A short one to its end: the first request goes over the same connection.
     if (Number(header(response, 'content-length') ?? NaN) <= MAX_GREETING) await readBody(response, MAX_GREETING, transport.limits);
     else discardBody(response);
-    return response.status !== 400 && (response.status < 300 || response.status >= 400);
+    return isPlainAnswer(response);
   } catch (error) {
-    if (errorCode(error) === 'ECONNRESET' || errorCode(error)?.startsWith('HPE_') === true) return false;
+    if (isNotHttp(error)) return false;
     throw error;
   }
+}
+
+function isPlainAnswer({ status }: HttpResponse): boolean {
+  return status !== 400 && (status < 300 || status >= 400);
+}
+
+function isNotHttp(error: unknown): boolean {
+  return errorCode(error) === 'ECONNRESET' || errorCode(error)?.startsWith('HPE_') === true;
 }
 
 async function speaksTls(transport: Transport, base: URL): Promise<boolean> {
@@ -215,10 +256,13 @@ function resolveTarget(target: string | URL, base: URL): URL {
   return typeof target === 'string' ? new URL(target, base) : target;
 }
 
-/** Sends with what authorisation is known; a challenge is answered, and once more if what we had was out of date. */
-async function letIn(transport: Transport, contact: Contact, request: RegistryRequest, url: URL): Promise<HttpResponse> {
+/**
+ * Sends with what authorisation is known; a challenge is answered, and once more if what we had was out of date.
+ * @param first what came already, to the request as it is
+ */
+async function letIn(transport: Transport, contact: Contact, request: RegistryRequest, url: URL, first?: HttpResponse): Promise<HttpResponse> {
   const known = contact.authorizer.known(request.scope);
-  let response = await follow(transport, contact.base, request, url, known);
+  let response = first ?? (await follow(transport, contact.base, request, url, known));
   if (known === undefined && (response.status === 403 || response.status === 404)) response = await logInUnasked(transport, contact, request, url, response);
   if (response.status !== 401 || !sameOrigin(response.url, contact.base)) return response;
   let next = await contact.authorizer.answer(response, request.scope, known);
@@ -313,6 +357,22 @@ function formatDelay(milliseconds: number): string {
 export async function expectStatus(session: RegistrySession, request: RegistryRequest, response: HttpResponse, expected: readonly number[]): Promise<HttpResponse> {
   if (expected.includes(response.status)) return response;
   throw explainResponse(response, await readDiagnostics(session, response), session.purpose(request));
+}
+
+/**
+ * What a request is answered with status 200, whole. An answer that breaks off is asked for again, like one that never came.
+ * @throws ScullError REGISTRY when it is larger than `limit` bytes; and as {@link RegistrySession.send} and {@link expectStatus}
+ */
+export async function fetchWhole(session: RegistrySession, request: RegistryRequest, limit: number): Promise<{ readonly response: HttpResponse; readonly body: Buffer }> {
+  for (let attempt = 1; ; attempt++) {
+    const response = await expectStatus(session, request, await session.send(request), [200]);
+    try {
+      return { response, body: await readBody(response, limit, session.limits) };
+    } catch (error) {
+      if (attempt > session.retries || !isTransient(error)) throw explainConnectionFailure(error, response.url, session.purpose(request));
+      await session.pause(attempt);
+    }
+  }
 }
 
 async function readDiagnostics(session: RegistrySession, response: HttpResponse): Promise<readonly Diagnostic[]> {

@@ -3,8 +3,7 @@ import { ScullError } from '../host/errors.ts';
 import { repositoryName, type Reference } from '../oci/reference.ts';
 import { header } from './errors.ts';
 import { pullScope } from './manifests.ts';
-import { expectStatus, sameOrigin, type RegistryRequest, type RegistrySession } from './session.ts';
-import { readBody } from './transport.ts';
+import { fetchWhole, sameOrigin, type RegistryRequest, type RegistrySession } from './session.ts';
 
 const PAGE_LIMIT = 4 * 1024 * 1024;
 /** More than any real repository has; a registry that goes on is not believed. */
@@ -17,8 +16,7 @@ export async function listTags(session: RegistrySession, reference: Reference): 
   let target: string | URL | undefined = `/v2/${reference.repository}/tags/list?n=1000`;
   while (target !== undefined) {
     const request: RegistryRequest = { method: 'GET', target, scope: pullScope(reference.repository), verb: 'list the tags of', subject: repositoryName(reference) };
-    const response = await expectStatus(session, request, await session.send(request), [200]);
-    const body = await readBody(response, PAGE_LIMIT, session.limits);
+    const { response, body }: Awaited<ReturnType<typeof fetchWhole>> = await fetchWhole(session, request, PAGE_LIMIT);
     for (const tag of tagsIn(body, session)) tags.add(tag);
     if (tags.size > MAX_TAGS) throw new ScullError('REGISTRY', `${session.registry} lists more than ${MAX_TAGS} tags for ${reference.repository}`);
     const next: URL | undefined = nextPage(header(response, 'link'), response.url);

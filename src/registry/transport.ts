@@ -1,7 +1,8 @@
 /**
  * One HTTP exchange at a time, and nothing more: no redirects, no retries, no credentials (session.ts decides on those).
  * What is here is what every exchange needs: kept-alive connections, proxies, TLS settings, and a time limit on every
- * wait. Runs the same on Node and in a Bun executable, over node:http and node:https, which are loaded on first use.
+ * wait. Runs the same on Node and in a Bun executable, over node:http and node:https, which are loaded on first use; in the
+ * executable these cost 20 ms, so that to this very machine it uses the runtime's own client (fetch-exchange.ts).
  */
 import type { Agent, ClientRequest, IncomingHttpHeaders, IncomingMessage, RequestOptions } from 'node:http';
 import type { Agent as SecureAgent } from 'node:https';
@@ -9,7 +10,7 @@ import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import type { ConnectionOptions } from 'node:tls';
 import { ScullError } from '../host/errors.ts';
-import { isLoopbackHost, proxyFor } from '../host/proxy.ts';
+import { isLoopbackHost, proxyFor, proxyIsSet } from '../host/proxy.ts';
 import { VERSION } from '../host/version.ts';
 
 export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -28,7 +29,17 @@ export interface HttpResponse {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   /** Unread and paused. Whoever gets a response reads it ({@link readBody}, {@link watchBody}) or drops it ({@link discardBody}). */
-  readonly body: IncomingMessage;
+  readonly body: HttpBody;
+}
+
+/** Can be iterated once. */
+export interface HttpBody extends AsyncIterable<Buffer> {
+  /** True once all of it has come. */
+  readonly complete: boolean;
+  /** Breaks off what has not come yet; who waits for it gets `error`. */
+  destroy(error?: Error): void;
+  /** Lets the rest come and go, for the sake of the connection. */
+  drain(): void;
 }
 
 /** What TLS needs beyond the system's certificates. */
@@ -95,6 +106,7 @@ export function openTransport(options: TransportOptions): Transport {
     limits,
     async exchange(request) {
       const proxy = findProxy(request.url);
+      if (proxy === undefined && suitsFetch(request)) return (await import('./fetch-exchange.ts')).fetchExchange(request, ownHeaders(request), limits, abort.signal);
       const agent = await agentFor(request.url, proxy);
       return exchange(request, agent, proxy, limits, abort.signal);
     },
@@ -111,6 +123,32 @@ export function openTransport(options: TransportOptions): Transport {
   };
 }
 
+/**
+ * Whether the runtime's fetch may do it. Only Bun's: Node's takes longer to load than node:http. Only to this machine: fetch has no
+ * time limit for connecting alone, and would take a proxy from the environment by rules of its own.
+ */
+function suitsFetch({ url, body }: HttpRequest): boolean {
+  return process.versions['bun'] !== undefined && url.protocol === 'http:' && staysHere(url) && (body === undefined || body instanceof Uint8Array) && !proxyIsSet();
+}
+
+function ownHeaders(request: HttpRequest): Readonly<Record<string, string>> {
+  return { 'user-agent': `scull/${VERSION}`, 'accept-encoding': 'identity', ...request.headers };
+}
+
+function bodyOf(message: IncomingMessage): HttpBody {
+  return {
+    get complete() {
+      return message.complete;
+    },
+    [Symbol.asyncIterator]: () => (message as AsyncIterable<Buffer>)[Symbol.asyncIterator](),
+    destroy: (error) => void message.destroy(error),
+    drain() {
+      message.on('error', () => undefined); // Nobody waits for it any more.
+      message.resume();
+    },
+  };
+}
+
 async function exchange(request: HttpRequest, agent: Agent, proxy: URL | undefined, limits: TimeLimits, signal: AbortSignal): Promise<HttpResponse> {
   const { url } = request;
   const secure = url.protocol === 'https:';
@@ -119,7 +157,7 @@ async function exchange(request: HttpRequest, agent: Agent, proxy: URL | undefin
     method: request.method,
     agent,
     signal,
-    headers: { 'user-agent': `scull/${VERSION}`, 'accept-encoding': 'identity', host: url.host, ...request.headers },
+    headers: { host: url.host, ...ownHeaders(request) },
     ...(proxy !== undefined && !secure ? throughPlainProxy(url, proxy) : { host: bareHost(url), port: portOf(url), path: `${url.pathname}${url.search}` }),
   };
   if (options.headers !== undefined && proxy !== undefined && !secure) Object.assign(options.headers, proxyHeaders(proxy));
@@ -141,7 +179,7 @@ async function exchange(request: HttpRequest, agent: Agent, proxy: URL | undefin
         stream.destroy();
         body.once('close', () => outgoing.destroy());
       }
-      resolve({ method: request.method, url, status: body.statusCode ?? 0, headers: body.headers, body });
+      resolve({ method: request.method, url, status: body.statusCode ?? 0, headers: body.headers, body: bodyOf(body) });
     });
     outgoing.on('error', (error) => {
       clearTimeout(timer);
@@ -287,7 +325,7 @@ export function staysHere(url: URL): boolean {
   return isLoopbackHost(url.hostname);
 }
 
-function timedOut(message: string): Error {
+export function timedOut(message: string): Error {
   return Object.assign(new Error(message), { code: 'ETIMEDOUT' });
 }
 
@@ -300,7 +338,7 @@ export async function readBody(response: HttpResponse, limit: number, limits: Ti
   let length = 0;
   const timer = setTimeout(() => response.body.destroy(timedOut(`an answer not finished within ${limits.stall / 1000} s`)), limits.stall);
   try {
-    for await (const chunk of response.body as AsyncIterable<Buffer>) {
+    for await (const chunk of response.body) {
       length += chunk.length;
       if (length > limit) throw new ScullError('REGISTRY', `${response.url.host} sent a document of more than ${limit} bytes`);
       chunks.push(chunk);
@@ -317,7 +355,7 @@ export async function readBody(response: HttpResponse, limit: number, limits: Ti
  * @throws ETIMEDOUT when next to nothing arrives, the runtime's error when the connection breaks
  */
 export async function* watchBody(response: HttpResponse, limits: TimeLimits): AsyncGenerator<Buffer, void, void> {
-  const iterator = (response.body as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
+  const iterator = response.body[Symbol.asyncIterator]();
   let windowBytes = 0;
   let windowWaited = 0;
   let waitingSince = 0;
@@ -355,9 +393,7 @@ export async function* watchBody(response: HttpResponse, limits: TimeLimits): As
 
 /** Lets go of a body nobody wants, keeping the connection where that is cheap. */
 export function discardBody(response: HttpResponse): void {
-  const { body } = response;
-  body.on('error', () => undefined); // Nobody waits for it any more.
   const length = Number(response.headers['content-length'] ?? NaN);
-  if (response.method === 'HEAD' || length <= 65_536) body.resume();
-  else body.destroy();
+  if (response.method === 'HEAD' || length <= 65_536) response.body.drain();
+  else response.body.destroy();
 }

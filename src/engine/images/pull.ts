@@ -7,6 +7,7 @@ import type { PullLocation } from '../../registry/locations.ts';
 import type { RegistriesConf } from '../../registry/registries-conf.ts';
 import type { RegistrySession } from '../../registry/session.ts';
 import type { ImageRecord, StoredImage } from '../../storage/image-types.ts';
+import { layerExists } from '../../storage/layers/store.ts';
 import type { Engine } from '../engine.ts';
 import { recordEvent } from '../events/record.ts';
 import { warnOfPlatform } from './platform-warning.ts';
@@ -46,7 +47,7 @@ export async function pullAny(engine: Engine, name: string, options: PullOptions
 export async function pullAllTags(engine: Engine, name: string, options: PullOptions = {}): Promise<readonly ImageRecord[]> {
   if (hasFileTransport(name)) throw new ScullError('USAGE', `--all-tags is for repositories of a registry, and ${JSON.stringify(name)} is a file`, { hint: 'leave it out: all images of an archive are taken' });
   if (/:[^/]*$|@/.test(withoutTransport(name))) throw new ScullError('USAGE', `${JSON.stringify(name)} names one image; with --all-tags give the repository alone`);
-  const conf = await loadConf();
+  const conf = await loadConf(name);
   const { listTags } = await import('../../registry/tags.ts');
   return firstSuccess(name, await namesFor(engine, conf, name), (reference) =>
     fromLocations(engine, conf, reference, options, async (session, location) => {
@@ -71,7 +72,7 @@ export async function pullAllTags(engine: Engine, name: string, options: PullOpt
  * @throws ScullError INVALID for a malformed name; what `work` throws for the last one
  */
 export async function inRegistry<T>(engine: Engine, name: string, options: PullOptions, work: (session: RegistrySession, reference: Reference, there: Reference) => Promise<T>): Promise<T> {
-  const conf = await loadConf();
+  const conf = await loadConf(name);
   return firstSuccess(name, await namesFor(engine, conf, name), (reference) =>
     fromLocations(engine, conf, reference, options, (session, location) => work(session, reference, location.reference)),
   );
@@ -82,7 +83,7 @@ export async function inRegistry<T>(engine: Engine, name: string, options: PullO
  * @throws ScullError as pullImage
  */
 export async function fetchAgain(engine: Engine, repoDigest: string, platform: Platform): Promise<void> {
-  const conf = await loadConf();
+  const conf = await loadConf(repoDigest);
   const reference = parseReference(repoDigest);
   const [{ registrySource }, { admitImage }] = await Promise.all([import('../../registry/source.ts'), import('../../storage/admit.ts')]);
   await fromLocations(engine, conf, reference, {}, async (session, location) => {
@@ -90,9 +91,10 @@ export async function fetchAgain(engine: Engine, repoDigest: string, platform: P
   });
 }
 
-async function loadConf(): Promise<RegistriesConf> {
+/** What applies to a name. */
+async function loadConf(name: string): Promise<RegistriesConf> {
   const { loadRegistriesConf } = await import('../../registry/registries-conf.ts');
-  return loadRegistriesConf();
+  return loadRegistriesConf({ aliases: isShortName(withoutTransport(name)) });
 }
 
 /** The references meant by what was typed. */
@@ -199,6 +201,7 @@ async function presentImage(engine: Engine, session: RegistrySession, name: Refe
 
 /** Also unpacks layers that are only packed here. False where something was deleted: then it is fetched anew. */
 async function isWhole(engine: Engine, image: ImageRecord): Promise<boolean> {
+  if (image.layers.every((layer) => layerExists(engine.store, layer.chainId))) return true;
   const { ensureLayers } = await import('../../storage/admit.ts');
   try {
     await ensureLayers(engine.store, image, engine.progress);

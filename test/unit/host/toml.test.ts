@@ -48,6 +48,7 @@ describe('values', () => {
     ['a.b.c = "x"', { a: { b: { c: 'x' } } }],
     ['a = "tab\\t \\"q\\" \\u00e9 \\U0001F600 \\\\"', { a: 'tab\t "q" é 😀 \\' }],
     ["a = 'C:\\path'", { a: 'C:\\path' }],
+    [`a = ""\nb = ''\n"" = "x" # "`, { a: '', b: '', '': 'x' }],
     ['a = """\nline\n  "quoted" \\\n   joined"""', { a: 'line\n  "quoted" joined' }],
     ["a = '''\nraw\\n'''", { a: 'raw\\n' }],
     ['a = { b = 1, "c d" = [2, 3] }', { a: { b: 1, 'c d': [2, 3] } }],

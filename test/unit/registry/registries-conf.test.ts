@@ -115,16 +115,25 @@ describe('of several files', () => {
     write('system/registries.conf.d/ignored.txt', 'nonsense');
     write('user/registries.conf', 'unqualified-search-registries = ["user.example"]');
     write('user/registries.conf.d/10-a.conf', '[[registry]]\nlocation = "r.example"\nblocked = true\n[aliases]\na = "r.example/user"\nb = ""');
-    const conf = loadRegistriesConf(config());
+    const conf = loadRegistriesConf({ config: config() });
     expect(conf.searchRegistries).toEqual(['user.example']);
     expect(conf.registries.filter((entry) => entry.file.startsWith(folder)).map((entry) => [entry.prefix, entry.blocked])).toEqual([['r.example', true]]);
     expect(conf.aliases.get('a')).toBe('r.example/user');
     expect(conf.aliases.has('b')).toBe(false);
   });
 
+  test('those of nothing but aliases are not looked into for a full name', () => {
+    write('user/registries.conf', '# a file of remarks\n'.repeat(1000));
+    write('user/registries.conf.d/10-a.conf', '# short names\n\n[aliases]\na = nonsense');
+    write('user/registries.conf.d/20-b.conf', '[aliases]\n"b" = "r.example/b"\n\n[[registry]]\nlocation = "r.example"\ninsecure = true');
+    expect(() => loadRegistriesConf({ config: config() })).toThrow(/10-a\.conf, line 4/);
+    const conf = loadRegistriesConf({ config: config(), aliases: false });
+    expect(conf.registries.filter((entry) => entry.file.startsWith(folder)).map((entry) => [entry.prefix, entry.insecure])).toEqual([['r.example', true]]);
+  });
+
   test('one named by the environment stands alone', () => {
     write('user/registries.conf', 'unqualified-search-registries = ["user.example"]');
     write('mine.conf', 'unqualified-search-registries = ["mine.example"]');
-    expect(loadRegistriesConf(config({ registriesConf: join(folder, 'mine.conf') })).searchRegistries).toEqual(['mine.example']);
+    expect(loadRegistriesConf({ config: config({ registriesConf: join(folder, 'mine.conf') }) }).searchRegistries).toEqual(['mine.example']);
   });
 });

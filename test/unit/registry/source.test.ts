@@ -275,6 +275,20 @@ describe('a registry that fails', () => {
     expect(registry.asked('/blobs/').length).toBe(4);
   });
 
+  test('in the middle of a manifest is asked for it again', async () => {
+    const registry = await start();
+    const { descriptor } = registry.addImage('app', 'latest', []);
+    registry.intercept = (_request, response, earlier) => earlier === 0 && breakOff(response, randomBytes(1000), 0, 10);
+    expect(await open(`${registry.host}/app`).manifest()).toMatchObject({ digest: descriptor.digest });
+    expect(registry.requests.map(({ path }) => path)).toEqual(['/v2/app/manifests/latest', '/v2/app/manifests/latest']); // and no greeting before
+  });
+
+  test('in the middle of every manifest is told as what it is', async () => {
+    const registry = await start();
+    registry.intercept = (_request, response) => breakOff(response, randomBytes(1000), 0, 10);
+    expect(await failure(open(`${registry.host}/app`).manifest())).toMatchObject({ code: 'NETWORK', message: expect.stringContaining('broke off the connection') });
+  });
+
   test('by ending a blob early without a word is given up as well', async () => {
     const registry = await start();
     const blob = registry.addBlob(randomBytes(1000), MEDIA_TYPES.ociLayer);

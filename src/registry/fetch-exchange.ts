@@ -1,0 +1,74 @@
+/**
+ * An exchange by the fetch of the runtime that the executable is built on, which is native code where node:http is half a megabyte of
+ * JavaScript. Errors have the names of node:http's; transport.ts says when it may be used.
+ */
+import type { HttpBody, HttpRequest, HttpResponse, TimeLimits } from './transport.ts';
+import { timedOut } from './transport.ts';
+
+/** What Bun's fetch takes beside the standard's. */
+interface FetchOptions extends RequestInit {
+  /** False leaves the body as it comes. */
+  readonly decompress: boolean;
+  /** False: no time limit but ours. */
+  readonly timeout: false;
+}
+
+/**
+ * @param signal breaks everything off
+ * @throws the network's errors as node:http has them; ETIMEDOUT for our time limits
+ */
+export async function fetchExchange(request: HttpRequest, headers: Readonly<Record<string, string>>, limits: TimeLimits, signal: AbortSignal): Promise<HttpResponse> {
+  const { method, url, body } = request;
+  const abort = new AbortController();
+  const breakOff = (): void => abort.abort(signal.reason);
+  const over = (): void => signal.removeEventListener('abort', breakOff);
+  if (signal.aborted) breakOff();
+  else signal.addEventListener('abort', breakOff);
+  const timer = setTimeout(() => abort.abort(timedOut(`no answer within ${limits.response / 1000} s`)), limits.response);
+  const options: FetchOptions = { method, headers: { ...headers }, redirect: 'manual', signal: abort.signal, decompress: false, timeout: false, ...(body === undefined ? {} : { body: body as Uint8Array<ArrayBuffer> }) };
+  try {
+    const response = await fetch(url, options);
+    return { method, url, status: response.status, headers: Object.fromEntries(response.headers), body: bodyOf(response, abort, over) };
+  } catch (error) {
+    over();
+    throw explained(error);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function bodyOf(response: Response, abort: AbortController, over: () => void): HttpBody {
+  let complete = response.body === null;
+  if (complete) over();
+  async function* chunks(): AsyncGenerator<Buffer, void, void> {
+    if (response.body === null) return;
+    try {
+      for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
+      complete = true;
+    } catch (error) {
+      throw explained(error);
+    } finally {
+      over();
+    }
+  }
+  const destroy = (error?: Error): void => {
+    over();
+    // Else there is nothing left to break off, and a connection to keep.
+    if (!complete) abort.abort(error);
+  };
+  return {
+    get complete() {
+      return complete;
+    },
+    [Symbol.asyncIterator]: chunks,
+    destroy,
+    drain: () => void response.arrayBuffer().then(over, over),
+  };
+}
+
+/** What is no HTTP, by the names that node:http's parser gives it. */
+function explained(error: unknown): unknown {
+  const code = (error as { code?: unknown } | null | undefined)?.code;
+  const malformed = typeof code === 'string' && /^(?:Malformed|Invalid|Unrequested|Response[A-Z])/.test(code);
+  return malformed ? Object.assign(new Error((error as Error).message, { cause: error }), { code: `HPE_${code}` }) : error;
+}

@@ -1,0 +1,56 @@
+/** The executable's own way to speak plain http to this machine, in the runtime that has it. */
+import { execFile } from 'node:child_process';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
+
+/** What a server says to the request for that path. */
+const ANSWERS: Readonly<Record<string, (socket: Socket) => void>> = {
+  '/plain': (socket) => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello'),
+  '/head': (socket) => socket.end('HTTP/1.1 404 No\r\nContent-Length: 2000\r\n\r\n'),
+  '/redirect': (socket) => socket.end('HTTP/1.1 307 There\r\nLocation: /plain\r\nContent-Length: 0\r\n\r\n'),
+  '/encoded': (socket) => socket.end('HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc'),
+  '/challenges': (socket) => socket.end('HTTP/1.1 401 No\r\nWWW-Authenticate: Bearer realm="a"\r\nWWW-Authenticate: Basic realm="b"\r\nContent-Length: 0\r\n\r\n'),
+  '/short': (socket) => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc'),
+  '/cut-chunk': (socket) => socket.end('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n'),
+  '/closed': (socket) => socket.end(),
+  '/silent': () => undefined,
+  '/two-lengths': (socket) => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 5\r\n\r\nhello'),
+  '/headers-without-end': (socket) => {
+    const more = (): void => {
+      if (!socket.destroyed) socket.write(`X-A: ${'b'.repeat(60_000)}\r\n`, () => setImmediate(more));
+    };
+    socket.write('HTTP/1.1 200 OK\r\n', more);
+  },
+};
+
+test('answers, and what is none, come as from node:http', async () => {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => undefined);
+    socket.once('data', (head) => ANSWERS[/^[A-Z]+ (\S+) /.exec(head.toString('latin1'))?.[1] ?? '']?.(socket));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  try {
+    const { stdout } = await promisify(execFile)('node_modules/.bin/bun', ['--no-env-file', 'test/support/exchange-in-bun.ts', ...Object.keys(ANSWERS).map((path) => base + path)], { env: { PATH: process.env['PATH'] } });
+    const outcomes = stdout.trim().split('\n').map((line) => JSON.parse(line) as object);
+    expect(Object.fromEntries(Object.keys(ANSWERS).map((path, index) => [path, outcomes[index]]))).toEqual({
+      '/plain': { status: 200, length: '5', body: 'hello', complete: true },
+      '/head': { status: 404, length: '2000', body: '', complete: true },
+      '/redirect': { status: 307, length: '0', body: '', complete: true },
+      '/encoded': { status: 200, length: '3', body: 'abc', complete: true },
+      '/challenges': { status: 401, length: '0', challenge: 'Bearer realm="a", Basic realm="b"', body: '', complete: true },
+      '/short': { status: 200, length: '100', code: 'ECONNRESET' },
+      '/cut-chunk': { status: 200, code: 'ECONNRESET' },
+      '/closed': { code: 'ECONNRESET' },
+      '/silent': { code: 'ETIMEDOUT' },
+      '/two-lengths': { code: expect.stringMatching(/^HPE_/) },
+      '/headers-without-end': { code: expect.stringMatching(/^HPE_/) },
+    });
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  }
+});
