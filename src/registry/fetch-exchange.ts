@@ -3,7 +3,7 @@
  * JavaScript. Errors have the names of node:http's; transport.ts says when it may be used.
  */
 import type { HttpBody, HttpRequest, HttpResponse, TimeLimits } from './transport.ts';
-import { timedOut } from './transport.ts';
+import { isFilePart, timedOut } from './transport.ts';
 
 /** What Bun's fetch takes beside the standard's. */
 interface FetchOptions extends RequestInit {
@@ -24,10 +24,12 @@ export async function fetchExchange(request: HttpRequest, headers: Readonly<Reco
   const over = (): void => signal.removeEventListener('abort', breakOff);
   if (signal.aborted) breakOff();
   else signal.addEventListener('abort', breakOff);
-  const timer = setTimeout(() => abort.abort(timedOut(`no answer within ${limits.response / 1000} s`)), limits.response);
-  const options: FetchOptions = { method, headers: { ...headers }, redirect: 'manual', signal: abort.signal, decompress: false, timeout: false, ...(body === undefined ? {} : { body: body as Uint8Array<ArrayBuffer> }) };
+  const patience = patienceFor(body, limits);
+  const timer = setTimeout(() => abort.abort(timedOut(`no answer within ${patience / 1000} s`)), patience);
+  const options: FetchOptions = { method, headers: { ...headers }, redirect: 'manual', signal: abort.signal, decompress: false, timeout: false, ...(body === undefined ? {} : { body: nativeBody(body) }) };
   try {
     const response = await fetch(url, options);
+    if (isFilePart(body)) body.onSent?.(body.length);
     return { method, url, status: response.status, headers: Object.fromEntries(response.headers), body: bodyOf(response, abort, over) };
   } catch (error) {
     over();
@@ -35,6 +37,18 @@ export async function fetchExchange(request: HttpRequest, headers: Readonly<Reco
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Milliseconds. Who takes in a large body may have to store it away before answering; and 1 MB/s to this machine is none. */
+function patienceFor(body: HttpRequest['body'], limits: TimeLimits): number {
+  return isFilePart(body) ? limits.response * 5 + body.length / 1000 : limits.response;
+}
+
+/** A file goes to its connection within the kernel. */
+function nativeBody(body: NonNullable<HttpRequest['body']>): NonNullable<RequestInit['body']> {
+  if (!isFilePart(body)) return body as Uint8Array<ArrayBuffer>;
+  const { Bun } = globalThis as unknown as { readonly Bun: { file(path: string): Blob } };
+  return Bun.file(body.file).slice(body.offset, body.offset + body.length);
 }
 
 function bodyOf(response: Response, abort: AbortController, over: () => void): HttpBody {

@@ -25,8 +25,8 @@ export interface PushedDocument {
 /** An image as it is sent. */
 export interface PushedImage extends PushedDocument {
   readonly manifest: Manifest;
-  /** The blob's bytes from `offset` on, opened anew for every try. */
-  blob(descriptor: Descriptor, offset: number): Readable;
+  /** Where the blob's bytes come from: a file that holds it, or a stream of them from `offset` on, opened anew for every try. */
+  blob(descriptor: Descriptor): string | ((offset: number) => Readable);
 }
 
 export interface PushOptions {
@@ -37,8 +37,6 @@ export interface PushOptions {
 
 /** Uploads at a time. */
 const PARALLEL = 4;
-/** Bytes of a blob that goes in one request with its seal: a configuration, mostly. */
-const SMALL = 64 * 1024;
 /** Bytes of one request, in this order, once a registry (or a proxy before it) has said that all at once is too much. */
 const CHUNKS = [32 << 20, 8 << 20, 1 << 20, 512 << 10];
 
@@ -80,8 +78,7 @@ async function pushBlob(target: Target, image: PushedImage, descriptor: Descript
   options.progress({ kind: 'start', id, what, total: descriptor.size });
   const begun = await mountOrBegin(target, descriptor, options.mountFrom ?? []);
   if (begun === 'mounted') return options.progress({ kind: 'done', id, result: 'exists' });
-  if (descriptor.size > SMALL) await upload(target, image, descriptor, begun, options.progress);
-  else await sendSmall(target, image, descriptor, begun, options.progress);
+  await upload(target, image, descriptor, begun, options.progress);
   options.progress({ kind: 'done', id, result: 'ok' });
 }
 
@@ -138,38 +135,31 @@ function chunkMinimum(response: HttpResponse): number {
   return /^[0-9]{1,10}$/.test(said) ? Number(said) : 0;
 }
 
-/** Sends a small blob together with its seal, which saves a round trip; where that is refused, like any other. */
-async function sendSmall(target: Target, image: PushedImage, descriptor: Descriptor, begun: Begun, progress: Progress): Promise<void> {
-  const headers = { 'content-type': 'application/octet-stream', 'content-length': `${descriptor.size}` };
-  const response = await target.session.send(request(target, 'PUT', sealed(begun.location, descriptor), { headers, body: () => image.blob(descriptor, 0) }));
-  discardBody(response);
-  if (response.status === 201 || response.status === 204) return;
-  const again = await mountOrBegin(target, descriptor, []);
-  if (again !== 'mounted') await upload(target, image, descriptor, again, progress);
-}
-
 /**
- * One stream, then the seal with the digest. After a break the registry is asked how far it got, and sent the rest; one that
- * does not take as much at once gets it in pieces.
+ * All in one request with the seal, as most registries take it. Else one stream, then the seal with the digest. After a break the
+ * registry is asked how far it got, and sent the rest; one that does not take as much at once gets it in pieces.
  */
 async function upload(target: Target, image: PushedImage, descriptor: Descriptor, begun: Begun, progress: Progress): Promise<void> {
   let state: UploadState = { ...begun, offset: 0 };
+  let whole = true;
   const chunks = CHUNKS.values();
   let chunk = Infinity;
   let failures = 0;
-  while (state.offset < descriptor.size) {
+  while (whole || state.offset < descriptor.size) {
     try {
+      if (whole) return await sendWhole(target, image, descriptor, state, progress);
       state = await sendFrom(target, image, descriptor, state, chunk, progress);
     } catch (error) {
       if (!(error instanceof BrokenUpload)) throw error;
-      const smaller = error.tooLarge ? chunks.next().value : undefined;
-      if (error.tooLarge && smaller === undefined) throw error.reason;
+      const smaller = error.why === 'too large' ? chunks.next().value : undefined;
+      if (error.why === 'too large' && smaller === undefined) throw error.reason;
       if (smaller !== undefined) chunk = Math.max(smaller, state.minimum);
-      else if (++failures > target.session.retries) throw error.reason;
-      else await target.session.pause(failures);
-      const again = await goOn(target, descriptor, state);
+      else if (error.why === 'broken' && ++failures > target.session.retries) throw error.reason;
+      else if (error.why === 'broken') await target.session.pause(failures);
+      const again = error.why === 'not so' ? await beginAnew(target, descriptor) : await goOn(target, descriptor, state);
       if (again === 'mounted') return;
       state = again;
+      whole = false;
     }
   }
   await seal(target, descriptor, state.location);
@@ -183,55 +173,79 @@ interface UploadState extends Begun {
 /** Where a broken upload goes on; a registry that has forgotten it starts from the beginning. */
 async function goOn(target: Target, descriptor: Descriptor, state: UploadState): Promise<UploadState | 'mounted'> {
   const known = await uploadState(target, state.location);
-  if (known !== undefined) return { ...state, location: known.location, offset: Math.min(known.offset, descriptor.size) };
+  return known === undefined ? beginAnew(target, descriptor) : { ...state, location: known.location, offset: Math.min(known.offset, descriptor.size) };
+}
+
+async function beginAnew(target: Target, descriptor: Descriptor): Promise<UploadState | 'mounted'> {
   const begun = await mountOrBegin(target, descriptor, []);
   return begun === 'mounted' ? begun : { ...begun, offset: 0 };
 }
 
-/** The connection broke while a blob was being sent; how much arrived is for the registry to say. */
+/** A blob, or a part of it, did not arrive; how much did is for the registry to say. */
 class BrokenUpload extends Error {
   readonly reason: unknown;
-  /** It was not the connection: less at once may do. */
-  readonly tooLarge: boolean;
-  constructor(reason: unknown, tooLarge = false) {
+  /** The connection broke; less at once may do; another kind of request may do. */
+  readonly why: 'broken' | 'too large' | 'not so';
+  constructor(reason: unknown, why: BrokenUpload['why'] = 'broken') {
     super('the upload broke off');
     this.reason = reason;
-    this.tooLarge = tooLarge;
+    this.why = why;
   }
+}
+
+/** Sends a blob together with its seal, which saves a round trip and the registry some work. */
+async function sendWhole(target: Target, image: PushedImage, descriptor: Descriptor, { location }: UploadState, progress: Progress): Promise<void> {
+  const asked = request(target, 'PUT', sealed(location, descriptor), { headers: { 'content-type': 'application/octet-stream', 'content-length': `${descriptor.size}` }, body: bodyOf(image, descriptor, 0, descriptor.size, progress), retries: 0 });
+  const response = await sendPart(target, asked);
+  if (response.status === 201 || response.status === 204) return discardBody(response);
+  const failure = await expectStatus(target.session, asked, response, []).catch((reason: unknown) => reason);
+  // A refusal of who we are is one of every request.
+  if (response.status === 401 || response.status === 403) throw failure;
+  throw new BrokenUpload(failure, 'not so');
+}
+
+/** Sends what may break half-way, and what a registry may find too much. @throws BrokenUpload */
+async function sendPart(target: Target, asked: RegistryRequest): Promise<HttpResponse> {
+  let response: HttpResponse;
+  try {
+    response = await target.session.send(asked);
+  } catch (error) {
+    if (isTransient((error as { cause?: unknown }).cause)) throw new BrokenUpload(error);
+    throw explainConnectionFailure(error, asked.target as URL, target.session.purpose(asked));
+  }
+  if (response.status < 500 && ![413, 416, 429].includes(response.status)) return response;
+  const failure = await expectStatus(target.session, asked, response, []).catch((reason: unknown) => reason);
+  throw new BrokenUpload(failure, response.status === 413 ? 'too large' : 'broken');
+}
+
+/** `length` bytes of a blob from `offset` on. */
+function bodyOf(image: PushedImage, descriptor: Descriptor, offset: number, length: number, progress: Progress): NonNullable<RegistryRequest['body']> {
+  if (length === 0) return new Uint8Array(0);
+  const onSent = (bytes: number): void => progress({ kind: 'bytes', id: descriptor.digest, phase: 'upload', done: offset + bytes, total: descriptor.size });
+  const from = image.blob(descriptor);
+  return typeof from === 'string' ? { file: from, offset, length, onSent } : () => Readable.from(counted(from(offset), length, onSent), { objectMode: false });
 }
 
 /** Sends at most `most` bytes in one request. */
 async function sendFrom(target: Target, image: PushedImage, descriptor: Descriptor, state: UploadState, most: number, progress: Progress): Promise<UploadState> {
   const { location, offset } = state;
   const length = Math.min(descriptor.size - offset, most);
-  const body = (): Readable => Readable.from(counted(image.blob(descriptor, offset), descriptor, offset, length, progress), { objectMode: false });
   const headers: Record<string, string> = { 'content-type': 'application/octet-stream', 'content-length': `${length}` };
   if (offset > 0 || length < descriptor.size) headers['content-range'] = `${offset}-${offset + length - 1}`;
-  const asked = request(target, 'PATCH', location, { headers, body, retries: 0 });
-  let response: HttpResponse;
-  try {
-    response = await target.session.send(asked);
-  } catch (error) {
-    if (isTransient((error as { cause?: unknown }).cause)) throw new BrokenUpload(error);
-    throw explainConnectionFailure(error, location, target.session.purpose(asked));
-  }
-  if (response.status >= 500 || response.status === 416 || response.status === 413) {
-    const failure = await expectStatus(target.session, asked, response, []).catch((reason: unknown) => reason);
-    throw new BrokenUpload(failure, response.status === 413);
-  }
+  const asked = request(target, 'PATCH', location, { headers, body: bodyOf(image, descriptor, offset, length, progress), retries: 0 });
+  const response = await sendPart(target, asked);
   discardBody(await expectStatus(target.session, asked, response, [202, 204, 201]));
   return { ...state, location: uploadAddress(target, response), offset: offset + length };
 }
 
 /** The first `length` bytes of the stream. */
-async function* counted(stream: Readable, descriptor: Descriptor, offset: number, length: number, progress: Progress): AsyncGenerator<Uint8Array, void, void> {
-  const end = offset + length;
-  let done = offset;
+async function* counted(stream: Readable, length: number, onSent: (bytes: number) => void): AsyncGenerator<Uint8Array, void, void> {
+  let done = 0;
   for await (const chunk of stream as AsyncIterable<Uint8Array>) {
-    yield done + chunk.length > end ? chunk.subarray(0, end - done) : chunk;
-    done = Math.min(end, done + chunk.length);
-    progress({ kind: 'bytes', id: descriptor.digest, phase: 'upload', done, total: descriptor.size });
-    if (done === end) return;
+    yield done + chunk.length > length ? chunk.subarray(0, length - done) : chunk;
+    done = Math.min(length, done + chunk.length);
+    onSent(done);
+    if (done === length) return;
   }
 }
 

@@ -14,7 +14,7 @@ import type { Progress } from '../host/progress.ts';
 import { makeAuthorizer, type Authorizer, type CredentialSource } from './auth.ts';
 import { endpointOf, type EndpointOptions } from './endpoint.ts';
 import { explainConnectionFailure, explainResponse, header, isNotTls, isTransient, parseDiagnostics, redactUrl, retryAfterSeconds, type Diagnostic, type Purpose } from './errors.ts';
-import { discardBody, openTransport, readBody, staysHere, type HttpResponse, type Method, type TimeLimits, type Transport } from './transport.ts';
+import { discardBody, openTransport, readBody, staysHere, type FilePart, type HttpResponse, type Method, type TimeLimits, type Transport } from './transport.ts';
 
 export interface RegistryOptions extends EndpointOptions {
   readonly credentials?: CredentialSource | undefined;
@@ -35,7 +35,7 @@ export interface RegistryRequest {
   readonly target: string | URL;
   readonly headers?: Readonly<Record<string, string>>;
   /** Sent whole, or opened anew for every try; a stream needs a Content-Length header. */
-  readonly body?: Uint8Array | (() => Readable);
+  readonly body?: Uint8Array | FilePart | (() => Readable);
   /** Fewer than the session's, for what must not simply be sent again. */
   readonly retries?: number;
   /** Token scopes, separated by spaces, e.g. `repository:library/debian:pull`. */

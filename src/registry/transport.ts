@@ -4,6 +4,7 @@
  * wait. Runs the same on Node and in a Bun executable, over node:http and node:https, which are loaded on first use; in the
  * executable these cost 20 ms, so that to this very machine it uses the runtime's own client (fetch-exchange.ts).
  */
+import { createReadStream } from 'node:fs';
 import type { Agent, ClientRequest, IncomingHttpHeaders, IncomingMessage, RequestOptions } from 'node:http';
 import type { Agent as SecureAgent } from 'node:https';
 import type { Socket } from 'node:net';
@@ -20,7 +21,20 @@ export interface HttpRequest {
   readonly url: URL;
   readonly headers?: Readonly<Record<string, string>>;
   /** Sent whole, or as it comes; a stream needs a Content-Length header where its length is known. */
-  readonly body?: Uint8Array | Readable;
+  readonly body?: Uint8Array | FilePart | Readable;
+}
+
+/** Bytes of a file, one at least, which need not pass through JavaScript. */
+export interface FilePart {
+  readonly file: string;
+  readonly offset: number;
+  readonly length: number;
+  /** Told how many of them are on their way. */
+  readonly onSent?: (bytes: number) => void;
+}
+
+export function isFilePart(body: HttpRequest['body']): body is FilePart {
+  return body !== undefined && 'file' in body;
 }
 
 export interface HttpResponse {
@@ -64,6 +78,9 @@ export interface TimeLimits {
 }
 
 export const DEFAULT_LIMITS: TimeLimits = { connect: 30_000, response: 60_000, stall: 60_000 };
+
+/** Bytes of a file that fetch may send: it does not tell how far it is, and more takes seconds. */
+const UNWATCHED = 256 << 20;
 
 /** Bytes that must arrive within TimeLimits.stall: less is a connection kept open, not a download. */
 const STALL_BYTES = 4096;
@@ -128,7 +145,8 @@ export function openTransport(options: TransportOptions): Transport {
  * time limit for connecting alone, and would take a proxy from the environment by rules of its own.
  */
 function suitsFetch({ url, body }: HttpRequest): boolean {
-  return process.versions['bun'] !== undefined && url.protocol === 'http:' && staysHere(url) && (body === undefined || body instanceof Uint8Array) && !proxyIsSet();
+  const bodySuits = body === undefined || body instanceof Uint8Array || (isFilePart(body) && body.length <= UNWATCHED);
+  return process.versions['bun'] !== undefined && url.protocol === 'http:' && staysHere(url) && bodySuits && !proxyIsSet();
 }
 
 function ownHeaders(request: HttpRequest): Readonly<Record<string, string>> {
@@ -163,7 +181,7 @@ async function exchange(request: HttpRequest, agent: Agent, proxy: URL | undefin
   if (options.headers !== undefined && proxy !== undefined && !secure) Object.assign(options.headers, proxyHeaders(proxy));
   return new Promise((resolve, reject) => {
     const outgoing = open(options);
-    const stream = request.body === undefined || request.body instanceof Uint8Array ? undefined : request.body;
+    const stream = streamOf(request.body);
     // Who takes in a large body may have to store it away before answering.
     const patience = stream === undefined ? limits.response : limits.response * 5;
     let timer: NodeJS.Timeout | undefined;
@@ -187,19 +205,28 @@ async function exchange(request: HttpRequest, agent: Agent, proxy: URL | undefin
       reject(error);
     });
     if (stream === undefined) {
-      outgoing.end(request.body);
+      outgoing.end(request.body instanceof Uint8Array ? request.body : undefined);
       awaitAnswer();
     } else {
-      sendStream(outgoing, stream, limits).then(awaitAnswer, (error: Error) => (refused ? undefined : outgoing.destroy(error)));
+      sendStream(outgoing, stream, limits, isFilePart(request.body) ? request.body.onSent : undefined).then(awaitAnswer, (error: Error) => (refused ? undefined : outgoing.destroy(error)));
     }
   });
 }
 
+function streamOf(body: HttpRequest['body']): Readable | undefined {
+  if (body === undefined || body instanceof Uint8Array) return undefined;
+  if (!isFilePart(body)) return body;
+  return createReadStream(body.file, { start: body.offset, end: body.offset + body.length - 1, highWaterMark: 1 << 20 });
+}
+
 /** Sends a stream at the pace at which it is taken. @throws ETIMEDOUT when nothing of it is taken for too long */
-async function sendStream(outgoing: ClientRequest, stream: Readable, limits: TimeLimits): Promise<void> {
+async function sendStream(outgoing: ClientRequest, stream: Readable, limits: TimeLimits, onSent?: (bytes: number) => void): Promise<void> {
+  let sent = 0;
   for await (const chunk of stream as AsyncIterable<Uint8Array>) {
     if (outgoing.destroyed) throw new Error('the connection is gone');
     if (!outgoing.write(chunk)) await drained(outgoing, limits);
+    sent += chunk.length;
+    onSent?.(sent);
   }
   outgoing.end();
 }

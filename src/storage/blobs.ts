@@ -43,6 +43,13 @@ export function readDocument(store: Store, digest: Digest): Uint8Array {
   throw new ScullError('CORRUPT', `the blob ${path} is too large for a document`);
 }
 
+/** The file of a blob in the store. @throws ScullError CORRUPT when it is missing, or has another size than it must */
+export function blobFile(store: Store, descriptor: Descriptor): string {
+  const path = store.layout.blob(descriptor.digest);
+  if (hasBlob(store, descriptor)) return path;
+  throw new ScullError('CORRUPT', `the blob ${path} is ${existsSync(path) ? 'damaged' : 'missing'}`, { hint: 'pull or load the image again' });
+}
+
 /** The bytes of a blob in the store from `offset` on, as a stream. @throws ScullError CORRUPT when it is missing */
 export function openBlob(store: Store, digest: Digest, offset = 0): Readable {
   return createReadStream(store.layout.blob(digest), { fd: openBlobFile(store, digest), start: offset, highWaterMark: 1 << 20 });

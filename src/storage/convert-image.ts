@@ -3,7 +3,7 @@
  * another compression. Where nothing changes, everything goes byte for byte as it is here.
  */
 import { createHash, type Hash } from 'node:crypto';
-import { createReadStream, createWriteStream, statSync } from 'node:fs';
+import { createWriteStream, statSync } from 'node:fs';
 import { Transform, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ScullError } from '../host/errors.ts';
@@ -14,7 +14,7 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import { digestHex, type Digest } from '../oci/digest.ts';
 import { MEDIA_TYPES, type Manifest } from '../oci/image.ts';
 import { bare, blobCompression, inflated } from './archives/write-images.ts';
-import { digestOf, openBlob, readDocument } from './blobs.ts';
+import { blobFile, digestOf, readDocument } from './blobs.ts';
 import type { ImageRecord, LayerRef, StoredImage } from './image-types.ts';
 import { compress } from './layers/compress.ts';
 import type { Compression } from './layers/decompress.ts';
@@ -38,8 +38,8 @@ export interface ConvertedImage {
   readonly mediaType: string;
   readonly digest: Digest;
   readonly manifest: Manifest;
-  /** The blob's bytes from `offset` on. */
-  blob(descriptor: Descriptor, offset: number): Readable;
+  /** The file that holds it. @throws ScullError CORRUPT */
+  blob(descriptor: Descriptor): string;
 }
 
 /** Layers compressed at a time: each keeps several threads busy. */
@@ -63,10 +63,7 @@ export async function convertImage(store: Store, staging: Staging, image: ImageR
     layers.set(layer.descriptor.digest, await convertLayer(store, staging, layer, form, progress));
   });
   const files = new Map([...layers.values()].flatMap(({ descriptor, file }) => (file === undefined ? [] : [[descriptor.digest, file] as const])));
-  const blob = (descriptor: Descriptor, offset: number): Readable => {
-    const file = files.get(descriptor.digest);
-    return file === undefined ? openBlob(store, descriptor.digest, offset) : createReadStream(file, { start: offset, highWaterMark: 1 << 20 });
-  };
+  const blob = (descriptor: Descriptor): string => files.get(descriptor.digest) ?? blobFile(store, descriptor);
   const converted = image.manifest.layers.map((layer) => layers.get(layer.digest) as ConvertedLayer);
   const mediaType = manifestType(image, converted, form);
   if (mediaType === image.manifestMediaType && files.size === 0) {
@@ -81,7 +78,7 @@ export async function convertImage(store: Store, staging: Staging, image: ImageR
 export function unconverted(store: Store, image: StoredImage): ConvertedImage {
   const { manifest } = image;
   if (manifest === undefined) throw new Error(`a list has no layers: ${image.id}`);
-  return { bytes: readDocument(store, image.manifestDigest), mediaType: image.manifestMediaType, digest: image.manifestDigest, manifest, blob: (descriptor, offset) => openBlob(store, descriptor.digest, offset) };
+  return { bytes: readDocument(store, image.manifestDigest), mediaType: image.manifestMediaType, digest: image.manifestDigest, manifest, blob: (descriptor) => blobFile(store, descriptor) };
 }
 
 function refuseContradictions(form: PushForm): void {

@@ -22,7 +22,7 @@ import { openBlob as openFromRegistry } from '../../registry/blobs.ts';
 import { fetchManifest, headManifest } from '../../registry/manifests.ts';
 import { pushImageTo, type PushedImage } from '../../registry/push.ts';
 import type { RegistrySession } from '../../registry/session.ts';
-import { digestOf, openBlob, readChecked } from '../../storage/blobs.ts';
+import { blobFile, digestOf, readChecked } from '../../storage/blobs.ts';
 import { cacheRecordFrom, type CacheRecord } from '../../storage/build-cache.ts';
 import { connectToRegistry } from '../images/registry-connection.ts';
 import type { CacheReader } from './cache-reader.ts';
@@ -135,9 +135,9 @@ async function artifactOf(session: BuildSession, records: readonly CacheRecord[]
     mediaType: MEDIA_TYPES.ociManifest,
     digest: await digestOf(bytes),
     manifest,
-    blob: (descriptor, offset) => {
+    blob: (descriptor) => {
       const held = inMemory.get(descriptor.digest);
-      return held === undefined ? openBlob(store, descriptor.digest, offset) : Readable.from([held.subarray(offset)], { objectMode: false });
+      return held === undefined ? blobFile(store, descriptor) : (offset) => Readable.from([held.subarray(offset)], { objectMode: false });
     },
   };
 }

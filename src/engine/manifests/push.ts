@@ -11,7 +11,7 @@ import { openBlob as openRemoteBlob } from '../../registry/blobs.ts';
 import { pushDocumentTo, pushImageTo } from '../../registry/push.ts';
 import { loadRegistriesConf, type RegistriesConf } from '../../registry/registries-conf.ts';
 import type { RegistrySession } from '../../registry/session.ts';
-import { digestOf, hasBlob, openBlob, readDocument } from '../../storage/blobs.ts';
+import { blobFile, digestOf, hasBlob, readDocument } from '../../storage/blobs.ts';
 import { convertImage, wantsForm, type ConvertedImage, type PushForm } from '../../storage/convert-image.ts';
 import { imageKey } from '../../storage/image-names.ts';
 import type { ImageRecord } from '../../storage/image-types.ts';
@@ -123,9 +123,9 @@ async function pushInstance(push: Push, entry: Descriptor): Promise<void> {
   const { manifest, mediaType } = decodeManifest(bytes, entry.mediaType);
   const from = list.entry.origins?.find((known) => known.endsWith(`@${entry.digest}`));
   const origin = from === undefined ? undefined : parseReference(from);
-  const blob = (descriptor: Descriptor, offset: number): Readable => {
-    if (origin === undefined || hasBlob(engine.store, descriptor)) return openBlob(engine.store, descriptor.digest, offset);
-    return Readable.from(fromOrigin(push, origin, descriptor, offset), { objectMode: false });
+  const blob = (descriptor: Descriptor): string | ((offset: number) => Readable) => {
+    if (origin === undefined || hasBlob(engine.store, descriptor)) return blobFile(engine.store, descriptor);
+    return (offset) => Readable.from(fromOrigin(push, origin, descriptor, offset), { objectMode: false });
   };
   const mountFrom = origin !== undefined && origin.registry === reference.registry && origin.repository !== reference.repository ? [origin.repository] : [];
   const target = { registry: reference.registry, repository: reference.repository, digest: entry.digest };
