@@ -30,13 +30,15 @@ export interface PushedImage extends PushedDocument {
 }
 
 export interface PushOptions {
-  /** Other repositories of this registry that may have the layers already. */
-  readonly mountFrom?: readonly string[];
+  /** Other repositories of this registry that may have a blob already, the likeliest first. */
+  readonly mountFrom?: (blob: Digest) => readonly string[];
   readonly progress: Progress;
 }
 
 /** Uploads at a time. */
 const PARALLEL = 4;
+/** Repositories that a blob is tried to be mounted from: each is a round trip. */
+const MOUNTS = 3;
 /** Bytes of one request, in this order, once a registry (or a proxy before it) has said that all at once is too much. */
 const CHUNKS = [32 << 20, 8 << 20, 1 << 20, 512 << 10];
 
@@ -47,7 +49,8 @@ const CHUNKS = [32 << 20, 8 << 20, 1 << 20, 512 << 10];
  */
 export async function pushImageTo(session: RegistrySession, reference: Reference, image: PushedImage, options: PushOptions): Promise<Digest> {
   const blobs = [...new Map([...image.manifest.layers, image.manifest.config].map((descriptor) => [descriptor.digest, descriptor])).values()];
-  const target: Target = { session, reference, scope: pushScope(reference, options.mountFrom ?? []) };
+  const sources = new Map(blobs.map(({ digest }) => [digest, (options.mountFrom?.(digest) ?? []).filter((repository) => repository !== reference.repository).slice(0, MOUNTS)]));
+  const target: Target = { session, reference, sources, scope: pushScope(reference, [...new Set([...sources.values()].flat())]) };
   await forEachLimited(blobs, PARALLEL, (descriptor) => pushBlob(target, image, descriptor, options));
   await putManifest(target, image);
   return image.digest;
@@ -58,10 +61,12 @@ export async function pushImageTo(session: RegistrySession, reference: Reference
  * @throws ScullError UNAUTHORIZED, REGISTRY, NETWORK
  */
 export async function pushDocumentTo(session: RegistrySession, reference: Reference, document: PushedDocument): Promise<void> {
-  await putManifest({ session, reference, scope: pushScope(reference, []) }, document);
+  await putManifest({ session, reference, sources: new Map(), scope: pushScope(reference, []) }, document);
 }
 
 interface Target {
+  /** Repositories to mount a blob from. */
+  readonly sources: ReadonlyMap<Digest, readonly string[]>;
   readonly session: RegistrySession;
   readonly reference: Reference;
   readonly scope: string;
@@ -76,7 +81,7 @@ async function pushBlob(target: Target, image: PushedImage, descriptor: Descript
   if (await isThere(target, descriptor)) return options.progress({ kind: 'done', id, result: 'exists' });
   const what = descriptor === image.manifest.config ? 'config' : 'layer';
   options.progress({ kind: 'start', id, what, total: descriptor.size });
-  const begun = await mountOrBegin(target, descriptor, options.mountFrom ?? []);
+  const begun = await mountOrBegin(target, descriptor, target.sources.get(id) ?? []);
   if (begun === 'mounted') return options.progress({ kind: 'done', id, result: 'exists' });
   await upload(target, image, descriptor, begun, options.progress);
   options.progress({ kind: 'done', id, result: 'ok' });
@@ -104,7 +109,7 @@ interface Begun {
 async function mountOrBegin(target: Target, descriptor: Descriptor, mountFrom: readonly string[]): Promise<'mounted' | Begun> {
   const base = `/v2/${target.reference.repository}/blobs/uploads/`;
   let begun: Begun | undefined;
-  for (const repository of [...mountFrom.slice(0, 3), undefined]) {
+  for (const repository of [...mountFrom, undefined]) {
     if (repository === undefined && begun !== undefined) return begun;
     const query = repository === undefined ? '' : `?${new URLSearchParams({ mount: descriptor.digest, from: repository }).toString()}`;
     const asked = request(target, 'POST', `${base}${query}`, { headers: { 'content-length': '0' } });

@@ -146,6 +146,19 @@ describe('push', () => {
     expect((await s.scull(['push', '-q', 'busybox', name('6')])).stderr).toBe('');
   });
 
+  test('a layer that another image has there is mounted from where that is', async () => {
+    await logIn();
+    await s.ok(['push', '-q', 'busybox', name('base')]);
+    await s.ok(['create', '--name', 'mounting', name('base'), 'true']);
+    await s.ok(['commit', '-q', 'mounting', 'localhost/mounting']);
+    const [base] = (await s.inspect(name('base'))).RootFS.Layers as string[];
+    expect((await s.inspect('localhost/mounting')).RootFS.Layers).toContain(base);
+    const pushed = await s.scull(['push', 'localhost/mounting', `${registry.host}/elsewhere/mounting`]);
+    expect(pushed).toMatchObject({ status: 0, stderr: expect.stringContaining('already here') });
+    await s.ok(['rm', 'mounting']);
+    await s.ok(['rmi', 'localhost/mounting']);
+  });
+
   test('-a sends every tag of the repository that is here, in order', async () => {
     await logIn();
     const repository = `${registry.host}/all/app`;

@@ -3,7 +3,7 @@
  * compressed in the store (it came from an archive of Docker) is compressed on the way.
  */
 import { ScullError } from '../../host/errors.ts';
-import { digestReference, formatReference, hasFileTransport, parseReference, repositoryName, type Reference } from '../../oci/reference.ts';
+import { digestReference, formatReference, hasFileTransport, parseReference, repositoryName } from '../../oci/reference.ts';
 import { wantsForm, type ConvertedImage, type PushForm } from '../../storage/convert-image.ts';
 import type { ImageRecord, StoredImage } from '../../storage/image-types.ts';
 import { createStaging, type Staging } from '../../storage/staging.ts';
@@ -36,11 +36,12 @@ export async function pushImage(engine: Engine, nameOrId: string, options: PushO
   }
   if (image.manifest === undefined) return (await import('../manifests/push.ts')).pushManifest(engine, nameOrId, options);
   const reference = destinationOf(nameOrId, found.name, options.destination);
-  const [{ connectToRegistry }, { pushImageTo }] = await Promise.all([import('./registry-connection.ts'), import('../../registry/push.ts')]);
+  const [{ connectToRegistry }, { pushImageTo }, { knownOrigins }] = await Promise.all([import('./registry-connection.ts'), import('../../registry/push.ts'), import('../../storage/blob-origins.ts')]);
   const session = connectToRegistry(reference, { to: `push ${formatReference(reference)}`, choices: options, progress: engine.progress });
+  const origins = knownOrigins(engine.store, reference.registry, image.manifestDigest);
   const staging = createStaging(engine.store);
   try {
-    const digest = await pushImageTo(session, reference, await pushedForm(engine, staging, image, options), { mountFrom: otherRepositories(image, reference), progress: engine.progress });
+    const digest = await pushImageTo(session, reference, await pushedForm(engine, staging, image, options), { mountFrom: (blob) => origins.get(blob) ?? [], progress: engine.progress });
     await rememberDigest(engine, image, digestReference(reference, digest));
     recordEvent(engine, { type: 'image', status: 'push', id: image.id, name: formatReference(reference) });
     return { reference: formatReference(reference), digest };
@@ -70,12 +71,6 @@ async function pushedForm(engine: Engine, staging: Staging, image: StoredImage, 
   // Nobody knows what the files of an artifact are.
   if (wantsForm(form)) throw new ScullError('UNSUPPORTED', 'an artifact is pushed as it is: format and compression are for images');
   return unconverted(engine.store, image);
-}
-
-/** Repositories of the same registry that hold this very image, as far as is known here. */
-function otherRepositories(image: StoredImage, reference: Reference): readonly string[] {
-  const known = image.repoDigests.map((text) => parseReference(text)).filter((other) => other.registry === reference.registry && other.repository !== reference.repository);
-  return [...new Set(known.map((other) => other.repository))];
 }
 
 async function rememberDigest(engine: Engine, image: StoredImage, digested: string): Promise<void> {

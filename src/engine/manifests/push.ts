@@ -127,9 +127,9 @@ async function pushInstance(push: Push, entry: Descriptor): Promise<void> {
     if (origin === undefined || hasBlob(engine.store, descriptor)) return blobFile(engine.store, descriptor);
     return (offset) => Readable.from(fromOrigin(push, origin, descriptor, offset), { objectMode: false });
   };
-  const mountFrom = origin !== undefined && origin.registry === reference.registry && origin.repository !== reference.repository ? [origin.repository] : [];
+  const mountFrom = origin?.registry === reference.registry ? [origin.repository] : [];
   const target = { registry: reference.registry, repository: reference.repository, digest: entry.digest };
-  await pushImageTo(session, target, { bytes, mediaType, digest: entry.digest, manifest, blob }, { mountFrom, progress: engine.progress });
+  await pushImageTo(session, target, { bytes, mediaType, digest: entry.digest, manifest, blob }, { mountFrom: () => mountFrom, progress: engine.progress });
 }
 
 /** A layer that is not here, from the registry that the image was added from. */

@@ -104,7 +104,7 @@ test('a blob of another repository is mounted, or uploaded where that is refused
     if (request.method === 'HEAD' && (request.url ?? '').includes('/other/blobs/')) return refuse(response, 404, 'BLOB_UNKNOWN', '');
     return (request.url ?? '').includes(`mount=${encodeURIComponent(second.digest)}`) && refuse(response, 403, 'DENIED', 'not yours');
   };
-  await push(registry, sent, 'other:v1', {}, { mountFrom: ['base'] });
+  await push(registry, sent, 'other:v1', {}, { mountFrom: () => ['base'] });
   const posts = registry.requests.filter((request) => request.method === 'POST').map((request) => request.path);
   expect(posts).toContain(`/v2/other/blobs/uploads/?mount=${encodeURIComponent(first.digest)}&from=base`);
   const uploads = registry.requests.filter((request) => request.method === 'PUT' && request.path.includes('/blobs/uploads/'));
@@ -177,7 +177,7 @@ test('a file is sent as it is, from where it breaks off too', async () => {
 
 test('the token is for writing here and reading there', async () => {
   const registry = await start({ tokens: { login: 'ann:s3cret' } });
-  await push(registry, image(randomBytes(10)), 'team/app:v1', { credentials: async () => ({ kind: 'password', username: 'ann', password: 's3cret' }) }, { mountFrom: ['base'] });
+  await push(registry, image(randomBytes(10)), 'team/app:v1', { credentials: async () => ({ kind: 'password', username: 'ann', password: 's3cret' }) }, { mountFrom: () => ['base'] });
   const scopes = new URL(registry.asked('/token')[0]?.path ?? '', 'http://x').searchParams.getAll('scope');
   expect(scopes).toEqual(['repository:team/app:pull,push', 'repository:base:pull']);
 });
