@@ -26,7 +26,7 @@ export async function buildKubeImages({ pods }: KubeDocuments, { files: [file = 
   for (const image of new Set(pods.flatMap(({ initContainers, containers }) => [...initContainers, ...containers].map((each) => each.image)))) {
     const own = join(folder, lastName(image));
     if (!['Containerfile', 'Dockerfile'].some((name) => existsSync(join(own, name)))) continue;
-    if (build !== true && imageExists(command.engine, image)) continue;
+    if (build !== true && (await imageExists(command.engine, image))) continue;
     const failed = (await runBuild({ ...command, context: own, flags: { tag: [image], quiet }, tokens: [], terminalInput: true, print: () => undefined })) !== 0;
     if (failed) return undefined;
     built.add(image);

@@ -41,6 +41,21 @@ test('pull by digest, and a digest that is not there', async () => {
   expect(wrong).toMatchObject({ status: 125, stderr: expect.stringMatching(/^Error: .*one@sha256:0000/m) });
 });
 
+test('what was pulled by a short name of registries.conf is found by that name', async () => {
+  push('deep/path/stable:1');
+  const env = { CONTAINERS_REGISTRIES_CONF: s.file('aliases.conf', `[aliases]\n"nick" = "${registry.host}/deep/path/stable"\n`) };
+  const id = await s.ok(['pull', '-q', '--tls-verify=false', 'nick:1'], { env });
+  expect(await s.ok(['inspect', '--format', '{{.Id}}', 'nick:1'], { env })).toBe(`sha256:${id}`);
+  for (const args of [['image', 'exists'], ['history'], ['image', 'tree'], ['image', 'diff'], ['save', '-o', `${s.base}/nick.tar`]]) await s.ok([...args, 'nick:1'], { env });
+  expect(await s.ok(['push', '-q', '--tls-verify=false', 'nick:1'], { env })).toContain(`${registry.host}/deep/path/stable@sha256:`);
+  await s.ok(['tag', 'nick:1', 'localhost/nicked'], { env });
+  expect(await s.ok(['run', '--rm', 'localhost/nicked', 'echo', 'the same'])).toBe('the same');
+  await s.ok(['untag', 'nick:1', 'localhost/nicked'], { env });
+  await s.fails(['inspect', 'nick:1'], 125, /no such/i);
+  await s.ok(['rmi', 'nick:1'], { env });
+  await s.fails(['rmi', 'nick:1'], 1, /no such image: "nick:1"/, { env });
+});
+
 test('-q prints the id alone, -a every tag', async () => {
   push('many:1');
   push('many:2');

@@ -11,6 +11,6 @@ export default class ImageExists extends ScullCommand {
   async run(): Promise<number> {
     const { args } = await this.parse(ImageExists);
     const { imageExists } = await import('../../engine/images/find.ts');
-    return imageExists(await this.engine(), args.image) ? 0 : 1;
+    return (await imageExists(await this.engine(), args.image)) ? 0 : 1;
   }
 }

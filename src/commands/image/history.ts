@@ -20,7 +20,7 @@ export default class ImageHistory extends ScullCommand {
     const { findImage } = await import('../../engine/images/find.ts');
     const { archiveSizeOf } = await import('../../storage/layers/store.ts');
     const engine = await this.engine();
-    const image = findImage(engine, args.image);
+    const image = await findImage(engine, args.image);
     const { presentHistory } = await import('../../cli/present/history.ts');
     this.print(await presentHistory(image, { sizes: image.layers.map((layer) => archiveSizeOf(engine.store, layer)), format: flags.format, human: flags.human, noTrunc: flags['no-trunc'], quiet: flags.quiet, now: Date.now() }));
   }

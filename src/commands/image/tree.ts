@@ -13,6 +13,6 @@ export default class ImageTree extends ScullCommand {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(ImageTree);
     const [{ imageTree }, { presentImageTree }] = await Promise.all([import('../../engine/images/tree.ts'), import('../../cli/present/image-tree.ts')]);
-    this.print(presentImageTree(imageTree(await this.engine(), args.image), { whatRequires: flags.whatrequires }));
+    this.print(presentImageTree(await imageTree(await this.engine(), args.image), { whatRequires: flags.whatrequires }));
   }
 }

@@ -7,6 +7,7 @@ import { lookUpImage } from '../../storage/image-lookup.ts';
 import { treeChanges, type Change } from '../../storage/layers/changes.ts';
 import type { TreeOptions, TreeView } from '../../storage/layers/tree-program.ts';
 import type { Engine } from '../engine.ts';
+import { byAlias } from '../images/by-alias.ts';
 import { changedView, mountPlaces, wholeView } from './tree-view.ts';
 
 export type { Change } from '../../storage/layers/changes.ts';
@@ -40,13 +41,13 @@ interface Subject {
 }
 
 async function find(engine: Engine, name: string, kind: DiffKind): Promise<Subject> {
-  if (kind === 'image') return imageSubject(engine, name);
+  if (kind === 'image') return byAlias(name, (meant) => imageSubject(engine, meant));
   try {
     const record = findContainer(engine.store.layout, name);
     return { changes: () => changedView(engine, record), layers: async () => (await wholeView(engine, record)).layers, options: { leaveOut: mountPlaces(record) } };
   } catch (error) {
     if (kind === 'container' || !isScullError(error, 'NO_SUCH_CONTAINER')) throw error;
-    return imageSubject(engine, name);
+    return byAlias(name, (meant) => imageSubject(engine, meant));
   }
 }
 

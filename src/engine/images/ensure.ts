@@ -1,7 +1,7 @@
 /** Having the image that a container is to be made of: what `--pull` of run, create and build means (podman-run(1)). */
 import { isScullError, ScullError } from '../../host/errors.ts';
 import { formatPlatform, hostPlatform, platformMatches, type Platform } from '../../oci/platform.ts';
-import { formatReference, hasFileTransport, isShortName, LOCAL_REGISTRY } from '../../oci/reference.ts';
+import { hasFileTransport, isShortName, LOCAL_REGISTRY } from '../../oci/reference.ts';
 import type { PullPolicy } from '../../spec/container-spec.ts';
 import { lookUpImage, noSuchImage, type FoundImage } from '../../storage/image-lookup.ts';
 import type { ImageRecord } from '../../storage/image-types.ts';
@@ -68,9 +68,9 @@ function findLocal(engine: Engine, name: string, { pull: policy, platform }: Ens
 /** By the name that a short one stands for in registries.conf, under which it was pulled: `podman` for quay.io/podman/stable. */
 async function findByAlias(engine: Engine, name: string, options: EnsureOptions): Promise<FoundImage | undefined> {
   if (options.pull === 'always' || !isShortName(name)) return undefined;
-  const [{ loadRegistriesConf }, { aliasOf }] = await Promise.all([import('../../registry/registries-conf.ts'), import('../../registry/locations.ts')]);
-  const reference = aliasOf(loadRegistriesConf(), name);
-  return reference === undefined ? undefined : findLocal(engine, formatReference(reference), options);
+  const { aliasFor } = await import('./by-alias.ts');
+  const meant = await aliasFor(name);
+  return meant === undefined ? undefined : findLocal(engine, meant, options);
 }
 
 async function pullNewer(engine: Engine, name: string, local: FoundImage | undefined, options: EnsureOptions): Promise<ImageRecord> {

@@ -3,13 +3,14 @@ import { isScullError } from '../../host/errors.ts';
 import { lookUpImage, lookUpStored, type FoundImage } from '../../storage/image-lookup.ts';
 import type { ImageRecord, StoredImage } from '../../storage/image-types.ts';
 import type { Engine } from '../engine.ts';
+import { byAlias } from './by-alias.ts';
 
 /**
  * The image called `nameOrId`: a name (short, full, with tag or digest), or an image id or the beginning of one.
  * @throws ScullError NO_SUCH_IMAGE, AMBIGUOUS, INVALID, CORRUPT
  */
-export function findImage(engine: Engine, nameOrId: string): ImageRecord {
-  return lookUpImage(engine.store, nameOrId).image;
+export async function findImage(engine: Engine, nameOrId: string): Promise<ImageRecord> {
+  return byAlias(nameOrId, (name) => lookUpImage(engine.store, name).image);
 }
 
 /** Like {@link findImage}, with the full name that was meant; undefined when it was found by its id. */
@@ -23,9 +24,9 @@ export function findStored(engine: Engine, nameOrId: string): StoredImage {
 }
 
 /** @throws ScullError for anything but an image that is not there */
-export function imageExists(engine: Engine, nameOrId: string): boolean {
+export async function imageExists(engine: Engine, nameOrId: string): Promise<boolean> {
   try {
-    lookUpStored(engine.store, nameOrId);
+    await byAlias(nameOrId, (name) => lookUpStored(engine.store, name));
     return true;
   } catch (error) {
     if (isScullError(error, 'NO_SUCH_IMAGE')) return false;

@@ -7,9 +7,14 @@ import { artifactType } from '../../storage/images.ts';
 import { layerPaths } from '../../storage/layers/store.ts';
 import type { Store } from '../../storage/store.ts';
 import type { Engine } from '../engine.ts';
+import { byAlias } from './by-alias.ts';
 
 /** Of a list, the image for this machine. @throws ScullError NO_SUCH_IMAGE, AMBIGUOUS, INVALID, CORRUPT, UNSUPPORTED */
 export async function inspectImage(engine: Engine, nameOrId: string): Promise<object> {
+  return byAlias(nameOrId, (name) => inspectNamed(engine, name));
+}
+
+async function inspectNamed(engine: Engine, nameOrId: string): Promise<object> {
   const stored = lookUpStored(engine.store, nameOrId).image;
   if (stored.kind === 'artifact' && stored.manifest !== undefined) return inspectArtifact(stored, stored.manifest);
   const { image } = lookUpImage(engine.store, nameOrId);

@@ -9,6 +9,7 @@ import type { ImageRecord, StoredImage } from '../../storage/image-types.ts';
 import { createStaging, type Staging } from '../../storage/staging.ts';
 import type { Engine } from '../engine.ts';
 import { recordEvent } from '../events/record.ts';
+import { byAlias } from './by-alias.ts';
 import { destinationOf, type Pushed } from './push-destination.ts';
 import type { RegistryChoices } from './registry-choices.ts';
 
@@ -25,6 +26,10 @@ export interface PushOptions extends RegistryChoices, PushForm {
  * @throws ScullError NO_SUCH_IMAGE, AMBIGUOUS, INVALID; UNAUTHORIZED, REGISTRY, NETWORK; CORRUPT when a blob is gone
  */
 export async function pushImage(engine: Engine, nameOrId: string, options: PushOptions = {}): Promise<Pushed> {
+  return byAlias(nameOrId, (name) => pushNamed(engine, name, options));
+}
+
+async function pushNamed(engine: Engine, nameOrId: string, options: PushOptions): Promise<Pushed> {
   const { lookUpStored } = await import('../../storage/image-lookup.ts');
   const found = lookUpStored(engine.store, nameOrId);
   const { image } = found;

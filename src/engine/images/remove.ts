@@ -12,6 +12,7 @@ import { imagesBehind, withImageIds } from '../../storage/images.ts';
 import { changeIndex, readIndex, type IndexEntry } from '../../storage/index-file.ts';
 import type { Engine } from '../engine.ts';
 import { recordEvent } from '../events/record.ts';
+import { byAlias } from './by-alias.ts';
 
 export interface RemoveImagesOptions {
   /** Containers made from the image are removed with it, running or not; an id may have several names. */
@@ -40,7 +41,7 @@ export async function removeImages(engine: Engine, names: readonly string[], opt
   const errors: ScullError[] = [];
   for (const target of options.all === true ? allImages(engine) : names) {
     try {
-      const removed = await makingRoom(engine.store, () => removeOne(engine, target, options));
+      const removed = await makingRoom(engine.store, () => (typeof target === 'string' ? byAlias(target, (name) => removeOne(engine, name, options)) : removeOne(engine, target, options)));
       untagged.push(...removed.untagged);
       if (removed.deleted !== undefined) deleted.push(removed.deleted);
       for (const name of removed.untagged) recordEvent(engine, { type: 'image', status: 'untag', id: removed.id, name });

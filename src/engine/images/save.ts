@@ -11,6 +11,7 @@ import type { StoredImage } from '../../storage/image-types.ts';
 import { createStaging } from '../../storage/staging.ts';
 import type { Engine } from '../engine.ts';
 import { recordEvent } from '../events/record.ts';
+import { byAlias } from './by-alias.ts';
 import { explainMissingFolder, toFileOrOutput } from '../output.ts';
 
 export const SAVE_FORMATS = ['docker-archive', 'oci-archive', 'oci-dir', 'docker-dir'] as const;
@@ -37,7 +38,7 @@ export async function saveImages(engine: Engine, names: readonly string[], optio
   const format = options.format ?? 'docker-archive';
   if (!SAVE_FORMATS.includes(format)) throw new ScullError('USAGE', `unknown format ${JSON.stringify(format)}`, { hint: `use one of ${SAVE_FORMATS.join(', ')}` });
   if (options.compress === true && format !== 'docker-dir') throw new ScullError('USAGE', '--compress goes only with --format docker-dir');
-  await writeImages(engine, options.multiple === true ? imagesOf(engine, names) : oneImage(engine, names), format, options);
+  await writeImages(engine, await (options.multiple === true ? imagesOf(engine, names) : oneImage(engine, names)), format, options);
 }
 
 /** Writes images under the names given with each. @throws ScullError as {@link saveImages} */
@@ -61,10 +62,10 @@ export async function writeImages(engine: Engine, images: readonly SavedImage[],
   }
 }
 
-function oneImage(engine: Engine, names: readonly string[]): readonly SavedImage[] {
+async function oneImage(engine: Engine, names: readonly string[]): Promise<readonly SavedImage[]> {
   const [name, ...more] = names;
   if (name === undefined) return [];
-  const { image, name: found } = savedImage(engine, name);
+  const { image, name: found } = await byAlias(name, (meant) => savedImage(engine, meant));
   return [{ image, names: taggedNames([found, ...more.map((tag) => formatReference(localReference(tag)))]) }];
 }
 
@@ -78,10 +79,10 @@ export function savedImage(engine: Engine, name: string): { readonly image: Stor
 }
 
 /** Names that lead to the same image become one entry with all of them. */
-function imagesOf(engine: Engine, names: readonly string[]): readonly SavedImage[] {
+async function imagesOf(engine: Engine, names: readonly string[]): Promise<readonly SavedImage[]> {
   const images = new Map<string, SavedImage>();
   for (const name of names) {
-    const { image, name: found } = savedImage(engine, name);
+    const { image, name: found } = await byAlias(name, (meant) => savedImage(engine, meant));
     const before = images.get(image.manifestDigest)?.names ?? [];
     images.set(image.manifestDigest, { image, names: taggedNames([...before, found]) });
   }

@@ -7,12 +7,17 @@ import { withImageIds } from '../../storage/images.ts';
 import { changeIndex } from '../../storage/index-file.ts';
 import type { Engine } from '../engine.ts';
 import { recordEvent } from '../events/record.ts';
+import { byAlias } from './by-alias.ts';
 
 /**
  * Gives an image more names; whatever had them loses them. Short names become `localhost/…`, as with Podman.
  * @throws ScullError NO_SUCH_IMAGE, AMBIGUOUS, INVALID
  */
 export async function tagImage(engine: Engine, nameOrId: string, names: readonly string[]): Promise<void> {
+  return byAlias(nameOrId, (name) => tagNamed(engine, name, names));
+}
+
+async function tagNamed(engine: Engine, nameOrId: string, names: readonly string[]): Promise<void> {
   const full = names.map((name) => formatReference(localReference(name)));
   let id = '';
   await changeIndex(engine.store, (read) => {
@@ -30,6 +35,10 @@ export async function tagImage(engine: Engine, nameOrId: string, names: readonly
  * @throws ScullError NO_SUCH_IMAGE; INVALID when a name is not one of this image
  */
 export async function untagImage(engine: Engine, nameOrId: string, names: readonly string[]): Promise<void> {
+  return byAlias(nameOrId, (name) => untagNamed(engine, name, names));
+}
+
+async function untagNamed(engine: Engine, nameOrId: string, names: readonly string[]): Promise<void> {
   let taken: readonly string[] = [];
   let id = '';
   await changeIndex(engine.store, (read) => {

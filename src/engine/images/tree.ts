@@ -4,6 +4,7 @@ import type { ImageRecord, LayerRef, StoredImage } from '../../storage/image-typ
 import { readImages } from '../../storage/images.ts';
 import { archiveSizeOf } from '../../storage/layers/store.ts';
 import type { Engine } from '../engine.ts';
+import { byAlias } from './by-alias.ts';
 
 export interface TreeLayer {
   /** Chain id: the name of this layer on top of those below it. */
@@ -28,8 +29,8 @@ export interface ImageTree {
 }
 
 /** @throws ScullError NO_SUCH_IMAGE, AMBIGUOUS, CORRUPT, UNSUPPORTED */
-export function imageTree(engine: Engine, nameOrId: string): ImageTree {
-  const { image } = lookUpImage(engine.store, nameOrId);
+export async function imageTree(engine: Engine, nameOrId: string): Promise<ImageTree> {
+  const { image } = await byAlias(nameOrId, (name) => lookUpImage(engine.store, name));
   const { images } = readImages(engine.store);
   const describe = (layer: LayerRef): TreeLayer => ({ id: layer.chainId, size: archiveSizeOf(engine.store, layer), topOf: namesEndingAt(images, layer) });
   const top = image.layers.at(-1);

@@ -20,6 +20,7 @@ import { ensureLayers } from '../../storage/admit.ts';
 import type { LaunchStep } from '../../userns/launch-request.ts';
 import { isUnshared } from '../../userns/unshared.ts';
 import type { Engine } from '../engine.ts';
+import { byAlias } from '../images/by-alias.ts';
 import { listImages } from '../images/list.ts';
 
 export interface Shown {
@@ -100,7 +101,7 @@ export function mountableImages(engine: Engine): string[] {
 /** Shows an image's files, read-only. @throws ScullError UNSUPPORTED outside of `scull unshare`, NO_SUCH_IMAGE */
 export async function mountImage(engine: Engine, name: string): Promise<string> {
   requireUnshare(`scull image mount ${name}`);
-  const { image } = lookUpImage(engine.store, name);
+  const { image } = await byAlias(name, (meant) => lookUpImage(engine.store, meant));
   await ensureLayers(engine.store, image, engine.progress);
   const target = join(engine.store.layout.shown, `image-${image.id.slice(image.id.indexOf(':') + 1)}`);
   return show(engine, target, { lowers: image.layers.map((layer) => layer.chainId), target });

@@ -45,14 +45,14 @@ describe('tag', () => {
     const image = await add('a', 'localhost/a:1');
     await tagImage(engine, 'a:1', ['b', 'quay.io/x/c', 'team/d:2']);
     expect(names()).toEqual([['localhost/a:1', 'localhost/b:latest', 'localhost/team/d:2', 'quay.io/x/c:latest']]);
-    expect(findImage(engine, 'b').id).toBe(image.id);
+    expect((await findImage(engine, 'b')).id).toBe(image.id);
   });
 
   test('moves a name, and the image that had it stays', async () => {
     await add('old', 'localhost/a:1');
     const fresh = await add('new', 'localhost/b:1');
     await tagImage(engine, 'b:1', ['a:1']);
-    expect(findImage(engine, 'a:1').id).toBe(fresh.id);
+    expect((await findImage(engine, 'a:1')).id).toBe(fresh.id);
     expect(names()).toEqual([['localhost/a:1', 'localhost/b:1'], []]);
   });
 
@@ -78,7 +78,7 @@ test('untag takes the names given, or all, and the image stays', async () => {
   expect(names()).toContainEqual(['localhost/a:1', 'localhost/a:3']);
   await expect(untagImage(engine, 'a:1', ['b:1'])).rejects.toMatchObject({ code: 'NO_SUCH_IMAGE', message: expect.stringContaining('b:1') });
   await untagImage(engine, 'a:1', []);
-  expect(findImage(engine, image.id).names).toEqual([]);
+  expect((await findImage(engine, image.id)).names).toEqual([]);
   expect(names()).toContainEqual(['localhost/b:1']);
 });
 
@@ -111,7 +111,7 @@ describe('rmi', () => {
     expect((await removeImages(engine, ['a:1'])).untagged).toEqual(['localhost/a:1']);
     const refused = await removeImages(engine, ['a:2']);
     expect(refused.errors).toMatchObject([{ code: 'IN_USE', message: expect.stringContaining('container web (776562000000)') }]);
-    expect(findImage(engine, 'a:2').id).toBe(image.id);
+    expect((await findImage(engine, 'a:2')).id).toBe(image.id);
   });
 
   test('of all leaves nothing but what is used', async () => {
@@ -153,13 +153,13 @@ test('prune removes images without a name, with --all those without a container'
 
 test('exists tells a missing image from a bad name', async () => {
   await add('a', 'localhost/a:1');
-  expect([imageExists(engine, 'a:1'), imageExists(engine, 'b:1')]).toEqual([true, false]);
-  expect(() => imageExists(engine, 'A B')).toThrow(expect.objectContaining({ code: 'INVALID' }));
+  expect([await imageExists(engine, 'a:1'), await imageExists(engine, 'b:1')]).toEqual([true, false]);
+  await expect(imageExists(engine, 'A B')).rejects.toThrow(expect.objectContaining({ code: 'INVALID' }));
 });
 
-test('questions change nothing in a store that is not there', () => {
+test('questions change nothing in a store that is not there', async () => {
   expect(listImages(engine)).toEqual([]);
-  expect(imageExists(engine, 'a')).toBe(false);
+  expect(await imageExists(engine, 'a')).toBe(false);
   expect(existsSync(engine.store.layout.root)).toBe(false);
 });
 
