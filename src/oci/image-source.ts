@@ -1,5 +1,4 @@
 /** Where an image can be taken from: the contract between whatever holds images and the store that admits them. */
-import type { Readable } from 'node:stream';
 import type { Descriptor } from './descriptor.ts';
 import type { Digest } from './digest.ts';
 
@@ -11,7 +10,7 @@ export interface ImageSource {
   /** The manifest of one platform (indexes are resolved by the source), as raw bytes with its media type. */
   manifest(): Promise<{ readonly bytes: Uint8Array; readonly mediaType: string; readonly digest?: Digest }>;
   /** A blob from byte `offset` on (0 unless the source can resume). */
-  blob(descriptor: Descriptor, offset?: number): Promise<Readable>;
+  blob(descriptor: Descriptor, offset?: number): Promise<AsyncIterable<Uint8Array>>;
   /** True if blob() honours offset. */
   readonly resumable: boolean;
   close?(): Promise<void>;

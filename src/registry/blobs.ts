@@ -1,5 +1,4 @@
 /** Blobs: distribution-spec, "Pulling blobs". A blob is a stream that mends itself: a broken connection is continued by a range request. */
-import { Readable } from 'node:stream';
 import { ScullError } from '../host/errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { MEDIA_TYPES } from '../oci/image.ts';
@@ -15,18 +14,20 @@ const PROGRESS = 64 * 1024;
 /**
  * The blob's bytes from `offset` on. Delivers exactly `descriptor.size - offset` bytes or fails; whether they are the right
  * ones is for the reader to check by the digest.
- * @throws ScullError (also as the stream's error) NO_SUCH_IMAGE, UNAUTHORIZED, REGISTRY, NETWORK; UNSUPPORTED for layers
+ * @throws ScullError (also while it is read) NO_SUCH_IMAGE, UNAUTHORIZED, REGISTRY, NETWORK; UNSUPPORTED for layers
  * that a registry does not hold itself
  */
-export async function openBlob(session: RegistrySession, reference: Reference, descriptor: Descriptor, offset = 0): Promise<Readable> {
+export async function openBlob(session: RegistrySession, reference: Reference, descriptor: Descriptor, offset = 0): Promise<AsyncIterable<Uint8Array>> {
   refuseForeign(descriptor, reference);
   if (offset > descriptor.size) throw new RangeError('offset lies behind the end of the blob');
-  if (offset === descriptor.size) return Readable.from([], { objectMode: false });
+  if (offset === descriptor.size) return nothing();
   const request = blobRequest(reference, descriptor);
   // The first answer is awaited here, so that what does not exist is an error of the call.
   const first = await openAt(session, request, descriptor, offset);
-  return Readable.from(chunksOf(session, request, descriptor, offset, first), { objectMode: false, highWaterMark: 1024 * 1024 });
+  return chunksOf(session, request, descriptor, offset, first);
 }
+
+async function* nothing(): AsyncGenerator<Uint8Array, void, void> {}
 
 /** Layers "to be fetched from elsewhere" are Windows', and following their addresses has leaked credentials (CVE-2020-15157). */
 function refuseForeign(descriptor: Descriptor, reference: Reference): void {

@@ -71,14 +71,14 @@ export function openBlobFile(store: Store, digest: Digest): number {
  * @param what what to call it in messages
  * @throws ScullError INVALID when it is too large or another; and what the stream throws
  */
-export async function readChecked(stream: Readable, descriptor: Descriptor, what = 'the image configuration'): Promise<Uint8Array> {
+export async function readChecked(stream: AsyncIterable<Uint8Array>, descriptor: Descriptor, what = 'the image configuration'): Promise<Uint8Array> {
   if (descriptor.size > MAX_DOCUMENT) {
-    stream.destroy();
+    await stream[Symbol.asyncIterator]().return?.();
     throw new ScullError('INVALID', `${what} is too large: ${descriptor.size} bytes, at most ${MAX_DOCUMENT} are read`);
   }
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of stream as AsyncIterable<Uint8Array>) {
+  for await (const chunk of stream) {
     size += chunk.length;
     if (size > descriptor.size) break;
     chunks.push(chunk);
@@ -88,8 +88,8 @@ export async function readChecked(stream: Readable, descriptor: Descriptor, what
   throw new ScullError('INVALID', `${what} is not what was announced as ${descriptor.digest} of ${descriptor.size} bytes`);
 }
 
-/** A stream of one blob's bytes from `offset` on. */
-export type BlobOpener = (offset: number) => Promise<Readable>;
+/** One blob's bytes from `offset` on. */
+export type BlobOpener = (offset: number) => Promise<AsyncIterable<Uint8Array>>;
 
 /** The file that a blob is gathered in until it is whole. */
 export interface BlobFile {

@@ -1,5 +1,4 @@
 /** What a place of --cache-from can be asked for. */
-import type { Readable } from 'node:stream';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { CacheRecord } from '../../storage/build-cache.ts';
 
@@ -10,5 +9,5 @@ export interface CacheReader {
   /** @throws ScullError */
   find(key: string): Promise<CacheRecord | undefined>;
   /** The layer's bytes from `offset` on. @throws ScullError */
-  open(layer: Descriptor, offset: number): Promise<Readable>;
+  open(layer: Descriptor, offset: number): Promise<AsyncIterable<Uint8Array>>;
 }

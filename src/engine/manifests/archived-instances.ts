@@ -28,6 +28,6 @@ export async function archivedInstances(location: FileLocation, images: readonly
   return found;
 }
 
-async function* opened(open: () => Promise<Readable>): AsyncGenerator<Uint8Array> {
-  yield* (await open()) as AsyncIterable<Uint8Array>;
+async function* opened(open: () => Promise<AsyncIterable<Uint8Array>>): AsyncGenerator<Uint8Array> {
+  yield* await open();
 }

@@ -49,9 +49,9 @@ function layoutEntries(image: MadeImage, annotations: Readonly<Record<string, st
   ];
 }
 
-async function contentOf(stream: Readable): Promise<Buffer> {
+async function contentOf(stream: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const chunks: Buffer[] = [];
-  for await (const chunk of stream as AsyncIterable<Buffer>) chunks.push(chunk);
+  for await (const chunk of stream) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks);
 }
 
