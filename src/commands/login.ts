@@ -39,7 +39,9 @@ export default class Login extends ScullCommand {
     const password = flags['password-stdin'] ? await readSecretInput() : (flags.password ?? (flags.secret === undefined ? await askSecret('Password: ', hint) : (await import('../engine/secrets/find.ts')).secretText(engine, flags.secret)));
     if (password === '') this.usage('the password is empty');
     const compatible = flags['compat-auth-file'];
-    const place = await login(engine, registry, { ...(await registryChoices({ ...flags, authfile: compatible ?? flags.authfile })), username, password, dockerKeys: compatible !== undefined });
+    // The file may be a new one.
+    const choices = { ...(await registryChoices({ ...flags, authfile: undefined })), authFile: compatible ?? flags.authfile };
+    const place = await login(engine, registry, { ...choices, username, password, dockerKeys: compatible !== undefined });
     if (flags.verbose) this.printLine(`Used: ${place}`);
     this.printLine('Login Succeeded!');
   }

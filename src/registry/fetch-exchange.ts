@@ -80,9 +80,11 @@ function bodyOf(response: Response, abort: AbortController, over: () => void): H
   };
 }
 
-/** What is no HTTP, by the names that node:http's parser gives it. */
+/** With the names that node:http's parser gives to what is no HTTP, and without advice for programmers. */
 function explained(error: unknown): unknown {
   const code = (error as { code?: unknown } | null | undefined)?.code;
-  const malformed = typeof code === 'string' && /^(?:Malformed|Invalid|Unrequested|Response[A-Z])/.test(code);
-  return malformed ? Object.assign(new Error((error as Error).message, { cause: error }), { code: `HPE_${code}` }) : error;
+  if (!(error instanceof Error) || typeof code !== 'string' || error.name === 'Error') return error;
+  const malformed = /^(?:Malformed|Invalid|Unrequested|Response[A-Z])/.test(code);
+  const message = error.message.replace(/^E[A-Z]+: /, '').replace(/\.? (?:For more information,|Is the computer).*$/, '');
+  return Object.assign(new Error(message, { cause: error }), { code: malformed ? `HPE_${code}` : code });
 }

@@ -48,6 +48,7 @@ describe('login', () => {
     await s.ok(['login', '--authfile', elsewhere, '-v', '-u', 'ann', '-p', PASSWORD, registry.host]);
     expect([existsSync(authFile), statSync(elsewhere).mode & 0o777]).toEqual([false, 0o600]);
     await s.fails(['pull', '-q', name('nosuch')], 125, /wants a login/);
+    for (const args of [['pull', name('nosuch')], ['push', 'busybox', name('nosuch')]]) await s.fails([...args, '--authfile', `${elsewhere}.not`], 125, /there is no file "[^"]*auth\.json\.not" to take a login from/);
     await s.fails(['pull', '-q', '--authfile', elsewhere, name('nosuch')], 125, /has no such/);
     expect(await s.ok(['logout', '--all', '--authfile', elsewhere])).toContain(registry.host);
     expect(JSON.parse(readFileSync(elsewhere, 'utf8')).auths).toEqual({});

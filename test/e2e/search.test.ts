@@ -56,7 +56,7 @@ describe('a registry with a catalogue', () => {
 describe('a registry that searches itself', () => {
   test('is asked once; long descriptions are cut, and steer no terminal', async () => {
     const table = await lines(`${index.host}/app`);
-    expect(index.requests.map((request) => request.path)).toEqual(['/v2/', '/v1/search?q=app&n=25']);
+    expect(index.requests.map((request) => request.path)).toEqual(['/v1/search?q=app&n=25']);
     expect(table).toHaveLength(3);
     expect(table[1]).toContain('\\x1b');
     expect(table[1]).toMatch(/\.\.\.$/);

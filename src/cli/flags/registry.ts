@@ -1,4 +1,5 @@
 /** Flags of every command that talks to a registry, with Podman's names. */
+import { existsSync } from 'node:fs';
 import * as Flags from '@oclif/core/flags';
 import type { RegistryChoices } from '../../engine/images/registry-choices.ts';
 import { ScullError } from '../../host/errors.ts';
@@ -39,9 +40,11 @@ export interface RegistryFlagValues {
 
 /**
  * The values in the engine's terms. Asks for the password that --creds leaves out; loads nothing where no flag was given.
- * @throws ScullError USAGE; INVALID when nobody answers
+ * @throws ScullError USAGE; NOT_FOUND for a file of logins that is not there; INVALID when nobody answers
  */
 export async function registryChoices(flags: RegistryFlagValues): Promise<RegistryChoices> {
+  // A registry that asks for no login would never let the mistake be found.
+  if (flags.authfile !== undefined && !existsSync(flags.authfile)) throw new ScullError('NOT_FOUND', `there is no file ${JSON.stringify(flags.authfile)} to take a login from (--authfile)`);
   return {
     tlsVerify: flags['tls-verify'],
     certificateDirectory: flags['cert-dir'],

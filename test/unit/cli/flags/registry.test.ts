@@ -17,7 +17,7 @@ test('without flags everything is left to configuration files', async () => {
 test.each<[string[], RegistryChoices]>([
   [['--tls-verify'], { tlsVerify: true }],
   [['--tls-verify=false'], { tlsVerify: false }],
-  [['--cert-dir', '/certs', '--authfile=auth.json'], { certificateDirectory: '/certs', authFile: 'auth.json' }],
+  [['--cert-dir', '/certs', '--authfile=/dev/null'], { certificateDirectory: '/certs', authFile: '/dev/null' }],
   [['--creds', 'ann:pass:word'], { credentials: { kind: 'password', username: 'ann', password: 'pass:word' } }],
   [['--creds=ann:'], { credentials: { kind: 'password', username: 'ann', password: '' } }],
   [['--retry', '0', '--retry-delay', '1m30s'], { retries: 0, retryDelay: 90_000 }],
