@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { isLoopbackHost, proxyFor } from '../../../src/host/proxy.ts';
+import { isLoopbackHost, proxyFor, proxyIsSet } from '../../../src/host/proxy.ts';
 
 const PROXY = { HTTPS_PROXY: 'http://proxy.example:3128', HTTP_PROXY: 'http://plain.example:8080' };
 
@@ -37,4 +37,14 @@ test('a proxy that can not be used is an error that does not repeat its password
 test('only this machine itself counts as loopback', () => {
   expect(['localhost', 'LOCALHOST', 'x.localhost', '127.0.0.1', '127.9.9.9', '::1', '[::1]'].every(isLoopbackHost)).toBe(true);
   expect(['localhost.example', '127.0.0.1.example', '128.0.0.1', '0.0.0.0', '::2', '127.0.0'].some(isLoopbackHost)).toBe(false);
+});
+
+test.each([
+  [{}, false],
+  [{ HTTP_PROXY: '', no_proxy: '*', https_proxy: 'http://p.example' }, false],
+  [{ http_proxy: 'http://p.example' }, true],
+  [{ HTTP_PROXY: 'http://p.example', NO_PROXY: '*' }, true],
+  [{ ALL_PROXY: 'http://p.example' }, true],
+])('%j names a proxy that somebody else might take for plain http: %j', (environment, expected) => {
+  expect(proxyIsSet(environment)).toBe(expected);
 });
