@@ -28,6 +28,7 @@ export async function fetchExchange(request: HttpRequest, headers: Readonly<Reco
   const timer = setTimeout(() => abort.abort(timedOut(`no answer within ${patience / 1000} s`)), patience);
   const options: FetchOptions = { method, headers: { ...headers }, redirect: 'manual', signal: abort.signal, decompress: false, timeout: false, ...(body === undefined ? {} : { body: nativeBody(body) }) };
   try {
+    if (isFilePart(body)) body.onSent?.(0);
     const response = await fetch(url, options);
     if (isFilePart(body)) body.onSent?.(body.length);
     return { method, url, status: response.status, headers: Object.fromEntries(response.headers), body: bodyOf(response, abort, over) };
