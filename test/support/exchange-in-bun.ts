@@ -1,11 +1,12 @@
 /** Run by Bun: makes one exchange for each address given, and prints what came of each as a line of JSON. */
 import { openTransport } from '../../src/registry/transport.ts';
 
-const transport = openTransport({ tls: { verify: true }, limits: { response: 500, stall: 500 } });
+const patient = openTransport({ tls: { verify: true } });
+const impatient = openTransport({ tls: { verify: true }, limits: { response: 300 } });
 for (const address of process.argv.slice(2)) {
   const outcome: Record<string, unknown> = {};
   try {
-    const { status, headers, body } = await transport.exchange({ method: address.endsWith('/head') ? 'HEAD' : 'GET', url: new URL(address) });
+    const { status, headers, body } = await (address.endsWith('/silent') ? impatient : patient).exchange({ method: address.endsWith('/head') ? 'HEAD' : 'GET', url: new URL(address) });
     Object.assign(outcome, { status, length: headers['content-length'], challenge: headers['www-authenticate'] });
     const chunks: Buffer[] = [];
     for await (const chunk of body) chunks.push(chunk);
@@ -15,4 +16,5 @@ for (const address of process.argv.slice(2)) {
   }
   console.log(JSON.stringify(outcome));
 }
-transport.close();
+patient.close();
+impatient.close();
