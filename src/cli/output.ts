@@ -29,10 +29,14 @@ export function writeErr(data: string | Uint8Array): void {
   }
 }
 
-/** True if the descriptor is a terminal. Only a character device is worth asking node:tty (3 ms) about. */
+/** The kernel's devices of memory, /dev/null among them: Documentation/admin-guide/devices.txt. */
+const MEMORY_DEVICES = 1;
+
+/** True if the descriptor is a terminal. Only a character device, and not /dev/null, is worth asking node:tty (2 to 3 ms) about. */
 export async function isTerminal(fd: 0 | 1 | 2): Promise<boolean> {
   try {
-    if (!fstatSync(fd).isCharacterDevice()) return false;
+    const stat = fstatSync(fd);
+    if (!stat.isCharacterDevice() || stat.rdev >> 8 === MEMORY_DEVICES) return false;
   } catch {
     return false; // closed
   }

@@ -13,7 +13,7 @@ import { digestHex, type Digest } from '../oci/digest.ts';
 import { MEDIA_TYPES, type ImageConfig } from '../oci/image.ts';
 import { admitImage } from './admit.ts';
 import { adoptBlob, commitBlob, digestOf, hasBlob, openBlob } from './blobs.ts';
-import { writeClaims } from './claims.ts';
+import { addClaims } from './claims.ts';
 import { flushStore } from './flush-store.ts';
 import type { ImageRecord, ImageSource } from './image-types.ts';
 import { finishContents } from './layers/contents.ts';
@@ -44,7 +44,7 @@ export async function admitPacked(store: Store, staging: Staging, image: PackedI
   const { parent, layer } = image;
   const diffIds = [...(parent?.config.rootfs.diff_ids ?? []), ...(layer === undefined ? [] : [layer.diffId])];
   const chain = chainIds(diffIds);
-  writeClaims(staging, { blobs: [...(parent?.manifest.layers ?? []), ...(layer === undefined ? [] : [layer.descriptor])].map(({ digest }) => digest), layers: chain });
+  addClaims(staging, { blobs: [...(parent?.manifest.layers ?? []), ...(layer === undefined ? [] : [layer.descriptor])].map(({ digest }) => digest), layers: chain });
   if (layer !== undefined) {
     adoptBlob(store, staging, layer.file, layer.descriptor.digest);
   }

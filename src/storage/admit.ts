@@ -20,7 +20,7 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import { digestAlgorithm, type Digest } from '../oci/digest.ts';
 import type { ImageConfig, Manifest } from '../oci/image.ts';
 import { digestOf, hasBlob, readChecked, readDocument, storeDocument } from './blobs.ts';
-import { writeClaims } from './claims.ts';
+import { addClaims } from './claims.ts';
 import { discardLeftovers } from './garbage.ts';
 import { putNames } from './image-names.ts';
 import type { ImageRecord, ImageSource, LayerRef, StoredImage } from './image-types.ts';
@@ -85,7 +85,7 @@ async function admit(store: Store, source: ImageSource, options: AdmitOptions, a
   const staging = createStaging(store);
   try {
     const wanted = await readWanted(store, source, artifacts);
-    writeClaims(staging, {
+    addClaims(staging, {
       blobs: [wanted.digest, wanted.manifest.config.digest, ...wanted.manifest.layers.map((layer) => layer.digest)],
       layers: wanted.layers.map((layer) => layer.chainId),
     });

@@ -31,18 +31,24 @@ export interface CacheRecord {
   readonly layer?: LayerRef;
 }
 
-/**
- * @param newerThan milliseconds since 1970: an older one does not count
- * @param unpacked whether its layer must be unpacked, or the blob is enough
- * @returns undefined where there is no usable record
- */
-export function findCached(store: Store, key: string, newerThan = 0, unpacked = true): CacheRecord | undefined {
-  const path = recordPath(store, key);
-  const record = readRecord(path);
+export interface FindOptions {
+  /** Milliseconds since 1970: an older one does not count. */
+  readonly newerThan?: number;
+  /** The blob of its layer is enough, it need not be unpacked. */
+  readonly blobOnly?: boolean;
+  /** Called before it is looked whether the layer is there: what is claimed by then stays, also where a garbage collection is going on. */
+  readonly claim?: (layer: LayerRef) => void;
+}
+
+/** @returns undefined where there is no usable record */
+export function findCached(store: Store, key: string, { newerThan = 0, blobOnly = false, claim }: FindOptions = {}): CacheRecord | undefined {
+  const record = readRecord(recordPath(store, key));
   if (record === undefined || record.key !== key) return undefined;
   if (newerThan > 0 && Date.parse(record.created) < newerThan) return undefined;
-  if (record.layer !== undefined && !((!unpacked || layerExists(store, record.layer.chainId)) && hasBlob(store, record.layer.descriptor))) return undefined;
-  return record;
+  const { layer } = record;
+  if (layer === undefined) return record;
+  claim?.(layer);
+  return (blobOnly || layerExists(store, layer.chainId)) && hasBlob(store, layer.descriptor) ? record : undefined;
 }
 
 /** Notes that a record was of use. */

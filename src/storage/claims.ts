@@ -1,12 +1,12 @@
 /**
- * What is being admitted right now: files in the staging directory of whoever does it, read by the garbage collection. A
- * claim ends with its owner, or with the staging directory.
+ * What is being admitted right now: a file in the staging directory of whoever does it, read by the garbage collection, with a line
+ * for each time that something was claimed. A claim ends with its owner, or with the staging directory.
  */
-import { readdirSync } from 'node:fs';
+import { appendFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { crashPoint } from '../host/crash-point.ts';
-import { errnoOf, isScullError } from '../host/errors.ts';
-import { readJson, writeJsonAtomic } from '../host/files.ts';
+import { errnoOf } from '../host/errors.ts';
+import { explainWriteFailure, readTextIfPresent } from '../host/files.ts';
 import { parseOwnerTag } from '../host/identity.ts';
 import type { Digest } from '../oci/digest.ts';
 import { ownerMayLive } from './hosts.ts';
@@ -19,13 +19,20 @@ export interface Claims {
   readonly layers: readonly Digest[];
 }
 
+const FILE = 'claims';
+
 /**
- * From now on a garbage collection spares these blobs and layers.
- * @param part of several claims that add up, which: a file is not replaced by one with more, since ext4 writes out at once what replaces
- * something
+ * From now on a garbage collection spares these blobs and layers, too. One write to the end of a file: who reads beside it sees the whole
+ * line, or what is no line yet, and this has not returned yet.
+ * @throws ScullError NO_SPACE
  */
-export function writeClaims(staging: Staging, claims: Claims, part = 0): void {
-  writeJsonAtomic(staging.path(part === 0 ? 'claims.json' : `claims-${part}.json`), claims, { durable: false });
+export function addClaims(staging: Staging, claims: Claims): void {
+  const path = staging.path(FILE);
+  try {
+    appendFileSync(path, `${JSON.stringify(claims)}\n`, { mode: 0o600 });
+  } catch (error) {
+    throw explainWriteFailure(error, path);
+  }
   crashPoint('image:claimed');
 }
 
@@ -36,10 +43,8 @@ export function readClaims(store: Store): Claims {
   for (const name of namesIn(store.layout.staging)) {
     const owner = parseOwnerTag(name);
     if (owner === undefined || !ownerMayLive(store.layout, owner)) continue;
-    const directory = join(store.layout.staging, name);
-    for (const file of namesIn(directory)) {
-      if (!/^claims(?:-\d+)?\.json$/.test(file)) continue;
-      const claims = readOne(join(directory, file));
+    for (const line of (readTextIfPresent(join(store.layout.staging, name, FILE)) ?? '').split('\n')) {
+      const claims = parseLine(line);
       blobs.push(...(claims?.blobs ?? []));
       layers.push(...(claims?.layers ?? []));
     }
@@ -47,13 +52,12 @@ export function readClaims(store: Store): Claims {
   return { blobs, layers };
 }
 
-function readOne(path: string): Claims | undefined {
+/** Undefined for what is being written. */
+function parseLine(line: string): Claims | undefined {
   try {
-    return readJson(path) as Claims | undefined;
-  } catch (error) {
-    // Written by a rename, so only a disk fault can tear it; then it protects nothing.
-    if (isScullError(error, 'CORRUPT')) return undefined;
-    throw error;
+    return JSON.parse(line) as Claims;
+  } catch {
+    return undefined;
   }
 }
 

@@ -14,7 +14,7 @@ import type { Digest } from '../oci/digest.ts';
 import { MEDIA_TYPES, type ImageIndex } from '../oci/image.ts';
 import { encodeIndex, withInstances } from '../oci/index-edit.ts';
 import { digestOf, storeBlob, storeDocument } from './blobs.ts';
-import { writeClaims } from './claims.ts';
+import { addClaims } from './claims.ts';
 import { findEntry, noSuchImage } from './image-lookup.ts';
 import { imageKey, putNames } from './image-names.ts';
 import { readManifestOrIndex, withImageIds } from './images.ts';
@@ -126,7 +126,7 @@ async function changing(store: Store, instances: readonly NewInstance[], change:
   try {
     const documents = instances.flatMap((instance) => instance.documents);
     const blobs = instances.flatMap((instance) => instance.blobs ?? []);
-    writeClaims(staging, { blobs: [...documents.map(({ digest }) => digest), ...blobs.map(({ descriptor }) => descriptor.digest)], layers: [] });
+    addClaims(staging, { blobs: [...documents.map(({ digest }) => digest), ...blobs.map(({ descriptor }) => descriptor.digest)], layers: [] });
     for (const { digest, bytes } of documents) await storeDocument(store, staging, digest, bytes);
     for (const { descriptor, open } of blobs) await storeBlob(store, staging, descriptor, async () => open());
     let id: Digest | undefined;

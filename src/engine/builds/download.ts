@@ -1,7 +1,5 @@
 /** Files from the web: ADD of a URL, a context or a Containerfile by its URL. */
 import { createWriteStream, utimesSync } from 'node:fs';
-import { Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { ScullError } from '../../host/errors.ts';
 import { explainWriteFailure } from '../../host/files.ts';
 
@@ -13,7 +11,8 @@ const LARGEST = 64 * 1024 ** 3;
  * @throws ScullError NETWORK, INVALID (no such address, too large), NO_SPACE
  */
 export async function download(url: string, file: string, abort?: AbortSignal): Promise<void> {
-  const { content, changed } = await (await import('../../registry/download.ts')).download(url, 'fetch', abort);
+  const [{ Transform }, { pipeline }, { download: fetchFile }] = await Promise.all([import('node:stream'), import('node:stream/promises'), import('../../registry/download.ts')]);
+  const { content, changed } = await fetchFile(url, 'fetch', abort);
   let size = 0;
   const bounded = new Transform({
     transform(chunk: Uint8Array, _encoding, done) {

@@ -11,7 +11,6 @@ import type { ImageRecord, ImageSource, LayerRef } from '../../storage/image-typ
 import { readIndex } from '../../storage/index-file.ts';
 import { layerSize } from '../../storage/layers/store.ts';
 import { layerDirectories } from './layer.ts';
-import { recordEvent } from '../events/record.ts';
 import type { BuildOptions } from './options.ts';
 import type { BuildSession } from './session.ts';
 import type { StageResult } from './stages.ts';
@@ -29,7 +28,7 @@ export async function makeImage(session: BuildSession, built: StageResult): Prom
   const documents = documentsOf(session, stage);
   const present = alreadyThere(session, documents.digest, names);
   if (present !== undefined) return present;
-  const { admitImage } = await import('../../storage/admit.ts');
+  const [{ admitImage }, { recordEvent }] = await Promise.all([import('../../storage/admit.ts'), import('../events/record.ts')]);
   const image = await admitImage(engine.store, sourceOf(session, documents), { names, progress: engine.progress, unpackLater: { bytes: stage.layers.reduce((sum, layer) => sum + (layerSize(engine.store, layer.chainId) ?? 0), 0) } });
   recordEvent(engine, { type: 'image', status: 'build', id: image.id, name: names[0] ?? '' });
   return image;

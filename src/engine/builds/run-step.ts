@@ -21,7 +21,7 @@ import type { LayerRef } from '../../storage/image-types.ts';
 import { startContainer } from '../containers/launch.ts';
 import { resolveMounts } from '../containers/mounts.ts';
 import { removeClaimed } from '../containers/removal.ts';
-import { commitLayer } from './layer.ts';
+import { commitLayer } from './commit.ts';
 import { STEP_IMAGE, type StepLabel } from './options.ts';
 import type { BuildSession } from './session.ts';
 
@@ -52,7 +52,7 @@ export async function runCommandStep(session: BuildSession, work: RunWork): Prom
   const { engine } = session;
   const { layout } = engine.store;
   if (work.layers.length === 0) throw new ScullError('INVALID', 'there is nothing to run in an empty file system', { hint: 'COPY a program into it first, or begin with FROM an image' });
-  session.keep();
+  await session.keep();
   const record = await makeRecord(session, work);
   reserveName(layout, record.name, record.id);
   await claimContainer(layout, cgroupPlan(), record.id, { autoRemove: true, stays: true });

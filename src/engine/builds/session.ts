@@ -5,10 +5,9 @@ import { ScullError } from '../../host/errors.ts';
 import { ownerTag } from '../../host/identity.ts';
 import type { Containerfile } from '../../build/containerfile/file.ts';
 import type { Digest } from '../../oci/digest.ts';
-import { startOwnKeeper } from '../../runtime/keeper.ts';
 import type { LayerRef } from '../../storage/image-types.ts';
 import { writeCached, type CacheRecord } from '../../storage/build-cache.ts';
-import { writeClaims } from '../../storage/claims.ts';
+import { addClaims } from '../../storage/claims.ts';
 import type { Staging } from '../../storage/staging.ts';
 import type { Engine } from '../engine.ts';
 import type { BuildContext } from './context.ts';
@@ -28,14 +27,13 @@ export class BuildSession {
   /** Places of --cache-from that nothing more is asked of. */
   readonly lostCaches = new Set<string>();
   readonly #claimed = new Set<Digest>();
-  #claims = 0;
   readonly #underWay = new Map<string, Promise<unknown>>();
   readonly #finishing = new Map<Digest, Promise<void>>();
   readonly #beside: Promise<void>[] = [];
   #turn: Promise<void> = Promise.resolve();
   #steps = 0;
   #places = 0;
-  #kept = false;
+  #keeper: Promise<void> | undefined;
   readonly #ends: (() => void)[] = [];
 
   constructor(given: { readonly engine: Engine; readonly options: BuildOptions; readonly staging: Staging; readonly file: Containerfile; readonly context: BuildContext }) {
@@ -55,7 +53,7 @@ export class BuildSession {
     const fresh = layers.filter((layer) => !this.#claimed.has(layer.chainId));
     if (fresh.length === 0) return;
     for (const layer of fresh) this.#claimed.add(layer.chainId);
-    writeClaims(this.staging, { blobs: fresh.map((layer) => layer.descriptor.digest), layers: fresh.map((layer) => layer.chainId) }, this.#claims++);
+    addClaims(this.staging, { blobs: fresh.map((layer) => layer.descriptor.digest), layers: fresh.map((layer) => layer.chainId) });
   }
 
   label(stage: string, number: string, title: string): StepLabel {
@@ -68,10 +66,9 @@ export class BuildSession {
   }
 
   /** From now on something would go on without us: should this process be killed, it is ended at once. */
-  keep(): void {
-    if (this.#kept) return;
-    this.#kept = true;
-    startOwnKeeper(this.engine.store.layout, this.staging.directory, 'builder', 'cleanup');
+  keep(): Promise<void> {
+    this.#keeper ??= import('../../runtime/keeper.ts').then(({ startOwnKeeper }) => startOwnKeeper(this.engine.store.layout, this.staging.directory, 'builder', 'cleanup'));
+    return this.#keeper;
   }
 
   /** A path for what no disk shall see: in the runtime directory, under a name that is swept should we be killed. */

@@ -15,7 +15,7 @@ import { resolveUser } from '../../runtime/user.ts';
 import { CACHE_FORMAT, findCached, touchCached, type CacheRecord } from '../../storage/build-cache.ts';
 import type { LayerRef } from '../../storage/image-types.ts';
 import { ensureImage } from '../images/ensure.ts';
-import { commitLayer, graftLayer, layerDirectories, topOf } from './layer.ts';
+import { layerDirectories, topOf } from './layer.ts';
 import type { StepLabel } from './options.ts';
 import type { BuildSession } from './session.ts';
 import { gather, imageOfContext, namedContext, openOrigin, type Origin } from './sources.ts';
@@ -251,7 +251,7 @@ class StageBuilder {
     const owner = this.#userOf(before);
     const key = this.#keyOf('workdir', before.layers, [path, owner.uid, owner.gid]);
     return this.#layerStep(before, step, key, async () => {
-      const { runFileWork } = await import('./file-step.ts');
+      const [{ runFileWork }, { commitLayer }] = await Promise.all([import('./file-step.ts'), import('./commit.ts')]);
       const upper = await runFileWork(this.#session, { layers: before.layers, job: ({ root }) => ({ root, time: this.#session.options.timestamp, directory: { path, ...owner } }) });
       return upper === undefined ? undefined : commitLayer(this.#session, before.layers, upper, []);
     });
@@ -271,8 +271,7 @@ class StageBuilder {
 
   async #runStep(before: StageResult, step: Step, work: RunStep, label: StepLabel): Promise<Done> {
     const session = this.#session;
-    const { openRunMounts, readyRunMounts } = await import('./run-mounts.ts');
-    const opened = await openRunMounts(session, work, before.platform, async (index) => (await this.#other(index)).layers);
+    const opened = work.mounts.length === 0 ? { key: [], origins: new Map() } : await (await import('./run-mounts.ts')).openRunMounts(session, work, before.platform, async (index) => (await this.#other(index)).layers);
     const { run } = session.options;
     const key = this.#keyOf('run', before.layers, [
       work.words,
@@ -288,9 +287,9 @@ class StageBuilder {
       formatPlatform(before.platform),
     ]);
     return this.#layerStep(before, step, key, async () => {
+      const [{ readyRunMounts }, { runCommandStep }] = await Promise.all([import('./run-mounts.ts'), import('./run-step.ts')]);
       const ready = await readyRunMounts(session, work, opened);
       try {
-        const { runCommandStep } = await import('./run-step.ts');
         return await runCommandStep(session, { step: work, label, layers: before.layers, config: this.imageConfig(before), mounts: ready.mounts, secretEnvironment: ready.environment });
       } finally {
         ready.release();
@@ -317,7 +316,7 @@ class StageBuilder {
       trace('context read');
       const key = this.#keyOf('copy', upon, [how, gathered.digest]);
       return this.#layerStep(before, step, key, async () => {
-        const { runFileWork } = await import('./file-step.ts');
+        const [{ runFileWork }, { commitLayer }] = await Promise.all([import('./file-step.ts'), import('./commit.ts')]);
         const upper = await runFileWork(session, {
           layers: upon,
           job: ({ root, scratch, aside }) => ({
@@ -341,7 +340,7 @@ class StageBuilder {
     return this.#layerStep(before, step, key, async () => {
       let content = '';
       let found: CacheRecord | undefined;
-      const { runFileWork } = await import('./file-step.ts');
+      const [{ runFileWork }, { commitLayer }] = await Promise.all([import('./file-step.ts'), import('./commit.ts')]);
       const upper = await runFileWork(session, {
         layers: upon,
         source: origin.layers,
@@ -394,13 +393,7 @@ class StageBuilder {
     if (!this.#cached) return undefined;
     const own = this.#session.used.get(key);
     if (own !== undefined) return own;
-    const { store } = this.#session.engine;
-    const newerThan = this.#newerThan();
-    const found = findCached(store, key, newerThan, !linked);
-    if (found?.layer === undefined) return found;
-    // Claimed first, looked at again: a garbage collection may be going on.
-    this.#session.claim([found.layer]);
-    return findCached(store, key, newerThan, !linked);
+    return findCached(this.#session.engine.store, key, { newerThan: this.#newerThan(), blobOnly: linked, claim: (layer) => this.#session.claim([layer]) });
   }
 
   #remember(record: CacheRecord): void {
@@ -434,7 +427,7 @@ class StageBuilder {
       return { record: made, cached: false };
     });
     const { created } = record;
-    const layer = linked && record.layer !== undefined ? await graftLayer(session, before.layers, record.layer) : record.layer;
+    const layer = linked && record.layer !== undefined ? await (await import('./commit.ts')).graftLayer(session, before.layers, record.layer) : record.layer;
     const entry: HistoryEntry = { created, created_by: step.createdBy, ...(layer === undefined ? { empty_layer: true } : {}) };
     const value: StageResult = {
       ...before,

@@ -8,8 +8,6 @@ import { findContainer, readContainer } from '../../runtime/container-store.ts';
 import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
 import type { Engine } from '../engine.ts';
 import { keepExitCode } from './exit-codes.ts';
-import { removeContainer } from './removal.ts';
-import { readContainers } from './selection.ts';
 
 /** podman-container-cleanup(1). @param options.waited the pause before a restart is over. Does nothing when the container is gone or runs again. */
 export async function cleanupContainer(engine: Engine, nameOrId: string, options: { readonly waited?: boolean } = {}): Promise<void> {
@@ -29,6 +27,7 @@ export async function cleanupContainer(engine: Engine, nameOrId: string, options
 async function cleanup(engine: Engine, record: ContainerRecord): Promise<void> {
   const state = readContainerState(engine.store.layout.container(record.id));
   if (isRunning(state) || !record.spec.autoRemove) return;
+  const { removeContainer } = await import('./removal.ts');
   keepExitCode(engine.store.layout, record.id, state.exitCode);
   try {
     await removeContainer(engine, record, { volumes: true });
@@ -43,6 +42,7 @@ export async function sweepContainers(engine: Engine): Promise<void> {
   const { layout } = engine.store;
   // The first command after a boot: what was to be removed at its end and ran when the power went.
   if (!existsSync(layout.claims)) {
+    const { readContainers } = await import('./selection.ts');
     for (const record of readContainers(engine)) if (record.spec.autoRemove) await cleanup(engine, record);
     return;
   }

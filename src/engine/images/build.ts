@@ -1,6 +1,6 @@
 /** build: a Containerfile and a context become an image. What happens in between is in engine/builds and src/build. */
 import { existsSync } from 'node:fs';
-import { checkContainerfile, type CheckResult, type Finding } from '../../build/check.ts';
+import type { CheckResult, Finding } from '../../build/check.ts';
 import type { KnownBase } from '../../build/check-stage.ts';
 import { parseContainerfile, type Containerfile, type Stage } from '../../build/containerfile/file.ts';
 import { mistake } from '../../build/containerfile/source.ts';
@@ -12,7 +12,6 @@ import { formatPlatform, hostPlatform, platformMatches } from '../../oci/platfor
 import { variableName } from '../../spec/environment.ts';
 import { lookUpImage } from '../../storage/image-lookup.ts';
 import type { NewInstance } from '../../storage/image-lists.ts';
-import { discardLeftovers } from '../../storage/garbage.ts';
 import type { ImageRecord } from '../../storage/image-types.ts';
 import { createStaging } from '../../storage/staging.ts';
 import { openContext, type BuildContext } from '../builds/context.ts';
@@ -52,9 +51,7 @@ export async function buildImage(engine: Engine, options: BuildOptions): Promise
   try {
     const context = await openContext(options, staging);
     const file = parseContainerfile(context.containerfile.name, context.containerfile.text);
-    const { findings, isError } = check(file, context, options);
-    const [first] = findings;
-    if (isError && first !== undefined) throw mistake(file.source, first.at, `${first.rule}: ${first.text}`, { hint: 'the file itself makes such findings errors: # check=error=true' });
+    await refuseFindings(file, context, options);
     const given = { values: options.args, used: new Set<string>() };
     const targets = platformBuilds(file, options, given);
     session = new BuildSession({ engine, options, staging, file, context });
@@ -71,7 +68,7 @@ export async function buildImage(engine: Engine, options: BuildOptions): Promise
   } finally {
     session?.end();
     await staging.remove();
-    if (failed && !options.abort.aborted) await discardLeftovers(engine.store);
+    if (failed && !options.abort.aborted) await (await import('../../storage/garbage.ts')).discardLeftovers(engine.store);
   }
 }
 
@@ -145,14 +142,25 @@ export async function checkBuild(engine: Engine, options: BuildOptions): Promise
     const file = parseContainerfile(context.containerfile.name, context.containerfile.text);
     const [build] = platformBuilds(file, options, { values: options.args, used: new Set() });
     const bases = new Map(build?.plan.stages.map((planned) => [planned.stage.index, knownBase(engine, options, planned)]));
-    return { name: file.source.name, lines: file.source.lines, findings: check(file, context, options, (stage) => bases.get(stage.index)).findings };
+    return { name: file.source.name, lines: file.source.lines, findings: (await check(file, context, options, (stage) => bases.get(stage.index))).findings };
   } finally {
     await staging.remove();
   }
 }
 
-function check(file: Containerfile, context: BuildContext, options: BuildOptions, base?: (stage: Stage) => KnownBase | undefined): CheckResult {
-  return checkContainerfile(file, { ignore: context.ignore, settings: options.args.get('BUILDKIT_DOCKERFILE_CHECK'), ...(base === undefined ? {} : { base }) });
+async function check(file: Containerfile, context: BuildContext, options: BuildOptions, base?: (stage: Stage) => KnownBase | undefined): Promise<CheckResult> {
+  const { checkContainerfile } = await import('../../build/check.ts');
+  return checkContainerfile(file, { ignore: context.ignore, settings: options.args.get(CHECK_SETTINGS), ...(base === undefined ? {} : { base }) });
+}
+
+const CHECK_SETTINGS = 'BUILDKIT_DOCKERFILE_CHECK';
+
+/** Only a file, or a command line, that says so makes findings errors of a build. @throws ScullError INVALID */
+async function refuseFindings(file: Containerfile, context: BuildContext, options: BuildOptions): Promise<void> {
+  if (file.directives.check === undefined && !options.args.has(CHECK_SETTINGS)) return;
+  const { findings, isError } = await check(file, context, options);
+  const [first] = findings;
+  if (isError && first !== undefined) throw mistake(file.source, first.at, `${first.rule}: ${first.text}`, { hint: 'the file itself makes such findings errors: # check=error=true' });
 }
 
 /** Nothing is fetched for a check: it knows images that are here. */

@@ -41,10 +41,20 @@ test('a record is found by its key, and only while its layer is whole', () => {
   expect(findCached(store, key)).toBeUndefined();
 });
 
+test('its layer is claimed before it is looked for, so that no garbage collection comes in between', () => {
+  const layer = makeLayer();
+  writeCached(store, record({ layer }));
+  const claim = (claimed: typeof layer): void => {
+    expect(claimed).toEqual(layer);
+    rmSync(store.layout.blob(digest)); // a garbage collection that did not see the claim yet
+  };
+  expect(findCached(store, key, { claim })).toBeUndefined();
+});
+
 test('a record that is damaged, of another key or too old is none', () => {
   writeCached(store, record());
-  expect(findCached(store, key, Date.parse('2026-01-02T03:04:04Z'))).toBeDefined();
-  expect(findCached(store, key, Date.parse('2026-01-02T03:04:06Z'))).toBeUndefined();
+  expect(findCached(store, key, { newerThan: Date.parse('2026-01-02T03:04:04Z') })).toBeDefined();
+  expect(findCached(store, key, { newerThan: Date.parse('2026-01-02T03:04:06Z') })).toBeUndefined();
   for (const text of ['', '{', '[]', 'null', '{"format":1}', JSON.stringify(record({ key: 'c'.repeat(64) })), JSON.stringify({ ...record(), layer: { chainId: '../../x' } }), JSON.stringify({ ...record(), format: 2 })]) {
     writeFileSync(join(store.layout.buildCache, `${key}.json`), text);
     expect(findCached(store, key), text).toBeUndefined();
