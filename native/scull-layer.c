@@ -1,13 +1,14 @@
 /*
  * scull-layer: what unpacking a layer needs and JavaScript cannot do: whiteout devices, FIFOs, extended attributes and
- * times to the nanosecond. Reads commands as NUL-terminated words from standard input and carries them out below the
- * working directory:
+ * times to the nanosecond. Reads commands as NUL-terminated words from the file that it is given, or else from standard input,
+ * and carries them out below the working directory:
  *
  *   w PATH                       a whiteout: character device 0:0
  *   p PATH MODE UID GID          a FIFO; mode in octal, ids as inside the user namespace
  *   x PATH NAME HEX              set an extended attribute
  *   t PATH SECONDS NANOSECONDS   set the modification time
- *   c PATH SOURCE                give it the extended attributes of SOURCE, a path from the root, that a layer may have
+ *   l PATH                       tell the extended attributes of a file, by its path from the root, that a layer may have:
+ *                                "INDEX NAME VALUE\n" for each, name and value in hex
  *   f PATH SOURCE MODE UID GID SECONDS NANOSECONDS
  *                                a new file with the content of SOURCE, a path from the root that is no link; UID and GID
  *                                may be - for those of who makes it
@@ -104,18 +105,30 @@ static int is_kept(const char *name)
 	return strcmp(name, "security.capability") == 0 || strcmp(name, "system.posix_acl_access") == 0 || strcmp(name, "system.posix_acl_default") == 0;
 }
 
-static int copy_xattrs(int parent, const char *name, const char *source)
+static void print_hex(const char *bytes, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		printf("%02x", (unsigned char)bytes[i]);
+}
+
+/* The path is not below the working directory: it is read only, and of what the caller has found there. */
+static int list_xattrs(long index, const char *path)
 {
 	static char names[65536], value[65536];
-	char path[64 + 256];
-	ssize_t length = llistxattr(source, names, sizeof names);
-	snprintf(path, sizeof path, "/proc/self/fd/%d/%s", parent, name);
+	ssize_t length = llistxattr(path, names, sizeof names);
 	for (ssize_t at = 0; at < length; at += (ssize_t)strlen(names + at) + 1) {
 		if (!is_kept(names + at))
 			continue;
-		ssize_t size = lgetxattr(source, names + at, value, sizeof value);
-		if (size < 0 || lsetxattr(path, names + at, value, (size_t)size, 0) < 0)
+		ssize_t size = lgetxattr(path, names + at, value, sizeof value);
+		if (size < 0 && errno == ENODATA)
+			continue;
+		if (size < 0)
 			return -1;
+		printf("%ld ", index);
+		print_hex(names + at, strlen(names + at));
+		putchar(' ');
+		print_hex(value, (size_t)size);
+		putchar('\n');
 	}
 	return length < 0 && errno != ENOTSUP ? -1 : 0;
 }
@@ -203,9 +216,11 @@ static char *read_word(void)
 	return NULL;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	umask(0);
+	if (argc > 1 && freopen(argv[1], "r", stdin) == NULL)
+		return 1;
 	for (long index = 0;; index++) {
 		char *words[8] = {NULL}, *name;
 		int count = 0, wanted = 0, result = -1;
@@ -214,8 +229,8 @@ int main(void)
 			return ferror(stdin) ? 1 : 0;
 		switch (words[0][0]) {
 		case 'w':
+		case 'l':
 		case 'a': wanted = 2; break;
-		case 'c': wanted = 3; break;
 		case 'p': wanted = 5; break;
 		case 'x':
 		case 't': wanted = 4; break;
@@ -227,14 +242,15 @@ int main(void)
 			if (words[count++] == NULL)
 				return 2;
 		}
-		int parent = open_parent(words[1], &name);
-		if (parent >= 0) {
+		int parent = -1;
+		if (words[0][0] == 'l')
+			result = list_xattrs(index, words[1]);
+		else if ((parent = open_parent(words[1], &name)) >= 0) {
 			switch (words[0][0]) {
 			case 'w': result = mknodat(parent, name, S_IFCHR, makedev(0, 0)); break;
 			case 'p': result = make_fifo(parent, name, words[2], words[3], words[4]); break;
 			case 'x': result = set_xattr(parent, name, words[2], words[3]); break;
 			case 't': result = set_time(parent, name, words[2], words[3]); break;
-			case 'c': result = copy_xattrs(parent, name, words[2]); break;
 			case 'f': result = make_file(parent, name, words); break;
 			case 'a': result = set_apart(parent, name); break;
 			}

@@ -129,6 +129,25 @@ test('extended attributes of what comes out of archives and stages, also where a
   expect(theirs).toEqual(ours);
 });
 
+test('extended attributes of what is in the context, capabilities too', async () => {
+  const kept = [pax({ 'SCHILY.xattr.user.kept': '1' }), tarFile('kept', 'k\n', ROOT), pax({ 'SCHILY.xattr.user.of.dir': 'two' }), tarDirectory('dir/', ROOT), tarFile('able', 'a\n', ROOT)];
+  const own = join(directory, 'attributed');
+  mkdirSync(own);
+  execFileSync('tar', ['--xattrs', '--xattrs-include=*', '-x', '-C', own], { input: archive(...kept) });
+  // cap_net_bind_service=ep, as setcap(8) writes it; by whom nobody is root but himself, so the kernel notes whose root it is.
+  const capable = archive(pax({ 'SCHILY.xattr.security.capability': Buffer.from('0100000200040000000000000000000000000000', 'hex') }), tarFile('able', 'a\n', ROOT));
+  execFileSync('unshare', ['-Ur', 'tar', '--xattrs', '--xattrs-include=*', '-x', '-C', own], { input: capable });
+  const file = join(directory, '..', 'compared');
+  writeFileSync(file, `FROM ${BASE}\nCOPY attributed /y\n`);
+  await compare(file);
+  const [ours, theirs] = await Promise.all(['scull', 'buildah'].map(attributesOf));
+  expect(ours).toEqual(['y/able', 'x: 20 security.capability', 'y/dir/', 'x: 3 user.of.dir', 'y/kept', 'x: 1 user.kept']);
+  expect(theirs).toEqual(ours);
+  const id = await s.ok(['build', '-q', '-f', file, directory]);
+  execFileSync('tar', ['--xattrs', '--xattrs-include=*', '-x', '-C', own], { input: archive(pax({ 'SCHILY.xattr.user.kept': '2' }), tarFile('kept', 'k\n', ROOT)) });
+  expect(await s.ok(['build', '-q', '-f', file, directory])).not.toBe(id);
+});
+
 /** What has attributes in /y, each followed by them, with their lengths. */
 async function attributesOf(by: string): Promise<string[]> {
   const container = await s.ok(['create', `compared:${by}`, 'true']);
@@ -136,7 +155,7 @@ async function attributesOf(by: string): Promise<string[]> {
   await s.ok(['export', '-o', tar, container]);
   await s.ok(['rm', container]);
   const lines = execFileSync('tar', ['--xattrs', '--xattrs-include=*', '-tvvf', tar], { encoding: 'utf8' }).split('\n');
-  return lines.flatMap((line) => /^\S+\*.* (y\/\S+)$/.exec(line)?.[1] ?? /^ +(x: \d+ user\.\S+)$/.exec(line)?.[1] ?? []);
+  return lines.flatMap((line) => /^\S+\*.* (y\/\S+)$/.exec(line)?.[1] ?? /^ +(x: \d+ (?:user|security)\.\S+)$/.exec(line)?.[1] ?? []);
 }
 
 async function compare(file: string, options: readonly string[] = []): Promise<void> {

@@ -6,13 +6,14 @@
  * can see (another stage's files) it first tells their digest, and goes on when a byte comes on descriptor 3.
  */
 import { createReadStream, lstatSync, lutimesSync, mkdirSync, readdirSync, readFileSync, readSync } from 'node:fs';
-import { isScullError, errnoOf, type ErrorCode } from '../../host/errors.ts';
+import { isScullError, errnoOf, ScullError, type ErrorCode } from '../../host/errors.ts';
 import { explainWriteFailure, writeAllSync } from '../../host/files.ts';
 import { DEFAULT_LIMITS, LayerExtractor } from '../../storage/layers/extract.ts';
 import { LowerLayers } from '../../storage/layers/lower.ts';
-import { applyMarks, copyXattrs, planMarks, planTimes } from '../../storage/layers/marks.ts';
+import { applyMarks, planMarks, planTimes } from '../../storage/layers/marks.ts';
 import { mappedIds } from '../../storage/layers/owners.ts';
 import { TarReader } from '../../storage/layers/tar/reader.ts';
+import { isOfLayer, setXattrs, withXattrs, xattrDigest } from './attributes.ts';
 import type { Tree } from './confined.ts';
 import { contentDigest } from './content-digest.ts';
 import { ignoreRules, NOTHING_IGNORED } from './ignore.ts';
@@ -49,7 +50,7 @@ export interface CopyJob {
 export type FileMessage =
   | { readonly kind: 'digest'; readonly digest: string }
   /** `moveTo`: what is aside belongs there, from the root. */
-  | { readonly kind: 'done'; readonly moveTo?: string | undefined }
+  | { readonly kind: 'done'; readonly moveTo?: string | undefined; /** Extended attributes that could not be set. */ readonly lost?: readonly string[] }
   | { readonly kind: 'error'; readonly code: ErrorCode; readonly message: string; readonly hint?: string | undefined; readonly detail?: string | undefined }
   /** Not the user's fault. */
   | { readonly kind: 'bug'; readonly stack: string };
@@ -59,7 +60,7 @@ export async function main(args: string[]): Promise<number> {
   process.umask(0);
   const job = JSON.parse(readFileSync(args[0] ?? '', 'utf8')) as FileJob;
   try {
-    say({ kind: 'done', moveTo: await work(job) });
+    say({ kind: 'done', ...(await work(job)) });
     return 0;
   } catch (failure) {
     const error = explainWriteFailure(failure, 'the layer');
@@ -70,17 +71,16 @@ export async function main(args: string[]): Promise<number> {
   }
 }
 
-/** @returns where what was made aside is to be moved */
-async function work(job: FileJob): Promise<string | undefined> {
+async function work(job: FileJob): Promise<Omit<FileMessage & { readonly kind: 'done' }, 'kind'>> {
   const singleId = job.singleId ?? mappedIds().single;
   if (job.directory !== undefined) makeDirectory(job.root, job.directory.path, job.directory, { time: job.time, singleId });
   if (job.clamp === true && job.time !== undefined) clampTimes(Buffer.from(job.root), job.time);
   const { copy } = job;
-  if (copy === undefined) return undefined;
+  if (copy === undefined) return {};
   const selections = [...(copy.selections ?? []), ...(await lookUp(copy))];
   if (copy.from !== undefined) {
     const owner = copy.owner === undefined ? 'keep' : `${copy.owner.uid}:${copy.owner.gid}`;
-    say({ kind: 'digest', digest: contentDigest(selections.flatMap((selection) => selection.files), { owner, chmod: copy.chmod }) });
+    say({ kind: 'digest', digest: contentDigest(selections.flatMap((selection) => selection.files), { owner, chmod: copy.chmod }) + xattrDigest(selections) });
     waitForGo();
   }
   const place = (chosen: readonly Selection[], more: { readonly target?: string; readonly keepLinks: boolean; readonly owned: boolean; readonly aside?: string | undefined }): Promise<PlacedTree> => {
@@ -96,22 +96,22 @@ async function work(job: FileJob): Promise<string | undefined> {
     return placeTree(job.root, chosen, options, more.aside);
   };
   let moveTo: string | undefined;
+  const lost: string[] = [];
   if (selections.length > 0) {
     // Archives are unpacked upon what was copied before.
     const aside = copy.archives === undefined || copy.archives.length === 0 ? copy.aside : undefined;
     const tree = await place(selections, { keepLinks: copy.from !== undefined, owned: copy.from !== undefined, aside });
-    // Of a context nothing but names, modes and contents is taken; what another stage's files have more, capabilities above all, they keep.
-    if (copy.from !== undefined) await copyXattrs(tree.root, tree.placed);
+    lost.push(...(await setXattrs(tree.root, tree.placed)));
     moveTo = tree.moveTo;
   }
   for (const archive of copy.archives ?? []) {
     await unpackArchive(archive.file, archive.scratch);
     // The target is made like any directory on the way, unless the archive says what its root is like.
     const unpacked = select({ root: archive.scratch, escapes: 'stay' }, '/', TAKE_ALL).map((whole) => ({ ...whole, files: whole.files.filter((file) => file.to !== '') }));
-    const { placed } = await place(unpacked, { target: copy.target.endsWith('/') ? copy.target : `${copy.target}/`, keepLinks: true, owned: true });
-    await copyXattrs(job.root, placed);
+    const { placed } = await place(await layerXattrs(unpacked), { target: copy.target.endsWith('/') ? copy.target : `${copy.target}/`, keepLinks: true, owned: true });
+    lost.push(...(await setXattrs(job.root, placed)));
   }
-  return moveTo;
+  return { moveTo, lost };
 }
 
 function clampTimes(directory: Buffer, seconds: number): void {
@@ -124,11 +124,18 @@ function clampTimes(directory: Buffer, seconds: number): void {
   }
 }
 
-async function lookUp(copy: CopyJob): Promise<Selection[]> {
+async function lookUp(copy: CopyJob): Promise<readonly Selection[]> {
   if (copy.from === undefined) return [];
   const { tree, sources, parents, exclude } = copy.from;
   const rules = exclude.length === 0 ? NOTHING_IGNORED : await ignoreRules(exclude.join('\n'));
-  return sources.flatMap((source) => select(tree, source, { parents, exclude: rules, ignore: NOTHING_IGNORED }));
+  return layerXattrs(sources.flatMap((source) => select(tree, source, { parents, exclude: rules, ignore: NOTHING_IGNORED })));
+}
+
+/** What files of an image or an archive have, capabilities above all, they keep. */
+async function layerXattrs(selections: readonly Selection[]): Promise<readonly Selection[]> {
+  const found = await withXattrs(selections, isOfLayer);
+  if (found === undefined) throw new ScullError('UNSUPPORTED', 'extended attributes can only be copied by scull-layer, one of the native programs, which were not compiled here');
+  return found;
 }
 
 /** With all the suspicion that a layer gets; `.wh.` names mean nothing here, and are refused. */

@@ -6,6 +6,7 @@ import { chmodSync, closeSync, constants, copyFileSync, fchmodSync, futimesSync,
 import { posix } from 'node:path';
 import { errnoOf, ScullError } from '../../host/errors.ts';
 import { writeAllSync } from '../../host/files.ts';
+import type { FileXattr } from '../../storage/layers/read-xattrs.ts';
 import { diskPath, follow, lstatIfThere, type Tree } from './confined.ts';
 import { readUpTo } from './content-digest.ts';
 import { canMakeMany, makeMany, MANY, setApart, type NewFile } from './many.ts';
@@ -28,14 +29,14 @@ export interface PlaceOptions {
   readonly singleId: boolean;
 }
 
-/** A file that was made, by its path from the root without leading slash, and what it was made of. */
+/** A file or directory that was made and is to get extended attributes, which only native programs can set: its path from the root without leading slash. */
 export interface Placed {
   readonly to: string;
-  readonly from: string;
+  readonly xattrs: readonly FileXattr[];
 }
 
 /**
- * @returns files and directories that were made, for what only native programs can copy
+ * @returns those that are to get extended attributes
  * @throws ScullError INVALID where a file would take a directory's place, or the other way round
  */
 export function placeFiles(root: string, selections: readonly Selection[], options: PlaceOptions): readonly Placed[] {
@@ -184,8 +185,12 @@ class Placing {
     const failed = new Set(await makeMany(this.#tree.root, files));
     for (const [index, { file, place }] of waiting.entries()) {
       if (failed.has(index)) this.#putNow(file, place, true);
-      else this.placed.push({ to: place.slice(1), from: file.from });
+      else this.#notePlaced(file, place.slice(1));
     }
+  }
+
+  #notePlaced({ xattrs }: SelectedFile, to: string): void {
+    if (xattrs !== undefined) this.placed.push({ to, xattrs });
   }
 
   finish(): void {
@@ -271,13 +276,13 @@ class Placing {
     } finally {
       closeSync(fd);
     }
-    this.placed.push({ to: disk.slice(this.#tree.root.length + 1), from: file.from });
+    this.#notePlaced(file, disk.slice(this.#tree.root.length + 1));
     return true;
   }
 
   #attributes(file: SelectedFile, disk: string): void {
     const { owner, chmod, time } = this.#options;
-    if (file.kind !== 'symlink') this.placed.push({ to: disk.slice(this.#tree.root.length + 1), from: file.from });
+    this.#notePlaced(file, disk.slice(this.#tree.root.length + 1));
     this.#chown(disk, owner ?? file);
     const seconds = time ?? file.mtimeMs / 1000;
     if (file.kind === 'symlink') {

@@ -3,6 +3,7 @@ import { readdirSync, readlinkSync, type Stats } from 'node:fs';
 import { posix } from 'node:path';
 import { ScullError } from '../../host/errors.ts';
 import { nearest } from '../../spec/suggestion.ts';
+import type { FileXattr } from '../../storage/layers/read-xattrs.ts';
 import { diskPath, follow, lstatIfThere, type Tree } from './confined.ts';
 import { NOTHING_IGNORED, type IgnoreRules } from './ignore.ts';
 
@@ -21,6 +22,8 @@ export interface SelectedFile {
   readonly link?: string;
   /** The same for all names of one file that has several. */
   readonly identity?: string;
+  /** Where they were looked for (attributes.ts), and there are some. */
+  readonly xattrs?: readonly FileXattr[];
 }
 
 /** All that one source brings. */

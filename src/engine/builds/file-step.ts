@@ -79,6 +79,7 @@ export async function runFileWork(session: BuildSession, work: FileWork): Promis
     });
     trace('files made');
     if (end === 'needless') return undefined;
+    for (const lost of end.lost ?? []) session.warn(`an extended attribute is lost: ${lost}`);
     if (end.moveTo !== undefined) await moveTree(place, paths, end.moveTo);
     return paths.upper;
   } finally {

@@ -2,6 +2,7 @@
 import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheKey, type KeyPart } from '../../build/cache-key.ts';
+import { xattrDigest } from '../../build/files/attributes.ts';
 import { contentDigest } from '../../build/files/content-digest.ts';
 import { follow, type Tree } from '../../build/files/confined.ts';
 import { NOTHING_IGNORED } from '../../build/files/ignore.ts';
@@ -24,7 +25,7 @@ import { layerPaths, readLayer } from '../../storage/layers/store.ts';
 import { launchCommand, runInUserNamespace } from '../../userns/launch.ts';
 import { layerDirectories, topOf } from './layer.ts';
 import type { BuildSession } from './session.ts';
-import { openOrigin, type Origin, type StageSource } from './sources.ts';
+import { contextXattrs, openOrigin, type Origin, type StageSource } from './sources.ts';
 
 /** Where the mounts of a step come from, before it is known whether it has to be executed. */
 export interface OpenedMounts {
@@ -41,15 +42,16 @@ export async function openRunMounts(session: BuildSession, step: RunStep, platfo
     if (mount.type === 'bind' || (mount.type === 'cache' && mount.from !== undefined)) origins.set(mount, await openOrigin(session, mount.from, platform, stage));
     const origin = origins.get(mount);
     const { ...described } = mount;
-    keys.push({ ...described, content: mount.type === 'bind' && origin !== undefined ? contentOf(session, mount, origin) : null });
+    keys.push({ ...described, content: mount.type === 'bind' && origin !== undefined ? await contentOf(session, mount, origin) : null });
   }
   return { key: keys, origins };
 }
 
-function contentOf(session: BuildSession, mount: BindRunMount, origin: Origin): string {
+async function contentOf(session: BuildSession, mount: BindRunMount, origin: Origin): Promise<string> {
   if (origin.kind === 'layers') return topOf(origin.layers);
-  const files = select(origin.tree, mount.source, { parents: false, exclude: NOTHING_IGNORED, ignore: ignoreOf(session, origin.tree) }).flatMap((selection) => selection.files);
-  return contentDigest(files, { owner: 'none' });
+  const found = select(origin.tree, mount.source, { parents: false, exclude: NOTHING_IGNORED, ignore: ignoreOf(session, origin.tree) });
+  const reading = contextXattrs(session, found); // beside the hashing
+  return contentDigest(found.flatMap(({ files }) => files), { owner: 'none' }) + xattrDigest(await reading);
 }
 
 function ignoreOf(session: BuildSession, tree: Tree) {

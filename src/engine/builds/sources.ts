@@ -2,6 +2,7 @@
 import { existsSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { findStage } from '../../build/plan/stages.ts';
+import { isOfContext, withXattrs, xattrDigest } from '../../build/files/attributes.ts';
 import { contentDigest } from '../../build/files/content-digest.ts';
 import type { Tree } from '../../build/files/confined.ts';
 import { ignoreRules, NOTHING_IGNORED, type IgnoreRules } from '../../build/files/ignore.ts';
@@ -82,26 +83,40 @@ export interface GatheredFiles {
 export async function gather(session: BuildSession, step: CopyStep, statement: Statement, tree: Tree, owner: string): Promise<GatheredFiles> {
   const exclude = step.exclude.length === 0 ? NOTHING_IGNORED : await ignoreRules(step.exclude.join('\n'));
   const ignore = tree === session.context.tree ? session.context.ignore : NOTHING_IGNORED;
-  const selections: Selection[] = [];
-  const archives: string[] = [];
-  const digests: string[] = [];
-  for (const source of step.sources) {
+  const at = async <T>(source: StepSource, work: () => T | Promise<T>): Promise<T> => {
     try {
-      const found = 'content' in source ? [hereDocument(session, source.name, source.content)] : step.add && isRemote(source.path) ? await remote(session, step, source.path, exclude) : select(tree, source.path, { parents: step.parents, exclude, ignore });
-      for (const selection of found) {
-        digests.push(contentDigest(selection.files, { owner, chmod: step.chmod }));
-        const archive = await archiveOf(session, step, source, selection);
-        if (archive === undefined) selections.push(selection);
-        else archives.push(archive);
-      }
+      return await work();
     } catch (error) {
       throw mistakeAt(statement.source, source.at, error);
     }
+  };
+  const found: { readonly source: StepSource; readonly selection: Selection }[] = [];
+  for (const source of step.sources) {
+    const brought = await at(source, () => ('content' in source ? [hereDocument(session, source.name, source.content)] : step.add && isRemote(source.path) ? remote(session, step, source.path, exclude) : select(tree, source.path, { parents: step.parents, exclude, ignore })));
+    found.push(...brought.map((selection) => ({ source, selection })));
+  }
+  const reading = contextXattrs(session, found.map(({ selection }) => selection)); // beside the hashing
+  const digests: string[] = [];
+  for (const { source, selection } of found) digests.push(await at(source, () => contentDigest(selection.files, { owner, chmod: step.chmod })));
+  const selections: Selection[] = [];
+  const archives: string[] = [];
+  for (const [index, selection] of (await reading).entries()) {
+    const { source } = found[index] as (typeof found)[number];
+    const archive = await at(source, () => archiveOf(session, step, source, selection));
+    if (archive === undefined) selections.push(selection);
+    else archives.push(archive);
   }
   if (selections.length + archives.length > 1 && !step.target.endsWith('/')) {
     throw mistake(statement.source, statement.at, 'several files are copied, so the target must be a directory', { hint: `end it with a slash: ${step.target}/` });
   }
-  return { selections, archives, digest: digests.join('\n') };
+  return { selections, archives, digest: digests.join('\n') + xattrDigest(selections) };
+}
+
+/** Where nothing is here to read them with, files of a context have none (docs/portable.md). */
+export function contextXattrs(session: BuildSession, selections: readonly Selection[]): Promise<readonly Selection[]> {
+  const reading = withXattrs(selections, isOfContext, session.place('names')).then((found) => found ?? selections);
+  reading.catch(() => undefined); // told where it is awaited, if what is done beside it does not fail
+  return reading;
 }
 
 function isRemote(path: string): boolean {

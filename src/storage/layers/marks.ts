@@ -89,20 +89,6 @@ export async function applyMarks(directory: string, marks: readonly Mark[]): Pro
   return program === undefined ? applyWithTools(directory, marks) : applyWithHelper(program, directory, marks);
 }
 
-/**
- * Gives files below `directory` the extended attributes of others, as far as a layer may have them.
- * @param pairs `to` from the directory, `from` from the root of the file system
- * @returns how many files did not get all of theirs: the file system does not take them
- * @throws ScullError UNSUPPORTED without scull-layer
- */
-export async function copyXattrs(directory: string, pairs: readonly { readonly to: string; readonly from: string }[]): Promise<number> {
-  if (pairs.length === 0) return 0;
-  const program = nativeProgram('scull-layer');
-  if (program === undefined) throw new ScullError('UNSUPPORTED', 'extended attributes can only be copied by scull-layer, one of the native programs, which were not compiled here');
-  const result = await runOrThrow(program, [], { cwd: directory, input: Buffer.from(pairs.map(({ to, from }) => `c\0${to}\0${from}\0`).join('')) });
-  return result.stdout.split('\n').filter((line) => line !== '').length;
-}
-
 async function applyWithHelper(program: string, directory: string, marks: readonly Mark[]): Promise<string[]> {
   const result = await runOrThrow(program, [], { cwd: directory, input: Buffer.concat(marks.map(encode)) });
   const lost: string[] = [];
