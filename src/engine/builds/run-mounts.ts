@@ -25,7 +25,8 @@ import { layerPaths, readLayer } from '../../storage/layers/store.ts';
 import { launchCommand, runInUserNamespace } from '../../userns/launch.ts';
 import { layerDirectories, topOf } from './layer.ts';
 import type { BuildSession } from './session.ts';
-import { contextXattrs, openOrigin, type Origin, type StageSource } from './sources.ts';
+import { contextXattrs } from './gather.ts';
+import { openOrigin, type Origin, type StageSource } from './sources.ts';
 
 /** Where the mounts of a step come from, before it is known whether it has to be executed. */
 export interface OpenedMounts {

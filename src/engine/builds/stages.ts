@@ -18,7 +18,7 @@ import { ensureImage } from '../images/ensure.ts';
 import { layerDirectories, topOf } from './layer.ts';
 import type { StepLabel } from './options.ts';
 import type { BuildSession } from './session.ts';
-import { gather, imageOfContext, namedContext, openOrigin, type Origin } from './sources.ts';
+import { imageOfContext, namedContext, openOrigin, type Origin } from './sources.ts';
 
 /** A stage as far as it is built. */
 export interface StageResult {
@@ -129,7 +129,8 @@ export class Stages {
   async #base(planned: PlannedStage): Promise<StageResult> {
     const session = this.#session;
     const { base, platform } = planned;
-    const state: StageState = { config: inheritedConfig(undefined), args: new Map(), ownCommand: false };
+    // As BuildKit's empty image: its working directory is said.
+    const state: StageState = { config: { ...inheritedConfig(undefined), WorkingDir: '/' }, args: new Map(), ownCommand: false };
     if (base.kind === 'scratch' || this.#isFiles(base)) return { layers: [], baseLayers: 0, state, history: [], created: session.now(), platform, base: undefined, key: cacheKey('scratch', formatPlatform(platform)) };
     if (base.kind === 'stage') {
       const other = await this.#other(planned.stage.index, base.index);
@@ -312,6 +313,7 @@ class StageBuilder {
     const upon = work.link ? [] : before.layers;
     const how: KeyPart = [work.target, owner ?? null, work.chmod, work.parents, work.add ? 'add' : 'copy'];
     if (origin.kind === 'context') {
+      const { gather } = await import('./gather.ts');
       const gathered = await gather(session, work, statement, origin.tree, owner === undefined ? '0:0' : `${owner.uid}:${owner.gid}`);
       trace('context read');
       const key = this.#keyOf('copy', upon, [how, gathered.digest]);

@@ -1,5 +1,5 @@
 /** build: a Containerfile and a context become an image. What happens in between is in engine/builds and src/build. */
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import type { CheckResult, Finding } from '../../build/check.ts';
 import type { KnownBase } from '../../build/check-stage.ts';
 import { parseContainerfile, type Containerfile, type Stage } from '../../build/containerfile/file.ts';
@@ -13,13 +13,13 @@ import { variableName } from '../../spec/environment.ts';
 import { lookUpImage } from '../../storage/image-lookup.ts';
 import type { NewInstance } from '../../storage/image-lists.ts';
 import type { ImageRecord } from '../../storage/image-types.ts';
-import { createStaging } from '../../storage/staging.ts';
+import { createStaging, sweepStaging } from '../../storage/staging.ts';
 import { openContext, type BuildContext } from '../builds/context.ts';
 import { imageNames, makeImage } from '../builds/image.ts';
 import type { BuiltList } from '../builds/lists.ts';
 import type { BuildOptions } from '../builds/options.ts';
-import { cleanUpBuilds } from '../builds/orphans.ts';
 import { BuildSession } from '../builds/session.ts';
+import { checkNamedContext } from '../builds/sources.ts';
 import { Stages, type PlatformBuild, type StageResult } from '../builds/stages.ts';
 import type { Engine } from '../engine.ts';
 import type { RegistryChoices } from './registry-choices.ts';
@@ -44,7 +44,7 @@ export async function buildImage(engine: Engine, options: BuildOptions): Promise
   if (options.push && names.length === 0) throw new ScullError('USAGE', 'an image without a name cannot be pushed', { hint: 'give it one with -t, with the registry in it' });
   checkGiven(options);
   ensurePrivateDirectory(engine.store.layout.root);
-  await cleanUpBuilds(engine);
+  await cleanUp(engine);
   const staging = createStaging(engine.store);
   let session: BuildSession | undefined;
   let failed = true;
@@ -72,13 +72,21 @@ export async function buildImage(engine: Engine, options: BuildOptions): Promise
   }
 }
 
+/** What killed builds left. Where no container has a claim (and this is not the first command since the boot) that is files alone. */
+async function cleanUp(engine: Engine): Promise<void> {
+  const { claims } = engine.store.layout;
+  if (existsSync(claims) && readdirSync(claims).length === 0) return sweepStaging(engine.store);
+  await (await import('../builds/orphans.ts')).cleanUpBuilds(engine);
+}
+
 async function pushAll(engine: Engine, names: readonly string[], registry: RegistryChoices): Promise<void> {
   const { pushImage } = await import('./push.ts');
   for (const name of names) await pushImage(engine, name, registry);
 }
 
 /** Also those that no step asks for: a name with a typing error is told at once. */
-function checkGiven({ secrets, ssh }: BuildOptions): void {
+function checkGiven({ secrets, ssh, namedContexts }: BuildOptions): void {
+  for (const [name, value] of namedContexts) checkNamedContext(name, value);
   for (const [id, source] of secrets) {
     if (source.kind === 'file' && !existsSync(source.path)) throw new ScullError('NOT_FOUND', `the secret ${JSON.stringify(id)} is to come from ${JSON.stringify(source.path)}, which does not exist`);
   }
