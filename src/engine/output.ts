@@ -1,5 +1,5 @@
 /** Where an archive goes that a command writes: standard output, or a file that is there only when it is whole. */
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
 import { ClosedOutputError, errnoOf, ScullError } from '../host/errors.ts';
 import { explainWriteFailure } from '../host/files.ts';
 
@@ -15,11 +15,11 @@ export async function toFileOrOutput<T>(output: string | undefined, write: (fd: 
     return write(1).catch(explainClosed);
   }
   if (isSpecial(output)) {
-    const fd = openOutput(output, 'w');
+    const fd = openOutput(output, 'w', output);
     return write(fd).catch(explainClosed).finally(() => closeSync(fd));
   }
   const beside = `${output}.${process.pid}.part`;
-  const fd = openOutput(beside, 'wx');
+  const fd = openOutput(beside, 'wx', output);
   try {
     const result = await write(fd);
     fsyncSync(fd);
@@ -43,10 +43,20 @@ function isSpecial(path: string): boolean {
   return stat !== undefined && !stat.isFile();
 }
 
-function openOutput(path: string, flags: string): number {
+function openOutput(path: string, flags: string, output: string): number {
   try {
     return openSync(path, flags, 0o644);
   } catch (error) {
+    throw explainMissingFolder(error, output);
+  }
+}
+
+/** Makes a folder of the user's, and those above it. @param mode of those made @throws ScullError INVALID where a file is in its place; NOT_FOUND, PERMISSION, NO_SPACE */
+export function makeUserFolder(path: string, mode = 0o777): void {
+  try {
+    mkdirSync(path, { recursive: true, mode });
+  } catch (error) {
+    if (['EEXIST', 'ENOTDIR'].includes(errnoOf(error) ?? '')) throw new ScullError('INVALID', `cannot make the folder ${JSON.stringify(path)}: there is a file in its place`, { cause: error });
     throw explainMissingFolder(error, path);
   }
 }

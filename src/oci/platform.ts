@@ -40,8 +40,12 @@ export function hostPlatform(): Platform {
   return normalizePlatform({ os: 'linux', architecture: process.arch });
 }
 
+/** What a word alone can be: Go's names, of which images make use. */
+const SYSTEMS = ['linux', 'windows', 'darwin', 'freebsd', 'wasip1'];
+const ARCHITECTURES = ['386', 'amd64', 'arm', 'arm64', 'loong64', 'mips', 'mipsle', 'mips64', 'mips64le', 'ppc64', 'ppc64le', 'riscv64', 's390x', 'wasm'];
+
 /**
- * Parses `os/arch[/variant]`, `arch` alone meaning linux/arch, as docker's --platform.
+ * Parses `os/arch[/variant]`, `arch` alone meaning linux/arch and `os` alone this machine's architecture, as docker's --platform.
  * @throws ScullError INVALID
  */
 export function parsePlatform(text: string): Platform {
@@ -50,7 +54,12 @@ export function parsePlatform(text: string): Platform {
     throw new ScullError('INVALID', `invalid platform ${JSON.stringify(text)}: expected os/arch[/variant], for example linux/amd64`);
   }
   const [first, second, variant] = parts as [string, string?, string?];
-  if (second === undefined) return normalizePlatform({ os: 'linux', architecture: first });
+  if (second === undefined) {
+    if (SYSTEMS.includes(first.toLowerCase())) return { ...hostPlatform(), os: first.toLowerCase() };
+    const platform = normalizePlatform({ os: 'linux', architecture: first });
+    if (ARCHITECTURES.includes(platform.architecture)) return platform;
+    throw new ScullError('INVALID', `invalid platform ${JSON.stringify(text)}: it is neither an operating system nor an architecture`, { hint: 'it is os/arch[/variant], for example linux/amd64' });
+  }
   return normalizePlatform(variant === undefined ? { os: first, architecture: second } : { os: first, architecture: second, variant });
 }
 

@@ -324,6 +324,8 @@ test('COPY --link: found again whatever is below', async () => {
 test('the cache in a directory, used by another store', async () => {
   const directory = context({ Containerfile: ['FROM busybox', 'RUN cat /proc/sys/kernel/random/uuid > /when', 'ENV a=b'] });
   const cache = `${directory}-cache`;
+  const inTheWay = join(directory, 'Containerfile');
+  for (const options of [['--cache-to', `type=local,dest=${inTheWay}`], ['-o', inTheWay], ['-o', `type=local,dest=${inTheWay}/x`]]) await s.fails(['build', '-q', ...options, directory], 125, /^Error: cannot make the folder .*Containerfile.*: there is a file in its place$/m);
   const id = await build(directory, ['--cache-to', `type=local,dest=${cache}`]);
   await s.ok(['rmi', '-f', id]);
   await s.ok(['image', 'prune', '-f', '--build-cache']);

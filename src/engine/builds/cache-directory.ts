@@ -7,17 +7,18 @@
 import { constants, copyFileSync, createReadStream, existsSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { ScullError } from '../../host/errors.ts';
-import { ensurePrivateDirectory, explainWriteFailure, readJson, writeJsonAtomic } from '../../host/files.ts';
+import { explainWriteFailure, readJson, writeJsonAtomic } from '../../host/files.ts';
 import { digestHex, type Digest } from '../../oci/digest.ts';
 import { cacheRecordFrom, type CacheRecord } from '../../storage/build-cache.ts';
+import { makeUserFolder } from '../output.ts';
 import type { CacheReader } from './cache-reader.ts';
 import type { BuildSession } from './session.ts';
 
-/** Writes records with their layers, those that are not there yet. @throws ScullError NO_SPACE, PERMISSION */
+/** Writes records with their layers, those that are not there yet. @throws ScullError NO_SPACE, PERMISSION, INVALID, NOT_FOUND */
 export function exportToDirectory(session: BuildSession, directory: string, records: readonly CacheRecord[]): void {
   const { store } = session.engine;
+  for (const folder of [directory, join(directory, 'records'), join(directory, 'blobs', 'sha256')]) makeUserFolder(folder, 0o700);
   try {
-    for (const folder of [join(directory, 'records'), join(directory, 'blobs', 'sha256')]) ensurePrivateDirectory(folder);
     for (const record of records) {
       if (record.layer !== undefined) {
         const { digest } = record.layer.descriptor;

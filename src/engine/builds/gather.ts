@@ -91,19 +91,29 @@ async function remote(session: BuildSession, step: CopyStep, url: string, exclud
     if (whole === undefined) return [];
     return [{ ...whole, files: whole.files.map((file) => ({ ...file, mtimeMs: (times ?? 0) * 1000 })) }];
   }
+  const sum = step.checksum === undefined ? undefined : parseChecksum(step.checksum);
   const file = session.place('url');
   await download(url, file, session.abort.signal);
-  if (step.checksum !== undefined) checkSum(url, file, step.checksum);
+  if (sum !== undefined) checkSum(url, file, sum);
   const stat = statSync(file);
   const name = step.target.endsWith('/') ? fileNameOf(url) : 'file';
   return [oneFile(url, file, name, 0o600, stat.size, stat.mtimeMs)];
 }
 
-function checkSum(url: string, file: string, checksum: string): void {
-  const match = /^(sha256|sha384|sha512):([0-9a-f]{64,128})$/.exec(checksum);
-  if (match === null) throw new ScullError('INVALID', `invalid --checksum ${JSON.stringify(checksum)}`, { hint: 'it is sha256: and 64 hex digits' });
-  const found = process.getBuiltinModule('node:crypto').createHash(match[1] as string).update(readFileSync(file)).digest('hex');
-  if (found !== match[2]) throw new ScullError('INVALID', `${JSON.stringify(url)} is not what was expected: its digest is ${match[1]}:${found} instead of ${checksum}`);
+interface Checksum {
+  readonly algorithm: string;
+  readonly hex: string;
+}
+
+function parseChecksum(checksum: string): Checksum {
+  const [, algorithm, hex] = /^(sha256|sha384|sha512):([0-9a-f]{64,128})$/.exec(checksum) ?? [];
+  if (algorithm === undefined || hex === undefined) throw new ScullError('INVALID', `invalid --checksum ${JSON.stringify(checksum)}`, { hint: 'it is sha256: and 64 hex digits' });
+  return { algorithm, hex };
+}
+
+function checkSum(url: string, file: string, { algorithm, hex }: Checksum): void {
+  const found = process.getBuiltinModule('node:crypto').createHash(algorithm).update(readFileSync(file)).digest('hex');
+  if (found !== hex) throw new ScullError('INVALID', `${JSON.stringify(url)} is not what was expected: its digest is ${algorithm}:${found} instead of ${algorithm}:${hex}`);
 }
 
 /** ADD unpacks local tars, and with --unpack those from the web. @returns an uncompressed tar, undefined for anything else */

@@ -9,7 +9,7 @@ import type { ImageRecord } from '../../storage/image-types.ts';
 import { resolveDriver } from '../../storage/drivers/resolve.ts';
 import { startTree, treeArguments, type TreeView } from '../../storage/layers/tree-program.ts';
 import { writeImages } from '../images/save.ts';
-import { toFileOrOutput } from '../output.ts';
+import { makeUserFolder, toFileOrOutput } from '../output.ts';
 import { layerDirectories } from './layer.ts';
 import type { BuildOptions } from './options.ts';
 import type { BuildSession } from './session.ts';
@@ -57,7 +57,7 @@ async function wholeTree(session: BuildSession, built: StageResult): Promise<str
 
 /** By the user's own tar, so that everything is the user's and nothing is written but below the directory. */
 async function writeDirectory(session: BuildSession, built: StageResult, directory: string): Promise<void> {
-  mkdirSync(directory, { recursive: true });
+  makeUserFolder(directory);
   const { path } = requireTool('tar', '--output to a directory');
   const archive = session.place('output');
   await toFileOrOutput(archive, async (fd) => startTree(await wholeTree(session, built), { stdout: fd }).ended);

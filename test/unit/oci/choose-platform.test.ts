@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { choosePlatform, formatPlatform, parsePlatform } from '../../../src/oci/platform.ts';
+import { choosePlatform, formatPlatform, hostPlatform, parsePlatform } from '../../../src/oci/platform.ts';
 
 describe('of several images the best is chosen', () => {
   test.each<[string, string[], string | undefined]>([
@@ -19,6 +19,12 @@ describe('of several images the best is chosen', () => {
     const candidates = have.map((text) => ({ text, platform: rawPlatform(text) }));
     expect(choosePlatform(candidates, parsePlatform(want))?.text).toBe(chosen);
   });
+});
+
+test('a word alone is an architecture or an operating system', () => {
+  const host = formatPlatform(hostPlatform());
+  expect(['arm64', 'x86_64', 'armhf', 'linux', 'Linux', 'windows'].map((text) => formatPlatform(parsePlatform(text)))).toEqual(['linux/arm64', 'linux/amd64', 'linux/arm/v7', host, host, host.replace('linux', 'windows')]);
+  expect(() => parsePlatform('bogus')).toThrow('invalid platform "bogus": it is neither an operating system nor an architecture');
 });
 
 test('entries without a platform are never chosen', () => {
