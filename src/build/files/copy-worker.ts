@@ -43,8 +43,8 @@ export interface CopyJob {
   readonly selections?: readonly Selection[];
   /** To be looked up here, in a mounted tree. */
   readonly from?: { readonly tree: Tree; readonly sources: readonly string[]; readonly parents: boolean; readonly exclude: readonly string[] };
-  /** Uncompressed or compressed tars, each with an empty directory to unpack it in. */
-  readonly archives?: readonly { readonly file: string; readonly scratch: string; readonly inflated: boolean }[];
+  /** Tars that are not compressed, each with an empty directory to unpack it in. */
+  readonly archives?: readonly { readonly file: string; readonly scratch: string }[];
 }
 
 export type FileMessage =

@@ -324,7 +324,7 @@ class StageBuilder {
           job: ({ root, scratch, aside }) => ({
             root,
             time: session.options.timestamp,
-            copy: { target: work.target, owner, chmod: work.chmod, aside, selections: gathered.selections, archives: gathered.archives.map((file, index) => ({ file, scratch: scratch(index), inflated: true })) },
+            copy: { target: work.target, owner, chmod: work.chmod, aside, selections: gathered.selections, archives: gathered.archives.map((file, index) => ({ file, scratch: scratch(index) })) },
           }),
         });
         return upper === undefined ? undefined : commitLayer(session, before.layers, upper, [], upon);
