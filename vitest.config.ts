@@ -30,6 +30,8 @@ export default defineConfig({
           name: 'unit',
           include: ['test/{unit,golden,hostile,contract}/**/*.test.ts', 'test/architecture.test.ts'],
           testTimeout: 20_000,
+          // Files are made in them: on a disk that others are using that can take longer than any test.
+          hookTimeout: 60_000,
           sequence: { groupOrder: 0 },
         },
       },
