@@ -181,13 +181,13 @@ function makeRoot(release) {
   const root = join(cache, release);
   const bench = join(root, 'opt', 'bench');
   // Made by an earlier version of this bench, it lacks programs.
-  if (existsSync(root) && !existsSync(join(root, 'usr/lib/systemd/systemd'))) rmSync(root, { recursive: true });
+  if (existsSync(root) && ['usr/lib/systemd/systemd', 'usr/bin/zstd'].some((program) => !existsSync(join(root, program)))) rmSync(root, { recursive: true });
   if (!existsSync(root)) {
     console.error(`==> making a root file system of Debian ${release} with Podman (once)`);
     mkdirSync(cache, { recursive: true });
     const unfinished = `${root}.unfinished`;
     rmSync(unfinished, { recursive: true, force: true });
-    const packages = ['podman', 'crun', 'conmon', 'uidmap', 'fuse-overlayfs', 'passt', 'slirp4netns', 'netavark', 'aardvark-dns', 'nftables', 'iperf3', 'ca-certificates', 'catatonit', 'busybox-static', 'systemd'];
+    const packages = ['podman', 'crun', 'conmon', 'uidmap', 'fuse-overlayfs', 'passt', 'slirp4netns', 'netavark', 'aardvark-dns', 'nftables', 'iperf3', 'ca-certificates', 'catatonit', 'busybox-static', 'systemd', 'zstd'];
     must('mmdebstrap', ['--quiet', '--variant=minbase', `--include=${packages.join(',')}`, release, unfinished, `deb ${packageSource()} ${release} main`]);
     must('chroot', [unfinished, 'useradd', '--create-home', '--uid', String(uid), '--shell', '/bin/bash', 'bench']); // with subordinate ids
     mkdirSync(join(unfinished, 'opt', 'bench'), { recursive: true });

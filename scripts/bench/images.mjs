@@ -69,12 +69,12 @@ function load(engine, archive) {
 }
 
 function importTar(engine, tar) {
-  return engine.limit ? shell(`mkdir ${scratch}/i; gzip -1 < ${tar} > ${scratch}/layer & tar -x -f ${tar} --delay-directory-restore -C ${scratch}/i; wait; sync -f ${scratch}`) : must(engine, ['import', tar, 'bench-imported']);
+  return engine.limit ? shell(`mkdir ${scratch}/i; tee ${scratch}/layer < ${tar} | sha256sum >/dev/null & tar -x -f ${tar} --delay-directory-restore -C ${scratch}/i; wait; sync -f ${scratch}`) : must(engine, ['import', tar, 'bench-imported']);
 }
 
 function save(engine, format, name) {
   if (!engine.limit) return must(engine, ['save', '-q', '--format', format, '-o', `${home}/saved-${engine.name.replaceAll(' ', '-')}`, name]);
-  return format === 'oci-archive' ? shell(`cat ${scratch}/a/* ${scratch}/a/blobs/sha256/* > ${home}/saved-limit 2>/dev/null || true`) : shell(`for f in ${scratch}/a/blobs/sha256/*; do gzip -dcf $f; done > ${home}/saved-limit`);
+  return shell(`cat ${scratch}/a/* ${scratch}/a/blobs/sha256/* > ${home}/saved-limit 2>/dev/null || true`);
 }
 
 function removeSaved() {
