@@ -1,5 +1,5 @@
 /** The image store under crowds, lies and other programs, with whole images. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
@@ -43,6 +43,18 @@ test('images that share layers are loaded, run and removed at the same time', as
   expect(unfinished()).toEqual([]);
   expect(await s.ok(['images', '-q'])).toMatch(/^[0-9a-f]{12}$/);
   expect(readdirSync(join(s.storeRoot, 'layers')).filter((name) => name.length === 64)).toHaveLength(1);
+});
+
+test('a layer is put to a place of its own on the disk, where the file system knows such places', async () => {
+  await s.load({ tags: ['apart:1'], layers: [busyboxEntries()] });
+  const knows = execFileSync('stat', ['-f', '-c', '%T', s.storeRoot], { encoding: 'utf8' }).trim() === 'ext2/ext3';
+  const layers = readdirSync(join(s.storeRoot, 'layers')).filter((name) => name.length === 64);
+  expect(layers).toHaveLength(1);
+  // chattr(1), T: what is made in it is a top of its own. Others have no such attribute, or no attributes at all.
+  const attributes = spawnSync('lsattr', ['-d', join(s.storeRoot, 'layers', layers[0] as string)], { encoding: 'utf8' }).stdout.split(' ')[0] ?? '';
+  expect(attributes.includes('T')).toBe(knows);
+  expect(readdirSync(join(s.storeRoot, 'layers', layers[0] as string)).sort()).toEqual(['contents', 'diff', 'layer.json']);
+  await s.ok(['rmi', 'apart:1']);
 });
 
 test('layers may be plain, gzip or zstd, and are kept as they came', async () => {

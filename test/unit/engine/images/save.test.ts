@@ -154,6 +154,11 @@ describe('save refuses', () => {
     expect(existsSync(out('saved'))).toBe(false);
   });
 
+  test('a file that has no folder, by the name that was typed', async () => {
+    await add({}, 'localhost/a:1');
+    await expect(saveImages(engine, ['a:1'], { output: '/nonexistent/x.tar' })).rejects.toThrow('cannot write "/nonexistent/x.tar": its folder does not exist');
+  });
+
   test('a folder that is not empty, and leaves it alone', async () => {
     await add({}, 'localhost/a:1');
     mkdirSync(out('full'));
