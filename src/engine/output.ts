@@ -19,18 +19,37 @@ export async function toFileOrOutput<T>(output: string | undefined, write: (fd: 
     return write(fd).catch(explainClosed).finally(() => closeSync(fd));
   }
   const beside = `${output}.${process.pid}.part`;
-  const fd = openOutput(beside, 'wx', output);
+  const ended = removeWhenSignalled(beside);
+  let fd: number | undefined;
   try {
+    fd = openOutput(beside, 'wx', output);
     const result = await write(fd);
     fsyncSync(fd);
     renameSync(beside, output);
     return result;
   } catch (error) {
-    rmSync(beside, { force: true });
+    if (fd !== undefined) rmSync(beside, { force: true });
     throw explainWriteFailure(error, output);
   } finally {
-    closeSync(fd);
+    ended();
+    if (fd !== undefined) closeSync(fd);
   }
+}
+
+/** Nobody sweeps the user's folders: who ends the command by a signal finds nothing half done there. @returns to be called when it is done */
+function removeWhenSignalled(path: string): () => void {
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  const ignore = (): void => {
+    for (const signal of signals) process.removeListener(signal, remove);
+  };
+  const remove = (signal: NodeJS.Signals): void => {
+    rmSync(path, { force: true });
+    ignore();
+    // Where the command itself does not end in its own way, it ends as it would have without us.
+    if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
+  };
+  for (const signal of signals) process.on(signal, remove);
+  return ignore;
 }
 
 function explainClosed(error: unknown): never {

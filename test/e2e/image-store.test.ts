@@ -1,10 +1,11 @@
 /** The image store under crowds, lies and other programs, with whole images. */
-import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { busyboxEntries, dockerArchive, ociArchive, sha256 } from '../support/images.ts';
+import { eventually } from '../support/eventually.ts';
 import { productCommand } from '../support/product.ts';
 import { useScull } from '../support/scull.ts';
 import { writeTar } from '../support/tar-writer.ts';
@@ -44,6 +45,27 @@ test('images that share layers are loaded, run and removed at the same time', as
   expect(await s.ok(['images', '-q'])).toMatch(/^[0-9a-f]{12}$/);
   expect(readdirSync(join(s.storeRoot, 'layers')).filter((name) => name.length === 64)).toHaveLength(1);
 });
+
+test('a save that is interrupted leaves nothing in the folder of the file', async () => {
+  await s.load({ tags: ['long:1'], layers: [busyboxEntries(), [{ path: 'noise', content: noise(120_000_000) }]] });
+  const folder = join(s.base, 'interrupted');
+  mkdirSync(folder);
+  let interrupted = 0;
+  // It may be done before the signal comes; then all of the file is there.
+  for (let round = 0; round < 50 && interrupted < 3; round += 1) {
+    const signal = (['SIGINT', 'SIGTERM', 'SIGHUP'] as const)[round % 3] as NodeJS.Signals;
+    const child = spawn(s.command[0], [...s.command.slice(1), 'save', '-q', '-o', join(folder, 'a.tar'), 'long:1'], { env: s.env, stdio: 'ignore' });
+    const ended = new Promise<NodeJS.Signals | null>((resolve) => child.once('exit', (_status, by) => resolve(by)));
+    await eventually('the file is begun', () => readdirSync(folder).length > 0 || child.exitCode !== null);
+    child.kill(signal);
+    const by = await ended;
+    expect(readdirSync(folder)).toEqual(by === null ? ['a.tar'] : []);
+    if (by === signal) interrupted += 1;
+    rmSync(join(folder, 'a.tar'), { force: true });
+  }
+  expect(interrupted).toBe(3);
+  await s.ok(['rmi', 'long:1']);
+}, 120_000);
 
 test('a layer is put to a place of its own on the disk, where the file system knows such places', async () => {
   await s.load({ tags: ['apart:1'], layers: [busyboxEntries()] });
