@@ -19,6 +19,9 @@
  *                        │ mounts, optional steps
  *                        └ execve(PROGRAM)               M keeps its pid: the caller waits for and signals PROGRAM
  *
+ * With --within, M first joins a user namespace that has all the ids, and its own is made in there: the mapper has all
+ * capabilities there and writes the maps itself, without the tools.
+ *
  * The maps are written before any execve in M: a program executed earlier would lose its capabilities
  * (user_namespaces(7), "Effect of capabilities within a user namespace"). All mounts live in M's own mount namespace,
  * so the kernel removes them with its last process; nothing is ever left to unmount.
@@ -142,12 +145,39 @@ static int exec_map_tool(const struct map *map, pid_t target)
 	return 127;
 }
 
-/* Runs outside the new namespace: both tools at once, then one byte back. */
-static void __attribute__((noreturn)) mapper(pid_t target, const struct map *uids, const struct map *gids, int requests, int answers)
+static void write_own(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+		die("cannot write %s", path);
+	close(fd);
+}
+
+/* As the kernel takes it, in one write: user_namespaces(7). Of M by who has all capabilities in the namespace around it, and so may map its ids. */
+static void write_map(const char *whose, const char *file, const char *map)
+{
+	char path[64], text[4096];
+	snprintf(path, sizeof path, "/proc/%s/%s", whose, file);
+	snprintf(text, sizeof text, "%s", map);
+	for (char *c = text; *c != '\0'; c++)
+		*c = *c == ':' ? ' ' : *c == ',' ? '\n' : *c;
+	write_own(path, text);
+}
+
+/* Runs outside the new namespace: both tools at once, or what they do, then one byte back. */
+static void __attribute__((noreturn)) mapper(pid_t target, const struct map *uids, const struct map *gids, bool itself, int requests, int answers)
 {
 	char go;
 	if (read(requests, &go, 1) != 1)
 		_exit(0); /* M could not unshare and has said so */
+	if (itself) {
+		char pid[16];
+		snprintf(pid, sizeof pid, "%d", target);
+		write_map(pid, "uid_map", uids->text);
+		write_map(pid, "gid_map", gids->text);
+		write_all(answers, "y", 1);
+		_exit(0);
+	}
 	pid_t children[2];
 	const struct map *maps[2] = {uids, gids};
 	for (int i = 0; i < 2; i++) {
@@ -165,24 +195,6 @@ static void __attribute__((noreturn)) mapper(pid_t target, const struct map *uid
 	_exit(0);
 }
 
-static void write_own(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
-		die("cannot write %s", path);
-	close(fd);
-}
-
-/* With one id of our own no privileged tool is needed; the kernel then demands setgroups=deny (user_namespaces(7)). */
-static void write_single_map(const char *path, const char *map)
-{
-	char text[64];
-	snprintf(text, sizeof text, "%s", map);
-	for (char *c = text; *c != '\0'; c++)
-		if (*c == ':')
-			*c = ' ';
-	write_own(path, text);
-}
 
 /* A new network namespace has its loopback down. Failure shows in what uses it, and pasta does the same again. */
 static void raise_loopback(void)
@@ -195,7 +207,8 @@ static void raise_loopback(void)
 	close(fd);
 }
 
-static void enter_namespaces(int flags, const struct map *uids, const struct map *gids, bool keep_groups)
+/* `nested`: we have all capabilities in the namespace around the new one, which has all its ids. `keep_ids`: nobody becomes root. */
+static void enter_namespaces(int flags, const struct map *uids, const struct map *gids, bool nested, bool keep_groups, bool keep_ids)
 {
 	bool single = is_single(uids->text) && is_single(gids->text);
 	int requests[2], answers[2];
@@ -209,7 +222,7 @@ static void enter_namespaces(int flags, const struct map *uids, const struct map
 		if (child == 0) {
 			close(requests[1]);
 			close(answers[0]);
-			mapper(self, uids, gids, requests[0], answers[1]);
+			mapper(self, uids, gids, nested, requests[0], answers[1]);
 		}
 		close(requests[0]);
 		close(answers[1]);
@@ -217,9 +230,10 @@ static void enter_namespaces(int flags, const struct map *uids, const struct map
 	if (unshare(CLONE_NEWUSER | flags) < 0)
 		die("cannot create a user namespace");
 	if (single) {
+		/* With one id of our own no privileged tool is needed; the kernel then demands setgroups=deny (user_namespaces(7)). */
 		write_own("/proc/self/setgroups", "deny");
-		write_single_map("/proc/self/uid_map", uids->text);
-		write_single_map("/proc/self/gid_map", gids->text);
+		write_map("self", "uid_map", uids->text);
+		write_map("self", "gid_map", gids->text);
 		return;
 	}
 	char verdict = 'n';
@@ -234,7 +248,7 @@ static void enter_namespaces(int flags, const struct map *uids, const struct map
 	/* No supplementary group of the caller comes along unless asked for. */
 	if (!keep_groups && setgroups(0, NULL) < 0)
 		die("cannot drop supplementary groups");
-	if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
+	if (!keep_ids && (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0))
 		die("cannot become root of the namespace");
 }
 
@@ -688,9 +702,9 @@ static int launch(int argc, char **argv)
 	struct map uids = {.tool = "newuidmap"}, gids = {.tool = "newgidmap"};
 	char *writable[16], *steps[MAX_STEPS];
 	int writable_count = 0, step_count = 0, keep[MAX_FDS], keep_count = 0, ready = -1, flags = CLONE_NEWNS, i;
-	bool keep_groups = false, inside = false;
+	bool keep_groups = false, keep_ids = false, inside = false;
 	int rest = -1;
-	const char *join = NULL, *divide = NULL;
+	const char *join = NULL, *divide = NULL, *within = NULL;
 	for (i = 0; i < argc && strcmp(argv[i], "--") != 0; i++) {
 		const char *option = argv[i];
 		if (strcmp(option, "--net") == 0)
@@ -699,6 +713,8 @@ static int launch(int argc, char **argv)
 			flags |= CLONE_NEWCGROUP;
 		else if (strcmp(option, "--keep-groups") == 0)
 			keep_groups = true;
+		else if (strcmp(option, "--keep-ids") == 0)
+			keep_ids = true;
 		else if (strcmp(option, "--inside") == 0)
 			inside = true;
 		else if (i + 1 >= argc)
@@ -709,6 +725,8 @@ static int launch(int argc, char **argv)
 			gids.text = argv[++i];
 		else if (strcmp(option, "--join-user") == 0)
 			join = argv[++i];
+		else if (strcmp(option, "--within") == 0)
+			within = argv[++i];
 		else if (strcmp(option, "--divide") == 0)
 			divide = argv[++i];
 		else if (strcmp(option, "--ready-fd") == 0)
@@ -734,9 +752,11 @@ static int launch(int argc, char **argv)
 	pid_t division = divide == NULL ? -1 : begin_division(divide);
 	if (inside)
 		make_the_others(flags); /* we are root of a user namespace that has the ids already */
-	else if (join == NULL)
-		enter_namespaces(flags, &uids, &gids, keep_groups);
-	else {
+	else if (join == NULL) {
+		if (within != NULL)
+			join_user_namespace(number(within));
+		enter_namespaces(flags, &uids, &gids, within != NULL, keep_groups, keep_ids);
+	} else {
 		if (join[0] == '/')
 			join_owner(join, &uids, &gids);
 		else

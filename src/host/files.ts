@@ -2,7 +2,7 @@
  * Files that must survive a crash: written beside, flushed, renamed, and the directory flushed.
  * What this protects against: a crash or a full disk leaves either the old file or the new one, never a torn one.
  */
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, lstatSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, unlink, unlinkSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { crashPoint } from './crash-point.ts';
 import { errnoOf, ScullError } from './errors.ts';
@@ -118,6 +118,14 @@ export function removeFile(path: string): void {
     unlinkSync(path);
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT' && errnoOf(error) !== 'ENOTDIR') throw error;
+  }
+}
+
+/** Removes files, one after the other, without holding up what else this process does; none there is fine and costs no more than a look. */
+export async function removeFiles(paths: readonly string[]): Promise<void> {
+  for (const path of paths) {
+    if (lstatSync(path, { throwIfNoEntry: false }) === undefined) continue;
+    await new Promise<void>((resolve, reject) => unlink(path, (error) => (error === null || errnoOf(error) === 'ENOENT' ? resolve() : reject(error))));
   }
 }
 

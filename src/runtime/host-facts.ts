@@ -5,12 +5,25 @@ import { mappedCount, type IdMaps } from '../userns/id-maps.ts';
 import type { CgroupPlan } from './cgroups.ts';
 import type { HostFacts, Limit } from './oci-spec/input.ts';
 
+type LastingFacts = Omit<HostFacts, 'availableUids' | 'availableGids' | 'cgroup' | 'devices'>;
+
+let lasting: LastingFacts | undefined;
+
 /** @param wantDevices also list device nodes, for --privileged */
 export function readHostFacts(maps: IdMaps, cgroup: CgroupPlan, wantDevices: boolean): HostFacts {
+  lasting ??= readLastingFacts();
   return {
+    ...lasting,
     availableUids: mappedCount(maps.uids),
     availableGids: mappedCount(maps.gids),
     cgroup: { ...(cgroup.manager === 'none' ? { kind: 'none' } : { kind: 'v2-delegated', controllers: cgroup.controllers }), remedy: cgroup.remedy },
+    devices: wantDevices ? usableDevices('/dev') : [],
+  };
+}
+
+/** Of the kernel and of this process. */
+function readLastingFacts(): LastingFacts {
+  return {
     seccomp: /^Seccomp:/m.test(readTextIfPresent('/proc/self/status') ?? ''),
     apparmor: (readTextIfPresent('/sys/module/apparmor/parameters/enabled') ?? '').startsWith('Y'),
     lastCapability: Number(readTextIfPresent('/proc/sys/kernel/cap_last_cap') ?? '40'),
@@ -20,7 +33,6 @@ export function readHostFacts(maps: IdMaps, cgroup: CgroupPlan, wantDevices: boo
     mqueue: exists('/proc/sys/fs/mqueue'),
     mqueueMounted: exists('/dev/mqueue'),
     thermalThrottlePaths: thermalPaths(),
-    devices: wantDevices ? usableDevices('/dev') : [],
   };
 }
 

@@ -101,6 +101,8 @@ export interface NamespaceRequest {
   readonly keepGroups: boolean;
   /** Join the user namespace of this process (of a container with which a namespace is shared). */
   readonly joinUser?: UserNamespaceOf;
+  /** Make the user namespace in that of this process, see nursery.ts. */
+  readonly within?: number | undefined;
   /** Make a network namespace together with the user namespace. */
   readonly network: boolean;
   /** The cgroup that is to be divided, see {@link cgroupToDivide}. */
@@ -175,6 +177,7 @@ function spawnMonitor(request: NamespaceRequest, rest: Pick<LaunchRequest, 'step
     maps: request.maps,
     keepGroups: request.keepGroups,
     ...(request.joinUser === undefined ? {} : { joinUser: request.joinUser }),
+    ...(request.within === undefined ? {} : { within: request.within }),
     network: request.network,
     cgroup: request.cgroup.mountOwn,
     ...(request.divide === undefined ? {} : { divide: request.divide }),

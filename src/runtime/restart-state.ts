@@ -3,7 +3,7 @@
  * user started it; an empty file `stopped` in its exit directory says that the user wants it to stay as it is.
  */
 import { closeSync, existsSync, openSync, writeFileSync } from 'node:fs';
-import { readTextIfPresent, removeFile, writeFileAtomic } from '../host/files.ts';
+import { readTextIfPresent, removeFiles, writeFileAtomic } from '../host/files.ts';
 import { isAlive, type ProcessIdentity } from '../host/identity.ts';
 import { killQuietly } from '../host/kill.ts';
 import type { RestartSpec } from '../spec/container-spec.ts';
@@ -76,9 +76,9 @@ export function isStoppedByUser(paths: ContainerPaths): boolean {
 }
 
 /** Forgets all this, for a start that somebody asked for. */
-export function forgetRestarts(paths: ContainerPaths): void {
+export async function forgetRestarts(paths: ContainerPaths): Promise<void> {
   cancelWaiting(paths);
-  for (const file of [paths.stoppedFile, paths.restartFile]) removeFile(file);
+  await removeFiles([paths.stoppedFile, paths.restartFile]);
 }
 
 /** True while a process waits for the time to start it again. */

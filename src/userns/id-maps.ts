@@ -136,6 +136,12 @@ export function mappedCount(ranges: readonly IdRange[]): number {
   return ranges.reduce((sum, range) => sum + range.size, 0);
 }
 
+/** Maps of a user namespace in which each of their ids is what it is outside. */
+export function outsideIds({ uids, gids }: IdMaps): IdMaps {
+  const itself = (ranges: readonly IdRange[]): IdRange[] => ranges.map(({ outside, size }) => ({ inside: outside, outside, size }));
+  return { uids: itself(uids), gids: itself(gids) };
+}
+
 /** `0:1000:1,1:100000:65536`, as the helper takes it. */
 export function formatIdMap(ranges: readonly IdRange[]): string {
   return ranges.map((range) => `${range.inside}:${range.outside}:${range.size}`).join(',');

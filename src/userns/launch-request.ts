@@ -27,6 +27,8 @@ export interface LaunchRequest {
   readonly maps?: IdMaps;
   /** Join a user namespace instead of making one. */
   readonly joinUser?: UserNamespaceOf;
+  /** Make the user namespace in that of this process, which has the ids of `maps` as they are outside (nursery.ts). Only the native helper does. */
+  readonly within?: number;
   /** A network namespace too. */
   readonly network?: boolean;
   /** A cgroup namespace too. */
@@ -35,6 +37,8 @@ export interface LaunchRequest {
   readonly divide?: string;
   /** Keep the caller's supplementary groups. */
   readonly keepGroups?: boolean;
+  /** Be nobody else in the new user namespace, for maps without a root. Only the native helper does. */
+  readonly keepIds?: boolean;
   readonly steps?: readonly LaunchStep[];
   /** When given, everything else is mounted read-only. */
   readonly writable?: readonly string[];

@@ -36,10 +36,12 @@ export function launchCommand(request: LaunchRequest): { file: string; args: str
   const args = ['launch', '--uid-map', formatIdMap(maps.uids), '--gid-map', formatIdMap(maps.gids)];
   if (isUnshared()) args.push('--inside');
   if (request.joinUser !== undefined) args.push('--join-user', String(request.joinUser));
+  if (request.within !== undefined) args.push('--within', String(request.within));
   if (request.network === true) args.push('--net');
   if (request.cgroup === true) args.push('--cgroup');
   if (request.divide !== undefined) args.push('--divide', request.divide);
   if (request.keepGroups === true) args.push('--keep-groups');
+  if (request.keepIds === true) args.push('--keep-ids');
   if (request.readyFd !== undefined) args.push('--ready-fd', String(request.readyFd));
   for (const fd of request.keepFds ?? []) args.push('--keep-fd', String(fd));
   for (const path of request.writable ?? []) args.push('--writable', path);

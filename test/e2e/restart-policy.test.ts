@@ -215,6 +215,25 @@ test('boot starts what should run, those first that others live in', async () =>
   await remove('b-guest', 'b-always', 'b-unless', 'b-stopped', 'b-plain', 'b-new');
 });
 
+test('each that boot starts has a user namespace of its own with the usual ids, made in one that is around all of them', async () => {
+  /** What the kernel knows of a container's user namespace, from outside and from inside. */
+  const look = async (name: string): Promise<{ namespace: string; around: string; inside: string; setgroups: string }> => {
+    const { Pid } = await state(name);
+    const [namespace = '', around = ''] = execFileSync('lsns', ['--noheadings', '--type', 'user', '--output', 'NS,PNS', '--task', String(Pid)], { encoding: 'utf8' }).trim().split(/\s+/);
+    return { namespace, around, inside: await s.ok(['exec', name, 'cat', '/proc/self/uid_map', '/proc/self/gid_map']), setgroups: await s.ok(['exec', name, 'cat', '/proc/self/setgroups']) };
+  };
+  for (const name of ['n-one', 'n-two']) await s.ok(['run', '-d', '--name', name, '--restart', 'always', ...LOYAL]);
+  const before = await look('n-one');
+  powerCut();
+  await s.ok(['boot']);
+  const [one, two] = [await look('n-one'), await look('n-two')];
+  for (const after of [one, two]) expect(after).toMatchObject({ inside: before.inside, setgroups: before.setgroups });
+  expect(one.namespace).not.toBe(two.namespace);
+  expect(one.around).toBe(two.around);
+  expect(one.around).not.toBe(before.around);
+  await remove('n-one', 'n-two');
+});
+
 test('boot stop ends them for now, and the next boot has them again', async () => {
   await s.ok(['run', '-d', '--name', 'shut', '--restart', 'unless-stopped', '--stop-timeout', '0', ...LOYAL]);
   expect(await s.ok(['boot', 'stop'])).toBe('shut');

@@ -7,6 +7,7 @@ import { forEachLimited } from '../../host/for-each-limited.ts';
 import type { ContainerRecord } from '../../runtime/container-record.ts';
 import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
 import { isRestarting, isStoppedByUser, startsOnBoot } from '../../runtime/restart-state.ts';
+import { openNursery } from '../../userns/nursery.ts';
 import { namedContainers } from '../containers/dependents.ts';
 import { startContainer } from '../containers/launch.ts';
 import { readContainers } from '../containers/selection.ts';
@@ -39,16 +40,21 @@ export function isFirstSinceBoot(engine: Engine): boolean {
  */
 export async function startOnBoot(engine: Engine, tell: (outcome: BootOutcome) => void): Promise<void> {
   const due = readContainers(engine).filter((record) => isDue(engine, record));
-  for (const rank of inRanks(engine, due)) {
-    await forEachLimited(rank, AT_ONCE, async (record) => {
-      try {
-        await startContainer(engine, record);
-        tell({ name: record.name });
-      } catch (error) {
-        if (!isScullError(error)) throw error;
-        tell({ name: record.name, error });
-      }
-    });
+  const nursery = due.length > 1 ? await openNursery() : undefined;
+  try {
+    for (const rank of inRanks(engine, due)) {
+      await forEachLimited(rank, AT_ONCE, async (record) => {
+        try {
+          await startContainer(engine, record, { within: nursery?.pid });
+          tell({ name: record.name });
+        } catch (error) {
+          if (!isScullError(error)) throw error;
+          tell({ name: record.name, error });
+        }
+      });
+    }
+  } finally {
+    await nursery?.leave();
   }
 }
 

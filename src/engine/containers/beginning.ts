@@ -18,8 +18,8 @@ export interface Beginning {
   leave(): void;
 }
 
-/** What its process gets of ours. */
-export type Handed = Pick<NamespaceRequest, 'capture' | 'descriptors'>;
+/** What its process gets of ours, and where its user namespace is made. */
+export type Handed = Pick<NamespaceRequest, 'capture' | 'descriptors' | 'within'>;
 
 /**
  * Begins before the container exists or is claimed, where its wish alone says what its namespaces are.
@@ -77,13 +77,13 @@ async function refuseStranger({ holder }: Engaged, other: UserNamespaceOf | unde
 /** Networks whose namespace the launcher makes, so that it can be connected while crun still works. */
 const OWN = ['default', 'pasta', 'none', 'networks'];
 
-function namespacesOf(engine: Engine, spec: ContainerSpec, mode: NetworkMode, joinUser: UserNamespaceOf | undefined, { capture, descriptors }: Handed): NamespaceRequest {
+function namespacesOf(engine: Engine, spec: ContainerSpec, mode: NetworkMode, joinUser: UserNamespaceOf | undefined, { capture, descriptors, within }: Handed): NamespaceRequest {
   return {
     layout: engine.store.layout,
     cgroup: cgroupPlan(),
     maps: defaultIdMaps(),
     keepGroups: spec.groupAdd.includes('keep-groups'),
-    ...(joinUser === undefined ? {} : { joinUser }),
+    ...(joinUser === undefined ? { within } : { joinUser }),
     // A network namespace must belong to the innermost user namespace; where crun makes that one, it makes both.
     network: OWN.includes(mode.mode) && spec.namespaces.user.mode === 'host' && (joinUser === undefined || mode.mode === 'networks'),
     divide: cgroupToDivide(spec.resources),

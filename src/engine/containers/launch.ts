@@ -13,7 +13,7 @@ import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { crashPoint } from '../../host/crash-point.ts';
 import { describeErrno } from '../../host/errno.ts';
 import { errnoOf, isScullError, ScullError } from '../../host/errors.ts';
-import { removeFile, withPath } from '../../host/files.ts';
+import { removeFile, removeFiles, withPath } from '../../host/files.ts';
 import { identityOf } from '../../host/identity.ts';
 import { requireTool } from '../../host/tools.ts';
 import { trace } from '../../host/trace.ts';
@@ -68,6 +68,8 @@ export interface StartOptions {
   readonly restarts?: RestartState;
   /** This process has claimed the container already. */
   readonly claimed?: boolean;
+  /** A process in the user namespace in which its own is made, see userns/nursery.ts. */
+  readonly within?: number | undefined;
   /** Its namespaces are being made already, see beginning.ts. */
   readonly beginning?: Beginning | undefined;
 }
@@ -124,7 +126,7 @@ async function startOnce(engine: Engine, record: ContainerRecord, options: Start
     if (record.spec.requires !== undefined) await startRequired(engine, record.spec.requires);
     await endSurvivors(layout.container(record.id));
     cgroup = cgroupPlanFor(record.spec.resources);
-    forgetLastRun(engine, record, options);
+    await forgetLastRun(engine, record, options);
     if (hasOverlayMounts(record)) await (await import('./overlay-mounts.ts')).discardOverlays(engine, record);
     if (record.pod !== undefined && record.pod.infra !== true) await (await import('../pods/infra.ts')).prepareForMember(engine, record);
     const shared = sharedNamespaces(engine, record);
@@ -177,12 +179,16 @@ async function giveAddressesBack(engine: Engine, record: ContainerRecord, { plan
   giveBack(engine, record.id, planned.map(({ attachment }) => attachment));
 }
 
-function forgetLastRun(engine: Engine, record: ContainerRecord, { byPolicy = false, restarts }: StartOptions): void {
+/**
+ * Beside everything else: where a file system discards what it frees (mount(8), "discard"), each removal waits for the device, and while
+ * many are started at once all the others would wait with this one.
+ */
+async function forgetLastRun(engine: Engine, record: ContainerRecord, { byPolicy = false, restarts }: StartOptions): Promise<void> {
   const paths = engine.store.layout.container(record.id);
   recordEnd(engine, record);
-  for (const file of [paths.exitFile, paths.startedFile, paths.errorFile, paths.oomFile]) removeFile(file);
-  if (record.config.health !== undefined) removeFile(paths.healthFile);
-  if (countsRestarts(record) && !byPolicy) forgetRestarts(paths);
+  await removeFiles([paths.exitFile, paths.startedFile, paths.errorFile, paths.oomFile]);
+  if (record.config.health !== undefined) await removeFiles([paths.healthFile]);
+  if (countsRestarts(record) && !byPolicy) await forgetRestarts(paths);
   if (restarts !== undefined) writeRestarts(paths, restarts);
 }
 
