@@ -32,6 +32,12 @@ test('unit check refuses what is no Quadlet file', async () => {
   await s.fails(['unit', 'check', s.directory('nothing')], 125, /holds no Quadlet files/);
 });
 
+test("Podman's .artifact files are refused with what does the same, alone and among others", async () => {
+  const folder = quadlets('artifact', { 'web.container': '[Container]\nImage=x\n', 'site.artifact': '[Artifact]\nArtifact=quay.io/some/site\n' });
+  for (const path of [folder, join(folder, 'site.artifact')]) await s.fails(['unit', 'install', path], 125, /site\.artifact: no units are made of \.artifact files\n.*ExecStartPre=scull pull/);
+  expect(existsSync(unitFolder())).toBe(false);
+});
+
 test('unit print shows the unit and writes nothing', async () => {
   const folder = quadlets('printed', { 'web.container': '[Container]\nImage=x\nExec=a "b c"\n' });
   expect(await s.ok(['unit', 'print', join(folder, 'web.container')])).toMatch(/^ExecStart=\S+.* run --name systemd-%N --replace --rm --sdnotify conmon -d --cgroups split x a "b c"$/m);

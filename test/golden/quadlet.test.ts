@@ -1,6 +1,6 @@
 /**
  * Quadlet files → units. `quadlet/keys.txt` has a case for every key: a kind and lines of its section, then what they add to the
- * unit. `quadlet/whole` has whole files, and beside each the whole unit.
+ * unit. `quadlet/documented.txt` has those of Podman's manual. `quadlet/whole` has whole files, and beside each the whole unit.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -84,6 +84,14 @@ describe('every key', () => {
       return keys.filter(([, , flag]) => flag?.startsWith('--') && !known.includes(flag.slice(2))).map(([key, , flag]) => `${kind}: ${key} ${flag}`);
     });
     expect(wrong).toEqual([]);
+  });
+
+  test('that Podman documents has a case', () => {
+    const sections = readFileSync(join(folder, 'documented.txt'), 'utf8').trim().split('\n').filter((line) => !line.startsWith('#')).map((line) => line.split(/:? /));
+    expect(sections.map(([section]) => section).sort()).toEqual(Object.values(KINDS).map(({ section }) => section).sort());
+    const given = (kind: Kind, key: string) => cases.some((each) => each.kind === kind && each.lines.some((line) => line.startsWith(`${key}=`)));
+    const missing = sections.flatMap(([section = '', ...keys]) => keys.filter((key) => !given(section.toLowerCase() as Kind, key)).map((key) => `${section}: ${key}`));
+    expect(missing).toEqual([]);
   });
 
   test('has a case', () => {

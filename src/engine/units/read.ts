@@ -5,7 +5,7 @@ import { describeErrno } from '../../host/errno.ts';
 import { errnoOf, ScullError } from '../../host/errors.ts';
 import { selfCommand } from '../../host/self.ts';
 import { convertQuadlets, type Converted } from '../../systemd/quadlet/convert.ts';
-import { kindOf } from '../../systemd/quadlet/keys.ts';
+import { INSTEAD_OF_ARTIFACT, isArtifactFile, kindOf } from '../../systemd/quadlet/keys.ts';
 import { dropInFolders, parseUnitFile, withDropIns, type Problem, type UnitFile } from '../../systemd/unit-file.ts';
 
 /** A unit is a screen or two; what is larger is no unit. Bytes. */
@@ -59,11 +59,19 @@ function quadletsAt(path: string): string[] {
   if (stat === undefined) throw new ScullError('NOT_FOUND', `${path} does not exist`);
   if (stat.isDirectory()) {
     const found = quadletsIn(path);
+    const artifact = readdirSync(path).find(isArtifactFile);
+    if (artifact !== undefined) refuseArtifact(join(path, artifact));
     if (found.length === 0) throw new ScullError('NOT_FOUND', `${path} holds no Quadlet files`, { hint: ENDINGS });
     return found;
   }
+  if (isArtifactFile(path)) refuseArtifact(path);
   if (kindOf(path.slice(path.lastIndexOf('/') + 1)) === undefined) throw new ScullError('INVALID', `${path} is no Quadlet file`, { hint: ENDINGS });
   return [path];
+}
+
+/** Passed over, it would be missed only when a container starts without what it was to pull. */
+function refuseArtifact(path: string): never {
+  throw new ScullError('UNSUPPORTED', `${path}: no units are made of .artifact files`, { hint: INSTEAD_OF_ARTIFACT });
 }
 
 const ENDINGS = 'their names end in .container, .volume, .network, .pod, .image, .build or .kube';

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import type { UnitEntry } from '../unit-file.ts';
 import type { Conversion } from './conversion.ts';
+import { INSTEAD_OF_ARTIFACT, isArtifactFile } from './keys.ts';
 import { pathFrom } from './source.ts';
 
 export function convertContainer(unit: Conversion): void {
@@ -83,6 +84,7 @@ function resolvedMount(unit: Conversion, entry: UnitEntry, mount: string): strin
     .split(/,(?=(?:[^"]*"[^"]*")*[^"]*$)/)
     .map((field) => {
       const source = /^(source|src)=(.+)$/.exec(field);
+      if (source !== null && isArtifactFile(source[2] as string)) unit.wrong(`Mount=: no units are made of .artifact files; ${INSTEAD_OF_ARTIFACT}`, entry);
       return source === null ? field : `${source[1]}=${unit.storage(source[2] as string, entry)}`;
     })
     .join(',');

@@ -114,3 +114,10 @@ export function kindOf(fileName: string): Kind | undefined {
   const ending = fileName.slice(fileName.lastIndexOf('.') + 1);
   return Object.hasOwn(KINDS, ending) && ending.length < fileName.length - 1 ? (ending as Kind) : undefined;
 }
+
+/** Podman's newest kind of file, still experimental there, is none of ours: it pulls an artifact, which the container's own unit can do. */
+export const INSTEAD_OF_ARTIFACT = 'ExecStartPre=scull pull ARTIFACT in [Service] of the container, which then mounts ARTIFACT by that name, does the same';
+
+export function isArtifactFile(fileName: string): boolean {
+  return fileName.endsWith('.artifact');
+}

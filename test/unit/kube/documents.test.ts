@@ -74,6 +74,13 @@ metadata: {name: in}
     ]);
   });
 
+  test('tell that readiness of a container and the group of files count for nothing', async () => {
+    expect((await read(podText('    readinessProbe: {exec: {command: ["true"]}}', '  securityContext: {fsGroup: 7}'))).warnings).toEqual([
+      expect.stringContaining('spec.securityContext.fsGroup has no effect here'),
+      expect.stringContaining('spec.containers[0].readinessProbe'),
+    ]);
+  });
+
   test.each([
     ['kind: Pod\nmetadata: {name: p}', /spec is not there/],
     ['kind: Pod\nmetadata: {}\nspec: {}', /name is missing/],
@@ -90,6 +97,7 @@ metadata: {name: in}
     [podText('', '  initContainers: [{name: c, image: i}]'), /two containers are called "c"/],
     [podText('', '  initContainers: [{name: d, image: i, restartPolicy: Always}]'), /the init container d has restartPolicy: Always: scull does not start/],
     [podText('', '  initContainers: [{name: d, image: i}]', '  annotations: {io.podman.annotations.init.container.type: always}'), /init containers run once here/],
+    ...['lifecycle', 'livenessProbe', 'readinessProbe', 'startupProbe'].map((key): [string, RegExp] => [podText('', `  initContainers: [{name: d, image: i, ${key}: {exec: {command: [x]}}}]`), new RegExp(`initContainers\\[0\\]\\.${key} .*for containers that run before the others`)]),
     ['kind: Secret\nmetadata: {name: s}\ndata: {a: "%"}', /not base64/],
     ['- 1', /the document is not a mapping/],
     ['a: [', /^x\.yaml:1:/],
