@@ -141,6 +141,25 @@ test('between checks there is a process of less than a megabyte, and none when t
   await remove('cheap');
 });
 
+test('a check that comes before the command is executed, on a busy machine, comes again', async () => {
+  await s.ok(['create', '--name', 'early', '--health-cmd', 'true', ...BUSY]);
+  expect(await s.ok(['healthcheck', 'run', '--timer', 'early'])).toBe('100');
+  await s.ok(['start', 'early']);
+  await s.ok(['stop', '-t', '0', 'early']);
+  expect(await s.ok(['healthcheck', 'run', '--timer', 'early'])).toBe('stop');
+  await remove('early');
+});
+
+test('rm -f ends one for good that a failed check is about to start again', async () => {
+  // Every tenth of a second it is stopped and started anew.
+  for (let round = 0; round < 3; round += 1) {
+    await s.ok(['run', '-d', '--name', 'looping', '--stop-timeout', '0', '--health-cmd', 'exit 1', '--health-interval', '100ms', '--health-retries', '1', '--health-on-failure', 'restart', ...BUSY]);
+    await eventually('a restart', async () => (await s.inspect('looping')).RestartCount > 0);
+    await s.ok(['rm', '-f', '-t', '0', 'looping']);
+    expect(await s.ok(['ps', '-aq', '--filter', 'name=looping'])).toBe('');
+  }
+});
+
 test('wait tells when what it waits for will never be', async () => {
   await s.ok(['run', '-d', '--name', 'dies', '--health-cmd', 'false', '--health-interval', '1h', 'busybox', 'sh', '-c', 'sleep 0.5; exit 9']);
   await s.fails(['wait', '--condition', 'healthy', 'dies'], 125, /ended with exit code 9 before it was healthy/);

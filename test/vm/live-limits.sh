@@ -27,10 +27,12 @@ check '--cgroups=split without delegation is refused' prints Delegate scull run 
 scull run -d --name well --network none --restart always --health-cmd 'test -f /ready' --health-interval 1s --health-retries 1 busybox sh -c 'touch /ready; sleep 10000' > /dev/null
 check 'a health check makes it healthy' scull wait --condition healthy well
 check 'what is killed inside is started again' as_user sh -c 'kill -9 $(scull inspect -f "{{.State.Pid}}" well); for i in $(seq 100); do [ "$(scull inspect -f "{{.RestartCount}} {{.State.Running}}" well)" = "1 true" ] && exit 0; sleep 0.5; done; exit 1'
+scull run -d --name also --network none --restart always --memory 64m busybox sleep 10000 > /dev/null
 check 'boot install makes a user unit' prints scull-boot.service scull boot install
 check 'the unit is enabled' prints enabled userctl is-enabled scull-boot.service
-check 'a shutdown stops what boot starts, and boot has it again' as_user sh -c 'scull boot stop && scull boot | grep -q well'
-scull rm -f -t 0 well > /dev/null
+check 'a shutdown stops what boot starts, and boot has it again' as_user sh -c 'scull boot stop && scull boot > said && [ "$(sort said | tr "\n" " ")" = "also well " ]'
+check 'each with its limits' prints 67108864 scull exec also cat /sys/fs/cgroup/memory.max
+scull rm -f -t 0 well also > /dev/null
 scull boot uninstall > /dev/null
 
 # A pod as a whole: a slice of the user's systemd.

@@ -26,6 +26,9 @@ export interface HealthAnswer {
   readonly next: number | undefined;
 }
 
+/** After how long a check comes again that was too early, milliseconds. */
+const UNTIL_STARTED = 100;
+
 /** Bytes of output that are looked at: more than anybody keeps, less than a container could make us hold. */
 const MOST_OUTPUT = 1 << 20;
 
@@ -61,8 +64,12 @@ export async function runTimedHealthCheck(engine: Engine, id: string): Promise<n
     return (await runHealthCheck(engine, id)).next;
   } catch (error) {
     if (!isScullError(error) || isScullError(error, 'NO_SUCH_CONTAINER')) throw error;
-    const { health } = findContainer(engine.store.layout, id).config;
-    return health === undefined || !isRunning(readContainerState(engine.store.layout.container(id))) ? undefined : health.healthcheck.Interval / 1e6 || undefined;
+    const record = findContainer(engine.store.layout, id);
+    const { health } = record.config;
+    const state = readContainerState(engine.store.layout.container(record.id));
+    // On a busy machine its command may not have been executed yet: the timer is there before that, and ends with the monitor.
+    if (health !== undefined && state.status === 'created') return UNTIL_STARTED;
+    return health === undefined || !isRunning(state) ? undefined : health.healthcheck.Interval / 1e6 || undefined;
   }
 }
 

@@ -13,7 +13,7 @@ import type { ContainerRecord } from '../../runtime/container-record.ts';
 import { endSurvivors, refuseElsewhere } from '../../runtime/last-run.ts';
 import { releaseName } from '../../runtime/container-store.ts';
 import { isRunning, readContainerState } from '../../runtime/lifecycle.ts';
-import { cancelWaiting } from '../../runtime/restart-state.ts';
+import { cancelWaiting, countsRestarts } from '../../runtime/restart-state.ts';
 import type { Engine } from '../engine.ts';
 import { recordContainerEvent, recordEnd } from '../events/record.ts';
 import { answerExitCode } from './exit-codes.ts';
@@ -25,7 +25,8 @@ export async function removeContainer(engine: Engine, record: ContainerRecord, o
   const { layout } = engine.store;
   if (record.pod?.infra === true && options.withPod !== true) await (await import('../pods/infra.ts')).refuseWithoutPod(engine, record);
   const cgroup = cgroupPlan();
-  if (record.spec.restart !== undefined && options.force === true) await endRestarts(engine, record);
+  // Neither a policy nor a check that failed starts it again meanwhile.
+  if (countsRestarts(record) && options.force === true) await endRestarts(engine, record);
   const paths = layout.container(record.id);
   refuseElsewhere(paths);
   const state = readContainerState(paths);
