@@ -5,17 +5,17 @@
  * reservation: symlink(2) fails where one exists, so two commands can't both have it and no lock is needed. A link whose
  * container is not there (its maker was killed, or it is being removed) holds nothing and is replaced.
  */
-import { existsSync, fsyncSync, mkdirSync, openSync, closeSync, readdirSync, readlinkSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, fsyncSync, linkSync, mkdirSync, openSync, closeSync, readdirSync, readlinkSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crashPoint } from '../host/crash-point.ts';
 import { errnoOf, ScullError } from '../host/errors.ts';
-import { ensurePrivateDirectory, explainWriteFailure, readJson, removeTree, syncDirectory } from '../host/files.ts';
+import { ensurePrivateDirectory, explainWriteFailure, readJson, removeFile, removeTree, syncDirectory } from '../host/files.ts';
 import { flushes } from '../host/flush.ts';
 import { ownerTag, ownIdentity, randomHex, type ProcessIdentity } from '../host/identity.ts';
 import { ownerMayLive, registerHost } from '../storage/hosts.ts';
 import type { StoreLayout } from '../storage/layout.ts';
 import { CONTAINER_FORMAT, type ContainerRecord } from './container-record.ts';
-import { recordFault } from './container-shape.ts';
+import { recordFault } from '../spec/container-shape.ts';
 
 const ID = /^[0-9a-f]{64}$/;
 
@@ -47,7 +47,8 @@ export function readContainer(layout: StoreLayout, id: string): ContainerRecord 
   }
   const hint = `remove what is left with \`scull rm -f ${id.slice(0, 12)}\``;
   if (value === null || typeof value !== 'object' || value.id !== id) throw new ScullError('CORRUPT', `the record ${path} is damaged: it does not describe container ${id.slice(0, 12)}`, { hint });
-  if (value.format !== CONTAINER_FORMAT) throw new ScullError('UNSUPPORTED', `container ${id.slice(0, 12)} was made by a newer scull (format ${String(value.format)})`);
+  if (typeof value.format !== 'number') throw new ScullError('CORRUPT', `the record ${path} is damaged: it does not tell its format`, { hint });
+  if (value.format !== CONTAINER_FORMAT) throw new ScullError('UNSUPPORTED', `container ${id.slice(0, 12)} was made by a newer scull (format ${value.format})`);
   const fault = recordFault(value);
   if (fault !== undefined) throw new ScullError('CORRUPT', `the record ${path} is damaged: ${fault}`, { hint });
   return value as ContainerRecord;
@@ -131,8 +132,7 @@ export function reserveName(layout: StoreLayout, name: string, id: string): void
         hint: `use another name, remove that container with \`scull rm ${name}\`, or replace it with --replace`,
       });
     }
-    // Stale: take it out of the way under a name of our own. If two do so, one rename fails and both try again.
-    takeAway(path, `${path}.${randomHex(6)}.stale`);
+    takeNameAway(layout, name, holder.link);
   }
   throw new ScullError('NAME_TAKEN', `the container name ${JSON.stringify(name)} is being taken and given up by other commands; try again`);
 }
@@ -166,28 +166,30 @@ function holdsName(layout: StoreLayout, id: string, name: string): boolean {
 }
 
 interface Reservation {
+  /** What the link says. */
+  readonly link: string;
   readonly id: string;
   readonly maker: ProcessIdentity | undefined;
 }
 
 function readReservation(path: string): Reservation | undefined {
-  let target: string;
+  let link: string;
   try {
-    target = readlinkSync(path);
+    link = readlinkSync(path);
   } catch {
     return undefined;
   }
-  const match = /^([0-9a-f]{64})(?:@(\d+)\.(\d+)\.([0-9a-f]{32}))?$/.exec(target);
-  if (match === null) return { id: '', maker: undefined };
+  const match = /^([0-9a-f]{64})(?:@(\d+)\.(\d+)\.([0-9a-f]{32}))?$/.exec(link);
+  if (match === null) return { link, id: '', maker: undefined };
   const maker = match[2] === undefined ? undefined : { pid: Number(match[2]), startTime: Number(match[3]), bootId: match[4] ?? '' };
-  return { id: match[1] ?? '', maker };
+  return { link, id: match[1] ?? '', maker };
 }
 
 /** Takes away names that nobody has: of commands that were killed between taking a name and making or removing its container. */
 export function sweepNames(layout: StoreLayout): void {
   for (const name of entriesOf(layout.names)) {
     const holder = readReservation(layout.name(name));
-    if (holder !== undefined && isStale(layout, holder, name)) takeAway(layout.name(name), `${layout.name(name)}.${randomHex(6)}.stale`);
+    if (holder !== undefined && isStale(layout, holder, name)) takeNameAway(layout, name, holder.link);
   }
 }
 
@@ -196,12 +198,34 @@ function isStale(layout: StoreLayout, holder: Reservation, name: string): boolea
   return holder.maker === undefined || !ownerMayLive(layout, holder.maker);
 }
 
-function takeAway(path: string, aside: string): void {
+/**
+ * Takes a reservation away that was found to hold nothing. Between that look and this, another may have done the same and taken the
+ * name anew: so the link is moved aside first, under a name of ours, and what turns out to be another one goes back.
+ * @param link what it said @throws ScullError NO_SPACE, PERMISSION
+ */
+export function takeNameAway(layout: StoreLayout, name: string, link: string): void {
+  const path = layout.name(name);
+  // Not beginning with the name, which may be as long as a name can be.
+  const aside = layout.name(`.${randomHex(6)}.stale`);
   try {
     renameSync(path, aside);
+    if (readlinkSync(aside) !== link) putBack(aside, path);
     unlinkSync(aside);
   } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw explainWriteFailure(error, path);
+    const errno = errnoOf(error);
+    if (errno === 'ENOENT') return;
+    // A disk without room for one more entry of the folder has none for a new reservation either.
+    if (errno === 'ENOSPC' || errno === 'EDQUOT') removeFile(path);
+    else throw explainWriteFailure(error, path);
+  }
+}
+
+/** By link(2), which makes one more name for the link itself, and none where there is one by now. */
+function putBack(aside: string, path: string): void {
+  try {
+    linkSync(aside, path);
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw error;
   }
 }
 

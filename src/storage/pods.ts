@@ -6,6 +6,7 @@ import { linkSync, readdirSync, unlinkSync } from 'node:fs';
 import { crashPoint } from '../host/crash-point.ts';
 import { errnoOf, ScullError } from '../host/errors.ts';
 import { ensurePrivateDirectory, explainWriteFailure, readJson, syncDirectory, writeJsonAtomic } from '../host/files.ts';
+import { specFault } from '../spec/container-shape.ts';
 import type { ContainerSpec, ResourceSpec } from '../spec/container-spec.ts';
 import type { ExitPolicy, PodNamespace } from '../spec/pod.ts';
 import { makingRoom } from './ballast.ts';
@@ -97,7 +98,7 @@ function isSound(record: Partial<PodRecord>, name: string): boolean {
     isObject(members) && [members?.mounts, members?.volumesFrom, members?.devices].every(Array.isArray) &&
     (resources === undefined || isObject(resources)) &&
     (service === undefined || (isObject(service) && /^[0-9a-f]{64}$/.test(service.id) && ['none', 'any', 'all'].includes(service.exitCode))) &&
-    (infra === undefined || (isObject(infra) && /^[0-9a-f]{64}$/.test(infra.id) && typeof infra.name === 'string' && isObject(infra.spec)))
+    (infra === undefined || (isObject(infra) && /^[0-9a-f]{64}$/.test(infra.id) && typeof infra.name === 'string' && infra.spec !== undefined && specFault(infra.spec) === undefined))
   );
 }
 

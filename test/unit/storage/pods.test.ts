@@ -32,7 +32,7 @@ test('who removes a pod does not remove one that took its name meanwhile', async
   expect(await removePodFile(store, 'p', 'b'.repeat(64))).toBe(false);
 });
 
-test.each(['', '{', '[]', 'null', '{"format":1,"name":"p"}', JSON.stringify({ ...pod('p', 'a'), members: {} }), JSON.stringify({ ...pod('p', 'a'), infra: { id: '../x' } })])('a damaged record is told by name: %j', async (text) => {
+test.each(['', '{', '[]', 'null', '{"format":1,"name":"p"}', JSON.stringify({ ...pod('p', 'a'), members: {} }), JSON.stringify({ ...pod('p', 'a'), infra: { id: '../x' } }), JSON.stringify({ ...pod('p', 'a'), infra: { id: 'b'.repeat(64), name: 'i', spec: {} } })])('a damaged record is told by name: %j', async (text) => {
   await writePod(store, pod('p', 'a'));
   writeFileSync(store.layout.pod('p'), text);
   expect(() => readPod(store, 'p')).toThrow(/pods\/p/);

@@ -11,31 +11,33 @@ interface Fields {
 
 const MODE: Fields = { mode: 'string' };
 
+const SPEC: Fields = {
+  command: 'strings',
+  groupAdd: 'strings',
+  environment: { set: 'strings', unset: 'strings' },
+  labels: 'map',
+  annotations: 'map',
+  tty: 'boolean',
+  interactive: 'boolean',
+  mounts: [{}],
+  volumesFrom: 'strings',
+  devices: [{}],
+  capAdd: 'strings',
+  capDrop: 'strings',
+  security: { labels: 'strings', mask: 'strings', unmask: 'strings' },
+  ulimits: [{}],
+  sysctls: 'map',
+  namespaces: { user: MODE, pid: MODE, ipc: MODE, uts: MODE, cgroup: MODE },
+  network: { mode: MODE, ports: [{}], dns: 'strings', dnsSearch: 'strings', dnsOptions: 'strings' },
+  log: { driver: 'string' },
+  resources: 'object',
+  autoRemove: 'boolean',
+};
+
 const RECORD: Fields = {
   name: 'string',
   created: 'string',
-  spec: {
-    command: 'strings',
-    groupAdd: 'strings',
-    environment: { set: 'strings', unset: 'strings' },
-    labels: 'map',
-    annotations: 'map',
-    tty: 'boolean',
-    interactive: 'boolean',
-    mounts: [{}],
-    volumesFrom: 'strings',
-    devices: [{}],
-    capAdd: 'strings',
-    capDrop: 'strings',
-    security: { labels: 'strings', mask: 'strings', unmask: 'strings' },
-    ulimits: [{}],
-    sysctls: 'map',
-    namespaces: { user: MODE, pid: MODE, ipc: MODE, uts: MODE, cgroup: MODE },
-    network: { mode: MODE, ports: [{}], dns: 'strings', dnsSearch: 'strings', dnsOptions: 'strings' },
-    log: { driver: 'string' },
-    resources: 'object',
-    autoRemove: 'boolean',
-  },
+  spec: SPEC,
   config: {
     args: 'strings',
     entrypoint: 'strings',
@@ -64,6 +66,11 @@ const RESTART: Fields = { name: 'string' };
 const POD: Fields = { id: 'string' };
 
 const IMAGE: Fields = { id: 'string', manifestDigest: 'string', name: 'string', layers: 'strings' };
+
+/** Of a wish alone, as a pod's record has that of its infra container. @returns what is wrong with it; undefined where it is sound */
+export function specFault(value: unknown): string | undefined {
+  return faultIn(value, SPEC, 'spec');
+}
 
 /** @returns what is wrong with it, e.g. `config.args is not a list of texts`; undefined where it is sound */
 export function recordFault(value: object): string | undefined {

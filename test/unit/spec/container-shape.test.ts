@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { recordFault } from '../../../src/runtime/container-shape.ts';
+import { recordFault } from '../../../src/spec/container-shape.ts';
 import { emptyRecord } from '../../support/container-record.ts';
 
 const sound = { ...emptyRecord('ab'.repeat(32), 'web'), image: { id: 'sha256:1', manifestDigest: 'sha256:2', name: 'busybox', layers: ['3'] } };
