@@ -3,7 +3,7 @@
 // like it, with one engine more: "limit", which fetches, hashes, inflates and unpacks the same layers by bash, sha256sum,
 // gzip and tar, or sends the same bytes.
 import { chownSync, mkdirSync, rmSync } from 'node:fs';
-import { engines as all, must, peakMemory, plan, program, results, settledScenario as scenario, wanted } from './turns.mjs';
+import { engines as all, must, peakMemory, plan, program, results, settledScenario as scenario, unflushed, wanted } from './turns.mjs';
 
 const { uid, sizes, registry } = plan;
 const scratch = '/home/bench/scratch';
@@ -24,6 +24,7 @@ async function main() {
       await pull(engine, name('gzip'), registry.layers[`${size.name}:gzip`]);
     };
     for (const tag of ['gzip', 'zstd']) await scenario(named(`pull ${tag}`), { before: nothing, timed: (engine) => pull(engine, name(tag), registry.layers[`${size.name}:${tag}`]), times });
+    await scenario(named('pull gzip, not flushed'), { before: nothing, timed: (engine) => pull(unflushed(engine), name('gzip')), who: all.filter((engine) => !engine.limit), times });
     await scenario(named('first run after a pull'), {
       before: pulled,
       timed: (engine) => (engine.limit ? program('/bin/true', [], {}) : must(engine, ['run', '--rm', '--network', 'none', name('gzip'), '/bin/sh', '-c', ':'])),

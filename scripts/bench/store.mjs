@@ -3,7 +3,7 @@
 import { chownSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { engines, everyEngine, must, plan, program, results, scenario, wanted } from './turns.mjs';
+import { engines, everyEngine, must, plan, program, results, scenario, unflushed, wanted } from './turns.mjs';
 
 const image = 'bench-busybox';
 const many = 200;
@@ -43,10 +43,6 @@ async function flushing() {
   // Podman never flushes: its times are there to compare with.
   await scenario(`${name}, not flushed`, { timed: (engine) => must(unflushed(engine), ['load', '-q', '-i', archive]), after, times });
   rmSync(scratch, { recursive: true, force: true });
-}
-
-function unflushed(engine) {
-  return { ...engine, env: { ...engine.env, SCULL_NO_FLUSH: '1' } };
 }
 
 /** A command of each kind, again and again, all at once. */

@@ -56,6 +56,11 @@ export async function everyEngine(action) {
   for (const engine of engines) await action(engine);
 }
 
+/** The same, without flushing what it writes; Podman never does. */
+export function unflushed(engine) {
+  return { ...engine, env: { ...engine.env, SCULL_NO_FLUSH: '1' } };
+}
+
 export function must(engine, args) {
   return program(engine.command[0], [...engine.command.slice(1), ...args], engine.env);
 }
