@@ -29,8 +29,8 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/{unit,golden,hostile,contract}/**/*.test.ts', 'test/architecture.test.ts'],
-          testTimeout: 20_000,
-          // Files are made in them: on a disk that others are using that can take longer than any test.
+          // Of seconds on a quiet machine; a disk that others are using takes its time to flush what tests and their hooks write.
+          testTimeout: 60_000,
           hookTimeout: 60_000,
           sequence: { groupOrder: 0 },
         },

@@ -18,7 +18,8 @@ type Pick = (count: number) => number;
 
 /** What works on the store alone. */
 const ofTheStore = (pick: Pick): string[] => {
-  const [container, volume, tag] = [`c${pick(12)}`, `v${pick(6)}`, `t:${pick(8)}`];
+  // No hex digits, as `c1` is: what has no such name would be looked for among the beginnings of ids.
+  const [container, volume, tag] = [`n${pick(12)}`, `v${pick(6)}`, `t:${pick(8)}`];
   const all: string[][] = [
     ['run', '--rm', '--network', 'none', 'busybox', 'true'],
     ['run', '-d', '--network', 'none', '--name', container, '-v', `${volume}:/data`, 'busybox', 'sleep', '1000'],
@@ -27,7 +28,7 @@ const ofTheStore = (pick: Pick): string[] => {
     ['stop', '-t', '0', container],
     ['rm', container],
     ['rm', '-f', '-t', '0', container],
-    ['rename', container, `c${pick(12)}`],
+    ['rename', container, `n${pick(12)}`],
     ['exec', container, 'true'],
     ['inspect', container],
     ['ps', '-a'],
@@ -51,7 +52,7 @@ const ofTheStore = (pick: Pick): string[] => {
 
 /** What starts more than a container: networks, ports, pods, keepers, sessions, builds. */
 const withHelpers = (pick: Pick): string[] => {
-  const [container, network, pod, volume] = [`c${pick(6)}`, `n${pick(2)}`, `p${pick(3)}`, `v${pick(3)}`];
+  const [container, network, pod, volume] = [`x${pick(6)}`, `n${pick(2)}`, `p${pick(3)}`, `v${pick(3)}`];
   const all: string[][] = [
     ['run', '-d', '--name', container, '-p', '80', 'busybox', 'sleep', '1000'],
     ['run', '-d', '--name', container, '--network', network, '-p', '80', 'busybox', 'sleep', '1000'],

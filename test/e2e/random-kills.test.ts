@@ -31,7 +31,8 @@ interface Kind {
 
 /** @param n a number of the lane's own, so that none is in the way of another */
 function kinds(n: number): readonly Kind[] {
-  const [c, v] = [`c${n}`, `v${n}`];
+  // No hex digits, as `c1` and `d1` are: where there is none of that name, a container of another lane whose id begins so would be taken.
+  const [c, v] = [`n${n}`, `v${n}`];
   const remove = ['rm', '-f', '-i', '-v', '-t', '0', c];
   const create = ['create', '--name', c, 'busybox', 'sleep', '1000'];
   const run = ['run', '-d', '--network', 'none', '--name', c, 'busybox', 'sleep', '1000'];
@@ -44,7 +45,7 @@ function kinds(n: number): readonly Kind[] {
     { what: 'start', before: create, args: ['start', c], again: ['start', c], after: remove },
     { what: 'start of a copy', before: create, args: ['--storage-driver', 'vfs', 'start', c], again: remove },
     { what: 'rm -f', before: run, args: ['rm', '-f', '-t', '0', c], again: remove },
-    { what: 'rename', before: create, args: ['rename', c, `d${n}`], again: ['rm', '-f', '-i', c, `d${n}`] },
+    { what: 'rename', before: create, args: ['rename', c, `other${n}`], again: ['rm', '-f', '-i', c, `other${n}`] },
     { what: 'cp', before: create, args: ['cp', join(s.base, 'two.tar'), `${c}:/two.tar`], again: ['cp', join(s.base, 'two.tar'), `${c}:/two.tar`], after: remove },
     { what: 'commit', before: create, args: ['commit', '-q', c, `made${n}:1`], again: ['commit', '-q', c, `made${n}:1`], after: remove },
     { what: 'load', args: ['load', '-q', '-i', join(s.base, 'two.tar')], again: ['load', '-q', '-i', join(s.base, 'two.tar')] },

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { openEngine } from '../../../src/engine/engine.ts';
 import { admitImage } from '../../../src/storage/admit.ts';
 import { readListedImages } from '../../../src/storage/image-listing.ts';
@@ -10,6 +10,9 @@ import { changeIndex, indexFile } from '../../../src/storage/index-file.ts';
 import type { Store } from '../../../src/storage/store.ts';
 import { untilTheClockTicks } from '../../support/clock.ts';
 import { makeImage, type MadeImage } from '../../support/image-source.ts';
+
+// Before src/host/flush.ts is read: a busy disk takes seconds to flush forty images for each test.
+vi.hoisted(() => { process.env['SCULL_NO_FLUSH'] = '1'; });
 
 const COUNT = 40;
 const LATER = 10_000;
