@@ -17,13 +17,13 @@ const WORDS: Readonly<Record<string, string>> = {
   ENAMETOOLONG: 'the name is too long',
   ELOOP: 'too many symbolic links',
   ESTALE: 'the network file system has lost the file',
+  EISDIR: 'it is a directory',
+  ENOTDIR: 'a part of the path is no directory',
 };
 
 /** Only for what the user named: elsewhere a missing file is a bug, or was expected. */
 const NAMED: Readonly<Record<string, string>> = {
   ENOENT: 'no such file or directory',
-  ENOTDIR: 'a part of the path is no directory',
-  EISDIR: 'it is a directory',
 };
 
 /** E.g. `permission denied`; the error's own message where the errno is not a common one. */

@@ -83,16 +83,31 @@ export function writeJsonAtomic(path: string, value: unknown, options: WriteOpti
 /**
  * Reads a JSON record of the store.
  * @returns undefined when the file does not exist
- * @throws ScullError CORRUPT naming the file when it is not JSON or empty
+ * @throws ScullError CORRUPT naming the file when it is not JSON or empty, or no file
  */
 export function readJson(path: string): unknown {
-  const text = readTextIfPresent(path);
+  const text = readRecordText(path);
   if (text === undefined) return undefined;
   try {
     return JSON.parse(text) as unknown;
   } catch (cause) {
     throw new ScullError('CORRUPT', `the record ${path} is damaged: ${(cause as Error).message}`, { cause });
   }
+}
+
+function readRecordText(path: string): string | undefined {
+  try {
+    return readTextIfPresent(path);
+  } catch (cause) {
+    const what = instead(cause);
+    throw what === undefined ? cause : new ScullError('CORRUPT', `the record ${path} is damaged: ${what}`, { cause });
+  }
+}
+
+/** What is there instead of a file, of which a failed read tells; that is damage like any other. @returns undefined for other failures */
+export function instead(error: unknown): string | undefined {
+  const errno = errnoOf(error);
+  return errno === 'EISDIR' ? 'it is a directory' : errno === 'ELOOP' ? 'it is a link that leads nowhere' : undefined;
 }
 
 /** The file's text, or undefined where there is no such file. Other failures are thrown as they are. */
@@ -129,9 +144,14 @@ export async function removeFiles(paths: readonly string[]): Promise<void> {
   }
 }
 
-/** Makes a directory and its parents, 0700. */
+/** Makes a directory and its parents, 0700. @throws ScullError CORRUPT where something else is in its place */
 export function ensurePrivateDirectory(path: string): void {
-  mkdirSync(path, { recursive: true, mode: 0o700 });
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    if (errnoOf(cause) !== 'EEXIST') throw cause;
+    throw new ScullError('CORRUPT', `${path} is no directory`, { hint: 'move what is there out of the way', cause });
+  }
 }
 
 /** Removes a file or tree that belongs to us; nothing there is fine. */

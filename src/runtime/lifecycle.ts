@@ -32,7 +32,9 @@ export function readContainerState(paths: ContainerPaths, mayRun = true): Contai
   const base = { pid: 0, monitorPid: 0, startedAt, finishedAt: '', exitCode: 0, oomKilled: false, error: '' };
   if (alive && !runtime.waiting) {
     const monitorPid = processStat(runtime.pid)?.parent ?? 0;
-    return { ...base, status: isFrozen(runtime) ? 'paused' : 'running', pid: runtime.pid, monitorPid: monitorPid > 1 ? monitorPid : 0 };
+    // Not noted by a command that was killed as it had started it: that removed a file from the folder of crun's record.
+    const since = startedAt === '' ? timeOf(paths.runtimeState) : startedAt;
+    return { ...base, status: isFrozen(runtime) ? 'paused' : 'running', startedAt: since, pid: runtime.pid, monitorPid: monitorPid > 1 ? monitorPid : 0 };
   }
   const exit = facts.has(paths.id) ? readTextIfPresent(paths.exitFile) : startedAt !== '' && runtime !== undefined && !alive ? comingExitCode(paths) : undefined;
   if (exit !== undefined) {

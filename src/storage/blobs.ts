@@ -9,7 +9,7 @@ import { dirname } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { crashPoint } from '../host/crash-point.ts';
 import { errnoOf, isScullError, ScullError } from '../host/errors.ts';
-import { explainWriteFailure, withPath, writeAllSync } from '../host/files.ts';
+import { explainWriteFailure, instead, withPath, writeAllSync } from '../host/files.ts';
 import { flushes } from '../host/flush.ts';
 import { MAX_DOCUMENT } from '../oci/decode.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
@@ -37,8 +37,9 @@ export function readDocument(store: Store, digest: Digest): Uint8Array {
   try {
     if (statSync(path).size <= MAX_DOCUMENT) return readFileSync(path);
   } catch (cause) {
-    if (errnoOf(cause) !== 'ENOENT') throw withPath(cause, path);
-    throw new ScullError('CORRUPT', `the blob ${path} is missing`, { hint: 'pull or load the image again', cause });
+    const what = errnoOf(cause) === 'ENOENT' ? 'missing' : instead(cause) === undefined ? undefined : `damaged: ${instead(cause)}`;
+    if (what === undefined) throw withPath(cause, path);
+    throw new ScullError('CORRUPT', `the blob ${path} is ${what}`, { hint: 'pull or load the image again', cause });
   }
   throw new ScullError('CORRUPT', `the blob ${path} is too large for a document`);
 }

@@ -10,7 +10,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf, isScullError, ScullError } from '../host/errors.ts';
-import { ensurePrivateDirectory, readTextIfPresent, withPath, writeFileAtomic, writeJsonAtomic } from '../host/files.ts';
+import { ensurePrivateDirectory, instead, readTextIfPresent, withPath, writeFileAtomic, writeJsonAtomic } from '../host/files.ts';
 import { decodeIndex } from '../oci/decode.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { isDigest, type Digest } from '../oci/digest.ts';
@@ -71,6 +71,8 @@ export function readIndex(store: Store): readonly IndexEntry[] {
   try {
     bytes = readFileSync(path);
   } catch (error) {
+    const what = instead(error);
+    if (what !== undefined) throw new ScullError('CORRUPT', `the index of images ${path} is damaged: ${what}`, { cause: error });
     if (errnoOf(error) !== 'ENOENT') throw withPath(error, path);
     // oci-layout is written after the first index: with it there, an index must be there too.
     if (readTextIfPresent(layoutFile(store)) === undefined) return [];

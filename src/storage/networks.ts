@@ -46,7 +46,8 @@ function decode(value: unknown, name: string, file: string): NetworkDefinition {
   const damaged = (why: string): ScullError => new ScullError('CORRUPT', `the record ${file} is damaged: ${why}`, { hint: `\`scull network rm ${name}\` removes it` });
   if (typeof value !== 'object' || value === null) throw damaged('it is not an object');
   const record = value as Partial<NetworkDefinition>;
-  if (record.format !== NETWORK_FORMAT) throw new ScullError('CORRUPT', `the record ${file} has format ${String(record.format)}, this scull reads ${NETWORK_FORMAT}`, { hint: 'it was written by another version of scull' });
+  if (typeof record.format !== 'number') throw damaged('it does not tell its format');
+  if (record.format !== NETWORK_FORMAT) throw new ScullError('CORRUPT', `the record ${file} has format ${record.format}, this scull reads ${NETWORK_FORMAT}`, { hint: 'it was written by another version of scull' });
   if (record.name !== name) throw damaged('it is about another network');
   const texts = [record.id, record.created, record.interface];
   if (record.driver !== 'bridge' || texts.some((text) => typeof text !== 'string')) throw damaged('a field is missing or has another type');

@@ -136,8 +136,9 @@ function decodeRecord(value: unknown, name: string, file: string): VolumeRecord 
   const damaged = (why: string): ScullError => new ScullError('CORRUPT', `the record ${file} is damaged: ${why}`);
   if (typeof value !== 'object' || value === null) throw damaged('it is not an object');
   const record = value as Partial<Record<keyof VolumeRecord, unknown>>;
+  if (typeof record.format !== 'number') throw damaged('it does not tell its format');
   if (record.format !== VOLUME_FORMAT) {
-    throw new ScullError('CORRUPT', `the record ${file} has format ${String(record.format)}, this scull reads ${VOLUME_FORMAT}`, { hint: 'it was written by another version of scull' });
+    throw new ScullError('CORRUPT', `the record ${file} has format ${record.format}, this scull reads ${VOLUME_FORMAT}`, { hint: 'it was written by another version of scull' });
   }
   if (record.name !== name) throw damaged('it is about another volume');
   if (typeof record.created !== 'string' || !isStringMap(record.labels) || !isStringMap(record.options)) throw damaged('a field is missing or has another type');

@@ -120,6 +120,22 @@ test('folders of the store that may not be written or read are named', async () 
   await expectSound(s, 'after EACCES');
 });
 
+test('what lies in the place of a folder is told by name', async () => {
+  for (const [folder, args] of [['volumes', ['volume', 'ls']], ['containers', ['ps', '-a']], ['staging', ['volume', 'create', 'v']], ['hosts', ['volume', 'create', 'v']]] as const) {
+    const path = join(s.storeRoot, folder);
+    mkdirSync(path, { recursive: true });
+    renameSync(path, `${path}.aside`);
+    writeFileSync(path, 'x');
+    try {
+      await s.fails(args, 125, new RegExp(`${folder}\\b.* no directory`));
+    } finally {
+      rmSync(path);
+      renameSync(`${path}.aside`, path);
+    }
+  }
+  await expectSound(s, 'after files in the place of folders');
+});
+
 test('files that the device can no longer read are told by name', async () => {
   const index = join(s.storeRoot, 'images/index.json');
   const strace = (file: string, args: readonly string[]) => spawnSync('strace', ['-f', '-qq', '-o', '/dev/null', '-P', file, '-e', 'inject=openat,open:error=EIO', ...s.command, ...args], { env: { ...s.env }, encoding: 'utf8' });
@@ -154,6 +170,18 @@ test('a monitor that is killed leaves a container that is seen as ended, and sta
   await s.ok(['start', 'm']);
   expect(await s.ok(['exec', 'm', 'echo', 'again'])).toBe('again');
   await s.ok(['rm', '-f', '-t', '0', 'm']);
+});
+
+test('a container whose start nobody could note any more runs, and tells since when', async () => {
+  const id = await s.ok(['run', '-d', '--name', 'unnoted', 'busybox', 'sleep', '1000']);
+  const { StartedAt } = (await s.inspect('unnoted')).State;
+  rmSync(join(s.storeRoot, 'containers', id, 'exit/started'));
+  const { State } = await s.inspect('unnoted');
+  expect(State.Status).toBe('running');
+  expect(Math.abs(Date.parse(State.StartedAt) - Date.parse(StartedAt))).toBeLessThan(30_000);
+  expect(await s.ok(['ps', '--format', '{{.Status}}'])).toMatch(/^Up \w+( \w+)*$/);
+  expect(await s.ok(['ps', '--format', '{{.Status}}'])).not.toContain('NaN');
+  await s.ok(['rm', '-f', '-t', '0', 'unnoted']);
 });
 
 /** Nobody may be there to bury it. */

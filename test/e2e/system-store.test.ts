@@ -1,6 +1,6 @@
 /** system df, prune, check, reset: held against what du, the disk and a registry say. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { startDockerRegistry } from '../support/docker-registry.ts';
@@ -162,14 +162,26 @@ test('a damaged record is named by its file, breaks only its own object, and can
   await s.ok(['secret', 'create', 'key', '-'], { input: 'secret' });
   await s.ok(['network', 'create', 'front']);
   const records = [join(s.storeRoot, 'containers', container, 'container.json'), join(s.storeRoot, 'volumes/lost/volume.json'), join(s.storeRoot, 'secrets/key'), join(s.storeRoot, 'networks/front.json')];
-  for (const garbage of ['', '{', 'null', '[]', '{"format":1}', `{"format":1,"id":"${container}","name":"lost","spec":{},"config":{}}`]) {
+  const garbage = ['', '{', 'null', '[]', '{"format":1}', `{"format":1,"id":"${container}","name":"lost","spec":{},"config":{}}`];
+  const damages: readonly (readonly [what: string, (file: string) => void])[] = [
+    ...garbage.map((text) => [text, (file: string) => writeFileSync(file, text)] as const),
+    ['a folder', (file) => mkdirSync(file)],
+    ['a link to itself', (file) => symlinkSync(file, file)],
+  ];
+  for (const [what, damage] of damages) {
     const saved = records.map((file) => readFileSync(file));
-    for (const file of records) writeFileSync(file, garbage);
+    for (const file of records) {
+      rmSync(file);
+      damage(file);
+    }
     expect(await s.ok(['ps', '-a', '--format', '{{.Names}}'])).toBe('sound');
     expect(await s.ok(['run', '--rm', 'busybox', 'echo', 'works'])).toBe('works');
     const { stdout } = await s.fails(['system', 'check'], 125, /4 files of the store are damaged/);
-    for (const file of records) expect(stdout, garbage).toContain(file);
-    records.forEach((file, index) => writeFileSync(file, saved[index] as Buffer));
+    for (const file of records) expect(stdout, what).toContain(file);
+    for (const [index, file] of records.entries()) {
+      rmSync(file, { recursive: true });
+      writeFileSync(file, saved[index] as Buffer, { mode: 0o600 });
+    }
   }
   await clean();
   for (const file of records) writeFileSync(file, '{');
@@ -189,6 +201,27 @@ test('a lost index is made anew from what is there, without names', async () => 
   expect(await s.ok(['images', '-q', '--no-trunc', '-a'])).toBe(id);
   await s.ok(['tag', id, 'busybox:latest']);
   expect(await s.ok(['run', '--rm', 'busybox', 'echo', 'back'])).toBe('back');
+  await clean();
+});
+
+test('a folder in the place of a blob breaks its own image, one in the place of the index is put aside', async () => {
+  await s.load({ tags: ['other:1'], layers: [busyboxEntries()], settings: { Cmd: ['true'] } });
+  const id = await s.ok(['images', '-q', '--no-trunc', 'other:1']);
+  const config = join(s.storeRoot, 'images/blobs', id.replace(':', '/'));
+  rmSync(config);
+  mkdirSync(config);
+  expect(await s.ok(['run', '--rm', 'busybox', 'echo', 'works'])).toBe('works');
+  expect(await s.ok(['images', '--format', '{{.Repository}}'])).toContain('busybox');
+  expect((await s.fails(['system', 'check'], 125, /damaged/)).stdout).toContain(config);
+  await s.ok(['rmi', 'other:1']);
+  await clean();
+  const index = join(s.storeRoot, 'images/index.json');
+  const saved = readFileSync(index);
+  rmSync(index);
+  mkdirSync(index);
+  await s.fails(['images'], 125, /index\.json is damaged: it is a directory/);
+  expect(await s.ok(['system', 'check', '--repair'])).toMatch(/made it anew/);
+  writeFileSync(index, saved);
   await clean();
 });
 

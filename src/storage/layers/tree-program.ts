@@ -87,14 +87,16 @@ export function startTree(args: readonly string[], options: { readonly stdout?: 
       const status = exitStatus(code, signal);
       if (status === 0) resolve(stderr.split('\n').flatMap((line) => /^warning: (.*)$/.exec(line)?.[1] ?? []));
       else if (status === BROKEN_PIPE && typeof options.stdout === 'number') reject(new ClosedOutputError(BROKEN_PIPE));
-      else reject(launchFailure(status, stderr) ?? treeFailure(status, stderr));
+      else reject(launchFailure(status, stderr) ?? treeFailure(status, stderr, args));
     });
   });
   ended.catch(() => undefined); // told where it is awaited
   return { child, ended };
 }
 
-function treeFailure(status: number, stderr: string): ScullError {
+/** It knows paths from the root of what it looks at, and not whose that is. */
+function treeFailure(status: number, stderr: string, args: readonly string[]): ScullError {
+  const top = args[args.indexOf('--new') + 1] ?? '';
   const reason = /^scull-tree: (.*)$/m.exec(stderr)?.[1] ?? `it ended with status ${status}`;
-  return new ScullError(status === 28 ? 'NO_SPACE' : status === 2 ? 'UNSUPPORTED' : 'TOOL_FAILED', `reading the files failed: ${reason}`, { detail: stderr.trim() });
+  return new ScullError(status === 28 ? 'NO_SPACE' : status === 2 ? 'UNSUPPORTED' : 'TOOL_FAILED', `reading the files of ${top} failed: ${reason}`, { detail: stderr.trim() });
 }

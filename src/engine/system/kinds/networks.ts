@@ -1,5 +1,5 @@
 /** Named networks: a file each, too small for `system df`. What they run on is nobody's to keep: it goes with the last container. */
-import { existsSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { networkNames, readNetwork } from '../../../storage/networks.ts';
 import type { Engine } from '../../engine.ts';
 import { networkUsers } from '../../networks/usage.ts';
@@ -23,7 +23,7 @@ export const networkKind: StoreKind = {
 function checkNetworks(run: CheckRun): void {
   const { store } = run.engine;
   // The one that is always there has no record unless somebody wrote one.
-  const names = networkNames(store).filter((name) => existsSync(store.layout.network(name)));
+  const names = networkNames(store).filter((name) => lstatSync(store.layout.network(name), { throwIfNoEntry: false }) !== undefined);
   checkRecords(run, 'network', names, { file: store.layout.network, read: (name) => readNetwork(store, name), then: (name) => againFor(run.engine, name) });
 }
 
