@@ -2,7 +2,7 @@
 import { chmodSync, closeSync, constants, existsSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf, ScullError } from '../../host/errors.ts';
-import { ensurePrivateDirectory } from '../../host/files.ts';
+import { ensurePrivateDirectory, explainWriteFailure, removeTree } from '../../host/files.ts';
 import { cgroupPlan } from '../../runtime/cgroups.ts';
 import { claimExisting, releaseClaim } from '../../runtime/claim.ts';
 import type { ContainerRecord } from '../../runtime/container-record.ts';
@@ -89,11 +89,28 @@ async function withMountedFiles<T>(engine: Engine, record: ContainerRecord, { pa
     // In the default map, whatever the container's own: files are stored in it, so owners are those that the container sees.
     // Neither `read` nor `write` flushes the whole disk when it is unmounted, which is what overlay does otherwise.
     const how = { read: { readOnlyUpper: true }, write: { work: scratch, flushesItself: true }, unpack: { work: own } }[access];
+    if (access !== 'read') tryScratch(scratch);
     const steps = await mountPlan(engine.store, { lowers: chainIds(record), upper, target, ...how });
     return await work({ root: target, mounts, steps });
   } finally {
     openScratch(scratch);
     await staging.remove();
+  }
+}
+
+/**
+ * Where overlay has no room for what it makes in its scratch directory it mounts read-only, and tells the kernel's log alone: so as much is
+ * made before, and taken away. @throws ScullError NO_SPACE, PERMISSION
+ */
+function tryScratch(directory: string): void {
+  const made = join(directory, 'work');
+  try {
+    mkdirSync(join(made, 'incompat/volatile'), { recursive: true });
+    for (const file of ['dirty', 'whiteout']) closeSync(openSync(join(made, file), 'wx', 0o600));
+  } catch (error) {
+    throw explainWriteFailure(error, directory);
+  } finally {
+    removeTree(made);
   }
 }
 
