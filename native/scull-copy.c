@@ -10,13 +10,26 @@
  *   --owner UID:GID  who gets the files, as the container counts; else owners are kept
  *   --no-owner       whoever runs this gets them: the destination is not a container's
  *   --overwrite      a directory may replace something else, and the other way round
+ *   --caller PID     ends with this process, which started it
  *
  * Exit status 3: what was asked for is not there; 2: it can't be done; 28: no space; 1: a system call failed.
  */
 #define PROGRAM "scull-copy"
+#define END_ALONE end_alone
+static void end_alone(void);
 #include "tree.h"
 #include "root.h"
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
 #include <sys/vfs.h>
+
+#define MAX_WORKERS 4
+/* Names of a directory that a worker takes at once. */
+#define SHARE 32
+/* Directories that wait for workers. Each is open: those beyond are copied by the worker that met them. */
+#define MAX_WAITING 64
 
 static struct root from = {.fd = -1}, to = {.fd = -1};
 
@@ -24,14 +37,31 @@ static struct {
 	const char *from_path, *to_path, *name;
 	bool has_owner, no_owner, overwrite;
 	long long uid, gid;
+	pid_t caller;
 } options;
 
 /* What is copied may hold where it is copied to. */
 static dev_t target_device;
 static ino_t target_inode;
 
-/* Of the entry at hand, for messages: from the root of what is copied. */
-static struct bytes path;
+/* Of the entry at hand: from the root of what is copied. */
+static _Thread_local struct bytes path;
+
+/* A tree is copied by several threads; all but what is below is each one's own. */
+struct worker {
+	/* The file that is being written: one that is not whole does not stay, and what it is to replace stays until it is. */
+	pthread_mutex_t lock;
+	int parent;
+	char name[256], replaces[256];
+	/* It has more names than this one: who meets another waits until it is whole. */
+	bool makes_linked;
+	dev_t device;
+	ino_t inode;
+};
+
+static struct worker workers[MAX_WORKERS];
+static int worker_count = 1;
+static _Thread_local struct worker *self;
 
 struct attributes {
 	mode_t mode;
@@ -54,16 +84,54 @@ static bool is_mounted(int parent, const char *name)
 	return there.stx_dev_major != above.stx_dev_major || there.stx_dev_minor != above.stx_dev_minor;
 }
 
-/* The file that is being written: one that is not whole does not stay, and what it is to replace stays until it is. */
-static struct {
-	int parent;
-	char name[256], replaces[256];
-} unfinished;
+/* The first thread that fails ends the program; another must not even say why it would. */
+static void end_alone(void)
+{
+	static pthread_mutex_t end = PTHREAD_MUTEX_INITIALIZER;
+	pthread_mutex_lock(&end);
+}
 
+/* At the end, whatever the others do: no worker begins a file or calls one whole after this. */
 static void remove_unfinished(void)
 {
-	if (unfinished.name[0] != '\0')
-		unlinkat(unfinished.parent, unfinished.name, 0);
+	for (int i = 0; i < MAX_WORKERS; i++) {
+		pthread_mutex_lock(&workers[i].lock);
+		if (workers[i].name[0] != '\0')
+			unlinkat(workers[i].parent, workers[i].name, 0);
+	}
+}
+
+static sigset_t ending;
+
+/* An interrupted copy leaves no half file either. */
+static void *await_signal(void *unused)
+{
+	int number;
+	(void)unused;
+	sigwait(&ending, &number);
+	end_alone();
+	exit(128 + number);
+}
+
+/* The caller has claimed the container for us: without him others may start it, and nothing may be written to it any more. */
+static void end_with_caller(void)
+{
+	pthread_t thread;
+	/* Nobody may be there to be told what went wrong, or a file may get too large: both are errors, which leave nothing either. */
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	sigemptyset(&ending);
+	sigaddset(&ending, SIGHUP);
+	sigaddset(&ending, SIGINT);
+	sigaddset(&ending, SIGTERM);
+	pthread_sigmask(SIG_BLOCK, &ending, NULL);
+	if (pthread_create(&thread, NULL, await_signal, NULL) != 0)
+		pthread_sigmask(SIG_UNBLOCK, &ending, NULL);
+	if (options.caller == 0)
+		return;
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != options.caller)
+		refuse("who started this copy is gone");
 }
 
 /* --- making ------------------------------------------------------------------------------------------------------ */
@@ -101,21 +169,21 @@ static void clear_place(int parent, const char *name)
 	remove_tree(parent, name);
 }
 
-/* As it nearly always has from its beginning: to look is cheaper than to have it written once more. */
-static bool has_mode(int fd, mode_t mode)
-{
-	struct stat stat;
-	return fstat(fd, &stat) == 0 && (stat.st_mode & 07777) == (mode & 07777);
-}
-
+/* By descriptor, or by name where there is none (symbolic links). To look is cheaper than to have written once more what it nearly always has. */
 static void set_attributes(int fd, const char *name, int parent, const struct attributes *attributes)
 {
 	struct timespec times[2] = {attributes->mtime, attributes->mtime};
 	int at = fd >= 0 ? fd : parent, flags = fd >= 0 ? AT_EMPTY_PATH : AT_SYMLINK_NOFOLLOW;
 	const char *what = fd >= 0 ? "" : name;
-	if ((attributes->uid >= 0 || attributes->gid >= 0) && fchownat(at, what, (uid_t)attributes->uid, (gid_t)attributes->gid, flags) < 0)
+	struct stat stat;
+	if (fstatat(at, what, &stat, flags) < 0)
+		die("cannot look at /%s", path.data);
+	bool given = (attributes->uid >= 0 && attributes->uid != stat.st_uid) || (attributes->gid >= 0 && attributes->gid != stat.st_gid);
+	if (given && fchownat(at, what, (uid_t)attributes->uid, (gid_t)attributes->gid, flags) < 0)
 		die("cannot give /%s to %lld:%lld", path.data, attributes->uid, attributes->gid);
-	if (fd >= 0 && !has_mode(fd, attributes->mode) && fchmod(fd, attributes->mode & 07777) < 0)
+	/* Who gets a file gets it without set-id bits: they come after. */
+	bool differs = (stat.st_mode & 07777) != (attributes->mode & 07777) || (given && (attributes->mode & (S_ISUID | S_ISGID)) != 0);
+	if (fd >= 0 && differs && fchmod(fd, attributes->mode & 07777) < 0)
 		die("cannot set the mode of /%s", path.data);
 	if (fd >= 0 ? futimens(fd, times) < 0 : utimensat(parent, name, times, AT_SYMLINK_NOFOLLOW) < 0)
 		die("cannot set the time of /%s", path.data);
@@ -143,12 +211,14 @@ static int make_directory(int parent, const char *name, bool *made)
 /* Set-id bits come when it has its owner, and is whole. */
 static int begin_file(int parent, const char *name, const char *replaces, mode_t mode)
 {
+	pthread_mutex_lock(&self->lock);
 	int fd = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode & 0777);
 	if (fd >= 0) {
-		unfinished.parent = parent;
-		snprintf(unfinished.name, sizeof unfinished.name, "%s", name);
-		snprintf(unfinished.replaces, sizeof unfinished.replaces, "%s", replaces);
+		self->parent = parent;
+		snprintf(self->name, sizeof self->name, "%s", name);
+		snprintf(self->replaces, sizeof self->replaces, "%s", replaces);
 	}
+	pthread_mutex_unlock(&self->lock);
 	return fd;
 }
 
@@ -169,18 +239,57 @@ static int make_file(int parent, const char *name, mode_t mode)
 		clear_place(parent, name);
 		return begin_file(parent, name, "", mode);
 	}
-	snprintf(beside, sizeof beside, ".scull-copy-%d", (int)getpid());
+	snprintf(beside, sizeof beside, ".scull-copy-%d-%d", (int)getpid(), (int)(self - workers));
 	return begin_file(parent, beside, name, mode);
 }
 
 static void finish_file(void)
 {
-	if (unfinished.name[0] != '\0' && unfinished.replaces[0] != '\0' && renameat(unfinished.parent, unfinished.name, unfinished.parent, unfinished.replaces) < 0)
+	pthread_mutex_lock(&self->lock);
+	bool whole = self->name[0] == '\0' || self->replaces[0] == '\0' || renameat(self->parent, self->name, self->parent, self->replaces) == 0;
+	if (whole)
+		self->name[0] = '\0';
+	pthread_mutex_unlock(&self->lock);
+	if (!whole)
 		die("cannot replace /%s", path.data);
-	unfinished.name[0] = '\0';
 }
 
 /* --- hard links ---------------------------------------------------------------------------------------------------- */
+
+static pthread_mutex_t links = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t link_made = PTHREAD_COND_INITIALIZER;
+
+static bool is_being_made(const struct stat *stat)
+{
+	for (int i = 0; i < MAX_WORKERS; i++)
+		if (workers[i].makes_linked && workers[i].device == stat->st_dev && workers[i].inode == stat->st_ino)
+			return true;
+	return false;
+}
+
+/* @returns the name under which this file was made before, now that it is whole; or NULL: then this worker makes it, and says so by end_linked() */
+static const char *begin_linked(const struct stat *stat)
+{
+	pthread_mutex_lock(&links);
+	const char *before = first_name(stat, path.data);
+	if (before == NULL) {
+		self->device = stat->st_dev;
+		self->inode = stat->st_ino;
+		self->makes_linked = true;
+	}
+	while (before != NULL && is_being_made(stat))
+		pthread_cond_wait(&link_made, &links);
+	pthread_mutex_unlock(&links);
+	return before;
+}
+
+static void end_linked(void)
+{
+	pthread_mutex_lock(&links);
+	self->makes_linked = false;
+	pthread_cond_broadcast(&link_made);
+	pthread_mutex_unlock(&links);
+}
 
 /* Opens the directory of `where`, a path below `base` that we made ourselves, through no link; *name is its last part. */
 static int open_made(int base, const char *where, const char **name)
@@ -233,7 +342,7 @@ static struct attributes attributes_of(const struct stat *stat)
 /* To the host go only attributes that mean nothing to the kernel. A file system that takes none is no reason to stop. */
 static void copy_xattrs(int source, int target)
 {
-	static char list[XATTR_LIST_MAX_BYTES], value[65536];
+	static _Thread_local char list[XATTR_LIST_MAX_BYTES], value[65536];
 	ssize_t length = flistxattr(source, list, sizeof list);
 	for (char *at = list; length > 0 && at < list + length; at += strlen(at) + 1) {
 		if (!is_kept(at) || (options.no_owner && !starts_with(at, "user.")))
@@ -247,8 +356,8 @@ static void copy_xattrs(int source, int target)
 /* One run of data, in the kernel where it can. */
 static void copy_run(int source, int target, off_t offset, off_t length)
 {
-	static char buffer[1024 * 1024];
-	static bool no_range;
+	static _Thread_local char buffer[1024 * 1024];
+	static _Thread_local bool no_range;
 	loff_t in = offset, out = offset;
 	while (length > 0 && !no_range) {
 		ssize_t done = copy_file_range(source, &in, target, &out, length > (1 << 30) ? 1 << 30 : (size_t)length, 0);
@@ -361,10 +470,34 @@ static bool is_of_kernel(int fd)
 	}
 }
 
-static void copy_contents(int source, int target, int base, dev_t device);
+/* --- trees ------------------------------------------------------------------------------------------------------- */
 
-/* `base` is where paths of hard links begin. */
-static void copy_regular(int parent, const char *name, int target, const char *as, int base)
+/*
+ * Directories wait in a line, oldest first, for workers that take some names of one at a time; what they meet below it joins the
+ * line. Nearly all of the time goes by in the kernel, where making a file keeps others from the same directory only: so workers
+ * choose one in which nobody is. What all of its names were made in gets its attributes, whatever goes on below it.
+ */
+struct directory {
+	int source, target;
+	bool made;
+	struct stat stat;
+	char *path;
+	struct names names;
+	size_t taken;
+	int users;
+	struct directory *behind;
+};
+
+static pthread_mutex_t line = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t line_changed = PTHREAD_COND_INITIALIZER;
+static struct directory *waiting;
+static int waiting_count, busy_count;
+static pthread_t threads[MAX_WORKERS];
+
+/* Where the paths of hard links begin. */
+static int base;
+
+static void copy_regular(int parent, const char *name, int target)
 {
 	struct stat stat;
 	int fd = open_file(parent, name, &stat);
@@ -373,71 +506,203 @@ static void copy_regular(int parent, const char *name, int target, const char *a
 			return; /* gone meanwhile, or something else now */
 		die("cannot read /%s", path.data);
 	}
-	const char *before = stat.st_nlink > 1 ? first_name(&stat, path.data) : NULL;
-	if (before == NULL || !make_link(base, before, target, as)) {
-		int file = make_file(target, as, stat.st_mode);
+	const char *before = stat.st_nlink > 1 ? begin_linked(&stat) : NULL;
+	if (before == NULL || !make_link(base, before, target, name)) {
+		int file = make_file(target, name, stat.st_mode);
 		if (file < 0)
 			die("cannot write /%s", path.data);
 		copy_file(fd, &stat, file);
 	}
+	if (self->makes_linked)
+		end_linked();
 	close(fd);
 }
 
-static void copy_entry(int parent, const char *name, int target, const char *as, int base, dev_t device)
+static void copy_directory(struct directory *directory);
+static void *work(void *worker);
+
+/* For those beyond the first: a thread that can't be had is no reason to stop. */
+static void start_workers(void)
 {
-	struct stat stat;
-	bool made;
-	if (fstatat(parent, name, &stat, AT_SYMLINK_NOFOLLOW) < 0)
-		return; /* gone meanwhile */
-	if (S_ISREG(stat.st_mode)) {
-		copy_regular(parent, name, target, as, base);
-	} else if (S_ISLNK(stat.st_mode)) {
-		copy_link(parent, name, &stat, target, as);
-	} else if (S_ISFIFO(stat.st_mode)) {
-		make_fifo(&stat, target, as);
-	} else if (S_ISDIR(stat.st_mode)) {
-		int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (fd < 0) {
-			if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP)
-				return;
-			die("cannot read /%s", path.data);
-		}
-		if (fstat(fd, &stat) < 0)
-			die("cannot look at /%s", path.data);
-		if (stat.st_dev == target_device && stat.st_ino == target_inode) {
-			close(fd); /* what we are making must not be copied into itself */
-			return;
-		}
-		int directory = make_directory(target, as, &made);
-		if (stat.st_dev == device || !is_of_kernel(fd))
-			copy_contents(fd, directory, base, stat.st_dev);
-		if (made) {
-			struct attributes attributes = attributes_of(&stat);
-			copy_xattrs(fd, directory);
-			set_attributes(directory, NULL, -1, &attributes);
-		}
-		close(directory);
-		close(fd);
-	} /* devices and sockets stay behind: nobody may make the former, the latter are of no use */
+	cpu_set_t ours;
+	pthread_attr_t attributes;
+	int count = sched_getaffinity(0, sizeof ours, &ours) == 0 ? CPU_COUNT(&ours) : 1;
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, 8 * 1024 * 1024);
+	while (worker_count < count && worker_count < MAX_WORKERS && pthread_create(&threads[worker_count], &attributes, work, &workers[worker_count]) == 0)
+		worker_count++;
+	pthread_attr_destroy(&attributes);
 }
 
-static void copy_contents(int source, int target, int base, dev_t device)
+/* Puts a directory at the end of the line. @returns false when that is full */
+static bool add_to_line(struct directory *directory)
 {
-	struct names names = {0};
+	static bool started;
+	struct directory **last = &waiting;
+	pthread_mutex_lock(&line);
+	bool added = waiting_count < MAX_WAITING;
+	if (added) {
+		if (!started && (waiting != NULL || directory->names.count > SHARE)) {
+			started = true;
+			start_workers();
+		}
+		while (*last != NULL)
+			last = &(*last)->behind;
+		*last = directory;
+		waiting_count++;
+		pthread_cond_broadcast(&line_changed);
+	}
+	pthread_mutex_unlock(&line);
+	return added;
+}
+
+/* Some names of the next directory in line; waits while others may still find some. @returns NULL when all is done */
+static struct directory *take_share(size_t *from, size_t *end)
+{
+	pthread_mutex_lock(&line);
+	while (waiting == NULL && busy_count > 0)
+		pthread_cond_wait(&line_changed, &line);
+	struct directory **at = &waiting, *directory;
+	while (*at != NULL && (*at)->users > 0)
+		at = &(*at)->behind;
+	if (*at == NULL)
+		at = &waiting;
+	directory = *at;
+	if (directory != NULL) {
+		*from = directory->taken;
+		*end = directory->taken = *from + SHARE < directory->names.count ? *from + SHARE : directory->names.count;
+		directory->users++;
+		busy_count++;
+		if (directory->taken == directory->names.count) {
+			*at = directory->behind;
+			waiting_count--;
+		}
+	}
+	pthread_mutex_unlock(&line);
+	return directory;
+}
+
+/* Directories, links, and what the directory did not tell the kind of. */
+static void copy_other(const struct directory *above, const char *name)
+{
+	struct stat stat;
+	int parent = above->source, target = above->target;
+	if (fstatat(parent, name, &stat, AT_SYMLINK_NOFOLLOW) < 0)
+		return; /* gone meanwhile */
+	if (S_ISREG(stat.st_mode))
+		copy_regular(parent, name, target);
+	else if (S_ISLNK(stat.st_mode))
+		copy_link(parent, name, &stat, target, name);
+	else if (S_ISFIFO(stat.st_mode))
+		make_fifo(&stat, target, name);
+	if (!S_ISDIR(stat.st_mode))
+		return; /* devices and sockets stay behind: nobody may make the former, the latter are of no use */
+	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0) {
+		if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP)
+			return;
+		die("cannot read /%s", path.data);
+	}
+	if (fstat(fd, &stat) < 0)
+		die("cannot look at /%s", path.data);
+	if (stat.st_dev == target_device && stat.st_ino == target_inode) {
+		close(fd); /* what we are making must not be copied into itself */
+		return;
+	}
+	struct directory *directory = checked(calloc(1, sizeof *directory));
+	directory->source = fd;
+	directory->target = make_directory(target, name, &directory->made);
+	directory->stat = stat;
+	directory->path = checked(strdup(path.data));
+	if (stat.st_dev == above->stat.st_dev || !is_of_kernel(fd))
+		read_names(fd, &directory->names);
+	if (directory->names.count == 0 || !add_to_line(directory))
+		copy_directory(directory);
+}
+
+static void copy_names(const struct directory *directory, size_t from, size_t end)
+{
+	truncate_to(&path, 0);
+	add_text(&path, directory->path);
+	if (path.length > 0)
+		add_text(&path, "/");
 	size_t length = path.length;
-	read_names(source, &names);
-	for (size_t i = 0; i < names.count; i++) {
-		if (length > 0)
-			add_text(&path, "/");
-		add_text(&path, names.list[i]);
+	for (size_t i = from; i < end; i++) {
+		const char *name = directory->names.list[i];
+		add_text(&path, name);
 		/* Nothing else may be opened before it was looked at: a FIFO would let its writer go, a device do whatever it does. */
-		if (listed_type(names.list[i]) == DT_REG)
-			copy_regular(source, names.list[i], target, names.list[i], base);
+		if (listed_type(name) == DT_REG)
+			copy_regular(directory->source, name, directory->target);
 		else
-			copy_entry(source, names.list[i], target, names.list[i], base, device);
+			copy_other(directory, name);
 		truncate_to(&path, length);
 	}
-	free_names(&names);
+}
+
+/* All of its names were made. */
+static void finish_directory(struct directory *directory)
+{
+	truncate_to(&path, 0);
+	add_text(&path, directory->path);
+	if (directory->made) {
+		struct attributes attributes = attributes_of(&directory->stat);
+		copy_xattrs(directory->source, directory->target);
+		set_attributes(directory->target, NULL, -1, &attributes);
+	}
+	close(directory->source);
+	if (directory->target != base)
+		close(directory->target);
+	free_names(&directory->names);
+	free(directory->path);
+	free(directory);
+}
+
+/* By this worker alone. The path of the entry at hand is as before. */
+static void copy_directory(struct directory *directory)
+{
+	char *before = checked(strdup(path.data));
+	copy_names(directory, 0, directory->names.count);
+	finish_directory(directory);
+	truncate_to(&path, 0);
+	add_text(&path, before);
+	free(before);
+}
+
+/* What each worker does, until there is nothing more to be done. */
+static void *work(void *worker)
+{
+	struct directory *directory;
+	size_t from, end;
+	self = worker;
+	while ((directory = take_share(&from, &end)) != NULL) {
+		copy_names(directory, from, end);
+		pthread_mutex_lock(&line);
+		bool all = --directory->users == 0 && directory->taken == directory->names.count;
+		pthread_mutex_unlock(&line);
+		if (all)
+			finish_directory(directory);
+		pthread_mutex_lock(&line);
+		if (--busy_count == 0)
+			pthread_cond_broadcast(&line_changed);
+		pthread_mutex_unlock(&line);
+	}
+	return NULL;
+}
+
+/* What is in one directory to another, and with it the first one's attributes where that was made for it. */
+static void copy_tree(int source, const struct stat *stat, int target, bool made)
+{
+	struct directory *top = checked(calloc(1, sizeof *top));
+	*top = (struct directory){.source = source, .target = target, .made = made, .stat = *stat, .path = checked(strdup(""))};
+	base = target;
+	read_names(source, &top->names);
+	if (top->names.count == 0)
+		finish_directory(top);
+	else
+		add_to_line(top);
+	work(&workers[0]);
+	for (int i = 1; i < worker_count; i++)
+		pthread_join(threads[i], NULL);
 }
 
 static void refuse_read_only(const struct place *place, const char *what)
@@ -488,13 +753,7 @@ static void copy_to_place(const struct place *source, const struct place *target
 	target_inode = stat.st_ino;
 	if (source->stat.st_dev == stat.st_dev && source->stat.st_ino == stat.st_ino)
 		refuse("%s and %s are the same directory", options.from_path, options.to_path);
-	truncate_to(&path, 0);
-	copy_contents(fd, goal, goal, source->stat.st_dev);
-	if (made) {
-		struct attributes attributes = attributes_of(&source->stat);
-		copy_xattrs(fd, goal);
-		set_attributes(goal, NULL, -1, &attributes);
-	}
+	copy_tree(fd, &source->stat, goal, made);
 }
 
 static void copy(void)
@@ -797,11 +1056,17 @@ int main(int argc, char **argv)
 			options.name = argv[i];
 		else if (strcmp(word, "--owner") == 0)
 			parse_owner(argv[i]);
+		else if (strcmp(word, "--caller") == 0)
+			options.caller = (pid_t)strtol(argv[i], NULL, 10);
 		else
 			refuse("unknown option %s", word);
 	}
 	umask(0);
+	for (int i = 0; i < MAX_WORKERS; i++)
+		pthread_mutex_init(&workers[i].lock, NULL);
+	self = &workers[0];
 	atexit(remove_unfinished);
+	end_with_caller();
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
 		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);

@@ -52,6 +52,9 @@ static struct {
 /* With --root. */
 static struct root root = {.fd = -1};
 
+/* The path of the entry at hand, from the root of the tree, without a slash at the beginning. */
+static struct bytes path;
+
 static struct {
 	long long entries, files, directories, bytes, whiteouts;
 } counts;

@@ -18,39 +18,43 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-static inline void __attribute__((noreturn, format(printf, 1, 2))) die(const char *format, ...)
+/* A program of several threads defines it: of two that end it only one may get to say why. */
+#ifndef END_ALONE
+#define END_ALONE() ((void)0)
+#endif
+
+static inline void __attribute__((noreturn, format(printf, 3, 0))) complain(int status, int reason, const char *format, va_list args)
 {
-	int saved = errno;
-	va_list args;
+	END_ALONE();
 	fputs(PROGRAM ": ", stderr);
-	va_start(args, format);
 	vfprintf(stderr, format, args);
-	va_end(args);
-	fprintf(stderr, saved == 0 ? "\n" : ": %s\n", strerror(saved));
-	exit(saved == ENOSPC || saved == EDQUOT ? 28 : 1);
+	fprintf(stderr, reason == 0 ? "\n" : ": %s\n", strerror(reason));
+	exit(status);
 }
 
+/* A system call failed. */
+static inline void __attribute__((noreturn, format(printf, 1, 2))) die(const char *format, ...)
+{
+	int reason = errno;
+	va_list args;
+	va_start(args, format);
+	complain(reason == ENOSPC || reason == EDQUOT ? 28 : 1, reason, format, args);
+}
+
+/* It can't be done. */
 static inline void __attribute__((noreturn, format(printf, 1, 2))) refuse(const char *format, ...)
 {
 	va_list args;
-	fputs(PROGRAM ": ", stderr);
 	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-	exit(2);
+	complain(2, 0, format, args);
 }
 
 /* What was asked for is not there. */
 static inline void __attribute__((noreturn, format(printf, 1, 2))) not_found(const char *format, ...)
 {
 	va_list args;
-	fputs(PROGRAM ": ", stderr);
 	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-	exit(3);
+	complain(3, 0, format, args);
 }
 
 static inline void *checked(void *memory)
@@ -130,9 +134,6 @@ static inline const char *first_name(const struct stat *stat, const char *name)
 	return NULL;
 }
 
-/* The path of the entry at hand, from the root of the tree, without a slash at the beginning. */
-static struct bytes path;
-
 /* --- extended attributes ----------------------------------------------------------------------------------------- */
 
 #define XATTR_LIST_MAX_BYTES 65536
@@ -153,7 +154,7 @@ static inline bool is_kept(const char *name)
 /* The path by which a name in an open directory is reached where there is no call that takes a descriptor. */
 static inline const char *by_descriptor(int parent, const char *name)
 {
-	static char path[32 + 256];
+	static _Thread_local char path[32 + 256];
 	snprintf(path, sizeof path, "/proc/self/fd/%d%s%s", parent, *name == '\0' ? "" : "/", name);
 	return path;
 }

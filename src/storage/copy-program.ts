@@ -97,7 +97,7 @@ function rootWords(root: FileRoot, fds: Descriptors): string[] {
 
 function optionWords({ owner, overwrite }: CopyOptions): string[] {
   const whose = owner === undefined ? [] : owner === 'caller' ? ['--no-owner'] : ['--owner', `${owner.uid}:${owner.gid}`];
-  return [...whose, ...(overwrite === true ? ['--overwrite'] : [])];
+  return [...whose, ...(overwrite === true ? ['--overwrite'] : []), '--caller', String(process.pid)];
 }
 
 /** The user namespace in which both roots can be reached; undefined for one of its own. */
@@ -145,7 +145,7 @@ async function run({ name, words, steps, fds, namespace, stdio, feed }: Run): Pr
     input.on('error', () => undefined); // it ended early and says why
     await feed(input).catch((error: unknown) => {
       feedError = error;
-      child.kill('SIGKILL');
+      child.kill(); // by SIGTERM, after which no half file stays
     });
   }
   const status = await ended;
