@@ -4,7 +4,7 @@
 //   dist/node/scull.cjs     the npm package: one CommonJS file for Node, with V8's code cache beside it
 //   dist/scull              the same code as a single-file executable (Bun's compiler)
 //   dist/crash/scull.cjs    for tests only: as for Node, with the moments at which it kills itself (src/host/crash-point.ts)
-//   dist/scull-helper …     the native helpers, one of each native/*.c, where there is a C compiler
+//   dist/scull-helper …     the native helpers, one of each native/*.c and native/*/, where there is a C compiler
 //
 // Why it is built this way, with numbers: docs/startup.md. Needs node_modules, downloads nothing.
 import { spawnSync } from 'node:child_process';

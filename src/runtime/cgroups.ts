@@ -56,7 +56,7 @@ export function cgroupToDivide({ cgroups }: ResourceSpec): string | undefined {
 
 /**
  * Moves the processes of a cgroup into a child and hands its controllers on, so that it can have other children: what the native
- * helper does beside making the namespaces (native/scull-helper.c), for where that was not built.
+ * helper does beside making the namespaces (native/scull-helper/cgroups.c), for where that was not built.
  */
 export function divideCgroup(own: string): void {
   const supervisor = join(own, SUPERVISOR);

@@ -1,6 +1,6 @@
 /**
  * Running a further process in a container with crun(1). The native helper starts crun and stands between the process and our
- * streams (native/scull-helper.c, "exec"): no descriptor of the caller's enters the container.
+ * streams (native/scull-helper/exec.c): no descriptor of the caller's enters the container.
  */
 import { rmSync, statSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';

@@ -2,7 +2,7 @@
  * The one wrapper around conmon(8), the monitor of a container: it keeps the container's standard streams, writes its
  * log, and leaves its exit code in a file.
  *
- * With --sync conmon does not fork: the process that we start makes the namespaces (native/scull-helper.c), becomes conmon
+ * With --sync conmon does not fork: the process that we start makes the namespaces (native/scull-helper/launch.c), becomes conmon
  * and is the container's monitor, one pid from first to last. Its descriptors:
  *
  *   2  what the helper, or conmon before it detaches, has to say

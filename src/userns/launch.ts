@@ -1,5 +1,5 @@
 /**
- * Starting a program in a user + mount namespace of its own. The order of things is told in native/scull-helper.c; here
+ * Starting a program in a user + mount namespace of its own. The order of things is told in native/scull-helper/launch.c; here
  * is its argument list, and what its failures mean.
  */
 import type { ChildProcess, StdioOptions } from 'node:child_process';

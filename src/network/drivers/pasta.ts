@@ -3,7 +3,7 @@
  *
  * - mostly `scull-net` makes the interface and starts pasta with the first packet (native/scull-net.c); published ports are
  *   listened on by scull-port (native/scull-port.c), from which the container learns who visits it
- * - with options for pasta `scull-helper keep` starts it beside the container (native/scull-helper.c); where those tell of ports, these are its own
+ * - with options for pasta `scull-helper keep` starts it beside the container (native/scull-helper/keep.c); where those tell of ports, these are its own
  * - without these helpers a small shell does what `keep` does (userns/portable-keep.ts)
  */
 import { lstatSync, statSync, unlinkSync } from 'node:fs';
