@@ -101,15 +101,15 @@ export function isName(text: string): boolean {
 }
 
 /**
- * Reserves a name for the container `id` that this process is making.
+ * Reserves a name for the container `id` that this process is making, or is giving another name.
  * @throws ScullError NAME_TAKEN saying by whom
  */
-export function reserveName(layout: StoreLayout, name: string, id: string): void {
+export function reserveName(layout: StoreLayout, name: string, id: string, purpose: 'make' | 'rename' = 'make'): void {
   const path = layout.name(name);
   registerHost(layout);
   // The maker's identity is in the link, so that a reservation outlives its maker only if the container stands.
   const maker = ownIdentity();
-  const target = `${id}@${maker.pid}.${maker.startTime}.${maker.bootId}`;
+  const target = `${id}${purpose === 'make' ? '@' : '>'}${maker.pid}.${maker.startTime}.${maker.bootId}`;
   for (let attempt = 0; attempt < 50; attempt++) {
     try {
       symlinkSync(target, path);
@@ -126,8 +126,8 @@ export function reserveName(layout: StoreLayout, name: string, id: string): void
     }
     const holder = readReservation(path);
     if (holder === undefined) continue; // released meanwhile
-    if (holder.id === id) return;
     if (isHeld(layout, name, holder)) {
+      if (holder.id === id) return;
       throw new ScullError('NAME_TAKEN', `the container name ${JSON.stringify(name)} is already in use by ${holder.id}`, {
         hint: `use another name, remove that container with \`scull rm ${name}\`, or replace it with --replace`,
       });
@@ -150,9 +150,12 @@ export function nameHolder(layout: StoreLayout, name: string): string | undefine
   return holder !== undefined && isHeld(layout, name, holder) ? holder.id : undefined;
 }
 
-/** In this order: a container that comes to stand between the two looks is found by the second. */
-function isHeld(layout: StoreLayout, name: string, { id, maker }: Reservation): boolean {
-  return (maker !== undefined && ownerMayLive(layout, maker) && !existsSync(layout.container(id).directory)) || holdsName(layout, id, name);
+/**
+ * In this order: a container that comes to stand, or to have the name, between the two looks is found by the second. Who makes a container
+ * may live as long as it does, and the name be another by then; who gives another name has it for as long as that takes.
+ */
+function isHeld(layout: StoreLayout, name: string, { id, maker, purpose }: Reservation): boolean {
+  return (maker !== undefined && ownerMayLive(layout, maker) && (purpose === 'rename' || !existsSync(layout.container(id).directory))) || holdsName(layout, id, name);
 }
 
 /** True when that container stands under that name; a rename that was killed half-way leaves a link that holds nothing. */
@@ -170,6 +173,7 @@ interface Reservation {
   readonly link: string;
   readonly id: string;
   readonly maker: ProcessIdentity | undefined;
+  readonly purpose: 'make' | 'rename';
 }
 
 function readReservation(path: string): Reservation | undefined {
@@ -179,10 +183,10 @@ function readReservation(path: string): Reservation | undefined {
   } catch {
     return undefined;
   }
-  const match = /^([0-9a-f]{64})(?:@(\d+)\.(\d+)\.([0-9a-f]{32}))?$/.exec(link);
-  if (match === null) return { link, id: '', maker: undefined };
-  const maker = match[2] === undefined ? undefined : { pid: Number(match[2]), startTime: Number(match[3]), bootId: match[4] ?? '' };
-  return { link, id: match[1] ?? '', maker };
+  const match = /^([0-9a-f]{64})(?:([@>])(\d+)\.(\d+)\.([0-9a-f]{32}))?$/.exec(link);
+  if (match === null) return { link, id: '', maker: undefined, purpose: 'make' };
+  const maker = match[3] === undefined ? undefined : { pid: Number(match[3]), startTime: Number(match[4]), bootId: match[5] ?? '' };
+  return { link, id: match[1] ?? '', maker, purpose: match[2] === '>' ? 'rename' : 'make' };
 }
 
 /** Takes away names that nobody has: of commands that were killed between taking a name and making or removing its container. */
@@ -229,14 +233,11 @@ function putBack(aside: string, path: string): void {
   }
 }
 
-/** Gives a name back, if it is `id`'s. */
+/** Gives a name back, if it is `id`'s. @throws ScullError PERMISSION */
 export function releaseName(layout: StoreLayout, name: string, id: string): void {
-  if (!isName(name) || nameOwner(layout, name) !== id) return;
-  try {
-    unlinkSync(layout.name(name));
-  } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw error;
-  }
+  if (!isName(name)) return;
+  const holder = readReservation(layout.name(name));
+  if (holder?.id === id) takeNameAway(layout, name, holder.link);
 }
 
 /** Gives back every name that leads to a container which is gone, or whose record does not tell its name. */

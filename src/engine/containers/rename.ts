@@ -15,7 +15,7 @@ export async function renameContainer(engine: Engine, nameOrId: string, newName:
   }
   await changeContainer(engine.store, id, (record, write) => {
     if (newName === record.name) throw new ScullError('NAME_TAKEN', `container ${id.slice(0, 12)} already has the name ${JSON.stringify(newName)}`);
-    reserveName(layout, newName, id);
+    reserveName(layout, newName, id, 'rename');
     const renamed = { ...record, name: newName };
     try {
       write(renamed);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { nameOwner, releaseName, reserveName, sweepNames, takeNameAway } from '../../../src/runtime/container-store.ts';
 import { storeLayout, type StoreLayout } from '../../../src/storage/layout.ts';
+import { emptyRecord } from '../../support/container-record.ts';
 
 const [OLD, NEW] = ['a'.repeat(64), 'b'.repeat(64)] as const;
 /** As long as a name can be. */
@@ -36,6 +37,12 @@ test('a name that a killed command had taken is taken over, also the longest one
   expect(readdirSync(layout.names).sort()).toEqual([LONG, 'web']);
 });
 
+/** A container that stands under this name. */
+function standing(id: string, name: string): void {
+  mkdirSync(layout.container(id).directory, { recursive: true });
+  writeFileSync(layout.container(id).record, JSON.stringify(emptyRecord(id, name)));
+}
+
 test('a name that another has taken anew since it was found to hold nothing stays with that one', () => {
   const found = reservedByDead('web');
   unlinkSync(layout.name('web'));
@@ -46,6 +53,23 @@ test('a name that another has taken anew since it was found to hold nothing stay
   expect(readdirSync(layout.names)).toEqual(['web']);
   takeNameAway(layout, 'web', taken);
   expect(readdirSync(layout.names)).toEqual([]);
+});
+
+test('a name that a container is being given is nobody else’s, though the container does not have it yet', () => {
+  standing(OLD, 'old');
+  // A rename before this one was killed half-way.
+  reservedByDead('new', OLD);
+  reserveName(layout, 'new', OLD, 'rename');
+  expect(() => reserveName(layout, 'new', NEW)).toThrow(/already in use/);
+  expect(() => reserveName(layout, 'new', NEW, 'rename')).toThrow(/already in use/);
+  expect(nameOwner(layout, 'new')).toBe(OLD);
+});
+
+test('a name that a container has no more is free, also while who made it still lives', () => {
+  reserveName(layout, 'old', OLD);
+  standing(OLD, 'new');
+  reserveName(layout, 'old', NEW);
+  expect(nameOwner(layout, 'old')).toBe(NEW);
 });
 
 test('a sweep takes the names that nobody has, and no other', () => {
