@@ -39,9 +39,9 @@ async function measure([diff, commit, exporting, bigOut, bigIn, treeOut, treeIn]
   const into = async (name, source) => {
     let count = 0;
     await scenario(name, {
-      before: (engine) => must(engine, ['create', '--name', `target${++count}`, '--network', 'none', image, 'true']),
-      timed: (engine) => must(engine, ['cp', `${scratch}/${source}`, `target${count}:/copied`]),
-      after: (engine) => source === 'tree' || must(engine, ['rm', '-f', '-t', '0', `target${count}`]),
+      before: (engine) => must(engine, ['create', '--name', `${source}${++count}`, '--network', 'none', image, 'true']),
+      timed: (engine) => must(engine, ['cp', `${scratch}/${source}`, `${source}${count}:/copied`]),
+      after: (engine) => source === 'tree' || must(engine, ['rm', '-f', '-t', '0', `${source}${count}`]),
       times,
     });
   };
