@@ -48,6 +48,19 @@ function make(on: TestRegistry = registry): Made {
   return { name: `${on.host}/team/app:v${count}`, image, blob, bytes: on.blobs.get(blob) as Uint8Array };
 }
 
+test('what a registry does not know is no reason to push the image that a short name stands for elsewhere', async () => {
+  const [meant, elsewhere] = [make(), make()];
+  const tag = elsewhere.name.slice(elsewhere.name.lastIndexOf(':') + 1);
+  const env = { CONTAINERS_REGISTRIES_CONF: s.file('short.conf', `[aliases]\n"nick" = "${registry.host}/team/app"\n`) };
+  for (const { name } of [meant, elsewhere]) await s.ok(['pull', '-q', '--tls-verify=false', name]);
+  await s.ok(['tag', meant.name, `localhost/nick:${tag}`]);
+  registry.requests.length = 0;
+  registry.intercept = (request, response) => request.method !== 'GET' && refuse(response, 404, 'NAME_UNKNOWN', 'no such repository');
+  await s.fails(['push', '--tls-verify=false', `nick:${tag}`, `${registry.host}/to/here:1`], 125, /no such repository/, { env });
+  expect(registry.requests.filter(({ path }) => path.includes(meant.blob))).not.toEqual([]);
+  expect(registry.requests.filter(({ path }) => path.includes(elsewhere.blob))).toEqual([]);
+});
+
 /** Answers the first request for the blob by its beginning, then falls silent; what follows is answered as usual. */
 function stallAt(made: Made, bytes: number): void {
   registry.intercept = (request, response, earlier) => {

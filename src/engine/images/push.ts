@@ -22,16 +22,13 @@ export interface PushOptions extends RegistryChoices, PushForm {
 
 /**
  * Sends an image of the store to a registry, and remembers by which digest it is known there.
- * @param nameOrId the image here; a name also says where to, unless `destination` does
+ * @param typed the image here, by name or id; a name also says where to, unless `destination` does
  * @throws ScullError NO_SUCH_IMAGE, AMBIGUOUS, INVALID; UNAUTHORIZED, REGISTRY, NETWORK; CORRUPT when a blob is gone
  */
-export async function pushImage(engine: Engine, nameOrId: string, options: PushOptions = {}): Promise<Pushed> {
-  return byAlias(nameOrId, (name) => pushNamed(engine, name, options));
-}
-
-async function pushNamed(engine: Engine, nameOrId: string, options: PushOptions): Promise<Pushed> {
+export async function pushImage(engine: Engine, typed: string, options: PushOptions = {}): Promise<Pushed> {
   const { lookUpStored } = await import('../../storage/image-lookup.ts');
-  const found = lookUpStored(engine.store, nameOrId);
+  // The search alone: what a registry does not know is no reason to push something else.
+  const { nameOrId, found } = await byAlias(typed, (name) => ({ nameOrId: name, found: lookUpStored(engine.store, name) }));
   const { image } = found;
   if (options.destination !== undefined && hasFileTransport(options.destination)) {
     if (wantsForm(options)) throw new ScullError('UNSUPPORTED', 'format and compression can be chosen for registries only', { hint: 'push to a registry, or leave these flags out' });
