@@ -2,7 +2,7 @@
  * Running a further process in a container with crun(1). The native helper starts crun and stands between the process and our
  * streams (native/scull-helper/exec.c): no descriptor of the caller's enters the container.
  */
-import { rmSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { startChild, type Child } from '../host/child.ts';
@@ -54,7 +54,7 @@ export async function startExec(request: ExecRequest): Promise<ExecSession> {
   const passed = passedStreams(request.descriptors);
   const files = new ExecFiles(request);
   try {
-    writeFileSync(files.process, JSON.stringify(request.process), { mode: 0o600 });
+    files.writeProcess(request.process);
     const { detached = false, ...command } = execCommand(request, files, { path: crun.path, closesItsLog: ownLog }, passed.length);
     const [file, ...args] = [...joiningWords(request.cgroup), command.file, ...command.args] as [string, ...string[]];
     const background = request.background;
@@ -96,6 +96,7 @@ class ExecFiles {
 
   readonly #bundle: string;
   readonly #inode: number;
+  #pidFile: number | undefined;
 
   constructor(request: ExecRequest) {
     const name = `exec-${randomHex(6)}`;
@@ -108,12 +109,25 @@ class ExecFiles {
     this.console = request.process.terminal ? join(request.layout.runRoot, name) : undefined;
   }
 
+  /** @throws the system's error: the container ended, its bundle is gone */
+  writeProcess(process: ProcessSpec): void {
+    writeFileSync(this.process, JSON.stringify(process), { mode: 0o600 });
+    this.#pidFile = openSync(this.pid, 'wx', 0o600);
+  }
+
+  /** Whether crun got as far as the command; by a descriptor, which nobody takes away. */
+  get started(): boolean {
+    return this.#pidFile !== undefined && fstatSync(this.#pidFile).size > 0;
+  }
+
   /** The container ended, and who came to remove it or to start it anew was quicker: that they are gone tells nothing. */
   get taken(): boolean {
     return statSync(this.#bundle, { throwIfNoEntry: false })?.ino !== this.#inode;
   }
 
   remove(): void {
+    if (this.#pidFile !== undefined) closeSync(this.#pidFile);
+    this.#pidFile = undefined;
     for (const path of [this.process, this.pid, this.log, this.console]) if (path !== undefined) rmSync(path, { force: true });
   }
 }
@@ -162,6 +176,8 @@ function withoutHelper(request: ExecRequest, files: ExecFiles, crun: readonly st
   return portableExecCommand({ command: crun, log: files.log, pidFile: files.pid, terminal: files.console !== undefined, stdin: request.stdin, preserveFds });
 }
 
+const CRUN_CHILD_KILLED = 255;
+
 /** crun's log tells its own failures from the command's. */
 function outcome(request: ExecRequest, files: ExecFiles, status: number): number {
   const log = readTextIfPresent(files.log) ?? '';
@@ -174,7 +190,8 @@ function outcome(request: ExecRequest, files: ExecFiles, status: number): number
   const own = /^scull-helper: (.*)/m.exec(log);
   if (own !== null) throw new ScullError('TOOL_FAILED', `exec: ${own[1]}`);
   if (log !== '' && (status !== 0 || request.background)) throw explainRuntimeFailure(log, request.process.args[0]);
-  if (status > 0 && status < 128 && !exists(files.pid)) throw new ScullError('TOOL_FAILED', `crun ended with status ${status} before it had started the command`);
+  // crun ends with 255, without a word, when its child is killed before it has become the command: with the container, that is.
+  if (((status > 0 && status < 128) || status === CRUN_CHILD_KILLED) && !files.started) throw new ScullError('TOOL_FAILED', `crun ended with status ${status} before it had started the command`);
   return status;
 }
 

@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { chmodSync, readdirSync, readFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { productCommand } from '../support/product.ts';
-import { useScull } from '../support/scull.ts';
+import { useScull, type Result } from '../support/scull.ts';
 
 const s = useScull();
 
@@ -178,6 +178,26 @@ test('what was executed in a container that is removed ends as it ended, also fo
   await s.ok(['rm', '-f', '-t', '0', 'quick']);
   session.child.kill('SIGCONT');
   expect(await session.ended).toMatchObject({ status: 137, stderr: '' });
+});
+
+test('a command before which, or with which, its container goes is told apart, though all that crun wrote is gone with it', async () => {
+  const tools = s.directory('tools');
+  const crun = (body: string): void => {
+    writeFileSync(join(tools, 'crun'), `#!/bin/sh\ncase " $* " in *" exec "*) ;; *) exec /usr/bin/crun "$@" ;; esac\n${body}`, { mode: 0o755 });
+  };
+  const goes = `HOME=${s.home} XDG_RUNTIME_DIR=${s.runtimeDirectory} ${s.command.map((word) => `'${word}'`).join(' ')} rm -f -t 0 going > /dev/null`;
+  const outcome = async (): Promise<Result> => {
+    await s.ok(['run', '-d', '--name', 'going', 'busybox', 'sleep', '1000']);
+    return s.scull(['exec', 'going', 'true'], { env: { PATH: `${tools}:${s.env['PATH']}` } });
+  };
+  for (const status of [1, 255]) { // 255: the child of crun 1.8 was killed before its execve(2)
+    crun(`${goes}; exit ${status}\n`);
+    expect(await outcome()).toEqual({ status: 125, stdout: '', stderr: expect.stringMatching(/^Error: container going ended while a command was being started in it\nhint: .*\n$/) });
+  }
+  for (const status of [3, 255]) {
+    crun(`while [ "$1" != --pid-file ]; do shift; done; echo 1 > "$2"; ${goes}; exit ${status}\n`);
+    expect(await outcome()).toMatchObject({ status, stdout: '' });
+  }
 });
 
 test('a long runtime directory is no hindrance, where sockets’ addresses are short', async () => {

@@ -78,7 +78,7 @@ export interface SandboxOptions {
 
 /**
  * Registers the set-up and the final check of a suite; the sandbox may be used inside tests and hooks only. A test that is
- * tried again (`retry`) finds the containers and volumes that it found at first: what the failed attempt added is removed.
+ * tried again (`retry`) finds the containers, pods and volumes that it found at first: what the failed attempt added is removed.
  */
 export function useScull(options: SandboxOptions = {}): Sandbox {
   const sandbox = makeSandbox(options);
@@ -96,6 +96,7 @@ export function useScull(options: SandboxOptions = {}): Sandbox {
 
 interface Standing {
   readonly containers: readonly string[];
+  readonly pods: readonly string[];
   readonly volumes: readonly string[];
 }
 
@@ -105,12 +106,13 @@ function standing(sandbox: Sandbox): Standing {
     const path = join(sandbox.storeRoot, folder);
     return existsSync(path) ? readdirSync(path) : [];
   };
-  return { containers: list('containers'), volumes: list('volumes') };
+  return { containers: list('containers'), pods: list('pods'), volumes: list('volumes') };
 }
 
 async function removeAdded(sandbox: Sandbox, before: Standing): Promise<void> {
-  const now = standing(sandbox);
-  const containers = now.containers.filter((id) => !before.containers.includes(id));
+  const pods = standing(sandbox).pods.filter((id) => !before.pods.includes(id));
+  if (pods.length > 0) await sandbox.ok(['pod', 'rm', '-f', '-t', '0', ...pods]);
+  const containers = standing(sandbox).containers.filter((id) => !before.containers.includes(id));
   if (containers.length > 0) await sandbox.ok(['rm', '-f', '-v', '-i', '-t', '0', ...containers]);
   const volumes = standing(sandbox).volumes.filter((name) => !before.volumes.includes(name));
   if (volumes.length > 0) await sandbox.ok(['volume', 'rm', '-f', ...volumes]);
