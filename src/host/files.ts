@@ -2,7 +2,7 @@
  * Files that must survive a crash: written beside, flushed, renamed, and the directory flushed.
  * What this protects against: a crash or a full disk leaves either the old file or the new one, never a torn one.
  */
-import { closeSync, fsyncSync, lstatSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, unlink, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, unlink, unlinkSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { crashPoint } from './crash-point.ts';
 import { errnoOf, ScullError } from './errors.ts';
@@ -118,6 +118,16 @@ export function readTextIfPresent(path: string): string | undefined {
     const errno = errnoOf(error);
     if (errno === 'ENOENT' || errno === 'ENOTDIR') return undefined;
     throw withPath(error, path);
+  }
+}
+
+/** Names in a directory, in no order; none where there is no such directory. Other failures are thrown as they are. */
+export function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return [];
+    throw error;
   }
 }
 

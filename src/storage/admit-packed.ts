@@ -3,7 +3,7 @@
  * goes the way of every image (admit.ts); only the layer need not be fetched, and need not be unpacked either: the
  * directory it was packed from can become the unpacked layer, or it is left for its first use.
  */
-import { existsSync, mkdirSync, renameSync } from 'node:fs';
+import { mkdirSync, renameSync } from 'node:fs';
 import { ensurePrivateDirectory, explainWriteFailure, syncDirectory, writeJsonAtomic } from '../host/files.ts';
 import { ownerTag } from '../host/identity.ts';
 import type { Progress } from '../host/progress.ts';
@@ -20,7 +20,7 @@ import { finishContents } from './layers/contents.ts';
 import { linkOf, shortName } from './layers/links.ts';
 import type { PackedLayer } from './layers/pack.ts';
 import { LAYER_FORMAT, type LayerRecord } from './layers/record.ts';
-import { layerExists, layerPaths, nameLayer, UNFINISHED } from './layers/store.ts';
+import { finishLayer, layerExists, layerPaths, nameLayer, UNFINISHED } from './layers/store.ts';
 import type { Staging } from './staging.ts';
 import type { Store } from './store.ts';
 
@@ -92,21 +92,19 @@ export interface UpperDirectory {
  * Makes a layer of the store out of the directory it was packed from, by renames; the layers below must be claimed, and
  * this one too. In two parts, for who goes on with it at once: the directory gets its place, so that it can be mounted, but the
  * layer does not exist (it has no record) until what is returned was called: that flushes, many layers at a time, and gives
- * blob and record their names. Who dies in between leaves a directory that the next one replaces.
+ * blob and record their names. Who dies in between leaves a directory that the next one makes his own (nameLayer).
  * @throws ScullError NO_SPACE, PERMISSION
  */
 export function placeLayer(store: Store, staging: Staging, layer: PackedLayer, upper: UpperDirectory, chainId: Digest, parent: Digest | null): () => Promise<void> {
   if (layerExists(store, chainId)) return async () => commitBlobOf(store, layer);
   const place = staging.path(`taken-over-${digestHex(chainId)}`);
-  const { directory, record, contents } = layerPaths(store, chainId);
-  const own = `${directory}/${UNFINISHED}${ownerTag()}`;
-  let content: LayerRecord;
+  const { directory, contents } = layerPaths(store, chainId);
   try {
     mkdirSync(place, { mode: 0o700 });
-    content = recordOf(layer, chainId, parent, layer.listing === undefined ? undefined : finishContents(layer.listing, upper.removed));
+    const content = recordOf(layer, chainId, parent, layer.listing === undefined ? undefined : finishContents(layer.listing, upper.removed));
     if (layer.listing !== undefined) renameSync(layer.listing, `${place}${contents.slice(directory.length)}`);
     renameSync(upper.path, `${place}/diff`);
-    writeJsonAtomic(`${place}${own.slice(directory.length)}`, content, { durable: false });
+    writeJsonAtomic(`${place}/${UNFINISHED}${ownerTag()}`, content, { durable: false });
     ensurePrivateDirectory(store.layout.layers);
     // Where somebody else makes the same layer at this moment, his directory is as good; ours goes with the staging directory.
     nameLayer(store, place, chainId);
@@ -118,10 +116,7 @@ export function placeLayer(store: Store, staging: Staging, layer: PackedLayer, u
     await flushStore(store);
     trace('layer flushed');
     commitBlobOf(store, layer);
-    if (!layerExists(store, chainId)) {
-      if (existsSync(own)) renameSync(own, record);
-      else writeJsonAtomic(record, content);
-    }
+    await finishLayer(store, chainId);
     syncDirectory(store.layout.layers);
   };
 }

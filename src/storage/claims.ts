@@ -2,11 +2,10 @@
  * What is being admitted right now: a file in the staging directory of whoever does it, read by the garbage collection, with a line
  * for each time that something was claimed. A claim ends with its owner, or with the staging directory.
  */
-import { appendFileSync, readdirSync } from 'node:fs';
+import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crashPoint } from '../host/crash-point.ts';
-import { errnoOf } from '../host/errors.ts';
-import { explainWriteFailure, readTextIfPresent } from '../host/files.ts';
+import { explainWriteFailure, namesIn, readTextIfPresent } from '../host/files.ts';
 import { parseOwnerTag } from '../host/identity.ts';
 import type { Digest } from '../oci/digest.ts';
 import { ownerMayLive } from './hosts.ts';
@@ -58,14 +57,5 @@ function parseLine(line: string): Claims | undefined {
     return JSON.parse(line) as Claims;
   } catch {
     return undefined;
-  }
-}
-
-function namesIn(directory: string): readonly string[] {
-  try {
-    return readdirSync(directory);
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return [];
-    throw error;
   }
 }

@@ -2,8 +2,8 @@
  * What is reached from what: blobs and layers that an entry of the index leads to, that containers stand on, that steps of
  * builds came to (build-cache.ts), or that another process is just admitting (claims.ts). All else of images/blobs and layers/ is garbage.
  */
-import { readdirSync } from 'node:fs';
-import { errnoOf, isScullError } from '../host/errors.ts';
+import { isScullError } from '../host/errors.ts';
+import { namesIn } from '../host/files.ts';
 import { chainIds } from '../oci/chain-id.ts';
 import { decodeImageConfig, decodeManifestOrIndex } from '../oci/decode.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
@@ -109,13 +109,4 @@ export function listBlobs(store: Store): readonly Digest[] {
     }
   }
   return blobs;
-}
-
-function namesIn(directory: string): readonly string[] {
-  try {
-    return readdirSync(directory);
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return [];
-    throw error;
-  }
 }

@@ -21,7 +21,7 @@ import type { UnpackLimits } from './extract.ts';
 import { layerLimits } from './limits.ts';
 import { linkOf, shortName } from './links.ts';
 import type { LayerRecord } from './record.ts';
-import { layerExists, nameLayer } from './store.ts';
+import { finishLayer, layerExists, nameLayer } from './store.ts';
 import { placeIn, startUnpackProcess, takePrepared, type UnpackProcess } from './unpack-process.ts';
 import type { UnpackJob, WorkerMessage } from './unpack-worker.ts';
 
@@ -108,7 +108,7 @@ async function unpackAndAdmit(store: Store, request: UnpackRequest): Promise<Unp
     const [status] = await Promise.all([worker.ended, flushStore(store)]);
     if (status !== 0) throw endedEarly(request.layer, status, worker);
     crashPoint('layer:flushed');
-    admit(store, place, request.layer.chainId);
+    await admit(store, place, request.layer.chainId);
     return { entries: record.entries, bytes: record.size };
   } finally {
     await staging.remove();
@@ -148,11 +148,14 @@ async function layersBelow(store: Store, parents: readonly Digest[]): Promise<vo
   }
 }
 
-function admit(store: Store, unpacked: string, chainId: Digest): void {
+async function admit(store: Store, unpacked: string, chainId: Digest): Promise<void> {
   const place = store.layout.layer(digestHex(chainId));
   ensurePrivateDirectory(store.layout.layers);
   try {
-    nameLayer(store, unpacked, chainId);
+    if (!nameLayer(store, unpacked, chainId) && !layerExists(store, chainId)) {
+      await flushStore(store); // a build's, which may not have come so far
+      await finishLayer(store, chainId);
+    }
     crashPoint('layer:named');
   } catch (error) {
     throw explainWriteFailure(error, place.directory);

@@ -1,9 +1,10 @@
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { ownerTag } from '../../../../src/host/identity.ts';
 import type { Digest } from '../../../../src/oci/digest.ts';
 import { linkOf } from '../../../../src/storage/layers/links.ts';
-import { layerExists, layerPaths, layerSize, listLayers, readLayer, removeLayer } from '../../../../src/storage/layers/store.ts';
+import { finishLayer, layerExists, layerPaths, layerSize, listLayers, nameLayer, readLayer, UNFINISHED } from '../../../../src/storage/layers/store.ts';
 import { storeLayout } from '../../../../src/storage/layout.ts';
 import type { Store } from '../../../../src/storage/store.ts';
 import { scratchDirectory } from '../../../support/extracted.ts';
@@ -50,11 +51,43 @@ test('a record of a newer format is refused as that', () => {
   expect(() => readLayer(storeWith({ ...sound, format: 2 }), chain)).toThrow(expect.objectContaining({ code: 'UNSUPPORTED' }));
 });
 
-test('a removed layer leaves neither directory nor link nor garbage; removing it twice is fine', async () => {
-  const store = storeWith(sound);
-  linkOf(store, chain);
-  await removeLayer(store, chain);
-  await removeLayer(store, chain);
-  expect(existsSync(layerPaths(store, chain).directory)).toBe(false);
-  expect([readdirSync(store.layout.layerLinks), readdirSync(store.layout.trash)]).toEqual([[], []]);
+/** A directory like those that builds rename into their place, with the record of `owner`. */
+function made(store: Store, owner: string, size: number): string {
+  const directory = join(store.layout.root, `made-${size}`);
+  mkdirSync(directory, { recursive: true });
+  mkdirSync(store.layout.layers, { recursive: true });
+  writeFileSync(join(directory, `${UNFINISHED}${owner}`), JSON.stringify({ ...sound, size }));
+  return directory;
+}
+
+const DEAD = ownerTag().replace(/^[0-9]+\.[0-9]+/, '1.1');
+
+test('a layer that somebody named and did not finish is finished by who comes next, and never taken away: it may be mounted', async () => {
+  const store = storeWith();
+  expect(nameLayer(store, made(store, DEAD, 1), chain)).toBe(true);
+  const { ino } = statSync(layerPaths(store, chain).directory);
+  expect(nameLayer(store, made(store, ownerTag(), 2), chain)).toBe(false);
+  expect([layerExists(store, chain), statSync(layerPaths(store, chain).directory).ino]).toEqual([false, ino]);
+  await Promise.all([finishLayer(store, chain), finishLayer(store, chain)]);
+  expect([readLayer(store, chain).size, readdirSync(layerPaths(store, chain).directory)]).toEqual([1, ['layer.json']]);
+});
+
+test('what was not finished when the machine stopped is replaced', async () => {
+  const store = storeWith();
+  nameLayer(store, made(store, DEAD.replace(/[0-9a-f]{32}/, 'f'.repeat(32)), 1), chain);
+  expect(nameLayer(store, made(store, ownerTag(), 2), chain)).toBe(true);
+  await finishLayer(store, chain);
+  expect(readLayer(store, chain).size).toBe(2);
+});
+
+test('a garbage collection that had moved it puts it back: it is waited for', async () => {
+  const store = storeWith();
+  const { directory } = layerPaths(store, chain);
+  nameLayer(store, made(store, ownerTag(), 1), chain);
+  renameSync(directory, `${directory}.moved`);
+  const finished = finishLayer(store, chain);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  renameSync(`${directory}.moved`, directory);
+  await finished;
+  expect(layerExists(store, chain)).toBe(true);
 });
