@@ -31,7 +31,7 @@ export async function crunStart(layout: StoreLayout, cgroup: CgroupPlan, id: str
     // Without O_NONBLOCK this would wait for ever for a process that has ended.
     fd = openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK);
   } catch (error) {
-    if (errnoOf(error) === 'ENXIO') throw new ScullError('TOOL_FAILED', 'the container ended before its command could be started');
+    if (errnoOf(error) === 'ENXIO') throw endedBeforeStart(error);
     if (errnoOf(error) !== 'ENOENT') throw error;
     const result = await run(CRUN, [...crunGlobals(layout, cgroup), 'start', id]);
     if (result.status !== 0) throw explainRuntimeFailure(result.stderr);
@@ -40,9 +40,17 @@ export async function crunStart(layout: StoreLayout, cgroup: CgroupPlan, id: str
   try {
     unlinkSync(fifo);
     writeSync(fd, Buffer.of(0));
+  } catch (error) {
+    // Whoever ends or removes it may come between any two of these calls.
+    if (errnoOf(error) === 'EPIPE' || errnoOf(error) === 'ENOENT') throw endedBeforeStart(error);
+    throw error;
   } finally {
     closeSync(fd);
   }
+}
+
+function endedBeforeStart(cause: unknown): ScullError {
+  return new ScullError('TOOL_FAILED', 'the container ended before its command could be started', { cause });
 }
 
 export function crunCommand(layout: StoreLayout, cgroup: CgroupPlan, verb: string, args: readonly string[]): Promise<RunResult> {
