@@ -1,6 +1,5 @@
 /** Names of what is in the store, without reading the objects themselves: for completion, which must answer at once. */
-import { readdirSync } from 'node:fs';
-import { errnoOf } from '../host/errors.ts';
+import { namesIn } from '../host/files.ts';
 import type { Engine } from './engine.ts';
 
 export function containerNames(engine: Engine): string[] {
@@ -37,10 +36,5 @@ export async function imageNames(engine: Engine): Promise<string[]> {
 }
 
 function entries(directory: string): string[] {
-  try {
-    return readdirSync(directory).filter((name) => !name.startsWith('.'));
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return [];
-    throw error;
-  }
+  return namesIn(directory).filter((name) => !name.startsWith('.'));
 }

@@ -3,10 +3,10 @@
  * is taking the address: symlink(2) fails where one exists. What a container that has ended left is no lease any more; it is
  * cleared away under a lock of the caller's ({@link sweepLeases}), never by who wants the address.
  */
-import { readdirSync, readlinkSync, rmdirSync, symlinkSync, unlinkSync } from 'node:fs';
+import { readlinkSync, rmdirSync, symlinkSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf, ScullError } from '../host/errors.ts';
-import { ensurePrivateDirectory } from '../host/files.ts';
+import { ensurePrivateDirectory, namesIn } from '../host/files.ts';
 import type { SubnetDefinition } from '../spec/network-definition.ts';
 import { addressNumber, addressText, contains, knownSubnet, usable } from '../spec/subnet.ts';
 
@@ -23,7 +23,7 @@ export function takeAnyAddress({ directory, owner }: LeaseRequest, { subnet: tex
   const whole = usable(subnet);
   const first = (range === undefined ? undefined : addressNumber(range.first)) ?? whole.first;
   const last = (range === undefined ? undefined : addressNumber(range.last)) ?? whole.last;
-  const taken = new Set(leasesIn(directory));
+  const taken = new Set(namesIn(directory));
   for (let number = first < whole.first ? whole.first : first; number <= last && number <= whole.last; number++) {
     const address = addressText(subnet.version, number);
     if (address !== gateway && !taken.has(address) && make(directory, address, owner)) return address;
@@ -76,9 +76,9 @@ export function giveBackAddress({ directory, owner }: LeaseRequest, address: str
  * @param directory of all networks' leases
  */
 export function sweepLeases(directory: string, isHeld: (owner: string) => boolean): void {
-  for (const network of leasesIn(directory)) {
+  for (const network of namesIn(directory)) {
     const folder = join(directory, network);
-    for (const address of leasesIn(folder)) {
+    for (const address of namesIn(folder)) {
       const owner = holderOf(join(folder, address));
       if (owner !== undefined && !isHeld(owner)) unlinkQuietly(join(folder, address));
     }
@@ -87,15 +87,6 @@ export function sweepLeases(directory: string, isHeld: (owner: string) => boolea
     } catch {
       // Addresses are in use.
     }
-  }
-}
-
-function leasesIn(directory: string): string[] {
-  try {
-    return readdirSync(directory);
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return [];
-    throw error;
   }
 }
 

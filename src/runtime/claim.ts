@@ -3,12 +3,12 @@
  * kernel lets only one command do, and names the process that did. A claim holds while that process, the monitor or the
  * container lives; a dead one is cleared by the next who wants it, which also ends what a killed command left half started.
  */
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, renameSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { crashPoint } from '../host/crash-point.ts';
 import { isOthers } from '../host/directories.ts';
 import { errnoOf, ScullError } from '../host/errors.ts';
-import { ensurePrivateDirectory, readTextIfPresent, removeTree, writeFileAtomic } from '../host/files.ts';
+import { ensurePrivateDirectory, namesIn, readTextIfPresent, removeTree, writeFileAtomic } from '../host/files.ts';
 import { killQuietly } from '../host/kill.ts';
 import { identityOf, isAlive, ownerTag, ownIdentity, parseOwnerTag, type ProcessIdentity } from '../host/identity.ts';
 import { isOver } from '../storage/hosts.ts';
@@ -248,15 +248,6 @@ export async function sweepClaims(layout: StoreLayout, cgroup: CgroupPlan): Prom
 /** A name beside the claims that says whose it is: for what becomes a claim, or was one. */
 function besides(layout: StoreLayout): string {
   return join(layout.claims, `.${ownerTag()}`);
-}
-
-function namesIn(directory: string): string[] {
-  try {
-    return readdirSync(directory);
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return [];
-    throw error;
-  }
 }
 
 export function readIdentity(path: string): (ProcessIdentity & Partial<Starter>) | undefined {

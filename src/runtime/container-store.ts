@@ -9,7 +9,7 @@ import { existsSync, fsyncSync, linkSync, mkdirSync, openSync, closeSync, readdi
 import { join } from 'node:path';
 import { crashPoint } from '../host/crash-point.ts';
 import { errnoOf, ScullError } from '../host/errors.ts';
-import { ensurePrivateDirectory, explainWriteFailure, readJson, removeFile, removeTree, syncDirectory } from '../host/files.ts';
+import { ensurePrivateDirectory, explainWriteFailure, namesIn, readJson, removeFile, removeTree, syncDirectory } from '../host/files.ts';
 import { flushes } from '../host/flush.ts';
 import { ownerTag, ownIdentity, randomHex, type ProcessIdentity } from '../host/identity.ts';
 import { ownerMayLive, registerHost } from '../storage/hosts.ts';
@@ -21,16 +21,7 @@ const ID = /^[0-9a-f]{64}$/;
 
 /** Ids of all containers, in no order. */
 export function containerIds(layout: StoreLayout): string[] {
-  return entriesOf(layout.containers).filter((name) => ID.test(name));
-}
-
-function entriesOf(directory: string): string[] {
-  try {
-    return readdirSync(directory);
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return [];
-    throw error;
-  }
+  return namesIn(layout.containers).filter((name) => ID.test(name));
 }
 
 /**
@@ -191,7 +182,7 @@ function readReservation(path: string): Reservation | undefined {
 
 /** Takes away names that nobody has: of commands that were killed between taking a name and making or removing its container. */
 export function sweepNames(layout: StoreLayout): void {
-  for (const name of entriesOf(layout.names)) {
+  for (const name of namesIn(layout.names)) {
     const holder = readReservation(layout.name(name));
     if (holder !== undefined && isStale(layout, holder, name)) takeNameAway(layout, name, holder.link);
   }

@@ -4,10 +4,10 @@
  * there; a record that makes no sense, or whose layer is gone, is no record. Nothing but builds on this machine, and what the
  * user asked to import, gets in here (CVE-2024-24557).
  */
-import { mkdirSync, readdirSync, statSync, utimesSync } from 'node:fs';
+import { mkdirSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf, isScullError, type ScullError } from '../host/errors.ts';
-import { ensurePrivateDirectory, explainWriteFailure, readJson, removeTree, writeJsonAtomic } from '../host/files.ts';
+import { ensurePrivateDirectory, explainWriteFailure, namesIn, readJson, removeTree, writeJsonAtomic } from '../host/files.ts';
 import { ownerTag, parseOwnerTag } from '../host/identity.ts';
 import { isDigest, type Digest } from '../oci/digest.ts';
 import { hasBlob } from './blobs.ts';
@@ -208,15 +208,6 @@ function usedAt(path: string): number {
     return statSync(path).mtimeMs;
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return Number.POSITIVE_INFINITY;
-    throw error;
-  }
-}
-
-function namesIn(directory: string): string[] {
-  try {
-    return readdirSync(directory);
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return [];
     throw error;
   }
 }

@@ -1,7 +1,6 @@
 /** Which images containers were made from: the little of their records that the image store needs. */
-import { readdirSync } from 'node:fs';
-import { errnoOf, isScullError } from '../host/errors.ts';
-import { readJson } from '../host/files.ts';
+import { isScullError } from '../host/errors.ts';
+import { namesIn, readJson } from '../host/files.ts';
 import type { Store } from './store.ts';
 
 export interface ContainerImage {
@@ -47,10 +46,5 @@ function readContainerImage(containerId: string, record: PartialRecord): Contain
 }
 
 function containerIds(store: Store): readonly string[] {
-  try {
-    return readdirSync(store.layout.containers).filter((name) => /^[0-9a-f]{64}$/.test(name));
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return [];
-    throw error;
-  }
+  return namesIn(store.layout.containers).filter((name) => /^[0-9a-f]{64}$/.test(name));
 }

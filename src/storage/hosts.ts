@@ -17,12 +17,10 @@
  *                                   whether any of them lives, so a container that was started anew finds what it left
  */
 import { hostname } from 'node:os';
-import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { crashPoint } from '../host/crash-point.ts';
-import { errnoOf } from '../host/errors.ts';
 import { showLife, showsLife } from '../host/fifo.ts';
-import { ensurePrivateDirectory, explainWriteFailure, readTextIfPresent, removeTree, writeFileAtomic } from '../host/files.ts';
+import { ensurePrivateDirectory, explainWriteFailure, namesIn, readTextIfPresent, removeTree, writeFileAtomic } from '../host/files.ts';
 import { bootId, isAlive, isOfNamespace, isOfThisKernel, machineId, pidNamespace, type ProcessIdentity } from '../host/identity.ts';
 import type { StoreLayout } from './layout.ts';
 
@@ -131,12 +129,7 @@ export function otherHosts(layout: Hosts): OtherHost[] {
 
 /** The files that tell of machines. */
 export function hostNames(layout: Hosts): string[] {
-  try {
-    return readdirSync(layout.hosts).filter((name) => /^[0-9a-zA-Z.-]+$/.test(name) && !name.endsWith('.tmp'));
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return [];
-    throw error;
-  }
+  return namesIn(layout.hosts).filter((name) => /^[0-9a-zA-Z.-]+$/.test(name) && !name.endsWith('.tmp'));
 }
 
 /** undefined for a damaged file: its machine writes it again. */

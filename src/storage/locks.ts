@@ -14,11 +14,11 @@
  * Locks are held for changes of the store only, never across network traffic or while a container runs. Lock order:
  * store, then container. Readers take none.
  */
-import { mkdirSync, readdirSync, rename, rmSync, rmdir, rmdirSync, stat, unlinkSync, utimes, writeFileSync } from 'node:fs';
+import { mkdirSync, rename, rmSync, rmdir, rmdirSync, stat, unlinkSync, utimes, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crashPoint } from '../host/crash-point.ts';
 import { errnoOf, ScullError } from '../host/errors.ts';
-import { ensurePrivateDirectory, explainWriteFailure, readTextIfPresent } from '../host/files.ts';
+import { ensurePrivateDirectory, explainWriteFailure, namesIn, readTextIfPresent } from '../host/files.ts';
 import { ownerTag, ownIdentity, parseOwnerTag, type ProcessIdentity } from '../host/identity.ts';
 import { trace } from '../host/trace.ts';
 import { ownerMayLive, registerHost } from './hosts.ts';
@@ -121,7 +121,7 @@ function ownedDirectories(): Record<string, unknown> {
 
 /** Frees a lock whose owner has died, and that nobody has asked for since: locks of single pods are asked for by few. */
 export function dropLockOfDead(layout: StoreLayout, path: string): void {
-  if (ownersOf(path).length === 0 || !takeOverFromDead(layout, path)) return;
+  if (namesIn(path).length === 0 || !takeOverFromDead(layout, path)) return;
   try {
     rmdirSync(path);
   } catch (error) {
@@ -132,7 +132,7 @@ export function dropLockOfDead(layout: StoreLayout, path: string): void {
 
 /** @returns true when there may be something to gain by trying again at once */
 function takeOverFromDead(layout: StoreLayout, path: string): boolean {
-  for (const name of ownersOf(path)) {
+  for (const name of namesIn(path)) {
     const owner = parseOwnerTag(name);
     if (owner !== undefined && ownerMayLive(layout, owner) && !(isOurs(owner) && !held.has(name))) return false;
     try {
@@ -149,17 +149,8 @@ function isOurs({ pid, startTime, bootId }: ProcessIdentity): boolean {
   return pid === own.pid && startTime === own.startTime && bootId === own.bootId;
 }
 
-function ownersOf(path: string): readonly string[] {
-  try {
-    return readdirSync(path);
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return [];
-    throw error;
-  }
-}
-
 function timedOut(path: string, timeout: number): ScullError {
-  const holder = ownersOf(path).map(parseOwnerTag)[0];
+  const holder = namesIn(path).map(parseOwnerTag)[0];
   if (holder === undefined) return new ScullError('TIMEOUT', `could not get the lock ${path} within ${timeout / 1000} s`);
   const command = (readTextIfPresent(`/proc/${holder.pid}/cmdline`) ?? '').replaceAll('\0', ' ').trim();
   return new ScullError('TIMEOUT', `waited ${timeout / 1000} s for the lock ${path}, which process ${holder.pid} holds`, {

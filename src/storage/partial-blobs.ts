@@ -15,11 +15,11 @@
  * Nobody waits while he holds a claim, so there is no deadlock. Bytes are flushed only at the end: what a power cut made of
  * them shows in the digest. What nobody is fetching is garbage (storage/garbage.ts), like the whole blobs of a broken pull.
  */
-import { closeSync, mkdirSync, openSync, readdirSync, renameSync, rmdirSync, rmSync, statSync, unlinkSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, renameSync, rmdirSync, rmSync, statSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { crashPoint } from '../host/crash-point.ts';
 import { errnoOf } from '../host/errors.ts';
-import { ensurePrivateDirectory, explainWriteFailure } from '../host/files.ts';
+import { ensurePrivateDirectory, explainWriteFailure, namesIn } from '../host/files.ts';
 import { bootId, ownerTag, parseOwnerTag, type ProcessIdentity } from '../host/identity.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -198,13 +198,4 @@ function removeEmpty(directory: string): void {
 
 function sizeOf(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-}
-
-function namesIn(directory: string): readonly string[] {
-  try {
-    return readdirSync(directory);
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return [];
-    throw error;
-  }
 }

@@ -2,10 +2,10 @@
  * Pods on disk: one file each, pods/<name>. It comes into being by link(2), which fails where the name is taken, so there is never half of
  * one and no lock is needed. Which containers are in a pod stand in their own records; its status is worked out from theirs.
  */
-import { linkSync, readdirSync, unlinkSync } from 'node:fs';
+import { linkSync, unlinkSync } from 'node:fs';
 import { crashPoint } from '../host/crash-point.ts';
 import { errnoOf, ScullError } from '../host/errors.ts';
-import { ensurePrivateDirectory, explainWriteFailure, readJson, syncDirectory, writeJsonAtomic } from '../host/files.ts';
+import { ensurePrivateDirectory, explainWriteFailure, namesIn, readJson, syncDirectory, writeJsonAtomic } from '../host/files.ts';
 import { specFault } from '../spec/container-shape.ts';
 import type { ContainerSpec, ResourceSpec } from '../spec/container-spec.ts';
 import type { ExitPolicy, PodNamespace } from '../spec/pod.ts';
@@ -67,12 +67,7 @@ export async function writePod(store: Store, record: PodRecord): Promise<void> {
 
 /** Names of all pods, sorted. */
 export function podNames(store: Store): string[] {
-  try {
-    return readdirSync(store.layout.pods).filter(isPodName).sort();
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return [];
-    throw error;
-  }
+  return namesIn(store.layout.pods).filter(isPodName).sort();
 }
 
 /** @returns undefined when there is no such pod @throws ScullError CORRUPT naming the file */

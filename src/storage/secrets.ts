@@ -2,10 +2,10 @@
  * Secrets on disk: one file each, secrets/<name>, 0600, with what describes it and its data in base64. It comes into being by
  * link(2), which fails where the name is taken, and is replaced by rename(2): there is never half of one.
  */
-import { linkSync, readdirSync, renameSync, unlinkSync } from 'node:fs';
+import { linkSync, renameSync, unlinkSync } from 'node:fs';
 import { crashPoint } from '../host/crash-point.ts';
 import { errnoOf, ScullError } from '../host/errors.ts';
-import { ensurePrivateDirectory, explainWriteFailure, readJson, syncDirectory, writeJsonAtomic } from '../host/files.ts';
+import { ensurePrivateDirectory, explainWriteFailure, namesIn, readJson, syncDirectory, writeJsonAtomic } from '../host/files.ts';
 import { createStaging } from './staging.ts';
 import type { Store } from './store.ts';
 
@@ -63,12 +63,7 @@ export async function writeSecret(store: Store, record: SecretRecord, replace: b
 
 /** Names of all secrets, sorted. */
 export function secretNames(store: Store): string[] {
-  try {
-    return readdirSync(store.layout.secrets).filter(isSecretName).sort();
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return [];
-    throw error;
-  }
+  return namesIn(store.layout.secrets).filter(isSecretName).sort();
 }
 
 /** @returns undefined when there is no such secret @throws ScullError CORRUPT naming the file */

@@ -12,7 +12,7 @@ import { mkdirSync, readdirSync, renameSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { crashPoint } from '../host/crash-point.ts';
 import { errnoOf, ScullError } from '../host/errors.ts';
-import { ensurePrivateDirectory, explainWriteFailure } from '../host/files.ts';
+import { ensurePrivateDirectory, explainWriteFailure, namesIn } from '../host/files.ts';
 import { ownerTag, parseOwnerTag, randomHex } from '../host/identity.ts';
 import { ownerMayLive, registerHost } from './hosts.ts';
 import { dropLockOfDead } from './locks.ts';
@@ -52,18 +52,18 @@ export function createStaging(store: Store): Staging {
 
 /** Removes the staging directories of dead owners, and what is in the trash. Every writer may call it before its work. */
 export async function sweepStaging(store: Store): Promise<void> {
-  for (const entry of entriesOf(store.layout.staging)) {
+  for (const entry of namesIn(store.layout.staging)) {
     const owner = parseOwnerTag(entry);
     if (owner !== undefined && !ownerMayLive(store.layout, owner)) await discard(join(store.layout.staging, entry));
   }
-  for (const entry of entriesOf(store.layout.locks)) {
+  for (const entry of namesIn(store.layout.locks)) {
     const path = join(store.layout.locks, entry);
     // What a process left that was killed while it was asking for a lock: `<lock>.<owner>`.
     const owner = parseOwnerTag(entry.slice(entry.indexOf('.') + 1));
     if (owner === undefined) dropLockOfDead(store.layout, path);
     else if (!ownerMayLive(store.layout, owner)) await discard(path);
   }
-  for (const entry of entriesOf(store.layout.trash)) await discard(join(store.layout.trash, entry));
+  for (const entry of namesIn(store.layout.trash)) await discard(join(store.layout.trash, entry));
 }
 
 /**
@@ -124,15 +124,6 @@ async function discard(path: string): Promise<void> {
     await removeOwnedTree(path);
   } catch {
     // Another process may be sweeping the same thing; and what resists is only garbage, tried again by the next writer.
-  }
-}
-
-function entriesOf(directory: string): readonly string[] {
-  try {
-    return readdirSync(directory);
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return [];
-    throw error;
   }
 }
 

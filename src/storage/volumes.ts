@@ -14,7 +14,7 @@ import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, renameSync, s
 import { join } from 'node:path';
 import { crashPoint } from '../host/crash-point.ts';
 import { errnoOf, ScullError } from '../host/errors.ts';
-import { ensurePrivateDirectory, explainWriteFailure, readJson, readTextIfPresent, syncDirectory, writeFileAtomic, writeJsonAtomic } from '../host/files.ts';
+import { ensurePrivateDirectory, explainWriteFailure, namesIn, readJson, readTextIfPresent, syncDirectory, writeFileAtomic, writeJsonAtomic } from '../host/files.ts';
 import { isAlive, ownerTag, parseOwnerTag } from '../host/identity.ts';
 import { runInUserNamespace } from '../userns/launch.ts';
 import { makingRoom } from './ballast.ts';
@@ -162,12 +162,7 @@ function isStringMap(value: unknown): value is Record<string, string> {
 
 /** Names of all volumes, sorted. */
 export function volumeNames(store: Store): string[] {
-  try {
-    return readdirSync(store.layout.volumes).filter(isVolumeName).sort();
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return [];
-    throw error;
-  }
+  return namesIn(store.layout.volumes).filter(isVolumeName).sort();
 }
 
 /** Every readable volume by name; damaged ones are handed to `broken`, not dropped silently. */

@@ -2,8 +2,8 @@
  * What builds that were killed left: containers of steps that go on, though nobody waits for what they make, and unfinished files.
  * The keeper of a build (session.ts) has it cleaned up at once; the next build looks as well.
  */
-import { readdirSync } from 'node:fs';
-import { errnoOf, isScullError } from '../../host/errors.ts';
+import { isScullError } from '../../host/errors.ts';
+import { namesIn } from '../../host/files.ts';
 import { isAlive } from '../../host/identity.ts';
 import { readIdentity } from '../../runtime/claim.ts';
 import { readContainer } from '../../runtime/container-store.ts';
@@ -37,10 +37,5 @@ async function endOrphanedSteps(engine: Engine): Promise<void> {
 }
 
 function claimed(directory: string): string[] {
-  try {
-    return readdirSync(directory).filter((name) => /^[0-9a-f]{64}$/.test(name));
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return [];
-    throw error;
-  }
+  return namesIn(directory).filter((name) => /^[0-9a-f]{64}$/.test(name));
 }

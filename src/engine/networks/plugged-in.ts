@@ -1,6 +1,6 @@
 /** Which containers are plugged into the switch now, from the facts of those that run or are being started. */
-import { readdirSync } from 'node:fs';
-import { errnoOf, isScullError } from '../../host/errors.ts';
+import { isScullError } from '../../host/errors.ts';
+import { namesIn } from '../../host/files.ts';
 import { readNetworkState, type SwitchState } from '../../network/state.ts';
 import { claimState, readIdentity } from '../../runtime/claim.ts';
 import type { ContainerRecord } from '../../runtime/container-record.ts';
@@ -30,12 +30,7 @@ export function pluggedIn(engine: Engine): PluggedIn[] {
 }
 
 function claimedIds(layout: StoreLayout): string[] {
-  try {
-    return readdirSync(layout.claims).filter((name) => /^[0-9a-f]{64}$/.test(name)).sort();
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return [];
-    throw error;
-  }
+  return namesIn(layout.claims).filter((name) => /^[0-9a-f]{64}$/.test(name)).sort();
 }
 
 /** Names one start of a container: an address that it took is free when that start is over, whatever comes after. */

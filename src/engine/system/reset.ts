@@ -1,8 +1,8 @@
 /** system reset: back to before the first command. */
-import { readdirSync, rmdirSync } from 'node:fs';
+import { rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf, ScullError } from '../../host/errors.ts';
-import { removeTree } from '../../host/files.ts';
+import { namesIn, removeTree } from '../../host/files.ts';
 import { moveToTrash, removeOwnedTree } from '../../storage/staging.ts';
 import { removeContainers } from '../containers/remove.ts';
 import type { Engine } from '../engine.ts';
@@ -29,14 +29,5 @@ export async function resetStore(engine: Engine): Promise<void> {
   } catch (error) {
     // Another command has begun something anew, or the directory is a mount point of the user's.
     if (errnoOf(error) !== 'ENOTEMPTY' && errnoOf(error) !== 'EBUSY' && errnoOf(error) !== 'EACCES' && errnoOf(error) !== 'ENOENT') throw error;
-  }
-}
-
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return [];
-    throw error;
   }
 }

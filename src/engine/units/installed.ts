@@ -2,11 +2,11 @@
  * Units that scull wrote into the user's own unit folder. The first line of each says that scull made it and from which file; nothing
  * else is recorded anywhere.
  */
-import { readdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { configDirectory } from '../../host/directories.ts';
-import { errnoOf, ScullError } from '../../host/errors.ts';
-import { ensurePrivateDirectory, readTextIfPresent, writeFileAtomic } from '../../host/files.ts';
+import { ScullError } from '../../host/errors.ts';
+import { ensurePrivateDirectory, namesIn, readTextIfPresent, writeFileAtomic } from '../../host/files.ts';
 
 const MARK = '# Made by scull from ';
 
@@ -45,12 +45,7 @@ export function readInstalled(name: string): InstalledUnit | undefined {
 }
 
 function unitNames(): string[] {
-  try {
-    return readdirSync(userUnitFolder()).filter((name) => name.endsWith('.service')).sort();
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return [];
-    throw error;
-  }
+  return namesIn(userUnitFolder()).filter((name) => name.endsWith('.service')).sort();
 }
 
 /** @throws ScullError NAME_TAKEN for a unit that is there and was not made by scull */

@@ -1,7 +1,6 @@
 /** What builds keep for the next one: results of steps with the layers that no image has, and the directories of cache mounts. */
-import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { errnoOf } from '../../../host/errors.ts';
+import { namesIn } from '../../../host/files.ts';
 import { pruneBuildCache, readCacheRecords } from '../../../storage/build-cache.ts';
 import { diskUsageOf } from '../../../storage/disk-usage.ts';
 import { layerPaths } from '../../../storage/layers/store.ts';
@@ -24,7 +23,7 @@ export const buildCacheKind: StoreKind = {
 function buildCacheUsage({ engine: { store }, size }: UsageSurvey): KindUsage {
   const records = readCacheRecords(store);
   const cached = findCachedOnly(store);
-  const mounts = inFolder(store.layout.buildMounts).map((name) => ({ name, bytes: size(join(store.layout.buildMounts, name)) }));
+  const mounts = namesIn(store.layout.buildMounts).map((name) => ({ name, bytes: size(join(store.layout.buildMounts, name)) }));
   // What several records share is counted with the first.
   const counted = new Set<string>();
   const once = (path: string, bytes: number): number => (counted.size < counted.add(path).size ? bytes : 0);
@@ -52,22 +51,13 @@ function buildCacheUsage({ engine: { store }, size }: UsageSurvey): KindUsage {
 /** The layers go with the images that are pruned next. */
 async function pruneCache({ store }: Engine, { filters }: PruneOptions): Promise<Pruned> {
   const until = filters['until']?.[0];
-  const mounts = inFolder(store.layout.buildMounts).map((name) => join(store.layout.buildMounts, name));
+  const mounts = namesIn(store.layout.buildMounts).map((name) => join(store.layout.buildMounts, name));
   const before = sum(await diskUsageOf(mounts));
   const { records, failed } = await pruneBuildCache(store, until === undefined ? undefined : Number(until) * 1000);
-  const after = sum(await diskUsageOf(inFolder(store.layout.buildMounts).map((name) => join(store.layout.buildMounts, name))));
+  const after = sum(await diskUsageOf(namesIn(store.layout.buildMounts).map((name) => join(store.layout.buildMounts, name))));
   return { names: records === 0 ? [] : [`${records} ${records === 1 ? 'step' : 'steps'}`], bytes: before - after, failed };
 }
 
 function sum(sizes: ReadonlyMap<string, number>): number {
   return [...sizes.values()].reduce((total, bytes) => total + bytes, 0);
-}
-
-function inFolder(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return [];
-    throw error;
-  }
 }

@@ -2,9 +2,8 @@
  * What is no object: unfinished work of processes that live or have died, what is being deleted, blobs and layers that nothing
  * leads to any more, and what a repair took out of use.
  */
-import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { errnoOf } from '../../../host/errors.ts';
+import { namesIn } from '../../../host/files.ts';
 import { parseOwnerTag, type ProcessIdentity } from '../../../host/identity.ts';
 import { sweepRunRoots } from '../../../runtime/claim.ts';
 import { diskUsageOf } from '../../../storage/disk-usage.ts';
@@ -90,10 +89,5 @@ async function pruneLeftovers(engine: Engine, options: PruneOptions): Promise<Pr
 }
 
 function inFolder(folder: string): string[] {
-  try {
-    return readdirSync(folder).map((name) => join(folder, name));
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return [];
-    throw error;
-  }
+  return namesIn(folder).map((name) => join(folder, name));
 }
