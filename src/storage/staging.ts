@@ -50,6 +50,19 @@ export function createStaging(store: Store): Staging {
   };
 }
 
+/** A staging directory that is made when it is first asked for a place: what turns out to have been done before needs none, and writes nothing. */
+export function lateStaging(store: Store): Staging {
+  let made: Staging | undefined;
+  const staging = (): Staging => (made ??= createStaging(store));
+  return {
+    get directory() {
+      return staging().directory;
+    },
+    path: (name) => staging().path(name),
+    remove: async () => made?.remove(),
+  };
+}
+
 /** Removes the staging directories of dead owners, and what is in the trash. Every writer may call it before its work. */
 export async function sweepStaging(store: Store): Promise<void> {
   for (const entry of namesIn(store.layout.staging)) {

@@ -60,6 +60,17 @@ test('a second build executes nothing and makes the same image; a changed file o
   expect(await said(third, 'cat', '/before')).not.toBe(before);
 });
 
+test('a build of which all is here writes nothing beside the times of what it found', async () => {
+  const directory = context({ Containerfile: ['FROM busybox', 'RUN echo x > /x', 'WORKDIR /y', 'ENV a=b'] });
+  const id = await build(directory, ['-t', 'unchanged']);
+  // A directory's time is that of the last file in it that came or went.
+  const places = ['staging', 'images', 'images/blobs/sha256', 'layers', 'locks', 'build/cache'].map((name) => join(s.storeRoot, name));
+  const times = (): number[] => places.map((path) => statSync(path).mtimeMs);
+  const before = times();
+  expect(await build(directory, ['-t', 'unchanged'])).toBe(id);
+  expect(times()).toEqual(before);
+});
+
 test('an argument changes the steps that see it, and no others', async () => {
   const directory = context({ Containerfile: ['FROM busybox', 'RUN cat /proc/sys/kernel/random/uuid > /before', 'ARG v=1', 'RUN echo $v $(cat /proc/sys/kernel/random/uuid) > /after'] });
   const first = await build(directory);

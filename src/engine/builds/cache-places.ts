@@ -44,6 +44,7 @@ export async function importCached(session: BuildSession, key: string, below: re
 
 /** Keeps all results that this build found or made. @throws ScullError NO_SPACE, PERMISSION; UNAUTHORIZED, REGISTRY, NETWORK */
 export async function exportCache(session: BuildSession): Promise<void> {
+  session.hold();
   const records = [...session.used.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
   for (const place of session.options.cacheTo) {
     try {

@@ -28,6 +28,7 @@ export async function makeImage(session: BuildSession, built: StageResult): Prom
   const documents = documentsOf(session, stage);
   const present = alreadyThere(session, documents.digest, names);
   if (present !== undefined) return present;
+  session.hold();
   const [{ admitImage }, { recordEvent }] = await Promise.all([import('../../storage/admit.ts'), import('../events/record.ts')]);
   const image = await admitImage(engine.store, sourceOf(session, documents), { names, progress: engine.progress, unpackLater: { bytes: stage.layers.reduce((sum, layer) => sum + (layerSize(engine.store, layer.chainId) ?? 0), 0) } });
   recordEvent(engine, { type: 'image', status: 'build', id: image.id, name: names[0] ?? '' });
@@ -115,6 +116,7 @@ function sourceOf(session: BuildSession, { bytes, mediaType, config, configBytes
 
 /** The image as a part of a list: its layers are in the store. @throws ScullError NO_SPACE */
 export async function makeInstance(session: BuildSession, built: StageResult): Promise<NewInstance> {
+  session.hold();
   const stage = await squashed(session, built);
   const { bytes, mediaType, digest, config, configBytes } = documentsOf(session, stage);
   const { os, architecture, variant } = stage.platform;

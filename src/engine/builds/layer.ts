@@ -5,8 +5,9 @@ import type { LayerRef } from '../../storage/image-types.ts';
 import { layerPaths } from '../../storage/layers/store.ts';
 import type { BuildSession } from './session.ts';
 
-/** Diff directories of layers, highest first. */
+/** Diff directories of layers, highest first: what is read in them must stay. @throws LostMeanwhile */
 export function layerDirectories(session: BuildSession, layers: readonly LayerRef[]): string[] {
+  session.hold();
   return layers.map((layer) => layerPaths(session.engine.store, layer.chainId).diff).reverse();
 }
 

@@ -6,8 +6,10 @@ import { ownerTag } from '../../host/identity.ts';
 import type { Containerfile } from '../../build/containerfile/file.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { LayerRef } from '../../storage/image-types.ts';
-import { writeCached, type CacheRecord } from '../../storage/build-cache.ts';
+import { hasBlob } from '../../storage/blobs.ts';
+import { findCached, writeCached, type CacheRecord, type FindOptions } from '../../storage/build-cache.ts';
 import { addClaims } from '../../storage/claims.ts';
+import { layerExists } from '../../storage/layers/store.ts';
 import type { Staging } from '../../storage/staging.ts';
 import type { Engine } from '../engine.ts';
 import type { BuildContext } from './context.ts';
@@ -27,6 +29,8 @@ export class BuildSession {
   /** Places of --cache-from that nothing more is asked of. */
   readonly lostCaches = new Set<string>();
   readonly #claimed = new Set<Digest>();
+  /** Found by looking, and not claimed: as long as nothing is made of it, that leaves the store as it is. Undefined from {@link hold} on. */
+  #relied: { readonly layer: LayerRef; readonly blob: boolean }[] | undefined = [];
   readonly #underWay = new Map<string, Promise<unknown>>();
   readonly #finishing = new Map<Digest, Promise<void>>();
   readonly #beside: Promise<void>[] = [];
@@ -50,10 +54,51 @@ export class BuildSession {
 
   /** From now on a garbage collection spares them. */
   claim(layers: readonly LayerRef[]): void {
+    this.hold();
     const fresh = layers.filter((layer) => !this.#claimed.has(layer.chainId));
     if (fresh.length === 0) return;
     for (const layer of fresh) this.#claimed.add(layer.chainId);
     addClaims(this.staging, { blobs: fresh.map((layer) => layer.descriptor.digest), layers: fresh.map((layer) => layer.chainId) });
+  }
+
+  /** Layers of an image that a stage stands on. */
+  rely(layers: readonly LayerRef[], { blob = false } = {}): void {
+    if (this.#relied === undefined) this.claim(layers);
+    else for (const layer of layers) this.#relied.push({ layer, blob });
+  }
+
+  /** The record of an earlier step, as {@link findCached}; its layer can be relied on. */
+  find(key: string, options: Omit<FindOptions, 'claim'>): CacheRecord | undefined {
+    if (options.blobOnly === true) this.hold(); // it is put upon others, which makes something
+    const { store } = this.engine;
+    const found = findCached(store, key, { ...options, claim: this.#relied === undefined ? (layer) => this.claim([layer]) : undefined });
+    if (found?.layer !== undefined) this.rely([found.layer], { blob: true });
+    return found;
+  }
+
+  /**
+   * Before anything is made of what was found: it is claimed, and then looked at again, as it could have been removed until now.
+   * @throws LostMeanwhile
+   */
+  hold(): void {
+    const relied = this.#relied;
+    if (relied === undefined) return;
+    this.#relied = undefined;
+    this.claim(relied.map(({ layer }) => layer));
+    const { store } = this.engine;
+    if (!relied.every(({ layer, blob }) => layerExists(store, layer.chainId) && (!blob || hasBlob(store, layer.descriptor)))) throw new LostMeanwhile();
+  }
+
+  /** For what may take long, as a pull does: were it not done at once, all that was found until now is claimed. */
+  async waitFor<T>(work: Promise<T>): Promise<T> {
+    let settled = false;
+    const note = (): void => {
+      settled = true;
+    };
+    work.then(note, note);
+    await new Promise((resolve) => setImmediate(resolve));
+    if (!settled) this.hold();
+    return work;
   }
 
   label(stage: string, number: string, title: string): StepLabel {
@@ -62,6 +107,7 @@ export class BuildSession {
 
   /** A path of its own in the staging directory. */
   place(name: string): string {
+    this.hold();
     return this.staging.path(`${name}-${++this.#places}`);
   }
 
@@ -155,6 +201,13 @@ export class BuildSession {
 
   warn(text: string): void {
     this.options.onEvent({ kind: 'warning', text });
+  }
+}
+
+/** What this build has found was removed before it had claimed it: it is to begin again. Nobody is told of it. */
+export class LostMeanwhile extends Error {
+  constructor() {
+    super('what the build has found was removed before it was claimed');
   }
 }
 

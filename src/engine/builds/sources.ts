@@ -45,8 +45,8 @@ async function openNamed(session: BuildSession, name: string, value: string, pla
 }
 
 async function openImage(session: BuildSession, name: string, platform: Platform): Promise<Origin> {
-  const image = await ensureImage(session.engine, name, { ...session.options.registry, pull: session.options.pull, platform });
-  session.claim(image.layers);
+  const image = await session.waitFor(ensureImage(session.engine, name, { ...session.options.registry, pull: session.options.pull, platform }));
+  session.rely(image.layers);
   return { kind: 'layers', layers: image.layers };
 }
 

@@ -12,12 +12,12 @@ import type { HistoryEntry, ImageConfig, ImageRuntimeConfig } from '../../oci/im
 import { formatPlatform, type Platform } from '../../oci/platform.ts';
 import { readRootfsFile } from '../../runtime/rootfs-file.ts';
 import { resolveUser } from '../../runtime/user.ts';
-import { CACHE_FORMAT, findCached, touchCached, type CacheRecord } from '../../storage/build-cache.ts';
+import { CACHE_FORMAT, touchCached, type CacheRecord } from '../../storage/build-cache.ts';
 import type { LayerRef } from '../../storage/image-types.ts';
 import { ensureImage } from '../images/ensure.ts';
 import { layerDirectories, topOf } from './layer.ts';
 import type { StepLabel } from './options.ts';
-import type { BuildSession } from './session.ts';
+import { LostMeanwhile, type BuildSession } from './session.ts';
 import { imageOfContext, namedContext, openOrigin, type Origin } from './sources.ts';
 
 /** A stage as far as it is built. */
@@ -167,8 +167,8 @@ export class Stages {
     const work = reported(session, label, statement, async () => {
       const named = namedContext(session, base.name);
       const name = (named === undefined ? undefined : imageOfContext(named)) ?? base.name;
-      const image = await ensureImage(session.engine, name, { ...session.options.registry, pull: session.options.pull, platform });
-      session.claim(image.layers);
+      const image = await session.waitFor(ensureImage(session.engine, name, { ...session.options.registry, pull: session.options.pull, platform }));
+      session.rely(image.layers);
       return { value: { layers: image.layers, config: image.config as ImageConfig | undefined }, result: 'ok' as const };
     });
     this.#images.set(key, work);
@@ -189,7 +189,7 @@ async function reported<T>(session: BuildSession, step: StepLabel, statement: St
     onEvent({ kind: 'done', step, result });
     return value;
   } catch (error) {
-    if (session.abort.signal.aborted) {
+    if (session.abort.signal.aborted || error instanceof LostMeanwhile) {
       onEvent({ kind: 'canceled', step });
       throw error;
     }
@@ -395,7 +395,7 @@ class StageBuilder {
     if (!this.#cached) return undefined;
     const own = this.#session.used.get(key);
     if (own !== undefined) return own;
-    return findCached(this.#session.engine.store, key, { newerThan: this.#newerThan(), blobOnly: linked, claim: (layer) => this.#session.claim([layer]) });
+    return this.#session.find(key, { newerThan: this.#newerThan(), blobOnly: linked });
   }
 
   #remember(record: CacheRecord): void {
@@ -421,6 +421,7 @@ class StageBuilder {
       }
       const outcome = await session.gate.pass(async () => {
         session.checkAborted();
+        session.hold();
         return execute();
       });
       // What turned out to be the result of an earlier step keeps its time.

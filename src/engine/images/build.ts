@@ -13,12 +13,12 @@ import { variableName } from '../../spec/environment.ts';
 import { lookUpImage } from '../../storage/image-lookup.ts';
 import type { NewInstance } from '../../storage/image-lists.ts';
 import type { ImageRecord } from '../../storage/image-types.ts';
-import { createStaging, sweepStaging } from '../../storage/staging.ts';
+import { lateStaging, sweepStaging } from '../../storage/staging.ts';
 import { openContext, type BuildContext } from '../builds/context.ts';
 import { imageNames, makeImage } from '../builds/image.ts';
 import type { BuiltList } from '../builds/lists.ts';
 import type { BuildOptions } from '../builds/options.ts';
-import { BuildSession } from '../builds/session.ts';
+import { BuildSession, LostMeanwhile } from '../builds/session.ts';
 import { checkNamedContext } from '../builds/sources.ts';
 import { Stages, type PlatformBuild, type StageResult } from '../builds/stages.ts';
 import type { Engine } from '../engine.ts';
@@ -38,6 +38,18 @@ export interface BuildResult {
  * @throws ScullError naming file, line and column for what is wrong in the Containerfile; CommandFailed for a RUN that fails
  */
 export async function buildImage(engine: Engine, options: BuildOptions): Promise<BuildResult> {
+  // Standard input can't be read again.
+  if (options.input !== undefined) return buildOnce(engine, options, true);
+  try {
+    return await buildOnce(engine, options, false);
+  } catch (error) {
+    if (!(error instanceof LostMeanwhile)) throw error;
+    return buildOnce(engine, options, true);
+  }
+}
+
+/** @param careful claims whatever it finds, from the beginning; else nothing is claimed until something is to be made */
+async function buildOnce(engine: Engine, options: BuildOptions, careful: boolean): Promise<BuildResult> {
   const names = imageNames(options);
   if (options.manifest !== undefined) (await import('../manifests/change.ts')).listName(options.manifest);
   if (options.outputs.length > 0) (await import('../builds/outputs.ts')).checkOutputs(options);
@@ -45,7 +57,7 @@ export async function buildImage(engine: Engine, options: BuildOptions): Promise
   checkGiven(options);
   ensurePrivateDirectory(engine.store.layout.root);
   await cleanUp(engine);
-  const staging = createStaging(engine.store);
+  const staging = lateStaging(engine.store);
   let session: BuildSession | undefined;
   let failed = true;
   try {
@@ -55,6 +67,7 @@ export async function buildImage(engine: Engine, options: BuildOptions): Promise
     const given = { values: options.args, used: new Set<string>() };
     const targets = platformBuilds(file, options, given);
     session = new BuildSession({ engine, options, staging, file, context });
+    if (careful) session.hold();
     const built = await buildTargets(session, targets);
     warnOfUnused(session, given.used);
     const result = await keepResult(session, built, names);
@@ -144,7 +157,7 @@ async function keepResult(session: BuildSession, built: readonly StageResult[], 
  */
 export async function checkBuild(engine: Engine, options: BuildOptions): Promise<CheckedFile> {
   ensurePrivateDirectory(engine.store.layout.root);
-  const staging = createStaging(engine.store);
+  const staging = lateStaging(engine.store);
   try {
     const context = await openContext(options, staging);
     const file = parseContainerfile(context.containerfile.name, context.containerfile.text);
