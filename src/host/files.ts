@@ -2,7 +2,7 @@
  * Files that must survive a crash: written beside, flushed, renamed, and the directory flushed.
  * What this protects against: a crash or a full disk leaves either the old file or the new one, never a torn one.
  */
-import { closeSync, fsyncSync, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, unlink, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, statSync, unlink, unlinkSync, writeFileSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { crashPoint } from './crash-point.ts';
 import { errnoOf, ScullError } from './errors.ts';
@@ -73,6 +73,17 @@ export function writeAllSync(fd: number, data: string | Uint8Array): void {
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
     }
   }
+}
+
+/**
+ * Leaves a file alone that has this content already. Not by rename: it may be mounted where others see it.
+ * Where a file was made empty and is written anew, ext4 writes to the disk when it is closed (ext4(5), "auto_da_alloc").
+ */
+export function writeIfDifferent(path: string, content: string | Uint8Array, { mode }: { readonly mode: number }): void {
+  const bytes = typeof content === 'string' ? Buffer.from(content) : content;
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat !== undefined && stat.size === bytes.length && readFileSync(path).equals(bytes)) return;
+  writeFileSync(path, bytes, { mode });
 }
 
 /** JSON a person can read, two spaces, newline at the end. */

@@ -119,13 +119,25 @@ export function randomId(): string {
   return randomHex(32);
 }
 
-/** `bytes` random bytes in hex, at most 256. From random(4): node:crypto costs milliseconds, and so does the global Web Crypto under Node. */
+let unused: Buffer | undefined;
+
+/**
+ * `bytes` random bytes in hex, at most 256. From random(4): node:crypto costs milliseconds, and so does the global Web Crypto under Node.
+ * Read in stock, as most commands make several names.
+ */
 export function randomHex(bytes: number): string {
+  if (unused === undefined || unused.length < bytes) unused = readRandom(256);
+  const taken = unused.subarray(0, bytes);
+  unused = unused.subarray(bytes);
+  return taken.toString('hex');
+}
+
+function readRandom(bytes: number): Buffer {
   const fd = openSync('/dev/urandom', 'r');
   try {
     const random = Buffer.alloc(bytes);
     if (readSync(fd, random) !== bytes) throw new Error('/dev/urandom gave too little');
-    return random.toString('hex');
+    return random;
   } finally {
     closeSync(fd);
   }

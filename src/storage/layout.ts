@@ -103,6 +103,8 @@ export interface ContainerPaths {
   /** The monitor's identity; its time is that of the last start. Text: why the last start failed. */
   readonly startedFile: string;
   readonly errorFile: string;
+  /** Empty; there from when a container with a restart policy is started again. */
+  readonly hasRunFile: string;
   /** conmon's: the kernel ended it because its memory was used up. */
   readonly oomFile: string;
   /** Empty; there when the user has ended it. */
@@ -230,6 +232,7 @@ function containerPaths(directory: string, bundle: string, runtimeRoot: string, 
     exitFile: `${directory}/exit/${id}`,
     startedFile: `${directory}/exit/started`,
     errorFile: `${directory}/exit/error`,
+    hasRunFile: `${directory}/exit/has-run`,
     oomFile: `${directory}/exit/oom`,
     stoppedFile: `${directory}/exit/stopped`,
     healthFile: `${directory}/health.json`,

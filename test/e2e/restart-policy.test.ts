@@ -243,7 +243,7 @@ test('boot stop ends them for now, and the next boot has them again', async () =
   await remove('shut');
 });
 
-test('one that cannot start is told and keeps no other from starting', async () => {
+test('one that cannot start is told, keeps no other from starting, and is started by the next boot when it can', async () => {
   const data = s.directory('data');
   await s.ok(['run', '-d', '--name', 'bad', '--restart', 'always', '-v', `${data}:/data`, ...LOYAL]);
   await s.ok(['run', '-d', '--name', 'good', '--restart', 'always', ...LOYAL]);
@@ -253,6 +253,8 @@ test('one that cannot start is told and keeps no other from starting', async () 
   expect(boot.status).toBe(125);
   expect(boot.stdout).toBe('good\n');
   expect(boot.stderr).toMatch(/^Error: .*data/m);
+  renameSync(`${data}.away`, data);
+  expect(await s.ok(['boot'])).toBe('bad');
   await remove('bad', 'good');
 });
 

@@ -1,5 +1,5 @@
 /** boot: starts what should run, after the machine has started or whenever somebody calls it. */
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf, isScullError, type ScullError } from '../../host/errors.ts';
 import { ensurePrivateDirectory } from '../../host/files.ts';
@@ -62,7 +62,8 @@ function isDue(engine: Engine, record: ContainerRecord): boolean {
   const paths = engine.store.layout.container(record.id);
   if (!startsOnBoot(record.spec.restart, isStoppedByUser(paths))) return false;
   const state = readContainerState(paths);
-  return !isRunning(state) && state.startedAt !== '' && !isRestarting(paths);
+  const hasRun = state.startedAt !== '' || existsSync(paths.hasRunFile);
+  return hasRun && !isRunning(state) && !isRestarting(paths);
 }
 
 /** Lists to be started one after the other: who needs another one that is due comes after it. */

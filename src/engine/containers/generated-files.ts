@@ -1,6 +1,6 @@
 /** Files of ours that a container sees in place of its image's. */
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { explainWriteFailure } from '../../host/files.ts';
+import { explainWriteFailure, writeIfDifferent } from '../../host/files.ts';
 import type { NetworkPlan } from '../../network/plan.ts';
 import type { ContainerRecord } from '../../runtime/container-record.ts';
 import type { GeneratedFile } from '../../runtime/oci-spec/input.ts';
@@ -30,7 +30,7 @@ function writeFiles(record: ContainerRecord, paths: ContainerPaths, { network, s
   const covered = (target: string, folder = '/etc'): boolean => mounts.some((mount) => mount.target === target || mount.target === folder);
   const add = (target: string, source: string, content: string | Buffer | undefined): void => {
     if (content === undefined || covered(target)) return;
-    writeFileSync(source, content, { mode: 0o644 });
+    writeIfDifferent(source, content, { mode: 0o644 });
     files.push({ source, target });
   };
   add('/etc/resolv.conf', paths.resolvConf, network.resolvConf);

@@ -9,11 +9,11 @@
  * The monitor's namespaces are made while this goes on, begun before the claim; `run` begins them before the container exists (beginning.ts).
  * See docs/run.md for the dialogue of processes.
  */
-import { closeSync, openSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, writeFileSync } from 'node:fs';
 import { crashPoint } from '../../host/crash-point.ts';
 import { describeErrno } from '../../host/errno.ts';
 import { errnoOf, isScullError, ScullError } from '../../host/errors.ts';
-import { removeFile, removeFiles, withPath } from '../../host/files.ts';
+import { removeFile, removeFiles, withPath, writeAllSync } from '../../host/files.ts';
 import { identityOf } from '../../host/identity.ts';
 import { requireTool } from '../../host/tools.ts';
 import { trace } from '../../host/trace.ts';
@@ -165,11 +165,13 @@ async function claimForStart(engine: Engine, record: ContainerRecord, cgroup: Cg
 
 /** Whose it is, for when nothing else tells any more. A full disk makes it empty: its time still says when. */
 function noteStart(file: string, pid: number): void {
-  closeSync(openSync(file, 'w', 0o600));
+  const fd = openSync(file, 'w', 0o600);
   try {
-    writeFileSync(file, JSON.stringify(identityOf(pid)));
+    writeAllSync(fd, JSON.stringify(identityOf(pid)));
   } catch (error) {
     if (errnoOf(error) !== 'ENOSPC' && errnoOf(error) !== 'EDQUOT') throw withPath(error, file);
+  } finally {
+    closeSync(fd);
   }
 }
 
@@ -186,6 +188,8 @@ async function giveAddressesBack(engine: Engine, record: ContainerRecord, { plan
 async function forgetLastRun(engine: Engine, record: ContainerRecord, { byPolicy = false, restarts }: StartOptions): Promise<void> {
   const paths = engine.store.layout.container(record.id);
   recordEnd(engine, record);
+  // Should nothing come of this start, boot still knows that it has run.
+  if (record.spec.restart !== undefined && existsSync(paths.startedFile) && !existsSync(paths.hasRunFile)) closeSync(openSync(paths.hasRunFile, 'w', 0o600));
   await removeFiles([paths.exitFile, paths.startedFile, paths.errorFile, paths.oomFile]);
   if (record.config.health !== undefined) await removeFiles([paths.healthFile]);
   if (countsRestarts(record) && !byPolicy) await forgetRestarts(paths);
