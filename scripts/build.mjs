@@ -8,14 +8,16 @@
 //
 // Why it is built this way, with numbers: docs/startup.md. Needs node_modules, downloads nothing.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { lazyModules } from './build/lazy-modules.mjs';
 import { lazyRequires } from './build/lazy-requires.mjs';
 import { compileNative } from './build/native.mjs';
+import { inStore, usualCommands } from './build/usual-commands.cjs';
 
 const top = dirname(dirname(fileURLToPath(import.meta.url)));
 const require = createRequire(join(top, 'package.json'));
@@ -117,9 +119,34 @@ function compileExecutable() {
   const beside = `.cache/build/scull.${process.pid}`;
   // Compiled to machine code is only what runs for long: most commands are over before that pays.
   const tuning = ['--bytecode', '--minify', '--compile-jit-policy=100'];
-  must(bun, ['build', '--compile', ...tuning, '--no-compile-autoload-dotenv', '--no-compile-autoload-bunfig', '.cache/build/scull.cjs', '--outfile', beside]);
+  const compile = (...more) => must(bun, ['build', '--compile', ...tuning, ...more, '--no-compile-autoload-dotenv', '--no-compile-autoload-bunfig', '.cache/build/scull.cjs', '--outfile', beside]);
+  compile();
+  const orders = bytecodeOrders(beside);
+  if (orders.length > 0) compile(`--bytecode-order=${orders.join(',')}`);
   renameSync(beside, 'dist/scull');
   console.log('dist/scull: made');
+}
+
+/**
+ * The functions that the usual commands call, as the executable itself tells: laid side by side in the file they lie on a hundred pages less,
+ * which is 1 ms of each start. @returns files for Bun's --bytecode-order, most important first
+ */
+function bytecodeOrders(executable) {
+  const store = mkdtempSync(join(tmpdir(), 'scull-build-'));
+  const folder = '.cache/build/orders';
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder);
+  try {
+    writeFileSync(join(store, 'Containerfile'), 'FROM scratch\nENV a=b\n');
+    const { NODE_OPTIONS, BUN_BE_BUN, ...env } = process.env;
+    return [...usualCommands(store), inStore(store, ['build', '-q', store])].flatMap((words, index) => {
+      const file = join(folder, String(index));
+      spawnSync(executable, words, { stdio: 'ignore', timeout: 30_000, env: { ...env, BUN_BYTECODE_ORDER_OUT: file } });
+      return existsSync(file) ? [file] : [];
+    });
+  } finally {
+    rmSync(store, { recursive: true, force: true });
+  }
 }
 
 /** The binary of the bun package; its bin/ is a placeholder where install scripts were not run. */

@@ -6,16 +6,9 @@ const fs = require('node:fs');
 const { tmpdir } = require('node:os');
 const { join } = require('node:path');
 const { compileBundle } = require('../../bin/load.cjs');
+const { usualCommands } = require('./usual-commands.cjs');
 
 const [bundle, cache] = process.argv.slice(2);
-
-/** What people type most, as far as it goes without a container running. The store is empty and of its own. */
-function commands(store, rootfs) {
-  const globals = ['--root', join(store, 'root'), '--runroot', join(store, 'run')];
-  const create = ['create', '--name', 'x', '--rm', '-it', '-e', 'A=1', '-v', '/tmp:/tmp', '-p', '127.0.0.1:18080:80', '--network', 'none', '--rootfs', rootfs, 'true'];
-  const words = [create, ['ps', '-a'], ['inspect', 'x'], ['exec', 'x', 'true'], ['logs', 'x'], ['stop', 'x'], ['rm', 'x'], ['images'], ['run'], ['start', 'x'], ['wait', 'x']];
-  return [['--version'], ...words.map((one) => [...globals, ...one])];
-}
 
 async function main() {
   const { script, exports: scull } = compileBundle(bundle, fs.readFileSync(bundle, 'latin1'));
@@ -24,7 +17,7 @@ async function main() {
   // What the commands print is of no interest, and most of them fail: there is nothing in the store.
   fs.writeSync = (fd, data, ...rest) => (fd === 1 || fd === 2 ? data.length : write(fd, data, ...rest));
   try {
-    for (const words of commands(store, store)) await scull.main(words);
+    for (const words of usualCommands(store)) await scull.main(words);
   } finally {
     fs.writeSync = write;
     fs.rmSync(store, { recursive: true, force: true });
