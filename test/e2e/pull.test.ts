@@ -52,8 +52,27 @@ test('what was pulled by a short name of registries.conf is found by that name',
   expect(await s.ok(['run', '--rm', 'localhost/nicked', 'echo', 'the same'])).toBe('the same');
   await s.ok(['untag', 'nick:1', 'localhost/nicked'], { env });
   await s.fails(['inspect', 'nick:1'], 125, /no such/i);
+  const shown = ['unshare', 'sh', '-c', `${s.command.join(' ')} image mount nick:1 >/dev/null && ${s.command.join(' ')} image unmount nick:1`];
+  expect(await s.ok(shown, { env })).toBe(id);
   await s.ok(['rmi', 'nick:1'], { env });
   await s.fails(['rmi', 'nick:1'], 1, /no such image: "nick:1"/, { env });
+});
+
+test('lists and what is put into them go by short names of registries.conf as well, and no registry is asked for what is here', async () => {
+  push('deep/list/member:1');
+  const aliases = `[aliases]\n"nick" = "${registry.host}/deep/list/member"\n"nicks" = "${registry.host}/deep/list/all"\n`;
+  const env = { CONTAINERS_REGISTRIES_CONF: s.file('list.conf', aliases) };
+  const offline = { env: { CONTAINERS_REGISTRIES_CONF: s.file('offline.conf', `${aliases}[[registry]]\nlocation = "${registry.host}"\nblocked = true\n`) } };
+  await s.ok(['pull', '-q', '--tls-verify=false', 'nick:1'], { env });
+  await s.ok(['manifest', 'create', `${registry.host}/deep/list/all:1`]);
+  await s.ok(['manifest', 'exists', 'nicks:1'], offline);
+  await s.ok(['manifest', 'add', 'nicks:1', 'nick:1'], offline);
+  await s.ok(['manifest', 'annotate', '--annotation', 'a=b', 'nicks:1', 'nick:1'], offline);
+  expect(JSON.parse(await s.ok(['manifest', 'inspect', 'nicks:1'], offline)).manifests).toMatchObject([{ annotations: { a: 'b' } }]);
+  await s.ok(['manifest', 'push', '-q', '--tls-verify=false', 'nicks:1'], { env });
+  await s.ok(['manifest', 'remove', 'nicks:1', 'nick:1'], offline);
+  await s.ok(['manifest', 'rm', 'nicks:1'], offline);
+  await s.ok(['rmi', 'nick:1'], offline);
 });
 
 test('-q prints the id alone, -a every tag', async () => {

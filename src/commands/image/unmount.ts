@@ -19,7 +19,7 @@ export default class ImageUnmount extends ScullCommand {
     mounts.requireUnshare(['scull image unmount', ...argv].join(' '));
     const names = flags.all ? mounts.shownImages(engine).map((shown) => shown.id) : (argv as string[]);
     return this.forEachName(names, async (name) => {
-      const shown = mounts.findShownImage(engine, name);
+      const shown = await mounts.findShownImage(engine, name);
       await mounts.unmount(shown, flags.force);
       this.printLine(shown.id);
     });

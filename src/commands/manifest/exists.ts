@@ -11,6 +11,6 @@ export default class ManifestExists extends ScullCommand {
   async run(): Promise<number> {
     const { args } = await this.parse(ManifestExists);
     const { manifestExists } = await import('../../engine/manifests/inspect.ts');
-    return manifestExists(await this.engine(), args.list) ? 0 : 1;
+    return (await manifestExists(await this.engine(), args.list)) ? 0 : 1;
   }
 }

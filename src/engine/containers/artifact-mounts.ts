@@ -7,6 +7,7 @@ import { rootfsKind } from '../../runtime/rootfs-file.ts';
 import type { ArtifactMount } from '../../spec/container-spec.ts';
 import { lookUpStored } from '../../storage/image-lookup.ts';
 import type { Engine } from '../engine.ts';
+import { byAlias } from '../images/by-alias.ts';
 
 const TITLE = 'org.opencontainers.image.title';
 
@@ -16,8 +17,8 @@ const TITLE = 'org.opencontainers.image.title';
  * @param root directories on disk that make up the container's root, highest first
  * @throws ScullError NO_SUCH_IMAGE; INVALID for what is no artifact, contents that are not in it, and several for one file
  */
-export function artifactMounts(engine: Engine, wish: ArtifactMount, root: readonly string[]): ResolvedMount[] {
-  const contents = chosen(contentsOf(engine, wish.artifact), wish);
+export async function artifactMounts(engine: Engine, wish: ArtifactMount, root: readonly string[]): Promise<ResolvedMount[]> {
+  const contents = chosen(await contentsOf(engine, wish.artifact), wish);
   const kind = rootfsKind(root, wish.target);
   const asDirectory = kind === 'directory' || (kind === undefined && contents.length > 1);
   if (!asDirectory && contents.length > 1) {
@@ -39,10 +40,10 @@ export function artifactMounts(engine: Engine, wish: ArtifactMount, root: readon
   });
 }
 
-function contentsOf(engine: Engine, name: string): readonly Descriptor[] {
+async function contentsOf(engine: Engine, name: string): Promise<readonly Descriptor[]> {
   let stored;
   try {
-    stored = lookUpStored(engine.store, name).image;
+    stored = await byAlias(name, (meant) => lookUpStored(engine.store, meant).image);
   } catch (error) {
     if (isScullError(error, 'NO_SUCH_IMAGE')) throw new ScullError('NO_SUCH_IMAGE', `there is no artifact ${JSON.stringify(name)}`, { hint: 'artifacts are not pulled for a mount: do that with `scull pull` first', cause: error });
     throw error;

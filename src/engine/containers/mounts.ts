@@ -15,7 +15,7 @@ export async function resolveMounts(engine: Engine, spec: ContainerSpec, image: 
   const wishes = wishedMounts(spec, image?.config, spec.volumesFrom.flatMap((text) => mountsOf(engine, text)));
   const resolved: ResolvedMount[] = [];
   for (const wish of wishes) {
-    if (wish.type === 'artifact') resolved.push(...(await import('./artifact-mounts.ts')).artifactMounts(engine, wish, rootOf(engine, spec, image)));
+    if (wish.type === 'artifact') resolved.push(...(await (await import('./artifact-mounts.ts')).artifactMounts(engine, wish, rootOf(engine, spec, image))));
     else resolved.push(await resolveMount(engine, wish));
   }
   return resolved;

@@ -8,9 +8,10 @@ import type { Digest } from '../../oci/digest.ts';
 import { MEDIA_TYPES } from '../../oci/image.ts';
 import { noteOn, type InstanceNotes } from '../../oci/index-edit.ts';
 import { digestOf } from '../../storage/blobs.ts';
-import { changeList, lookUpList, type NewBlob } from '../../storage/image-lists.ts';
+import { changeList, type NewBlob } from '../../storage/image-lists.ts';
 import type { Engine } from '../engine.ts';
 import type { RegistryChoices } from '../images/registry-choices.ts';
+import { findList } from './find-list.ts';
 import { findInstances } from './instances.ts';
 
 export interface ArtifactOptions extends RegistryChoices {
@@ -43,7 +44,7 @@ const TYPES_BY_ENDING: Readonly<Record<string, string>> = {
  * @throws ScullError NO_SUCH_IMAGE, INVALID; NOT_FOUND for a missing file; NO_SPACE
  */
 export async function addArtifact(engine: Engine, list: string, files: readonly string[], options: ArtifactOptions): Promise<Digest> {
-  lookUpList(engine.store, list);
+  const { name } = await findList(engine, list);
   const [subject] = options.subject === undefined ? [] : await findInstances(engine, options.subject, options);
   const config = await configOf(options);
   const layers: { readonly descriptor: Descriptor; readonly open: () => Readable }[] = [];
@@ -60,7 +61,7 @@ export async function addArtifact(engine: Engine, list: string, files: readonly 
   const descriptor: Descriptor = { mediaType: MEDIA_TYPES.ociManifest, digest: await digestOf(bytes), size: bytes.length, artifactType: manifest.artifactType };
   const documents = [{ digest: config.descriptor.digest, bytes: config.bytes }, { digest: descriptor.digest, bytes }];
   const blobs: readonly NewBlob[] = layers;
-  return changeList(engine.store, list, (index) => index, [{ descriptor: noteOn(descriptor, options.notes), documents, blobs }]);
+  return changeList(engine.store, name, (index) => index, [{ descriptor: noteOn(descriptor, options.notes), documents, blobs }]);
 }
 
 async function configOf({ config, configType }: ArtifactOptions): Promise<{ readonly bytes: Uint8Array; readonly descriptor: Descriptor }> {

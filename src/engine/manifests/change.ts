@@ -5,10 +5,11 @@ import { annotateIndex, annotateInstance, EMPTY_INDEX, noteOn, withoutInstance, 
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { hostPlatform, normalizePlatform, type Platform } from '../../oci/platform.ts';
 import { formatReference, localReference } from '../../oci/reference.ts';
-import { changeList, createList, lookUpList } from '../../storage/image-lists.ts';
+import { changeList, createList } from '../../storage/image-lists.ts';
 import type { Engine } from '../engine.ts';
 import type { RegistryChoices } from '../images/registry-choices.ts';
-import { digestInList, findInstances, withInstances } from './instances.ts';
+import { findList } from './find-list.ts';
+import { findInstances, findsInstance, withInstances } from './instances.ts';
 
 export type Annotations = Readonly<Record<string, string>>;
 
@@ -51,11 +52,11 @@ export interface AddToManifestOptions extends RegistryChoices {
  * @throws ScullError NO_SUCH_IMAGE, INVALID, UNSUPPORTED; and what registries make one throw
  */
 export async function addToManifest(engine: Engine, list: string, images: readonly string[], options: AddToManifestOptions): Promise<Digest> {
-  lookUpList(engine.store, list); // before anything is fetched
+  const { name } = await findList(engine, list); // before anything is fetched
   const { notes } = options;
   return withInstances(engine, images, { ...options, platform: wantedPlatform(notes) }, (instances) => {
     const noted = instances.map((instance) => ({ ...instance, descriptor: noteOn(instance.descriptor, notes) }));
-    return changeList(engine.store, list, (index) => index, noted);
+    return changeList(engine.store, name, (index) => index, noted);
   });
 }
 
@@ -72,7 +73,9 @@ function wantedPlatform({ os, architecture, variant }: InstanceNotes): Platform 
  * @throws ScullError NO_SUCH_IMAGE for either; INVALID
  */
 export async function annotateManifest(engine: Engine, list: string, image: string, notes: InstanceNotes): Promise<Digest> {
-  return changeList(engine.store, list, (index) => annotateInstance(index, digestInList(engine, index, image), notes));
+  const { name } = await findList(engine, list);
+  const instanceIn = await findsInstance(engine, image);
+  return changeList(engine.store, name, (index) => annotateInstance(index, instanceIn(index), notes));
 }
 
 /**
@@ -82,8 +85,9 @@ export async function annotateManifest(engine: Engine, list: string, image: stri
  * @throws ScullError NO_SUCH_IMAGE, INVALID
  */
 export async function annotateManifestIndex(engine: Engine, list: string, annotations: Annotations, subject?: string): Promise<Digest> {
+  const { name } = await findList(engine, list);
   const [instance] = subject === undefined ? [] : await findInstances(engine, subject, {});
-  return changeList(engine.store, list, (index) => annotateIndex(index, annotations, instance === undefined ? undefined : bare(instance.descriptor)));
+  return changeList(engine.store, name, (index) => annotateIndex(index, annotations, instance === undefined ? undefined : bare(instance.descriptor)));
 }
 
 function bare({ mediaType, digest, size }: Descriptor): Descriptor {
@@ -92,5 +96,7 @@ function bare({ mediaType, digest, size }: Descriptor): Descriptor {
 
 /** Takes an image out of a list. @returns the list's id @throws ScullError NO_SUCH_IMAGE for either; INVALID */
 export async function removeFromManifest(engine: Engine, list: string, image: string): Promise<Digest> {
-  return changeList(engine.store, list, (index) => withoutInstance(index, digestInList(engine, index, image)));
+  const { name } = await findList(engine, list);
+  const instanceIn = await findsInstance(engine, image);
+  return changeList(engine.store, name, (index) => withoutInstance(index, instanceIn(index)));
 }

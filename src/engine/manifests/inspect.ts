@@ -1,23 +1,23 @@
 /** Looking at lists of images. */
 import { isScullError } from '../../host/errors.ts';
-import { lookUpList } from '../../storage/image-lists.ts';
 import { readDocument } from '../../storage/blobs.ts';
 import type { Engine } from '../engine.ts';
 import { inRegistry } from '../images/pull.ts';
 import type { RegistryChoices } from '../images/registry-choices.ts';
+import { findList } from './find-list.ts';
 
 /**
  * The document of a list: of one in this store, or, where there is none of that name, of what a registry has under it.
  * @throws ScullError AMBIGUOUS, CORRUPT; and what registries make one throw
  */
 export async function inspectManifest(engine: Engine, name: string, choices: RegistryChoices = {}): Promise<object> {
-  const local = name.startsWith('docker://') ? undefined : localDocument(engine, name);
+  const local = name.startsWith('docker://') ? undefined : await localDocument(engine, name);
   return JSON.parse(Buffer.from(local ?? (await remoteDocument(engine, name, choices))).toString()) as object;
 }
 
-function localDocument(engine: Engine, name: string): Uint8Array | undefined {
+async function localDocument(engine: Engine, name: string): Promise<Uint8Array | undefined> {
   try {
-    return readDocument(engine.store, lookUpList(engine.store, name).entry.descriptor.digest);
+    return readDocument(engine.store, (await findList(engine, name)).list.entry.descriptor.digest);
   } catch (error) {
     // Not here, or no list: then, as with Podman, the registry is asked.
     if (isScullError(error, 'NO_SUCH_IMAGE', 'INVALID')) return undefined;
@@ -35,9 +35,9 @@ async function remoteDocument(engine: Engine, name: string, choices: RegistryCho
 }
 
 /** @throws ScullError for anything but a list that is not there */
-export function manifestExists(engine: Engine, name: string): boolean {
+export async function manifestExists(engine: Engine, name: string): Promise<boolean> {
   try {
-    lookUpList(engine.store, name);
+    await findList(engine, name);
     return true;
   } catch (error) {
     if (isScullError(error, 'NO_SUCH_IMAGE', 'INVALID')) return false;

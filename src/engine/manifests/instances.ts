@@ -14,6 +14,7 @@ import type { NewInstance } from '../../storage/image-lists.ts';
 import { chooseInstance, readConfig, readManifestOrIndex } from '../../storage/images.ts';
 import { readIndex, type IndexEntry } from '../../storage/index-file.ts';
 import type { Engine } from '../engine.ts';
+import { aliasFor } from '../images/by-alias.ts';
 import { inRegistry } from '../images/pull.ts';
 import type { RegistryChoices } from '../images/registry-choices.ts';
 import { describe } from './list-entry.ts';
@@ -47,11 +48,19 @@ export async function withInstances<T>(engine: Engine, images: readonly string[]
 export async function findInstances(engine: Engine, name: string, choices: InstanceChoices): Promise<readonly NewInstance[]> {
   if (hasFileTransport(name)) throw new ScullError('UNSUPPORTED', `${JSON.stringify(name)} is neither in this store nor in a registry`, { hint: 'take it in with `scull load -i PATH` first' });
   const plain = name.replace(/^(?:containers-storage:|docker:\/\/)/, '');
-  const entries = readIndex(engine.store);
-  const local = name.startsWith('docker://') ? undefined : findEntry(engine.store, entries, plain)?.entry;
+  const local = name.startsWith('docker://') ? undefined : await localEntry(engine, plain);
   if (local !== undefined) return localInstances(engine, name, local, choices);
   if (name.startsWith('containers-storage:')) throw new ScullError('NO_SUCH_IMAGE', `no such image: ${JSON.stringify(plain)}`, { hint: 'see what there is with `scull images`' });
   return inRegistry(engine, plain, choices, (session, reference, there) => remoteInstances(session, reference, there, choices));
+}
+
+/** What is here under a name, or under the one that registries.conf gives to a short one. @throws ScullError INVALID, AMBIGUOUS */
+async function localEntry({ store }: Engine, name: string): Promise<IndexEntry | undefined> {
+  const entries = readIndex(store);
+  const found = findEntry(store, entries, name);
+  if (found !== undefined) return found.entry;
+  const meant = await aliasFor(name);
+  return meant === undefined ? undefined : findEntry(store, entries, meant)?.entry;
 }
 
 function localInstances(engine: Engine, name: string, entry: IndexEntry, choices: InstanceChoices): readonly NewInstance[] {
@@ -108,17 +117,22 @@ function chosenOf(index: ImageIndex, name: string, { all, platform = hostPlatfor
   throw new ScullError('NO_SUCH_IMAGE', `${name} has no image for ${formatPlatform(platform)}`, { hint: 'take all that are in it with --all, or choose one with --os, --arch and --variant' });
 }
 
-/** The digest meant by `text` in a list: itself, or that of an image here of which the list has the manifest. @throws ScullError NO_SUCH_IMAGE */
-export function digestInList(engine: Engine, index: ImageIndex, text: string): Digest {
-  const found = index.manifests.find((entry) => entry.digest === text)?.digest ?? localDigest(engine, index, text);
-  if (found !== undefined) return found;
-  throw new ScullError('NO_SUCH_IMAGE', `the list has no image ${JSON.stringify(text.slice(0, 200))}`, { hint: 'see what is in it with `scull manifest inspect`' });
+/**
+ * What finds the digest meant by `text` in a list: itself, or that of an image here of which the list has the manifest.
+ * @returns a function that throws NO_SUCH_IMAGE
+ */
+export async function findsInstance(engine: Engine, text: string): Promise<(index: ImageIndex) => Digest> {
+  const here = await localDigest(engine, text);
+  return (index) => {
+    const found = [text, here].flatMap((wanted) => index.manifests.find((entry) => entry.digest === wanted)?.digest ?? [])[0];
+    if (found !== undefined) return found;
+    throw new ScullError('NO_SUCH_IMAGE', `the list has no image ${JSON.stringify(text.slice(0, 200))}`, { hint: 'see what is in it with `scull manifest inspect`' });
+  };
 }
 
-function localDigest(engine: Engine, index: ImageIndex, text: string): Digest | undefined {
+async function localDigest(engine: Engine, text: string): Promise<Digest | undefined> {
   try {
-    const digest = findEntry(engine.store, readIndex(engine.store), text.replace(/^containers-storage:/, ''))?.entry.descriptor.digest;
-    return index.manifests.find((entry) => entry.digest === digest)?.digest;
+    return (await localEntry(engine, text.replace(/^containers-storage:/, '')))?.descriptor.digest;
   } catch (error) {
     if (isScullError(error, 'INVALID', 'AMBIGUOUS')) return undefined;
     throw error;

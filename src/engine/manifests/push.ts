@@ -17,12 +17,13 @@ import { imageKey } from '../../storage/image-names.ts';
 import type { ImageRecord } from '../../storage/image-types.ts';
 import { readStored } from '../../storage/images.ts';
 import { changeIndex } from '../../storage/index-file.ts';
-import { lookUpList, type ImageList } from '../../storage/image-lists.ts';
+import type { ImageList } from '../../storage/image-lists.ts';
 import { createStaging, type Staging } from '../../storage/staging.ts';
 import type { Engine } from '../engine.ts';
 import { destinationOf, type Pushed } from '../images/push-destination.ts';
 import type { RegistryChoices } from '../images/registry-choices.ts';
 import { connectToRegistry } from '../images/registry-connection.ts';
+import { findList } from './find-list.ts';
 
 export interface PushManifestOptions extends RegistryChoices, Omit<PushForm, 'format'> {
   /** Name to push to; the list's own unless given. May begin with docker://. */
@@ -52,7 +53,7 @@ interface Push {
  * @throws ScullError NO_SUCH_IMAGE, INVALID; UNSUPPORTED for a format that can't hold it; UNAUTHORIZED, REGISTRY, NETWORK
  */
 export async function pushManifest(engine: Engine, nameOrId: string, options: PushManifestOptions = {}): Promise<Required<Pushed>> {
-  const list = lookUpList(engine.store, nameOrId);
+  const { list } = await findList(engine, nameOrId);
   const reference = destinationOf(nameOrId, list.name, options.destination);
   const conf = loadRegistriesConf();
   const session = connectToRegistry(reference, { to: `push ${formatReference(reference)}`, choices: options, conf, progress: engine.progress });

@@ -203,8 +203,8 @@ export function findShownContainer(engine: Engine, name: string): Shown {
 }
 
 /** The shown image that a name means. @throws ScullError NO_SUCH_IMAGE, WRONG_STATE */
-export function findShownImage(engine: Engine, name: string): Shown {
-  const id = lookUpImage(engine.store, name).image.id;
+export async function findShownImage(engine: Engine, name: string): Promise<Shown> {
+  const { id } = await byAlias(name, (meant) => lookUpImage(engine.store, meant).image);
   return shownImages(engine).find((shown) => id.endsWith(`:${shown.id}`)) ?? notShown(name);
 }
 
