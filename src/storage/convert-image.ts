@@ -13,7 +13,7 @@ import type { Progress } from '../host/progress.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { digestHex, type Digest } from '../oci/digest.ts';
 import { MEDIA_TYPES, type Manifest } from '../oci/image.ts';
-import { bare, blobCompression, inflated } from './archives/write-images.ts';
+import { bare, blobCompression, inflated, ociTwin } from './archives/write-images.ts';
 import { blobFile, digestOf, readDocument } from './blobs.ts';
 import type { ImageRecord, LayerRef, StoredImage } from './image-types.ts';
 import { compress } from './layers/compress.ts';
@@ -79,6 +79,14 @@ export function unconverted(store: Store, image: StoredImage): ConvertedImage {
   const { manifest } = image;
   if (manifest === undefined) throw new Error(`a list has no layers: ${image.id}`);
   return { bytes: readDocument(store, image.manifestDigest), mediaType: image.manifestMediaType, digest: image.manifestDigest, manifest, blob: (descriptor) => blobFile(store, descriptor) };
+}
+
+/** The same with a manifest of the OCI's; as it is where it has one. */
+export async function inOci<T extends Pick<ConvertedImage, 'bytes' | 'mediaType' | 'digest' | 'manifest'>>(image: T): Promise<T> {
+  if (image.mediaType === MEDIA_TYPES.ociManifest) return image;
+  const manifest = ociTwin(image.manifest);
+  const bytes = Buffer.from(JSON.stringify(manifest));
+  return { ...image, bytes, mediaType: MEDIA_TYPES.ociManifest, digest: await digestOf(bytes), manifest };
 }
 
 function refuseContradictions(form: PushForm): void {

@@ -1,6 +1,6 @@
 /** Lists of images for several platforms: made here, pushed to a real registry, run, and read by skopeo. */
 import { execFileSync } from 'node:child_process';
-import { readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startDockerRegistry, type DockerRegistry } from '../support/docker-registry.ts';
@@ -182,6 +182,46 @@ test.each(['oci-archive', 'docker-archive', 'dir'])('an image in a file goes int
   expect(readFileSync(join(s.base, 'which'), 'utf8')).toBe(`from ${transport}`);
   await s.ok(['rm', 'filed']);
   await s.ok(['rmi', name]);
+});
+
+test.each(['oci', 'oci-archive', 'dir'])('a list is written to a file with all that is in it, and comes back: %s', async (transport) => {
+  const name = `${registry.host}/away/app:${transport}`;
+  await s.load({ tags: [name], layers: [[{ path: 'which', content: `away, ${transport}` }]], architecture: foreign });
+  await s.ok(['push', '-q', name]);
+  await s.ok(['rmi', name]);
+  await s.ok(['manifest', 'create', '--annotation', 'x=y', 'filled', 'app:here', name]);
+  await s.ok(['manifest', 'annotate', '--os-version', '7', 'filled', (await list('filled')).manifests[1]?.digest ?? '']);
+  const before = await list('filled');
+  const place = `${transport}:${s.base}/filled-${transport}`;
+  const file = join(s.base, 'filled.digest');
+  expect(await s.ok(['manifest', 'push', '-q', '--digestfile', file, 'filled', place])).toBe(readFileSync(file, 'utf8'));
+  expect(JSON.parse(skopeo('inspect', '--raw', place))).toEqual(before);
+  skopeo('copy', '-q', '--all', '--insecure-policy', '--preserve-digests', place, `dir:${s.base}/filled-copy`);
+  rmSync(`${s.base}/filled-copy`, { recursive: true });
+  expect(await s.ok(['run', '--rm', place])).toBe('here');
+  await s.ok(['manifest', 'rm', 'filled']);
+  await s.ok(['manifest', 'create', '--all', 'back', place]);
+  expect((await list('back')).manifests).toEqual(before.manifests);
+  await s.ok(['manifest', 'rm', 'back']);
+  rmSync(`${s.base}/filled-${transport}`, { recursive: true });
+});
+
+test('what a registry sends for a file is compared with its digest first, and no file is left of what is wrong', async () => {
+  const name = `${registry.host}/wrong/app:1`;
+  await s.load({ tags: [name], layers: [[{ path: 'which', content: 'to be spoilt' }]], architecture: foreign });
+  await s.ok(['push', '-q', name]);
+  const layer = (JSON.parse(skopeo('inspect', '--raw', '--tls-verify=false', `docker://${name}`)) as { layers: { digest: string }[] }).layers[0]?.digest.slice('sha256:'.length) ?? '';
+  await s.ok(['rmi', name]);
+  await s.ok(['manifest', 'create', 'spoilt', name]);
+  const kept = join(s.base, 'registry', 'registry', 'docker', 'registry', 'v2', 'blobs', 'sha256', layer.slice(0, 2), layer, 'data');
+  const bytes = readFileSync(kept);
+  writeFileSync(kept, Buffer.from(bytes).fill(0, 20));
+  for (const transport of ['oci-archive', 'dir']) await s.fails(['manifest', 'push', '-q', 'spoilt', `${transport}:${s.base}/spoilt`], 125, /is not what was announced: its digest is [0-9a-f]{64}$/m);
+  await s.fails(['manifest', 'push', '-q', 'spoilt', `oci:${s.base}/spoilt`], 125, /is not what was announced/);
+  expect(existsSync(join(s.base, 'spoilt', 'index.json'))).toBe(false);
+  await s.fails(['manifest', 'push', 'spoilt', `docker-archive:${s.base}/spoilt.tar`], 125, /can't hold a list of images/);
+  writeFileSync(kept, bytes);
+  await s.ok(['manifest', 'rm', 'spoilt']);
 });
 
 test('a list is sent with layers of another compression: images and list are others there', async () => {

@@ -77,7 +77,11 @@ describe('push', () => {
       expect(JSON.parse(skopeo('inspect', '--raw', '--config', source)).rootfs.diff_ids, destination).toHaveLength(1);
     }
     await s.fails(['push', 'busybox', `oci-archive:${path('p-oci.tar')}`], 125, /is there already/);
-    await s.fails(['push', '--format', 'oci', 'busybox', `dir:${path('p-dir2')}`], 125, /for registries only/);
+    await s.ok(['push', '-q', '--compression-format', 'zstd', 'busybox', `oci:${path('p-zstd')}`]);
+    expect(JSON.parse(skopeo('inspect', '--raw', `oci:${path('p-zstd')}`)).layers[0].mediaType).toBe('application/vnd.oci.image.layer.v1.tar+zstd');
+    expect(await s.ok(['pull', '-q', `oci:${path('p-zstd')}`])).toBe(before);
+    await s.fails(['push', '--format', 'v2s2', 'busybox', `oci:${path('p-v2s2')}`], 125, /v2s2 does not go with oci:/);
+    await s.fails(['push', '--compression-format', 'zstd', 'busybox', `docker-archive:${path('p-z')}`], 125, /can not be chosen for an archive of Docker/);
     expect(await s.ok(['pull', '-q', `docker-archive:${path('p-docker.tar')}`])).toBe(before);
   });
 });

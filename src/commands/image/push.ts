@@ -4,8 +4,6 @@ import * as Flags from '@oclif/core/flags';
 import { ScullCommand } from '../../cli/command.ts';
 import { unsupported } from '../../cli/flags/declare.ts';
 import { progressFlags, registryChoices, registryFlags } from '../../cli/flags/registry.ts';
-import type { Pushed } from '../../engine/images/push-destination.ts';
-import { digestReference, parseReference } from '../../oci/reference.ts';
 
 export default class ImagePush extends ScullCommand {
   static override summary = 'Send an image to a registry';
@@ -47,18 +45,15 @@ export default class ImagePush extends ScullCommand {
     const { args, flags } = await this.parse(ImagePush);
     const choices = await registryChoices(flags);
     const { pushAllTags, pushImage } = await import('../../engine/images/push.ts');
+    const { pushedName } = await import('../../engine/images/push-destination.ts');
     const engine = await this.engine({ quiet: flags.quiet, show: flags.progress });
     const form = { format: flags.format, compression: flags['compression-format'], compressionLevel: flags['compression-level'], forceCompression: flags['force-compression'] };
     if (flags['all-tags']) {
       if (args.destination !== undefined || flags.digestfile !== undefined) this.usage('--all-tags goes with neither a destination nor --digestfile');
-      return pushAllTags(engine, args.image, { ...choices, ...form }, (pushed) => this.printPushed(pushed));
+      return pushAllTags(engine, args.image, { ...choices, ...form }, (pushed) => this.printLine(pushedName(pushed)));
     }
     const pushed = await pushImage(engine, args.image, { ...choices, ...form, destination: args.destination, compress: flags.compress });
     if (flags.digestfile !== undefined) (await import('../../cli/user-file.ts')).writeUserFile(flags.digestfile, pushed.digest, '--digestfile');
-    this.printPushed(pushed);
-  }
-
-  private printPushed({ reference, digest }: Pushed): void {
-    this.printLine(reference === undefined ? digest : digestReference(parseReference(reference), digest));
+    this.printLine(pushedName(pushed));
   }
 }

@@ -5,12 +5,11 @@ import { ScullCommand } from '../../cli/command.ts';
 import { unsupported } from '../../cli/flags/declare.ts';
 import { insecureFlag, trust } from '../../cli/flags/manifest.ts';
 import { registryChoices, registryFlags } from '../../cli/flags/registry.ts';
-import { digestReference, parseReference } from '../../oci/reference.ts';
 
 export default class ManifestPush extends ScullCommand {
-  static override summary = 'Send a list of images to a registry';
+  static override summary = 'Send a list of images to a registry, or write it to a file';
   static override description =
-    'The images in it are sent first, as they are, those that are not here straight from the registry they were added from. Prints REPOSITORY@DIGEST, the name by which the registry has exactly this list.';
+    'The images in it are sent first, as they are, those that are not here straight from the registry they were added from. Prints REPOSITORY@DIGEST, the name by which the registry has exactly this list. The destination may also be oci:PATH[:NAME], oci-archive:PATH[:NAME] or dir:PATH: then all that the images consist of is written there.';
   static override args = {
     list: Args.string({ required: true, description: 'Name or id of the list' }),
     destination: Args.string({ description: "Name to push to, with registry and tag (default the list's own)" }),
@@ -33,7 +32,7 @@ export default class ManifestPush extends ScullCommand {
     'sign-by-sigstore-private-key': unsupported('sign-by-sigstore-private-key'),
     'sign-passphrase-file': unsupported('sign-passphrase-file'),
   };
-  static override examples = ['scull manifest push app:1 registry.example.com/team/app:1', { description: 'In a pipeline', command: 'scull manifest push --rm --digestfile app.digest app:1 docker://quay.io/team/app:1' }];
+  static override examples = ['scull manifest push app:1 registry.example.com/team/app:1', { description: 'To a machine without a network', command: 'scull manifest push app:1 oci-archive:app.tar' }, { description: 'In a pipeline', command: 'scull manifest push --rm --digestfile app.digest app:1 docker://quay.io/team/app:1' }];
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(ManifestPush);
@@ -41,12 +40,12 @@ export default class ManifestPush extends ScullCommand {
     const engine = await this.engine({ quiet: flags.quiet });
     const { pushManifest } = await import('../../engine/manifests/push.ts');
     const form = { compression: flags['compression-format'], compressionLevel: flags['compression-level'], forceCompression: flags['force-compression'] };
-    const { reference, digest } = await pushManifest(engine, args.list, { ...choices, ...form, destination: args.destination, format: flags.format, all: flags.all });
-    if (flags.digestfile !== undefined) (await import('../../cli/user-file.ts')).writeUserFile(flags.digestfile, digest, '--digestfile');
+    const pushed = await pushManifest(engine, args.list, { ...choices, ...form, destination: args.destination, format: flags.format, all: flags.all });
+    if (flags.digestfile !== undefined) (await import('../../cli/user-file.ts')).writeUserFile(flags.digestfile, pushed.digest, '--digestfile');
     if (flags.rm) {
       const [error] = (await (await import('../../engine/manifests/remove.ts')).removeManifests(engine, [args.list])).errors;
       if (error !== undefined) throw error;
     }
-    this.printLine(digestReference(parseReference(reference), digest));
+    this.printLine((await import('../../engine/images/push-destination.ts')).pushedName(pushed));
   }
 }

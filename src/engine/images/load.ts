@@ -6,7 +6,7 @@ import type { Platform } from '../../oci/platform.ts';
 import { formatReference, localReference, parseReference } from '../../oci/reference.ts';
 import { admitAny } from '../../storage/admit.ts';
 import { discardLeftovers } from '../../storage/garbage.ts';
-import type { ArchivedImage } from '../../storage/archives/archived-image.ts';
+import type { ArchivedImage, Wanted } from '../../storage/archives/archived-image.ts';
 import { openImages } from '../../storage/archives/read-images.ts';
 import type { StoredImage } from '../../storage/image-types.ts';
 import { prepareUnpacking } from '../../storage/layers/unpack-process.ts';
@@ -39,13 +39,13 @@ export async function loadImages(engine: Engine, input: string | Readable, optio
 }
 
 /** Does `work` with the images of an archive or folder; what it leaves behind when it fails is removed. @throws ScullError as {@link loadImages} */
-export async function withImages<T>(engine: Engine, input: string | Readable, platform: Platform | undefined, work: (images: readonly ArchivedImage[]) => Promise<T>): Promise<T> {
+export async function withImages<T>(engine: Engine, input: string | Readable, wanted: Wanted | undefined, work: (images: readonly ArchivedImage[]) => Promise<T>): Promise<T> {
   ensurePrivateDirectory(engine.store.layout.root);
   await sweepStaging(engine.store);
   const staging = createStaging(engine.store);
   const dismiss = prepareUnpacking(engine.store);
   try {
-    return await work(await openImages(input, staging, platform));
+    return await work(await openImages(input, staging, wanted));
   } catch (error) {
     await staging.remove();
     await discardLeftovers(engine.store);

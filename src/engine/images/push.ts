@@ -30,13 +30,10 @@ export async function pushImage(engine: Engine, typed: string, options: PushOpti
   // The search alone: what a registry does not know is no reason to push something else.
   const { nameOrId, found } = await byAlias(typed, (name) => ({ nameOrId: name, found: lookUpStored(engine.store, name) }));
   const { image } = found;
-  if (options.destination !== undefined && hasFileTransport(options.destination)) {
-    if (wantsForm(options)) throw new ScullError('UNSUPPORTED', 'format and compression can be chosen for registries only', { hint: 'push to a registry, or leave these flags out' });
-    const digest = await (await import('./push-file.ts')).pushFile(engine, nameOrId, options.destination, options.compress === true);
-    recordEvent(engine, { type: 'image', status: 'push', id: image.id, name: options.destination });
-    return { digest };
-  }
+  const { destination = '' } = options;
+  if (destination.startsWith('docker-archive:')) return (await import('./push-file.ts')).pushDockerArchive(engine, nameOrId, destination, options);
   if (image.manifest === undefined) return (await import('../manifests/push.ts')).pushManifest(engine, nameOrId, options);
+  if (hasFileTransport(destination)) return (await import('./push-file.ts')).pushFile(engine, image, destination, options);
   const reference = destinationOf(nameOrId, found.name, options.destination);
   const [{ connectToRegistry }, { pushImageTo }, { knownOrigins }] = await Promise.all([import('./registry-connection.ts'), import('../../registry/push.ts'), import('../../storage/blob-origins.ts')]);
   const session = connectToRegistry(reference, { to: `push ${formatReference(reference)}`, choices: options, progress: engine.progress });
@@ -67,10 +64,10 @@ export async function pushAllTags(engine: Engine, name: string, options: Omit<Pu
   for (const each of names) done(await pushImage(engine, each, options));
 }
 
-async function pushedForm(engine: Engine, staging: Staging, image: StoredImage, form: PushForm): Promise<ConvertedImage> {
+/** @throws ScullError USAGE, CORRUPT, NO_SPACE; UNSUPPORTED for artifacts, of which nobody knows what their files are */
+export async function pushedForm(engine: Engine, staging: Staging, image: StoredImage, form: PushForm): Promise<ConvertedImage> {
   const { convertImage, unconverted } = await import('../../storage/convert-image.ts');
   if (image.kind === 'image') return convertImage(engine.store, staging, image as ImageRecord, form, engine.progress);
-  // Nobody knows what the files of an artifact are.
   if (wantsForm(form)) throw new ScullError('UNSUPPORTED', 'an artifact is pushed as it is: format and compression are for images');
   return unconverted(engine.store, image);
 }

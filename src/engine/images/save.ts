@@ -94,7 +94,8 @@ function taggedNames(names: readonly (string | undefined)[]): readonly string[] 
   return [...new Set(names.filter((name) => name !== undefined && !name.includes('@')))] as readonly string[];
 }
 
-async function withOutput(output: string | undefined, folder: boolean, write: (sink: FileSink) => Promise<void>): Promise<void> {
+/** A file, a folder (made if need be, else empty) or standard output. @throws ScullError USAGE, INVALID, NOT_FOUND, NO_SPACE */
+export async function withOutput(output: string | undefined, folder: boolean, write: (sink: FileSink) => Promise<void>): Promise<void> {
   if (folder) return toFolder(output, write);
   await toFileOrOutput(output, (fd) => write(tarSink(fd, output ?? 'standard output')));
 }

@@ -37,7 +37,7 @@ export async function withInstances<T>(engine: Engine, images: readonly string[]
   if (!hasFileTransport(image)) return withInstances(engine, more, choices, work, [...found, ...(await findInstances(engine, image, choices))]);
   const [{ archivedInstances }, { withImages }] = await Promise.all([import('./archived-instances.ts'), import('../images/load.ts')]);
   const location = parseSource(image) as FileLocation;
-  return withImages(engine, location.path, choices.platform, async (archived) => withInstances(engine, more, choices, work, [...found, ...(await archivedInstances(location, archived, choices.all === true))]));
+  return withImages(engine, location.path, choices.all === true ? 'every' : choices.platform, async (archived) => withInstances(engine, more, choices, work, [...found, ...(await archivedInstances(location, archived, choices.all === true))]));
 }
 
 /**

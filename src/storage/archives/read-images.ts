@@ -6,15 +6,18 @@ import { closeSync, createReadStream, openSync, statSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { errnoOf, isScullError, ScullError } from '../../host/errors.ts';
 import { explainWriteFailure, writeAllSync } from '../../host/files.ts';
-import { MAX_DOCUMENT } from '../../oci/decode.ts';
+import { decodeManifestOrIndex, isManifestType, MAX_DOCUMENT } from '../../oci/decode.ts';
+import type { Descriptor } from '../../oci/descriptor.ts';
 import { digestHex } from '../../oci/digest.ts';
-import type { Platform } from '../../oci/platform.ts';
+import { formatPlatform, hostPlatform } from '../../oci/platform.ts';
 import { LOOK_AFTER, requireRoom } from '../space.ts';
 import type { Staging } from '../staging.ts';
-import type { ArchivedImage } from './archived-image.ts';
+import { chooseInstance } from '../images.ts';
+import type { ArchivedImage, Wanted } from './archived-image.ts';
 import { directoryFiles, readSmall, type FileSet } from './file-set.ts';
 import { inflate, recognise } from './inflate.ts';
 import { readDockerArchive } from './read-docker-archive.ts';
+import { instanceName } from './names.ts';
 import { isOciLayout, readOciLayout } from './read-oci-layout.ts';
 import { tarFiles } from './tar-files.ts';
 
@@ -22,20 +25,20 @@ import { tarFiles } from './tar-files.ts';
 const STANDARD_INPUT = '/proc/self/fd/0';
 
 /**
- * The images in `input`, the path of a file or folder, or a stream. A compressed archive or a stream is first written to
+ * The images in `input`, the path of a file or folder, or a stream; of lists the ones wanted, for this machine unless given. A compressed archive or a stream is first written to
  * `staging`, since images are read from it piece by piece.
  * @throws ScullError NOT_FOUND, INVALID when it holds no images, NO_SPACE, MISSING_TOOL
  */
-export async function openImages(input: string | Readable, staging: Staging, platform?: Platform): Promise<readonly ArchivedImage[]> {
+export async function openImages(input: string | Readable, staging: Staging, wanted: Wanted = hostPlatform()): Promise<readonly ArchivedImage[]> {
   const files = typeof input === 'string' ? await filesAt(input, staging) : await spool(input, staging, 'the archive on standard input');
-  if (isOciLayout(files)) return readOciLayout(files, platform);
+  if (isOciLayout(files)) return readOciLayout(files, wanted);
   if (files.size('manifest.json') === undefined) {
     throw new ScullError('INVALID', `${files.label} is not an image archive: there is neither manifest.json nor index.json in it`, {
       hint: 'a plain root file system is imported with `scull import`',
     });
   }
   const list = await readJsonFile(files, 'manifest.json');
-  return Array.isArray(list) ? readDockerArchive(files, list) : [folderImage(files)];
+  return Array.isArray(list) ? readDockerArchive(files, list) : readFolder(files, wanted);
 }
 
 async function filesAt(path: string, staging: Staging): Promise<FileSet> {
@@ -96,16 +99,29 @@ async function readJsonFile(files: FileSet, name: string): Promise<unknown> {
   }
 }
 
-/** containers-transports(5), `dir:`. It carries no name. */
-function folderImage(files: FileSet): ArchivedImage {
+/** containers-transports(5), `dir:`. Nothing in it has a name. @throws ScullError INVALID */
+async function readFolder(files: FileSet, wanted: Wanted): Promise<readonly ArchivedImage[]> {
+  const document = decodeManifestOrIndex(await readSmall(files, 'manifest.json', MAX_DOCUMENT));
+  if (document.kind === 'manifest') return [folderImage(files)];
+  const here = document.index.manifests.filter((entry) => isManifestType(entry.mediaType) && files.size(instanceName(entry.digest)) !== undefined);
+  if (wanted === 'every') return here.map((entry) => folderImage(files, entry));
+  const chosen = chooseInstance({ ...document.index, manifests: here }, wanted);
+  if (chosen !== undefined) return [folderImage(files, chosen)];
+  throw new ScullError('INVALID', `${files.label} has no image for ${formatPlatform(wanted)}`);
+}
+
+/** @param listed by the list in manifest.json, where that is one */
+function folderImage(files: FileSet, listed?: Descriptor): ArchivedImage {
+  const manifest = async (): Promise<Uint8Array> => readSmall(files, listed === undefined ? 'manifest.json' : instanceName(listed.digest), MAX_DOCUMENT);
   return {
     names: [],
     shortNames: 'localhost',
     madeUpManifest: false,
     source: {
       resumable: false,
-      manifest: async () => ({ bytes: await readSmall(files, 'manifest.json', MAX_DOCUMENT), mediaType: 'application/json' }),
+      manifest: async () => ({ bytes: await manifest(), mediaType: listed?.mediaType ?? 'application/json', ...(listed === undefined ? {} : { digest: listed.digest }) }),
       blob: async (descriptor) => files.open(digestHex(descriptor.digest)),
     },
+    ...(listed === undefined ? {} : { listed }),
   };
 }

@@ -2,14 +2,15 @@
 import { ScullError } from '../../host/errors.ts';
 import { decodeIndex, decodeManifestOrIndex, isIndexType, isManifestType, MAX_DOCUMENT } from '../../oci/decode.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
-import { digestAlgorithm, digestHex, type Digest } from '../../oci/digest.ts';
+import { digestAlgorithm, type Digest } from '../../oci/digest.ts';
 import { MEDIA_TYPES } from '../../oci/image.ts';
-import { hostPlatform, platformMatches, type Platform } from '../../oci/platform.ts';
+import { hostPlatform, platformMatches } from '../../oci/platform.ts';
 import { digestOf } from '../blobs.ts';
 import type { ImageSource } from '../image-types.ts';
 import { REF_NAME } from '../index-file.ts';
-import type { ArchivedImage } from './archived-image.ts';
+import type { ArchivedImage, Wanted } from './archived-image.ts';
 import { readSmall, type FileSet } from './file-set.ts';
+import { blobName } from './names.ts';
 
 /** The full name, where containerd and newer Dockers write only the tag into ref.name. */
 export const CONTAINERD_NAME = 'io.containerd.image.name';
@@ -19,37 +20,39 @@ export function isOciLayout(files: FileSet): boolean {
 }
 
 /**
- * The images of a layout. Of an image for several platforms the one for `platform` (this machine's unless given) is
- * taken, if its manifest is there. Entries of one manifest become one image with several names.
+ * The images of a layout. Of an image for several platforms the one for the platform that is wanted (this machine's unless given) is
+ * taken, if its manifest is there, or every one. Entries of one manifest become one image with several names.
  * @throws ScullError INVALID
  */
-export async function readOciLayout(files: FileSet, platform: Platform = hostPlatform()): Promise<readonly ArchivedImage[]> {
+export async function readOciLayout(files: FileSet, wanted: Wanted = hostPlatform()): Promise<readonly ArchivedImage[]> {
   const { index } = decodeIndex(await readSmall(files, 'index.json', MAX_DOCUMENT), MEDIA_TYPES.ociIndex);
-  const images = new Map<Digest, { descriptor: Descriptor; names: string[] }>();
+  const images = new Map<Digest, { descriptor: Descriptor; names: string[]; listed: boolean }>();
   for (const entry of index.manifests) {
     if (!isIndexType(entry.mediaType) && !isManifestType(entry.mediaType)) continue;
-    const descriptor = await resolve(files, entry, platform, 0);
-    if (descriptor === undefined) continue;
-    const image = images.get(descriptor.digest) ?? { descriptor, names: [] };
-    const name = entry.annotations?.[CONTAINERD_NAME] ?? entry.annotations?.[REF_NAME];
-    if (name !== undefined && !image.names.includes(name)) image.names.push(name);
-    images.set(descriptor.digest, image);
+    for (const descriptor of await resolve(files, entry, wanted, 0)) {
+      const image = images.get(descriptor.digest) ?? { descriptor, names: [], listed: isIndexType(entry.mediaType) };
+      const name = entry.annotations?.[CONTAINERD_NAME] ?? entry.annotations?.[REF_NAME];
+      if (name !== undefined && !image.names.includes(name)) image.names.push(name);
+      images.set(descriptor.digest, image);
+    }
   }
-  if (images.size === 0) throw new ScullError('INVALID', `${files.label} has no image for ${platform.os}/${platform.architecture}`);
-  return [...images.values()].map(({ descriptor, names }) => ({ source: layoutSource(files, descriptor), names, shortNames: 'localhost', madeUpManifest: false }));
+  if (images.size === 0) throw new ScullError('INVALID', `${files.label} has no image${wanted === 'every' ? '' : ` for ${wanted.os}/${wanted.architecture}`}`);
+  return [...images.values()].map(({ descriptor, names, listed }) => ({ source: layoutSource(files, descriptor), names, shortNames: 'localhost', madeUpManifest: false, ...(listed ? { listed: descriptor } : {}) }));
 }
 
-/** Follows indexes to the manifest of the platform; undefined where there is none in the archive. */
-async function resolve(files: FileSet, descriptor: Descriptor, platform: Platform, depth: number): Promise<Descriptor | undefined> {
-  if (!isIndexType(descriptor.mediaType)) return isAttestation(descriptor) ? undefined : descriptor;
-  if (depth >= 3 || files.size(blobName(descriptor.digest)) === undefined) return undefined;
+/** Follows indexes to the manifest of the platform, or to every one that is in the archive; a list within a list is not every one's. */
+async function resolve(files: FileSet, descriptor: Descriptor, wanted: Wanted, depth: number): Promise<readonly Descriptor[]> {
+  if (!isIndexType(descriptor.mediaType)) return wanted !== 'every' && isAttestation(descriptor) ? [] : [descriptor];
+  if (depth >= (wanted === 'every' ? 1 : 3) || files.size(blobName(descriptor.digest)) === undefined) return [];
   const bytes = await readVerified(files, descriptor);
   const decoded = decodeManifestOrIndex(bytes, descriptor.mediaType);
-  if (decoded.kind === 'manifest') return descriptor;
-  const here = decoded.index.manifests.filter((entry) => files.size(blobName(entry.digest)) !== undefined && !isAttestation(entry));
-  const fitting = here.find((entry) => entry.platform !== undefined && platformMatches(entry.platform, platform));
+  if (decoded.kind === 'manifest') return [descriptor];
+  const present = decoded.index.manifests.filter((entry) => files.size(blobName(entry.digest)) !== undefined);
+  if (wanted === 'every') return present.filter((entry) => isManifestType(entry.mediaType));
+  const here = present.filter((entry) => !isAttestation(entry));
+  const fitting = here.find((entry) => entry.platform !== undefined && platformMatches(entry.platform, wanted));
   const chosen = fitting ?? (here.length === 1 ? here[0] : undefined);
-  return chosen === undefined ? undefined : resolve(files, chosen, platform, depth + 1);
+  return chosen === undefined ? [] : resolve(files, chosen, wanted, depth + 1);
 }
 
 /** BuildKit stores provenance beside images, as manifests for a platform that does not exist. */
@@ -71,8 +74,4 @@ async function readVerified(files: FileSet, descriptor: Descriptor): Promise<Uin
     throw new ScullError('INVALID', `${files.label} is damaged: the content of blob ${descriptor.digest} is not what its name says`);
   }
   return bytes;
-}
-
-function blobName(digest: Digest): string {
-  return `blobs/${digestAlgorithm(digest)}/${digestHex(digest)}`;
 }

@@ -21,7 +21,9 @@ import type { Staging } from '../staging.ts';
 import type { Store } from '../store.ts';
 import type { FileSink } from './file-sink.ts';
 import { inflate } from './inflate.ts';
+import { blobName } from './names.ts';
 import { CONTAINERD_NAME } from './read-oci-layout.ts';
+import { writeLayout, type ContentBlob } from './write-content.ts';
 
 export interface SavedImage {
   readonly image: StoredImage;
@@ -48,7 +50,7 @@ export async function writeDockerArchive(writer: Writer, images: readonly SavedI
     descriptor: { mediaType: image.manifestMediaType, digest: image.manifestDigest },
     annotations: names.map((name) => ({ [CONTAINERD_NAME]: name, [REF_NAME]: name })),
   }));
-  await writeLayout(writer, described, [['manifest.json', Buffer.from(`${JSON.stringify(list)}\n`)]]);
+  await writeImageLayout(writer, described, [['manifest.json', Buffer.from(`${JSON.stringify(list)}\n`)]]);
 }
 
 /** @throws ScullError CORRUPT when a blob is missing or damaged */
@@ -58,7 +60,7 @@ export async function writeOciLayout(writer: Writer, images: readonly SavedImage
     const bytes = ociManifest(writer.store, image);
     described.push({ image, bytes, descriptor: { mediaType: MEDIA_TYPES.ociManifest, digest: await digestOf(bytes) }, annotations: names.map((name) => ({ [REF_NAME]: name })) });
   }
-  await writeLayout(writer, described, []);
+  await writeImageLayout(writer, described);
 }
 
 interface Described {
@@ -69,25 +71,17 @@ interface Described {
   readonly annotations: readonly Readonly<Record<string, string>>[];
 }
 
-/** What is small and tells of the rest comes first: readers look for it from the beginning. */
-async function writeLayout({ store, sink }: Writer, images: readonly Described[], more: readonly (readonly [name: string, bytes: Uint8Array])[]): Promise<void> {
-  const manifests: Descriptor[] = [];
+async function writeImageLayout({ store, sink }: Writer, images: readonly Described[], more: readonly (readonly [name: string, bytes: Uint8Array])[] = []): Promise<void> {
+  const entries: Descriptor[] = [];
   const documents = new Map<Digest, Uint8Array>();
-  const blobs = new Map<Digest, Descriptor>();
+  const blobs = new Map<Digest, ContentBlob>();
   for (const { image, bytes, descriptor, annotations } of images) {
     const entry = { ...descriptor, size: bytes.length };
-    manifests.push(...(annotations.length === 0 ? [entry] : annotations.map((noted) => ({ ...entry, annotations: noted }))));
+    entries.push(...(annotations.length === 0 ? [entry] : annotations.map((noted) => ({ ...entry, annotations: noted }))));
     documents.set(descriptor.digest, bytes);
-    for (const blob of blobsOf(image)) blobs.set(blob.digest, blob);
+    for (const { digest, size } of blobsOf(image)) blobs.set(digest, { size, open: () => openBlobFile(store, digest) });
   }
-  sink.addBytes('oci-layout', Buffer.from('{"imageLayoutVersion":"1.0.0"}'));
-  sink.addBytes('index.json', Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPES.ociIndex, manifests })));
-  for (const [name, bytes] of more) sink.addBytes(name, bytes);
-  const digests = [...documents.keys(), ...blobs.keys()];
-  for (const folder of ['blobs', ...new Set(digests.map((digest) => `blobs/${digestAlgorithm(digest)}`))]) sink.addFolder(folder);
-  for (const [digest, bytes] of documents) sink.addBytes(blobName(digest), bytes);
-  for (const { digest, size } of blobs.values()) if (!documents.has(digest)) await sink.addFile(blobName(digest), size, openBlobFile(store, digest));
-  sink.finish();
+  await writeLayout(sink, entries, { documents, blobs }, more);
 }
 
 /**
@@ -119,7 +113,7 @@ function listed({ image, names }: SavedImage, configName: (id: Digest) => string
 }
 
 /** Configuration and layers, or the files of an artifact. */
-export function blobsOf({ manifest }: StoredImage): readonly Descriptor[] {
+function blobsOf({ manifest }: StoredImage): readonly Descriptor[] {
   return manifest === undefined ? [] : [manifest.config, ...manifest.layers];
 }
 
@@ -153,25 +147,25 @@ function layerName(layer: LayerRef): string {
   return `${digestHex(layer.diffId)}.tar`;
 }
 
-function blobName(digest: Digest): string {
-  return `blobs/${digestAlgorithm(digest)}/${digestHex(digest)}`;
-}
-
 /** Descriptors in documents we make: what they describe, without what others noted on them. */
 export function bare(descriptor: Descriptor): Descriptor {
   return { mediaType: descriptor.mediaType, digest: descriptor.digest, size: descriptor.size };
 }
 
 /** The manifest as it is, or for one of Docker's schema 2 its OCI twin. */
-export function ociManifest(store: Store, image: StoredImage): Uint8Array {
+function ociManifest(store: Store, image: StoredImage): Uint8Array {
   if (image.manifestMediaType === MEDIA_TYPES.ociManifest || image.manifest === undefined) return readDocument(store, image.manifestDigest);
-  const manifest: Manifest & { mediaType: string } = {
+  return Buffer.from(JSON.stringify(ociTwin(image.manifest)));
+}
+
+/** What a manifest of schema 2 says, in the OCI's words. */
+export function ociTwin(manifest: Manifest): Manifest {
+  return {
     schemaVersion: 2,
     mediaType: MEDIA_TYPES.ociManifest,
-    config: { ...bare(image.manifest.config), mediaType: MEDIA_TYPES.ociConfig },
-    layers: image.manifest.layers.map((layer) => ({ ...bare(layer), mediaType: ociLayerType(layer.mediaType) })),
+    config: { ...bare(manifest.config), mediaType: MEDIA_TYPES.ociConfig },
+    layers: manifest.layers.map((layer) => ({ ...bare(layer), mediaType: ociLayerType(layer.mediaType) })),
   };
-  return Buffer.from(JSON.stringify(manifest));
 }
 
 function ociLayerType(mediaType: string): string {
