@@ -163,14 +163,14 @@ export function jsonProgress(write: (text: string) => void, now: () => number): 
  */
 export function lazyProgress(messages: Progress, mode: ProgressMode = 'auto'): Progress {
   if (mode === 'none') return messages;
-  if (mode === 'json') return jsonProgress(writeErr, Date.now);
+  if (mode === 'json') return Object.assign(jsonProgress(writeErr, Date.now), { isWatched: async () => true });
   const waiting: ProgressEvent[] = [];
   let show: Progress | undefined;
   const tell: Progress = (event) => {
     show?.(event);
     if (event.kind === 'message') messages(event);
   };
-  return (event) => {
+  const progress: Progress = (event) => {
     if (show !== undefined) return tell(event);
     if (event.kind === 'message' && waiting.length === 0) return messages(event);
     waiting.push(event);
@@ -183,4 +183,6 @@ export function lazyProgress(messages: Progress, mode: ProgressMode = 'auto'): P
       waiting.forEach(tell);
     });
   };
+  progress.isWatched = async () => mode === 'tty' || (mode === 'auto' && (await isTerminal(2)));
+  return progress;
 }

@@ -10,4 +10,8 @@ export type ProgressEvent =
   /** Something the user should read. */
   | { readonly kind: 'message'; readonly level: 'info' | 'warning'; readonly text: string };
 
-export type Progress = (event: ProgressEvent) => void;
+export interface Progress {
+  (event: ProgressEvent): void;
+  /** Whether bytes are shown on their way, as on a terminal: where that costs something, nobody else pays it. */
+  isWatched?(): Promise<boolean>;
+}

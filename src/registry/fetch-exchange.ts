@@ -3,7 +3,7 @@
  * JavaScript. Errors have the names of node:http's; transport.ts says when it may be used.
  */
 import type { HttpBody, HttpRequest, HttpResponse, TimeLimits } from './transport.ts';
-import { isFilePart, timedOut } from './transport.ts';
+import { isFilePart, timedOut, type FilePart } from './transport.ts';
 
 /** What Bun's fetch takes beside the standard's. */
 interface FetchOptions extends RequestInit {
@@ -24,13 +24,20 @@ export async function fetchExchange(request: HttpRequest, headers: Readonly<Reco
   const over = (): void => signal.removeEventListener('abort', breakOff);
   if (signal.aborted) breakOff();
   else signal.addEventListener('abort', breakOff);
-  const patience = patienceFor(body, limits);
-  const timer = setTimeout(() => abort.abort(timedOut(`no answer within ${patience / 1000} s`)), patience);
-  const options: FetchOptions = { method, headers: { ...headers }, redirect: 'manual', signal: abort.signal, decompress: false, timeout: false, ...(body === undefined ? {} : { body: nativeBody(body) }) };
+  let timer: NodeJS.Timeout | undefined;
+  const wait = (milliseconds: number, why: string): void => {
+    clearTimeout(timer);
+    timer = setTimeout(() => abort.abort(timedOut(`${why} ${milliseconds / 1000} s`)), milliseconds);
+  };
+  wait(patienceFor(body, limits), 'no answer within');
+  const options: FetchOptions = { method, headers: { ...headers }, redirect: 'manual', signal: abort.signal, decompress: false, timeout: false };
+  const isStream = isFilePart(body) && (body.watched === true || body.length > UNWATCHED);
+  if (isStream) options.body = watchedStream(body, (left) => (left > 0 ? wait(limits.stall, 'nothing was taken for') : wait(limits.response * 5, 'no answer within')));
+  else if (body !== undefined) options.body = nativeBody(body);
   try {
     if (isFilePart(body)) body.onSent?.(0);
     const response = await fetch(url, options);
-    if (isFilePart(body)) body.onSent?.(body.length);
+    if (isFilePart(body) && !isStream) body.onSent?.(body.length);
     return { method, url, status: response.status, headers: Object.fromEntries(response.headers), body: bodyOf(response, abort, over) };
   } catch (error) {
     over();
@@ -40,6 +47,9 @@ export async function fetchExchange(request: HttpRequest, headers: Readonly<Reco
   }
 }
 
+/** Bytes of a file that are sent without being watched: more takes seconds, and time limits need to know how far it is. */
+const UNWATCHED = 256 << 20;
+
 /** Milliseconds. Who takes in a large body may have to store it away before answering; and 1 MB/s to this machine is none. */
 function patienceFor(body: HttpRequest['body'], limits: TimeLimits): number {
   return isFilePart(body) ? limits.response * 5 + body.length / 1000 : limits.response;
@@ -47,9 +57,35 @@ function patienceFor(body: HttpRequest['body'], limits: TimeLimits): number {
 
 /** A file goes to its connection within the kernel. */
 function nativeBody(body: NonNullable<HttpRequest['body']>): NonNullable<RequestInit['body']> {
-  if (!isFilePart(body)) return body as Uint8Array<ArrayBuffer>;
+  return isFilePart(body) ? nativeFile(body) : (body as Uint8Array<ArrayBuffer>);
+}
+
+function nativeFile({ file, offset, length }: FilePart): Blob {
   const { Bun } = globalThis as unknown as { readonly Bun: { file(path: string): Blob } };
-  return Bun.file(body.file).slice(body.offset, body.offset + body.length);
+  return Bun.file(file).slice(offset, offset + length);
+}
+
+/**
+ * The same at the pace of the connection, and seen on its way; that costs some processor time.
+ * @param taken told with each piece how many bytes are left
+ */
+function watchedStream(part: FilePart, taken: (left: number) => void): ReadableStream {
+  const reader = nativeFile(part).stream().getReader();
+  let sent = 0;
+  return new ReadableStream(
+    {
+      async pull(controller) {
+        const { done, value } = await reader.read();
+        if (done) return controller.close();
+        sent += value.length;
+        controller.enqueue(value);
+        part.onSent?.(sent);
+        taken(part.length - sent);
+      },
+      cancel: () => reader.cancel(),
+    },
+    { highWaterMark: 0 },
+  );
 }
 
 function bodyOf(response: Response, abort: AbortController, over: () => void): HttpBody {

@@ -50,7 +50,7 @@ const CHUNKS = [32 << 20, 8 << 20, 1 << 20, 512 << 10];
 export async function pushImageTo(session: RegistrySession, reference: Reference, image: PushedImage, options: PushOptions): Promise<Digest> {
   const blobs = [...new Map([...image.manifest.layers, image.manifest.config].map((descriptor) => [descriptor.digest, descriptor])).values()];
   const sources = new Map(blobs.map(({ digest }) => [digest, (options.mountFrom?.(digest) ?? []).filter((repository) => repository !== reference.repository).slice(0, MOUNTS)]));
-  const target: Target = { session, reference, sources, scope: pushScope(reference, [...new Set([...sources.values()].flat())]) };
+  const target: Target = { session, reference, sources, scope: pushScope(reference, [...new Set([...sources.values()].flat())]), watched: (await options.progress.isWatched?.()) === true };
   await forEachLimited(blobs, PARALLEL, (descriptor) => pushBlob(target, image, descriptor, options));
   await putManifest(target, image);
   return image.digest;
@@ -61,7 +61,7 @@ export async function pushImageTo(session: RegistrySession, reference: Reference
  * @throws ScullError UNAUTHORIZED, REGISTRY, NETWORK
  */
 export async function pushDocumentTo(session: RegistrySession, reference: Reference, document: PushedDocument): Promise<void> {
-  await putManifest({ session, reference, sources: new Map(), scope: pushScope(reference, []) }, document);
+  await putManifest({ session, reference, sources: new Map(), scope: pushScope(reference, []), watched: false }, document);
 }
 
 interface Target {
@@ -70,6 +70,8 @@ interface Target {
   readonly session: RegistrySession;
   readonly reference: Reference;
   readonly scope: string;
+  /** Whether somebody looks on. */
+  readonly watched: boolean;
 }
 
 export function pushScope(reference: Reference, mountFrom: readonly string[]): string {
@@ -200,7 +202,7 @@ class BrokenUpload extends Error {
 
 /** Sends a blob together with its seal, which saves a round trip and the registry some work. */
 async function sendWhole(target: Target, image: PushedImage, descriptor: Descriptor, { location }: UploadState, progress: Progress): Promise<void> {
-  const asked = request(target, 'PUT', sealed(location, descriptor), { headers: { 'content-type': 'application/octet-stream', 'content-length': `${descriptor.size}` }, body: bodyOf(image, descriptor, 0, descriptor.size, progress), retries: 0 });
+  const asked = request(target, 'PUT', sealed(location, descriptor), { headers: { 'content-type': 'application/octet-stream', 'content-length': `${descriptor.size}` }, body: bodyOf(target, image, descriptor, 0, descriptor.size, progress), retries: 0 });
   const response = await sendPart(target, asked);
   if (response.status === 201 || response.status === 204) return discardBody(response);
   const failure = await expectStatus(target.session, asked, response, []).catch((reason: unknown) => reason);
@@ -224,11 +226,11 @@ async function sendPart(target: Target, asked: RegistryRequest): Promise<HttpRes
 }
 
 /** `length` bytes of a blob from `offset` on. */
-function bodyOf(image: PushedImage, descriptor: Descriptor, offset: number, length: number, progress: Progress): NonNullable<RegistryRequest['body']> {
+function bodyOf(target: Target, image: PushedImage, descriptor: Descriptor, offset: number, length: number, progress: Progress): NonNullable<RegistryRequest['body']> {
   if (length === 0) return new Uint8Array(0);
   const onSent = (bytes: number): void => progress({ kind: 'bytes', id: descriptor.digest, phase: 'upload', done: offset + bytes, total: descriptor.size });
   const from = image.blob(descriptor);
-  return typeof from === 'string' ? { file: from, offset, length, onSent } : () => Readable.from(counted(from(offset), length, onSent), { objectMode: false });
+  return typeof from === 'string' ? { file: from, offset, length, onSent, watched: target.watched } : () => Readable.from(counted(from(offset), length, onSent), { objectMode: false });
 }
 
 /** Sends at most `most` bytes in one request. */
@@ -237,7 +239,7 @@ async function sendFrom(target: Target, image: PushedImage, descriptor: Descript
   const length = Math.min(descriptor.size - offset, most);
   const headers: Record<string, string> = { 'content-type': 'application/octet-stream', 'content-length': `${length}` };
   if (offset > 0 || length < descriptor.size) headers['content-range'] = `${offset}-${offset + length - 1}`;
-  const asked = request(target, 'PATCH', location, { headers, body: bodyOf(image, descriptor, offset, length, progress), retries: 0 });
+  const asked = request(target, 'PATCH', location, { headers, body: bodyOf(target, image, descriptor, offset, length, progress), retries: 0 });
   const response = await sendPart(target, asked);
   discardBody(await expectStatus(target.session, asked, response, [202, 204, 201]));
   return { ...state, location: uploadAddress(target, response), offset: offset + length };

@@ -31,6 +31,8 @@ export interface FilePart {
   readonly length: number;
   /** Told how many of them are on their way. */
   readonly onSent?: (bytes: number) => void;
+  /** Whether somebody wants to know that as it happens, and not only in the end. */
+  readonly watched?: boolean;
 }
 
 export function isFilePart(body: HttpRequest['body']): body is FilePart {
@@ -78,9 +80,6 @@ export interface TimeLimits {
 }
 
 export const DEFAULT_LIMITS: TimeLimits = { connect: 30_000, response: 60_000, stall: 60_000 };
-
-/** Bytes of a file that fetch may send: it does not tell how far it is, and more takes seconds. */
-const UNWATCHED = 256 << 20;
 
 /** Bytes that must arrive within TimeLimits.stall: less is a connection kept open, not a download. */
 const STALL_BYTES = 4096;
@@ -145,7 +144,7 @@ export function openTransport(options: TransportOptions): Transport {
  * time limit for connecting alone, and would take a proxy from the environment by rules of its own.
  */
 function suitsFetch({ url, body }: HttpRequest): boolean {
-  const bodySuits = body === undefined || body instanceof Uint8Array || (isFilePart(body) && body.length <= UNWATCHED);
+  const bodySuits = body === undefined || body instanceof Uint8Array || isFilePart(body);
   return process.versions['bun'] !== undefined && url.protocol === 'http:' && staysHere(url) && bodySuits && !proxyIsSet();
 }
 

@@ -1,6 +1,11 @@
 /** The executable's own way to speak plain http to this machine, in the runtime that has it. */
 import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { createServer as createHttpServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 
@@ -52,5 +57,43 @@ test('answers, and what is none, come as from node:http', async () => {
   } finally {
     for (const socket of sockets) socket.destroy();
     server.close();
+  }
+});
+
+test('a file is seen on its way, as whole as it is, and refusals and breaks on the way are told', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'upload-'));
+  const file = join(folder, 'blob');
+  // More than buffers on the way hold.
+  const content = randomBytes(24 << 20);
+  writeFileSync(file, content);
+  const sent = content.subarray(1);
+  let whole: Buffer | undefined;
+  let declared: string | undefined;
+  const server = createHttpServer((request, response) => {
+    const chunks: Buffer[] = [];
+    if (request.url === '/taken') {
+      declared = request.headers['content-length'];
+      request.on('data', (chunk: Buffer) => chunks.push(chunk)).on('end', () => ((whole = Buffer.concat(chunks)), response.writeHead(201).end()));
+    } else if (request.url === '/refused') {
+      response.writeHead(413, { connection: 'close' }).end();
+    } else if (request.url === '/cut') {
+      request.once('data', () => request.socket.destroy());
+    } // and /silent takes nothing
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  try {
+    const paths = ['/taken', '/refused', '/cut', '/silent'];
+    const { stdout } = await promisify(execFile)('node_modules/.bin/bun', ['--no-env-file', 'test/support/upload-in-bun.ts', file, `${sent.length}`, ...paths.map((path) => base + path)], { env: { PATH: process.env['PATH'] } });
+    const outcomes = Object.fromEntries(stdout.trim().split('\n').map((line, index) => [paths[index], JSON.parse(line)]));
+    expect(outcomes).toMatchObject({ '/taken': { status: 201, inSteps: true, rising: true, all: true }, '/cut': { code: 'ECONNRESET' }, '/silent': { code: 'ETIMEDOUT', all: false } });
+    // Who refuses may be heard, or have broken off before.
+    expect([{ status: 413 }, { code: 'ECONNRESET' }]).toContainEqual(expect.objectContaining(Object.fromEntries(Object.entries(outcomes['/refused'] as object).filter(([key]) => key === 'status' || key === 'code'))));
+    expect(declared).toBe(`${sent.length}`);
+    expect(whole?.equals(sent)).toBe(true);
+  } finally {
+    server.closeAllConnections();
+    server.close();
+    rmSync(folder, { recursive: true });
   }
 });
