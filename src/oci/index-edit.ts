@@ -78,7 +78,8 @@ export function annotateIndex(index: ImageIndex, annotations: Readonly<Record<st
  * @returns undefined where Docker's kind can't hold what is in it: images of OCI's kind, annotations, a subject
  */
 export function encodeIndex(index: ImageIndex, kind: 'oci' | 'docker' = 'oci'): Uint8Array | undefined {
-  const { manifests, artifactType, subject, annotations } = index;
+  const { manifests, artifactType, subject } = index;
+  const annotations = Object.keys(index.annotations ?? {}).length === 0 ? undefined : index.annotations;
   if (kind === 'oci') {
     const document = { schemaVersion: 2, mediaType: MEDIA_TYPES.ociIndex, ...(artifactType === undefined ? {} : { artifactType }), manifests, ...(subject === undefined ? {} : { subject }), ...(annotations === undefined ? {} : { annotations }) };
     return Buffer.from(JSON.stringify(document));

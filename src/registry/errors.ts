@@ -126,6 +126,15 @@ const CERTIFICATE_CODES: Readonly<Record<string, string>> = {
   HOSTNAME_MISMATCH: 'it is for another host',
 };
 
+/** True for what went wrong while TLS was spoken, or tried. */
+export function isTlsFailure(error: unknown): boolean {
+  const code = codeOf(error) ?? '';
+  return CERTIFICATE_CODES[code] !== undefined || code.startsWith('ERR_SSL') || code === 'EPROTO';
+}
+
+/** How a server says that it wants a certificate, or another one (RFC 8446, 6.2). */
+const CLIENT_CERTIFICATE = /alert[ _](?:(?:bad|unsupported)[ _]certificate|certificate[ _](?:required|unknown|revoked|expired)|unknown[ _]ca|no[ _]certificate)/i;
+
 /** True when the other end does not speak TLS at all (so it may speak plain http). */
 export function isNotTls(error: unknown): boolean {
   const code = codeOf(error);
@@ -172,7 +181,8 @@ export function explainConnectionFailure(cause: unknown, url: URL, purpose: Purp
       return new ScullError('INTERRUPTED', `${cannot}: interrupted`, { cause });
     default:
       if (code.startsWith('HPE_')) return fail(`${host} does not speak HTTP`, 'check host and port');
-      if (code.startsWith('ERR_SSL') || code === 'EPROTO') return fail(`no TLS connection to ${host} could be made`, 'the details say why');
+      if (isTlsFailure(cause) && CLIENT_CERTIFICATE.test(`${code} ${(cause as Error).message}`)) return fail(`${host} wants to be shown a certificate that it trusts`, `put yours with its key into ~/.config/containers/certs.d/${host}/ as client.cert and client.key`);
+      if (isTlsFailure(cause)) return fail(`no TLS connection to ${host} could be made`, 'the details say why');
       return fail(`the connection to ${host} failed`, 'the details say why');
   }
 }

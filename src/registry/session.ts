@@ -13,7 +13,7 @@ import { ScullError } from '../host/errors.ts';
 import type { Progress } from '../host/progress.ts';
 import { makeAuthorizer, type Authorizer, type CredentialSource } from './auth.ts';
 import { endpointOf, type EndpointOptions } from './endpoint.ts';
-import { explainConnectionFailure, explainResponse, header, isNotTls, isTransient, parseDiagnostics, redactUrl, retryAfterSeconds, type Diagnostic, type Purpose } from './errors.ts';
+import { explainConnectionFailure, explainResponse, header, isNotTls, isTlsFailure, isTransient, parseDiagnostics, redactUrl, retryAfterSeconds, type Diagnostic, type Purpose } from './errors.ts';
 import { discardBody, openTransport, readBody, staysHere, type FilePart, type HttpResponse, type Method, type TimeLimits, type Transport } from './transport.ts';
 
 export interface RegistryOptions extends EndpointOptions {
@@ -166,7 +166,7 @@ export function openRegistry(registry: string, options: RegistryOptions = {}): R
       if (closed) throw new ScullError('INTERRUPTED', `cannot ${request.verb} ${request.subject}: interrupted`, { cause: error });
       // Nothing listening on this machine will hardly change in a second.
       const pointless = !isTransient(error) || (staysHere(url) && errorCode(error) === 'ECONNREFUSED');
-      if (final || pointless) throw explainConnectionFailure(error, url, purpose(request, authorizer));
+      if (final || pointless) throw explainConnectionFailure(error, isTlsFailure(error) ? secureFirst(endpoint.bases, url) : url, purpose(request, authorizer));
       await sleep(firstDelay * 2 ** number);
     }
     return undefined;
@@ -245,6 +245,11 @@ async function speaksTls(transport: Transport, base: URL): Promise<boolean> {
     if (isNotTls(error) || errorCode(error) === 'ECONNRESET' || otherPort) return false;
     throw error;
   }
+}
+
+/** Where TLS failed, plain http may have been tried before. */
+function secureFirst(bases: readonly [URL, URL?], url: URL): URL {
+  return url.protocol === 'https:' ? url : (bases.find((base) => base?.protocol === 'https:') ?? url);
 }
 
 function errorCode(error: unknown): string | undefined {

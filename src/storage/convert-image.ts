@@ -81,12 +81,22 @@ export function unconverted(store: Store, image: StoredImage): ConvertedImage {
   return { bytes: readDocument(store, image.manifestDigest), mediaType: image.manifestMediaType, digest: image.manifestDigest, manifest, blob: (descriptor) => blobFile(store, descriptor) };
 }
 
-/** The same with a manifest of the OCI's; as it is where it has one. */
-export async function inOci<T extends Pick<ConvertedImage, 'bytes' | 'mediaType' | 'digest' | 'manifest'>>(image: T): Promise<T> {
-  if (image.mediaType === MEDIA_TYPES.ociManifest) return image;
-  const manifest = ociTwin(image.manifest);
+/**
+ * The same, layers untouched, with a manifest in the words of OCI or of Docker; as it is where it has such a one.
+ * @throws ScullError UNSUPPORTED for layers that Docker has no word for
+ */
+export async function inWords<T extends Pick<ConvertedImage, 'bytes' | 'mediaType' | 'digest' | 'manifest'>>(format: PushForm['format'], image: T): Promise<T> {
+  const mediaType = format === 'v2s2' ? MEDIA_TYPES.dockerManifest : MEDIA_TYPES.ociManifest;
+  if (format === undefined || image.mediaType === mediaType) return image;
+  const manifest = format === 'v2s2' ? dockerTwin(image.manifest) : ociTwin(image.manifest);
   const bytes = Buffer.from(JSON.stringify(manifest));
-  return { ...image, bytes, mediaType: MEDIA_TYPES.ociManifest, digest: await digestOf(bytes), manifest };
+  return { ...image, bytes, mediaType, digest: await digestOf(bytes), manifest };
+}
+
+function dockerTwin(manifest: Manifest): Manifest {
+  if (manifest.layers.some(({ mediaType }) => mediaType.endsWith('zstd'))) throw new ScullError('UNSUPPORTED', '--format v2s2 knows no zstd layers', { hint: 'pull that image first: then its layers can be compressed anew' });
+  const layers = manifest.layers.map((layer) => ({ ...bare(layer), mediaType: layer.mediaType.endsWith('gzip') ? MEDIA_TYPES.dockerLayerGzip : MEDIA_TYPES.dockerLayer }));
+  return { schemaVersion: 2, mediaType: MEDIA_TYPES.dockerManifest, config: { ...bare(manifest.config), mediaType: MEDIA_TYPES.dockerConfig }, layers };
 }
 
 function refuseContradictions(form: PushForm): void {

@@ -224,6 +224,30 @@ test('what a registry sends for a file is compared with its digest first, and no
   await s.ok(['manifest', 'rm', 'spoilt']);
 });
 
+test('a list is sent in the words of Docker, or of the OCI, with its images, and Docker\'s have no notes', async () => {
+  const name = `${registry.host}/docker/list`;
+  const apart = `${registry.host}/docker/apart:1`;
+  await s.load({ tags: [apart], layers: [[{ path: 'which', content: 'in a registry only' }]], architecture: foreign });
+  await s.ok(['push', '-q', apart]);
+  await s.ok(['rmi', apart]);
+  await s.ok(['manifest', 'create', 'worded', 'app:here', apart]);
+  await s.ok(['manifest', 'create', '--amend', '--annotation', 'x=y', 'worded', 'app:here']);
+  const raw = (reference: string) => JSON.parse(skopeo('inspect', '--raw', '--tls-verify=false', `docker://${reference}`));
+  for (const [format, listType, manifestType] of [
+    ['v2s2', 'application/vnd.docker.distribution.manifest.list.v2+json', 'application/vnd.docker.distribution.manifest.v2+json'],
+    ['oci', 'application/vnd.oci.image.index.v1+json', 'application/vnd.oci.image.manifest.v1+json'],
+  ] as const) {
+    await s.ok(['manifest', 'push', '-q', '--format', format, 'worded', `docker://${name}:${format}`]);
+    const index = raw(`${name}:${format}`);
+    expect(index).toMatchObject({ mediaType: listType, manifests: [{ mediaType: manifestType, platform: { architecture: here } }, { mediaType: manifestType, platform: { architecture: foreign } }] });
+    expect(index.annotations).toEqual(format === 'oci' ? { x: 'y' } : undefined);
+    for (const { digest } of index.manifests) expect(raw(`${name}@${digest}`).mediaType).toBe(manifestType);
+    expect(await s.ok(['run', '--rm', `${name}:${format}`])).toBe('here');
+    await s.ok(['rmi', `${name}:${format}`]);
+  }
+  await s.ok(['manifest', 'rm', 'worded']);
+});
+
 test('a list is sent with layers of another compression: images and list are others there', async () => {
   await s.load({ tags: ['zip:here'], layers: [busyboxEntries(), [{ path: 'which', content: 'zipped' }]], settings: { Cmd: ['cat', '/which'] } });
   await s.load({ tags: ['zip:foreign'], layers: [[{ path: 'which', content: 'zipped elsewhere' }]], architecture: foreign });

@@ -49,8 +49,9 @@ export async function pullAllTags(engine: Engine, name: string, options: PullOpt
   if (/:[^/]*$|@/.test(withoutTransport(name))) throw new ScullError('USAGE', `${JSON.stringify(name)} names one image; with --all-tags give the repository alone`);
   const conf = await loadConf(name);
   const { listTags } = await import('../../registry/tags.ts');
-  return firstSuccess(name, await namesFor(engine, conf, name), (reference) =>
-    fromLocations(engine, conf, reference, options, async (session, location) => {
+  return firstSuccess(name, await namesFor(conf, name), (reference) => {
+    announce(engine, name, reference);
+    return fromLocations(engine, conf, reference, options, async (session, location) => {
       const images: ImageRecord[] = [];
       for (const tag of await listTags(session, location.reference)) {
         const tagged: Reference = { registry: reference.registry, repository: reference.repository, tag };
@@ -62,8 +63,8 @@ export async function pullAllTags(engine: Engine, name: string, options: PullOpt
         }
       }
       return images;
-    }),
-  );
+    });
+  });
 }
 
 /**
@@ -73,9 +74,10 @@ export async function pullAllTags(engine: Engine, name: string, options: PullOpt
  */
 export async function inRegistry<T>(engine: Engine, name: string, options: PullOptions, work: (session: RegistrySession, reference: Reference, there: Reference) => Promise<T>): Promise<T> {
   const conf = await loadConf(name);
-  return firstSuccess(name, await namesFor(engine, conf, name), (reference) =>
-    fromLocations(engine, conf, reference, options, (session, location) => work(session, reference, location.reference)),
-  );
+  return firstSuccess(name, await namesFor(conf, name), (reference) => {
+    announce(engine, name, reference);
+    return fromLocations(engine, conf, reference, options, (session, location) => work(session, reference, location.reference));
+  });
 }
 
 /**
@@ -98,14 +100,16 @@ async function loadConf(name: string): Promise<RegistriesConf> {
 }
 
 /** The references meant by what was typed. */
-async function namesFor(engine: Engine, conf: RegistriesConf, name: string): Promise<readonly Reference[]> {
+async function namesFor(conf: RegistriesConf, name: string): Promise<readonly Reference[]> {
   if (hasFileTransport(name)) throw new ScullError('UNSUPPORTED', `${JSON.stringify(name)} is not in a registry`, { hint: 'take it in with `scull pull` or `scull load` first' });
   const { resolveName } = await import('../../registry/locations.ts');
+  return resolveName(conf, withoutTransport(name));
+}
+
+/** What a short name is taken for, said before it is tried. */
+function announce(engine: Engine, name: string, reference: Reference): void {
   const plain = withoutTransport(name);
-  const references = resolveName(conf, plain);
-  const [only] = references;
-  if (isShortName(plain) && references.length === 1 && only !== undefined) engine.progress({ kind: 'resolved', name: plain, reference: formatReference(only) });
-  return references;
+  if (isShortName(plain)) engine.progress({ kind: 'resolved', name: plain, reference: formatReference(reference) });
 }
 
 function withoutTransport(name: string): string {

@@ -9,7 +9,7 @@ import { formatReference, parseReference, parseSource, type FileLocation } from 
 import type { PushedDocument, PushedImage } from '../../registry/push.ts';
 import { REF_NAME } from '../../storage/index-file.ts';
 import { addToLayout, writeFolder, writeLayout, type Content, type ContentBlob } from '../../storage/archives/write-content.ts';
-import { inOci, wantsForm, type PushForm } from '../../storage/convert-image.ts';
+import { inWords, wantsForm, type PushForm } from '../../storage/convert-image.ts';
 import type { StoredImage } from '../../storage/image-types.ts';
 import { createStaging } from '../../storage/staging.ts';
 import type { Engine } from '../engine.ts';
@@ -32,7 +32,7 @@ export async function pushFile(engine: Engine, image: StoredImage, destination: 
   try {
     const form = formFor(location, options);
     const made = await pushedForm(engine, staging, image, form);
-    const sent = location.transport === 'dir' ? made : await inOci(made);
+    const sent = location.transport === 'dir' ? made : await inWords('oci', made);
     await writeContent(location, sent, [sent]);
     recordEvent(engine, { type: 'image', status: 'push', id: image.id, name: destination });
     return { digest: sent.digest };

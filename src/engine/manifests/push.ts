@@ -12,7 +12,7 @@ import { connectToRegistry } from '../images/registry-connection.ts';
 import { findList } from './find-list.ts';
 import { withSentList, type SentInstance, type SentListOptions } from './sent-list.ts';
 
-export interface PushManifestOptions extends Omit<SentListOptions, 'ociOnly'> {
+export interface PushManifestOptions extends SentListOptions {
   /** Name to push to; the list's own unless given. May begin with a transport. */
   readonly destination?: string | undefined;
 }
@@ -43,7 +43,7 @@ async function pushInstance(engine: Engine, session: RegistrySession, { registry
 async function pushToFile(engine: Engine, list: ImageList, destination: string, options: PushManifestOptions): Promise<Pushed> {
   const { contentLocation, writeContent } = await import('../images/push-file.ts');
   const location = contentLocation(destination, options);
-  return withSentList(engine, list, { ...options, ociOnly: location.transport !== 'dir' }, new Map(), async ({ document, images }) => {
+  return withSentList(engine, list, location.transport === 'dir' ? options : { ...options, format: 'oci' }, new Map(), async ({ document, images }) => {
     await writeContent(location, document, images.map(({ image }) => image));
     recordEvent(engine, { type: 'image', status: 'push', id: imageKey(list.entry), name: destination });
     return { digest: document.digest };

@@ -11,7 +11,7 @@ import { openBlob as openRemoteBlob } from '../../registry/blobs.ts';
 import type { PushedDocument, PushedImage } from '../../registry/push.ts';
 import type { RegistrySession } from '../../registry/session.ts';
 import { blobFile, digestOf, hasBlob, readDocument } from '../../storage/blobs.ts';
-import { convertImage, inOci, wantsForm, type PushForm } from '../../storage/convert-image.ts';
+import { convertImage, inWords, wantsForm, type PushForm } from '../../storage/convert-image.ts';
 import type { ImageList } from '../../storage/image-lists.ts';
 import type { ImageRecord } from '../../storage/image-types.ts';
 import { readStored } from '../../storage/images.ts';
@@ -20,13 +20,9 @@ import type { Engine } from '../engine.ts';
 import type { RegistryChoices } from '../images/registry-choices.ts';
 import { connectToRegistry } from '../images/registry-connection.ts';
 
-export interface SentListOptions extends RegistryChoices, Omit<PushForm, 'format'> {
-  /** `v2s2` makes it a manifest list of Docker's; what is in it must be Docker's too. */
-  readonly format?: 'oci' | 'v2s2' | undefined;
+export interface SentListOptions extends RegistryChoices, PushForm {
   /** False sends the list alone: the images in it must be there. */
   readonly all?: boolean | undefined;
-  /** Nothing in it may be Docker's: an OCI layout knows no such manifests. */
-  readonly ociOnly?: boolean;
 }
 
 export interface SentList {
@@ -74,40 +70,46 @@ type Changed = ReadonlyMap<Digest, PushedImage>;
 
 /** @throws ScullError USAGE; UNSUPPORTED for images whose layers are not here */
 async function changedInstances(access: Access, staging: Staging, options: SentListOptions): Promise<Changed> {
-  const { engine, list } = access;
-  const { compression, compressionLevel, forceCompression, ociOnly } = options;
-  const form: PushForm = { compression, compressionLevel, forceCompression };
+  const { format, compression, compressionLevel, forceCompression } = options;
   const changed = new Map<Digest, PushedImage>();
-  const anew = wantsForm(form);
-  if (!anew && ociOnly !== true) return changed;
-  if (anew && options.all === false) throw new ScullError('USAGE', 'without its images a list has no layers to compress');
-  if (options.format === 'v2s2' && compression === 'zstd') throw new ScullError('USAGE', '--format v2s2 knows no zstd layers');
-  for (const descriptor of list.index.manifests) {
-    const image = readStored(engine.store, [], { descriptor, repoDigests: [] });
-    if (image.kind !== 'image') continue; // nobody knows what the files of an artifact are
-    const { digest } = descriptor;
-    const sent = anew ? await convert(access, staging, image as ImageRecord, ociOnly === true ? { ...form, format: 'oci' } : form) : await inOci(instanceOf(access, descriptor, changed).image);
-    if (sent.digest !== digest) changed.set(digest, sent);
+  const form: PushForm = { format, compression, compressionLevel, forceCompression };
+  const compressed = compression !== undefined || compressionLevel !== undefined || forceCompression !== undefined;
+  if (!wantsForm(form)) return changed;
+  if (compressed && options.all === false) throw new ScullError('USAGE', 'without its images a list has no layers to compress');
+  for (const descriptor of access.list.index.manifests) {
+    const stored = readStored(access.engine.store, [], { descriptor, repoDigests: [] });
+    if (stored.kind !== 'image') continue; // nobody knows what the files of an artifact are
+    const image = stored as ImageRecord;
+    const sent = compressed || (format === 'v2s2' && isHere(access, image)) ? await convert(access, staging, image, form) : await inWords(format, instanceOf(access, descriptor, changed).image);
+    if (sent.digest !== descriptor.digest) changed.set(descriptor.digest, sent);
   }
   return changed;
 }
 
-async function convert({ engine }: Access, staging: Staging, image: ImageRecord, form: PushForm): Promise<PushedImage> {
-  const away = image.layers.find((layer) => !hasBlob(engine.store, layer.descriptor));
-  if (away === undefined) return convertImage(engine.store, staging, image, form, engine.progress);
+function isHere({ engine }: Access, image: ImageRecord): boolean {
+  return image.layers.every((layer) => hasBlob(engine.store, layer.descriptor));
+}
+
+async function convert(access: Access, staging: Staging, image: ImageRecord, form: PushForm): Promise<PushedImage> {
+  if (isHere(access, image)) return convertImage(access.engine.store, staging, image, form, access.engine.progress);
   throw new ScullError('UNSUPPORTED', `layers of ${image.manifestDigest} are in a registry only, so they can't be compressed anew`, { hint: 'pull that image first, or push the list as it is' });
 }
 
 async function documentFor(engine: Engine, list: ImageList, changed: Changed, format: SentListOptions['format']): Promise<PushedDocument> {
   const { digest, mediaType } = list.entry.descriptor;
   const docker = mediaType === MEDIA_TYPES.dockerManifestList;
-  if (changed.size === 0 && (format !== 'v2s2' || docker)) return { bytes: readDocument(engine.store, digest), digest, mediaType };
+  if (changed.size === 0 && (format === undefined || docker === (format === 'v2s2'))) return { bytes: readDocument(engine.store, digest), digest, mediaType };
   const index = withChanged(list.index, changed);
-  const bytes = format === 'v2s2' || (docker && format === undefined) ? encodeIndex(index, 'docker') : undefined;
+  const bytes = format === 'v2s2' || (docker && format === undefined) ? encodeIndex(format === 'v2s2' ? withoutNotes(index) : index, 'docker') : undefined;
   if (bytes !== undefined) return { bytes, digest: await digestOf(bytes), mediaType: MEDIA_TYPES.dockerManifestList };
-  if (format === 'v2s2') throw new ScullError('UNSUPPORTED', 'a manifest list of the format v2s2 holds nothing but images of that format, and no annotations', { hint: 'push it as it is: leave --format out' });
+  if (format === 'v2s2') throw new ScullError('UNSUPPORTED', 'a manifest list of the format v2s2 holds nothing but images, each for a platform', { hint: 'push it as it is: leave --format out' });
   const ours = encodeIndex(index) as Uint8Array;
   return { bytes: ours, digest: await digestOf(ours), mediaType: MEDIA_TYPES.ociIndex };
+}
+
+/** Docker's lists know no annotations. */
+function withoutNotes({ schemaVersion, manifests }: ImageIndex): ImageIndex {
+  return { schemaVersion, manifests: manifests.map(({ annotations: _notes, ...entry }) => entry) };
 }
 
 function withChanged(index: ImageIndex, changed: Changed): ImageIndex {

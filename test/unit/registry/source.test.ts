@@ -9,6 +9,7 @@ import type { Descriptor } from '../../../src/oci/descriptor.ts';
 import { MEDIA_TYPES } from '../../../src/oci/image.ts';
 import { parseReference } from '../../../src/oci/reference.ts';
 import type { Credentials } from '../../../src/registry/auth.ts';
+import { explainConnectionFailure } from '../../../src/registry/errors.ts';
 import { listTags } from '../../../src/registry/tags.ts';
 import { openRegistry, type RegistryOptions } from '../../../src/registry/session.ts';
 import { registrySource, type RegistrySource, type RegistrySourceOptions } from '../../../src/registry/source.ts';
@@ -412,6 +413,15 @@ describe('what cannot be reached is told apart', () => {
     const registry = await start({ tls: true });
     const folder = certificateFolder();
     expect(await failure(open(`127.0.0.1:${registry.port}/app`, { certificateDirectory: folder }).manifest())).toMatchObject({ code: 'NETWORK', message: expect.stringContaining('it is for another host') });
+  });
+
+  test.each([
+    ['ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE', 'error:10000412:SSL routines:OPENSSL_internal:SSLV3_ALERT_BAD_CERTIFICATE'],
+    ['ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', 'SSL routines:ssl3_read_bytes:tlsv13 alert certificate required:../deps/openssl'],
+    ['EPROTO', 'write EPROTO 00:error:0A000412:SSL routines:ssl3_read_bytes:sslv3 alert bad certificate'],
+  ])('a registry that wants a certificate of ours: %s', (code, message) => {
+    const error = explainConnectionFailure(Object.assign(new Error(message), { code }), new URL('https://registry.lan:5000/v2/'), { verb: 'pull', subject: 'x', registry: 'registry.lan:5000', authenticated: false });
+    expect(error).toMatchObject({ code: 'NETWORK', message: 'cannot pull x: registry.lan:5000 wants to be shown a certificate that it trusts', hint: expect.stringContaining('certs.d/registry.lan:5000/ as client.cert and client.key') });
   });
 
   test('plain http where TLS is insisted on', async () => {
