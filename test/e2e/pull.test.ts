@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { freePort, startDockerRegistry, type DockerRegistry } from '../support/docker-registry.ts';
 import { useScull } from '../support/scull.ts';
@@ -73,6 +74,16 @@ test('lists and what is put into them go by short names of registries.conf as we
   await s.ok(['manifest', 'remove', 'nicks:1', 'nick:1'], offline);
   await s.ok(['manifest', 'rm', 'nicks:1'], offline);
   await s.ok(['rmi', 'nick:1'], offline);
+});
+
+test('what policy.json forbids is fetched by nobody', async () => {
+  const env = { XDG_CONFIG_HOME: s.directory('forbidding') };
+  mkdirSync(`${env.XDG_CONFIG_HOME}/containers`);
+  writeFileSync(`${env.XDG_CONFIG_HOME}/containers/policy.json`, JSON.stringify({ default: [{ type: 'insecureAcceptAnything' }], transports: { docker: { [`${registry.host}/one`]: [{ type: 'reject' }] } } }));
+  push('forbidden/not:1');
+  for (const args of [['pull', `${registry.host}/one:1`], ['run', '--pull=always', '--rm', `${registry.host}/one:1`], ['manifest', 'inspect', `${registry.host}/one:1`]]) await s.fails(args, 125, /policy\.json forbids it/, { env });
+  await s.ok(['pull', '-q', `${registry.host}/forbidden/not:1`], { env });
+  await s.ok(['rmi', `${registry.host}/forbidden/not:1`]);
 });
 
 test('-q prints the id alone, -a every tag', async () => {

@@ -2,7 +2,7 @@
 import { isScullError, ScullError } from '../../host/errors.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { hostPlatform, platformMatches, type Platform } from '../../oci/platform.ts';
-import { digestReference, formatReference, hasFileTransport, isShortName, parseReference, type Reference } from '../../oci/reference.ts';
+import { digestReference, formatReference, hasFileTransport, isShortName, parseReference, parseSource, type Reference } from '../../oci/reference.ts';
 import type { PullLocation } from '../../registry/locations.ts';
 import type { RegistriesConf } from '../../registry/registries-conf.ts';
 import type { RegistrySession } from '../../registry/session.ts';
@@ -101,7 +101,7 @@ async function loadConf(name: string): Promise<RegistriesConf> {
 
 /** The references meant by what was typed. */
 async function namesFor(conf: RegistriesConf, name: string): Promise<readonly Reference[]> {
-  if (hasFileTransport(name)) throw new ScullError('UNSUPPORTED', `${JSON.stringify(name)} is not in a registry`, { hint: 'take it in with `scull pull` or `scull load` first' });
+  if (parseSource(name).transport !== 'docker') throw new ScullError('UNSUPPORTED', `${JSON.stringify(name)} is not in a registry`, { hint: 'take it in with `scull pull` or `scull load` first' });
   const { resolveName } = await import('../../registry/locations.ts');
   return resolveName(conf, withoutTransport(name));
 }
@@ -141,7 +141,8 @@ async function firstSuccess<C, T>(name: string, candidates: readonly C[], attemp
 }
 
 async function fromLocations<T>(engine: Engine, conf: RegistriesConf, reference: Reference, options: PullOptions, work: (session: RegistrySession, location: PullLocation) => Promise<T>): Promise<T> {
-  const [{ pullLocations }, { openRegistry }] = await Promise.all([import('../../registry/locations.ts'), import('../../registry/session.ts')]);
+  const [{ pullLocations }, { requirePermission }, { openRegistry }] = await Promise.all([import('../../registry/locations.ts'), import('../../registry/policy.ts'), import('../../registry/session.ts')]);
+  requirePermission(reference);
   const locations = pullLocations(conf, reference);
   return firstSuccess(formatReference(reference), locations, async (location) => {
     if (location.mirror) engine.progress({ kind: 'message', level: 'info', text: `${formatReference(reference)} is fetched from ${formatReference(location.reference)}` });
