@@ -68,6 +68,7 @@ describe('a registry that searches itself', () => {
     expect(await lines('--format', '{{.Name}} {{.Stars}} {{.Official}}', '--filter', 'stars=10', `${index.host}/app`)).toEqual([`${index.host}/web/app 12 [OK]`]);
     expect(await lines('--format', '{{.Name}}', '--filter', 'is-official=false', `${index.host}/app`)).toEqual([`${index.host}/other`]);
     expect(await lines('--format', '{{.Name}}', '--filter', 'is-automated=true', `${index.host}/app`)).toEqual([`${index.host}/other`]);
+    expect(await lines('--format', '{{.Name}}', '--filter', 'is-automated', `${index.host}/app`)).toEqual([`${index.host}/other`]);
     expect(JSON.parse(await s.ok(['search', '--format', 'json', `${index.host}/app`]))[1]).toEqual({ Index: index.host, Name: `${index.host}/other`, Description: '', Stars: 3, Official: '', Automated: '[OK]', Tag: '' });
   });
 

@@ -80,6 +80,7 @@ describe('push', () => {
     await s.ok(['push', '-q', '--compression-format', 'zstd', 'busybox', `oci:${path('p-zstd')}`]);
     expect(JSON.parse(skopeo('inspect', '--raw', `oci:${path('p-zstd')}`)).layers[0].mediaType).toBe('application/vnd.oci.image.layer.v1.tar+zstd');
     expect(await s.ok(['pull', '-q', `oci:${path('p-zstd')}`])).toBe(before);
+    for (const args of [['pull', 'docker-daemon:busybox:1'], ['push', 'busybox', 'docker-daemon:busybox:1'], ['run', '--rm', 'ostree:busybox']]) await s.fails(args, 125, /^Error: the transport "(?:docker-daemon|ostree)" is not supported$/m);
     await s.fails(['push', '--format', 'v2s2', 'busybox', `oci:${path('p-v2s2')}`], 125, /v2s2 does not go with oci:/);
     await s.fails(['push', '--compression-format', 'zstd', 'busybox', `docker-archive:${path('p-z')}`], 125, /can not be chosen for an archive of Docker/);
     expect(await s.ok(['pull', '-q', `docker-archive:${path('p-docker.tar')}`])).toBe(before);

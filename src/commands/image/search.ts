@@ -28,7 +28,9 @@ export default class ImageSearch extends ScullCommand {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(ImageSearch);
     if (flags['list-tags'] && flags.filter !== undefined) this.usage('--list-tags and --filter cannot be used together');
-    const filters = parseFilters(flags.filter, ['stars', 'is-official', 'is-automated']);
+    // As Podman has it, the question alone asks for yes.
+    const asked = flags.filter?.map((filter) => (/^is-(?:official|automated)$/.test(filter) ? `${filter}=true` : filter));
+    const filters = parseFilters(asked, ['stars', 'is-official', 'is-automated']);
     const stars = filters['stars']?.map(Number);
     if (stars?.some((number) => !Number.isInteger(number)) === true) this.usage('invalid filter: stars is a whole number');
     // 0 means the default, as Podman has it.

@@ -104,7 +104,8 @@ async function readFolder(files: FileSet, wanted: Wanted): Promise<readonly Arch
   const document = decodeManifestOrIndex(await readSmall(files, 'manifest.json', MAX_DOCUMENT));
   if (document.kind === 'manifest') return [folderImage(files)];
   const here = document.index.manifests.filter((entry) => isManifestType(entry.mediaType) && files.size(instanceName(entry.digest)) !== undefined);
-  if (wanted === 'every') return here.map((entry) => folderImage(files, entry));
+  // Each once, however often it is listed.
+  if (wanted === 'every') return [...new Map(here.map((entry) => [entry.digest, entry])).values()].map((entry) => folderImage(files, entry));
   const chosen = chooseInstance({ ...document.index, manifests: here }, wanted);
   if (chosen !== undefined) return [folderImage(files, chosen)];
   throw new ScullError('INVALID', `${files.label} has no image for ${formatPlatform(wanted)}`);

@@ -56,8 +56,8 @@ async function contentOf(stream: AsyncIterable<Uint8Array>): Promise<Buffer> {
 }
 
 /** The image's manifest and the content of its layers, read as the store does. */
-async function readAll(input: string | Readable) {
-  const images = await openImages(input, staging);
+async function readAll(input: string | Readable, wanted?: 'every') {
+  const images = await openImages(input, staging, wanted);
   return Promise.all(
     images.map(async ({ source, names, shortNames }) => {
       const { bytes } = await source.manifest();
@@ -209,6 +209,33 @@ test('a folder of skopeo’s dir: is read, and has no names', async () => {
   writeFileSync(join(root, 'dir', 'manifest.json'), image.manifestBytes);
   for (const [digest, content] of image.blobs) writeFileSync(join(root, 'dir', digest.slice(7)), content);
   expect(await readAll(join(root, 'dir'))).toMatchObject([{ names: [], layers: [layer] }]);
+});
+
+test('a list in such a folder, or in a layout, gives the image for this machine, or every one once', async () => {
+  const [here, foreign] = [makeImage({ command: 'here' }), makeImage({ command: 'foreign' })];
+  const describe = (image: MadeImage, architecture: string): object => ({ mediaType: MEDIA_TYPES.ociManifest, digest: image.manifestDigest, size: image.manifestBytes.length, platform: { os: 'linux', architecture } });
+  const absent = { mediaType: MEDIA_TYPES.ociManifest, digest: sha256('absent'), size: 3, platform: { os: 'linux', architecture: 'arm' } };
+  const manifests = [absent, describe(foreign, 's390x'), describe(here, process.arch === 'x64' ? 'amd64' : process.arch), describe(foreign, 's390x')];
+  const list = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPES.ociIndex, manifests }));
+  const folder = join(root, 'list');
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'manifest.json'), list);
+  for (const image of [here, foreign]) {
+    writeFileSync(join(folder, `${image.manifestDigest.slice(7)}.manifest.json`), image.manifestBytes);
+    for (const [digest, content] of image.blobs) writeFileSync(join(folder, digest.slice(7)), content);
+  }
+  const top = { schemaVersion: 2, manifests: [{ mediaType: MEDIA_TYPES.ociIndex, digest: sha256(list), size: list.length }] };
+  const layout = [...layoutEntries(here), ...layoutEntries(foreign)].filter((entry) => entry.path !== 'index.json');
+  const tar = file('list.tar', writeTar([...layout, { path: `blobs/sha256/${sha256(list).slice(7)}`, content: list }, { path: 'index.json', content: JSON.stringify(top) }]));
+  for (const input of [folder, tar]) {
+    const ids = (images: Awaited<ReturnType<typeof readAll>>): string[] => images.map(({ manifest }) => manifest.config.digest);
+    expect(ids(await readAll(input))).toEqual([here.id]);
+    expect(ids(await readAll(input, 'every'))).toEqual([foreign.id, here.id]);
+  }
+  writeFileSync(join(folder, `${here.manifestDigest.slice(7)}.manifest.json`), foreign.manifestBytes);
+  const [image] = await openImages(folder, staging);
+  // Who takes it in compares the two.
+  expect(await image?.source.manifest()).toMatchObject({ digest: here.manifestDigest, bytes: foreign.manifestBytes });
 });
 
 test('what is not there, or can not be read, is told by its path', async () => {
