@@ -32,7 +32,8 @@ export async function pushFile(engine: Engine, image: StoredImage, destination: 
   try {
     const form = formFor(location, options);
     const made = await pushedForm(engine, staging, image, form);
-    const sent = location.transport === 'dir' ? made : await inWords('oci', made);
+    // An artifact is what its types say.
+    const sent = location.transport === 'dir' || image.kind === 'artifact' ? made : await inWords('oci', made);
     await writeContent(location, sent, [sent]);
     recordEvent(engine, { type: 'image', status: 'push', id: image.id, name: destination });
     return { digest: sent.digest };
