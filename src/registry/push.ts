@@ -80,9 +80,11 @@ export function pushScope(reference: Reference, mountFrom: readonly string[]): s
 
 async function pushBlob(target: Target, image: PushedImage, descriptor: Descriptor, options: PushOptions): Promise<void> {
   const id = descriptor.digest;
-  if (await isThere(target, descriptor)) return options.progress({ kind: 'done', id, result: 'exists' });
   const what = descriptor === image.manifest.config ? 'config' : 'layer';
-  options.progress({ kind: 'start', id, what, total: descriptor.size });
+  const isPresent = await isThere(target, descriptor);
+  // What nothing was said of counts as a layer.
+  if (!isPresent || what === 'config') options.progress({ kind: 'start', id, what, total: descriptor.size });
+  if (isPresent) return options.progress({ kind: 'done', id, result: 'exists' });
   const begun = await mountOrBegin(target, descriptor, target.sources.get(id) ?? []);
   if (begun === 'mounted') return options.progress({ kind: 'done', id, result: 'exists' });
   await upload(target, image, descriptor, begun, options.progress);
