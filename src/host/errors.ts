@@ -78,6 +78,12 @@ export function errnoOf(error: unknown): string | undefined {
   return typeof code === 'string' && /^E[A-Z0-9]+$/.test(code) ? code : undefined;
 }
 
+/** True where a system call found nothing at its path, and not when it could not look. */
+export function isMissing(error: unknown): boolean {
+  const errno = errnoOf(error);
+  return errno === 'ENOENT' || errno === 'ENOTDIR';
+}
+
 /** Exit status of a failed command, after docker-run(1): 125 scull's own failure, 126 not executable, 127 not found. */
 export function exitStatusOf(code: ErrorCode): number {
   switch (code) {

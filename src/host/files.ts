@@ -5,7 +5,7 @@
 import { closeSync, fsyncSync, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, statSync, unlink, unlinkSync, writeFileSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { crashPoint } from './crash-point.ts';
-import { errnoOf, ScullError } from './errors.ts';
+import { errnoOf, isMissing, ScullError } from './errors.ts';
 import { flushes } from './flush.ts';
 import { ownerTag, parseOwnerTag, type ProcessIdentity } from './identity.ts';
 
@@ -126,8 +126,7 @@ export function readTextIfPresent(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    const errno = errnoOf(error);
-    if (errno === 'ENOENT' || errno === 'ENOTDIR') return undefined;
+    if (isMissing(error)) return undefined;
     throw withPath(error, path);
   }
 }
@@ -153,7 +152,7 @@ export function removeFile(path: string): void {
   try {
     unlinkSync(path);
   } catch (error) {
-    if (errnoOf(error) !== 'ENOENT' && errnoOf(error) !== 'ENOTDIR') throw error;
+    if (!isMissing(error)) throw error;
   }
 }
 

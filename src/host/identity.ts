@@ -1,7 +1,7 @@
 /** Who a process is, beyond its recyclable pid: pid + start time (clock ticks since boot) + boot id. See proc(5). */
 import { closeSync, openSync, readFileSync, readlinkSync, readSync, statSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { ScullError } from './errors.ts';
+import { errnoOf, ScullError } from './errors.ts';
 
 export interface ProcessIdentity {
   readonly pid: number;
@@ -57,12 +57,19 @@ export function isOfNamespace(id: string): boolean {
   return id !== kernelBootId();
 }
 
-/** Start time and state letter of a process, or undefined when there is none with this pid. */
+/** Failures of a read that tell nothing about what was to be read. */
+const CANNOT_TELL: ReadonlySet<string | undefined> = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EIO']);
+
+/**
+ * Start time and state letter of a process, or undefined when there is none with this pid.
+ * @throws where that can't be told: a living one that passed for dead would lose what it owns
+ */
 export function processStat(pid: number): { readonly startTime: number; readonly state: string; readonly parent: number } | undefined {
   let text: string;
   try {
     text = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  } catch {
+  } catch (error) {
+    if (CANNOT_TELL.has(errnoOf(error))) throw error;
     return undefined; // there is none, or it ended between open and read
   }
   // The command name may hold spaces and parentheses: fields start after the last ')'.

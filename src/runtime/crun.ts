@@ -1,8 +1,8 @@
 /** The one wrapper around crun(1), the OCI runtime. Its state lives under our own --root and is found there by us too. */
-import { closeSync, constants, openSync, readdirSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, unlinkSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf, ScullError } from '../host/errors.ts';
-import { readTextIfPresent, removeTree } from '../host/files.ts';
+import { namesIn, readTextIfPresent, removeTree } from '../host/files.ts';
 import { processStat } from '../host/identity.ts';
 import { run, type RunResult } from '../host/process.ts';
 import type { StoreLayout } from '../storage/layout.ts';
@@ -89,11 +89,7 @@ export function readRuntimeState(runtimeState: string): RuntimeState | undefined
 }
 
 function hasExecFifo(runtimeState: string): boolean {
-  try {
-    return readdirSync(runtimeState).includes('exec.fifo');
-  } catch {
-    return false;
-  }
+  return namesIn(runtimeState).includes('exec.fifo');
 }
 
 /** True while the container's first process lives. */

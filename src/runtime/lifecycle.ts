@@ -9,6 +9,7 @@
  */
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { isMissing } from '../host/errors.ts';
 import { readTextIfPresent } from '../host/files.ts';
 import { isAlive, processStat } from '../host/identity.ts';
 import type { ContainerPaths, StoreLayout } from '../storage/layout.ts';
@@ -73,16 +74,20 @@ export function comingExitCode(paths: ContainerPaths, patience = PATIENCE): stri
   }
 }
 
-/** Names of the files that the monitor and we left about the last run. */
+/**
+ * Names of the files that the monitor and we left about the last run; none where the folder was removed meanwhile. One that is there
+ * and cannot be read throws: without it a container that has ended, or runs, would look as if it had never been started.
+ */
 function factsIn(directory: string): ReadonlySet<string> {
   try {
     return new Set(readdirSync(directory));
-  } catch {
-    return new Set(); // removed meanwhile
+  } catch (error) {
+    if (isMissing(error)) return new Set();
+    throw error;
   }
 }
 
-/** Ids that crun has a record of: all that can be running. */
+/** Ids that crun has a record of: all that can be running. @throws where that can't be read: a listing would show nothing */
 export function knownToRuntime(layout: StoreLayout): ReadonlySet<string> {
   return factsIn(layout.runtimeRoot);
 }
@@ -101,7 +106,8 @@ function isFrozen(runtime: RuntimeState): boolean {
 function timeOf(path: string): string {
   try {
     return statSync(path).mtime.toISOString();
-  } catch {
-    return '';
+  } catch (error) {
+    if (isMissing(error)) return '';
+    throw error;
   }
 }

@@ -1,4 +1,5 @@
 /** Which containers a command is about: names, --all, --filter; and what became of each. */
+import { machineFailure } from '../../host/errno.ts';
 import { isScullError, ScullError } from '../../host/errors.ts';
 import type { ContainerRecord, ContainerState } from '../../runtime/container-record.ts';
 import { containerIds, findContainer, readContainer } from '../../runtime/container-store.ts';
@@ -7,6 +8,7 @@ import type { ListedRecord } from '../../runtime/listing.ts';
 import { readPod } from '../../storage/pods.ts';
 import { isRestarting, isStoppedByUser, startsOnBoot } from '../../runtime/restart-state.ts';
 import { readNetwork } from '../../storage/networks.ts';
+import { explainVanished } from '../../storage/vanished.ts';
 import type { Engine } from '../engine.ts';
 import { healthOf } from './health-of.ts';
 
@@ -87,12 +89,21 @@ export async function forEachSelected(engine: Engine, selection: Selection, work
         await work(one);
         return { name: one.name, id: one.record.id };
       } catch (error) {
-        if (!(error instanceof ScullError)) throw error;
-        return { name: one.name, id: one.record.id, error };
+        return { name: one.name, id: one.record.id, error: failureOf(error) };
       }
     }),
   );
   return [...outcomes, ...failed];
+}
+
+/** That the machine fails for one of several, or that it vanishes meanwhile, is no reason to give up in the midst of the others. */
+function failureOf(error: unknown): ScullError {
+  if (error instanceof ScullError) return error;
+  const vanished = explainVanished(error);
+  if (vanished !== undefined) return vanished;
+  const failure = machineFailure(error);
+  if (failure === undefined) throw error;
+  return new ScullError('PERMISSION', failure, { cause: error });
 }
 
 /** docker-ps(1) "Filter": different keys must all match, values of one key any; `label!` none. @throws ScullError INVALID for an unknown key */

@@ -1,8 +1,9 @@
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { ContainerRecord } from '../../../src/runtime/container-record.ts';
+import { knownToRuntime } from '../../../src/runtime/lifecycle.ts';
 import { Listing } from '../../../src/runtime/listing.ts';
 import { storeLayout, type StoreLayout } from '../../../src/storage/layout.ts';
 import { untilTheClockTicks } from '../../support/clock.ts';
@@ -120,6 +121,17 @@ test.each([
   expect(read).toHaveLength(COUNT);
   expect(states.has('c5')).toBe(true);
   expect(list().read).toEqual([]);
+});
+
+test('a folder that is there and cannot be read is an error: without it a container would look as if it had never been started, or would not be shown', () => {
+  const { exitDirectory } = layout.container(idOf(7));
+  rmSync(exitDirectory, { recursive: true });
+  expect(list().states.get('c7')).toBe('created 0');
+  symlinkSync(exitDirectory, exitDirectory);
+  expect(() => list()).toThrow(/ELOOP.*exit/);
+  expect(knownToRuntime(layout)).toEqual(new Set());
+  symlinkSync(layout.runtimeRoot, layout.runtimeRoot);
+  expect(() => knownToRuntime(layout)).toThrow(/ELOOP.*crun/);
 });
 
 test('what another store kept in the same runtime directory is not ours', () => {
