@@ -454,14 +454,29 @@ static bool is_whiteout(int parent, const char *name, const struct stat *stat)
 	return S_ISREG(stat->st_mode) && stat->st_size == 0 && stat->st_nlink == 1 && overlay_mark(parent, name, "whiteout", value);
 }
 
+/* After a failed open: an entry that a running container has removed, or made something else, since its name was read is no failure. */
+static void refuse_unless_swapped(void)
+{
+	if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
+		die("cannot open /%s", path.data);
+}
+
+/* @returns false where it is gone meanwhile, or never was there */
+static bool look_at(int parent, const char *name, struct stat *stat)
+{
+	if (fstatat(parent, name, stat, AT_SYMLINK_NOFOLLOW) == 0)
+		return true;
+	if (errno != ENOENT)
+		die("cannot look at /%s", path.data);
+	return false;
+}
+
 /* @returns the index of the layer that shows `name`, or -1; nothing of what is in the way of a whiteout shows */
 static int look_up(const struct merged *directory, const char *name, struct stat *stat)
 {
 	for (int i = 0; i < directory->count; i++) {
-		if (fstatat(directory->fds[i], name, stat, AT_SYMLINK_NOFOLLOW) == 0)
+		if (look_at(directory->fds[i], name, stat))
 			return is_whiteout(directory->fds[i], name, stat) ? -1 : i;
-		if (errno != ENOENT)
-			die("cannot look at %s", name);
 		if (has_dot_mark(directory->fds[i], name))
 			return -1;
 	}
@@ -479,7 +494,7 @@ static void open_merged(const struct merged *parent, const char *name, int first
 	*result = (struct merged){checked(malloc((size_t)(parent->count - first + 1) * sizeof(int))), 0};
 	for (int i = first; i < parent->count; i++) {
 		struct stat stat;
-		if (fstatat(parent->fds[i], name, &stat, AT_SYMLINK_NOFOLLOW) < 0) {
+		if (!look_at(parent->fds[i], name, &stat)) {
 			if (has_dot_mark(parent->fds[i], name))
 				return;
 			continue;
@@ -488,9 +503,8 @@ static void open_merged(const struct merged *parent, const char *name, int first
 			return;
 		int fd = open_directory(parent->fds[i], name);
 		if (fd < 0) {
-			if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP)
-				continue; /* swapped meanwhile: a running container */
-			die("cannot open %s", name);
+			refuse_unless_swapped();
+			continue;
 		}
 		result->fds[result->count++] = fd;
 		if (is_opaque(parent->fds[i], name) || has_dot_mark(fd, ".wh..opq"))
@@ -702,10 +716,11 @@ static bool is_skipped(const struct stat *stat, int parent, const char *name)
 		return false;
 	struct names names = {0};
 	int fd = open_directory(parent, name);
-	if (fd < 0)
+	if (fd < 0) {
+		refuse_unless_swapped();
 		return false;
+	}
 	read_names(fd, &names);
-	close(fd);
 	/* What is in it may have been made for mounts as well: /dev/pts in /dev. */
 	bool all = true;
 	size_t length = path.length;
@@ -713,15 +728,13 @@ static bool is_skipped(const struct stat *stat, int parent, const char *name)
 		struct stat below;
 		if (options.dot_marks && starts_with(names.list[i], ".wh."))
 			continue;
-		fd = open_directory(parent, name);
 		add_text(&path, "/");
 		add_text(&path, names.list[i]);
-		all = fd >= 0 && fstatat(fd, names.list[i], &below, AT_SYMLINK_NOFOLLOW) == 0 && is_skipped(&below, fd, names.list[i]);
+		all = look_at(fd, names.list[i], &below) && is_skipped(&below, fd, names.list[i]);
 		truncate_to(&path, length);
-		if (fd >= 0)
-			close(fd);
 	}
 	free_names(&names);
+	close(fd);
 	return all;
 }
 
@@ -764,7 +777,7 @@ static void note_left_out(const struct stat *stat, int parent, const char *name)
 		struct stat below;
 		add_text(&path, "/");
 		add_text(&path, names.list[i]);
-		if (fstatat(fd, names.list[i], &below, AT_SYMLINK_NOFOLLOW) == 0)
+		if (look_at(fd, names.list[i], &below))
 			note_left_out(&below, fd, names.list[i]);
 		truncate_to(&path, length);
 	}
@@ -782,10 +795,17 @@ static bool same_target(int parent_a, int parent_b, const char *name)
 static bool same_bytes(int parent_a, int parent_b, const char *name)
 {
 	static char a[64 * 1024], b[64 * 1024];
-	int fd_a = openat(parent_a, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC), fd_b = openat(parent_b, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	int fd_a = openat(parent_a, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd_a < 0)
+		refuse_unless_swapped();
+	int fd_b = openat(parent_b, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd_b < 0)
+		refuse_unless_swapped();
 	ssize_t length = fd_a < 0 || fd_b < 0 ? -1 : 1;
 	for (off_t offset = 0; length > 0; offset += length) {
 		length = pread(fd_a, a, sizeof a, offset);
+		if (length < 0 && errno != EISDIR) /* swapped */
+			die("cannot read /%s", path.data);
 		if (pread(fd_b, b, sizeof b, offset) != length || (length > 0 && memcmp(a, b, (size_t)length) != 0))
 			length = -1;
 	}
@@ -908,8 +928,8 @@ static void visit(const struct merged *new, const struct merged *old, const char
 	struct stat stat, old_stat;
 	int old_index = -1, index = 0;
 	if (upper) {
-		if (fstatat(new->fds[0], name, &stat, AT_SYMLINK_NOFOLLOW) < 0)
-			return; /* gone meanwhile */
+		if (!look_at(new->fds[0], name, &stat))
+			return;
 		if (starts_with(name, ".wh.")) {
 			note_left_out(&stat, new->fds[0], name);
 			if (!options.dot_marks)
