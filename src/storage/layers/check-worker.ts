@@ -51,7 +51,7 @@ export function checkLayer(job: LayerCheckJob): LayerCheckResult {
   const contents = readContents(readFileSync(job.contents, 'latin1'));
   if (contents === undefined) return { files: 0, bytes: 0, problems: [{ path: '.', what: 'the list of its files makes no sense' }], count: 1 };
   const check = new LayerCheck(job.diff, contents);
-  check.directory('.');
+  check.root();
   check.missing();
   return { files: check.files, bytes: check.bytes, problems: check.problems, count: check.count };
 }
@@ -73,25 +73,23 @@ class LayerCheck {
     this.#left = contents;
   }
 
-  /** @param path of a directory that is there, as a byte string; '.' is the root */
-  directory(path: string): void {
-    this.#compare(path, () => {
-      this.#entry(path);
-    });
-    let names: Buffer[] = [];
-    try {
-      names = readdirSync(this.#place(path), { encoding: 'buffer' });
-    } catch (error) {
-      this.#unreadable(path, error);
-    }
-    for (const bytes of names) {
+  /** Looks at the layer's root and all below it. */
+  root(): void {
+    this.#compare('.', () => this.#directory('.', lstatSync(this.#diff)));
+  }
+
+  /** @param path as a byte string; '.' is the root */
+  #directory(path: string, stat: Stats): void {
+    this.#entry(path, stat);
+    const found: { readonly path: string; readonly stat: Stats }[] = [];
+    for (const bytes of readdirSync(this.#place(path), { encoding: 'buffer' })) {
       const name = bytes.toString('latin1');
       const below = path === '.' ? name : `${path}/${name}`;
-      this.#compare(below, () => {
-        if (this.#isDirectory(below)) this.directory(below);
-        else this.#entry(below);
-      });
+      this.#compare(below, () => found.push({ path: below, stat: lstatSync(this.#place(below)) }));
     }
+    // The order in which they were unpacked, which is about where they are on the disk; names come in that of their hashes.
+    found.sort((a, b) => a.stat.ino - b.stat.ino);
+    for (const one of found) this.#compare(one.path, () => (one.stat.isDirectory() ? this.#directory(one.path, one.stat) : this.#entry(one.path, one.stat)));
   }
 
   /** Tells of everything that was not found. */
@@ -99,12 +97,7 @@ class LayerCheck {
     for (const path of this.#left.keys()) this.#tell(path, 'is missing');
   }
 
-  #isDirectory(path: string): boolean {
-    return lstatSync(this.#place(path)).isDirectory();
-  }
-
-  #entry(path: string): void {
-    const stat = lstatSync(this.#place(path));
+  #entry(path: string, stat: Stats): void {
     const expected = this.#left.get(path);
     this.#left.delete(path);
     this.files += 1;
