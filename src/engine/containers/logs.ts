@@ -7,7 +7,7 @@
  */
 import { closeSync, fstatSync, openSync, readSync, watch, type FSWatcher } from 'node:fs';
 import { errnoOf, ScullError } from '../../host/errors.ts';
-import { writeAllSync } from '../../host/files.ts';
+import { withPath, writeAllSync } from '../../host/files.ts';
 import { readerGone } from '../../host/output-reader.ts';
 import { exitStatus, explainSpawnFailure, start } from '../../host/process.ts';
 import type { ContainerRecord } from '../../runtime/container-record.ts';
@@ -67,7 +67,7 @@ async function streamFile(engine: Engine, record: ContainerRecord, options: LogO
   const changes = options.follow === true ? watchFile(path) : undefined;
   const cutter = new LogCutter(options, options.names === true ? record.name : undefined, outFd, errFd);
   try {
-    let offset = fd === undefined || options.tail === undefined || options.tail < 0 ? 0 : tailOffset(fd, options.tail);
+    let offset = fd === undefined || options.tail === undefined || options.tail < 0 ? 0 : tailOffset(fd, path, options.tail);
     for (;;) {
       // Asked before reading: what is written until then is read in this round.
       const running = options.follow === true && isRunning(readContainerState(paths));
@@ -75,7 +75,7 @@ async function streamFile(engine: Engine, record: ContainerRecord, options: LogO
       if (fd !== undefined) {
         // conmon starts over in the same file when --log-opt max-size is reached.
         if (fstatSync(fd).size < offset) offset = 0;
-        offset = cutter.cutFrom(fd, offset);
+        offset = cutter.cutFrom(fd, path, offset);
       }
       if (!running || cutter.past || gone?.aborted === true) return;
       await changes?.next();
@@ -116,10 +116,10 @@ class LogCutter {
   }
 
   /** Reads from `offset` to the end of the last whole line. @returns the new offset */
-  cutFrom(fd: number, offset: number): number {
+  cutFrom(fd: number, path: string, offset: number): number {
     const plain = this.#options.timestamps !== true && this.#name === undefined && this.#options.since === undefined && this.#options.until === undefined;
     for (;;) {
-      const length = readSync(fd, this.#buffer, 0, CHUNK, offset);
+      const length = readAt(fd, path, this.#buffer, CHUNK, offset);
       if (length === 0) return offset;
       const end = this.#buffer.lastIndexOf(NEWLINE, length - 1) + 1;
       if (end === 0) return offset; // the monitor is in the middle of a line; they are far shorter than a chunk
@@ -191,15 +191,24 @@ function streamMark(buffer: Buffer, start: number, stop: number): number {
   return 0;
 }
 
+/** A read that fails names the file. */
+function readAt(fd: number, path: string, buffer: Buffer, length: number, offset: number): number {
+  try {
+    return readSync(fd, buffer, 0, length, offset);
+  } catch (error) {
+    throw withPath(error, path);
+  }
+}
+
 /** The offset at which the last `lines` full lines begin, found from the end. */
-function tailOffset(fd: number, lines: number): number {
+function tailOffset(fd: number, path: string, lines: number): number {
   const { size } = fstatSync(fd);
   if (lines === 0) return size;
   const buffer = Buffer.allocUnsafe(CHUNK);
   let missing = lines;
   for (let end = size; end > 0; ) {
     const begin = Math.max(0, end - CHUNK);
-    const length = readSync(fd, buffer, 0, end - begin, begin);
+    const length = readAt(fd, path, buffer, end - begin, begin);
     for (let at = length - 1; at >= 0; at -= 1) {
       at = buffer.lastIndexOf(NEWLINE, at);
       if (at < 0) break;
