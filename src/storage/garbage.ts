@@ -8,6 +8,7 @@
  * there (engine/containers/create.ts): one of the two always notices.
  */
 import { renameSync } from 'node:fs';
+import { unlink } from 'node:fs/promises';
 import { crashPoint } from '../host/crash-point.ts';
 import { errnoOf, isScullError, type ScullError } from '../host/errors.ts';
 import { explainWriteFailure } from '../host/files.ts';
@@ -72,14 +73,25 @@ async function collect(store: Store, measure: boolean): Promise<Collected> {
     const files = [...removed.blobs.map(({ gone }) => gone), ...removed.partial];
     const places = [...files, ...removed.layers.map(({ gone }) => gone)];
     const bytes = measure ? [...(await diskUsageOf(places)).values()].reduce((sum, size) => sum + size, 0) : 0;
-    await removeLargeTrees(removed.layers.map(({ gone }) => gone)); // what is left of them goes with the staging directory
-    for (const file of files) await removeOwnedTree(file);
+    // What is left of the layers goes with the staging directory. Freeing the blocks of a large blob takes a while, too: at the same time.
+    const trees = removeLargeTrees(removed.layers.map(({ gone }) => gone));
+    const outcomes = await Promise.allSettled([trees, ...files.map(removeFile)]);
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
     if (failed[0] !== undefined) throw failed[0];
     return { blobs: removed.blobs.map(({ digest }) => digest), layers: removed.layers.map(({ digest }) => digest), bytes };
   } finally {
     await staging?.remove();
     await sweepStaging(store);
     ensureBallast(store);
+  }
+}
+
+/** On a thread; whatever it is. */
+async function removeFile(path: string): Promise<void> {
+  try {
+    await unlink(path);
+  } catch {
+    await removeOwnedTree(path);
   }
 }
 
