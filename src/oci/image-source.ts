@@ -9,7 +9,7 @@ import type { Digest } from './digest.ts';
 export interface ImageSource {
   /** The manifest of one platform (indexes are resolved by the source), as raw bytes with its media type. */
   manifest(): Promise<{ readonly bytes: Uint8Array; readonly mediaType: string; readonly digest?: Digest }>;
-  /** A blob from byte `offset` on (0 unless the source can resume). */
+  /** A blob from byte `offset` on (0 unless the source can resume). Each piece may be overwritten when the next is asked for. */
   blob(descriptor: Descriptor, offset?: number): Promise<AsyncIterable<Uint8Array>>;
   /** True if blob() honours offset. */
   readonly resumable: boolean;

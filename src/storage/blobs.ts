@@ -4,16 +4,18 @@
  * nobody ever sees half of it.
  */
 import type { Hash } from 'node:crypto';
-import { closeSync, createReadStream, existsSync, fsync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, readSync, renameSync, statSync } from 'node:fs';
+import { closeSync, createReadStream, existsSync, fsync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { Readable, Writable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { crashPoint } from '../host/crash-point.ts';
 import { errnoOf, isScullError, ScullError } from '../host/errors.ts';
+import { filePieces } from '../host/file-pieces.ts';
 import { explainWriteFailure, instead, withPath, writeAllSync } from '../host/files.ts';
 import { flushes } from '../host/flush.ts';
 import { MAX_DOCUMENT } from '../oci/decode.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { digestAlgorithm, digestHex, type Digest } from '../oci/digest.ts';
+import type { GrowingFile } from './growing-file.ts';
 import { LOOK_AFTER, requireRoom } from './space.ts';
 import type { Staging } from './staging.ts';
 import type { Store } from './store.ts';
@@ -82,14 +84,14 @@ export async function readChecked(stream: AsyncIterable<Uint8Array>, descriptor:
   for await (const chunk of stream) {
     size += chunk.length;
     if (size > descriptor.size) break;
-    chunks.push(chunk);
+    chunks.push(Buffer.from(chunk)); // which may be overwritten now
   }
   const bytes = Buffer.concat(chunks);
   if (size === descriptor.size && (await digestOf(bytes, digestAlgorithm(descriptor.digest))) === descriptor.digest) return bytes;
   throw new ScullError('INVALID', `${what} is not what was announced as ${descriptor.digest} of ${descriptor.size} bytes`);
 }
 
-/** One blob's bytes from `offset` on. */
+/** One blob's bytes from `offset` on; each piece may be overwritten when the next is asked for. */
 export type BlobOpener = (offset: number) => Promise<AsyncIterable<Uint8Array>>;
 
 /** The file that a blob is gathered in until it is whole. */
@@ -104,11 +106,8 @@ export interface StoreBlobOptions {
   readonly into?: BlobFile | undefined;
   /** Whether the opener honours its offset, so that a broken connection is continued instead of begun again. */
   readonly resumable?: boolean;
-  /**
-   * Gets every byte as well, at its own speed. It is ended when the content proved right, and destroyed with the error
-   * otherwise.
-   */
-  readonly tee?: Writable;
+  /** The same file, for who reads it already while it is being written. */
+  readonly growing?: GrowingFile;
   readonly onBytes?: (done: number) => void;
 }
 
@@ -122,15 +121,21 @@ export async function storeBlob(store: Store, staging: Staging, descriptor: Desc
   try {
     await receive(fd, file, descriptor, open, options);
     crashPoint('blob:written');
-    if (flushes) await new Promise<void>((resolve, reject) => fsync(fd, (error) => (error === null ? resolve() : reject(explainWriteFailure(error, file.path)))));
+    await flushBlob(fd, file.path);
   } catch (error) {
-    options.tee?.destroy(error as Error);
+    options.growing?.failed(error);
     throw error;
   } finally {
     closeSync(fd);
   }
   crashPoint('blob:flushed');
+  await options.growing?.released();
   commitBlob(store, file.path, descriptor.digest);
+}
+
+/** Flushes a blob that was written aside, on a thread. */
+export async function flushBlob(fd: number, path: string): Promise<void> {
+  if (flushes) await new Promise<void>((resolve, reject) => fsync(fd, (error) => (error === null ? resolve() : reject(explainWriteFailure(error, path)))));
 }
 
 /** Stores bytes already in memory, whose digest the caller knows to be right. */
@@ -183,7 +188,7 @@ export function commitBlob(store: Store, aside: string, digest: Digest): void {
 interface Transfer {
   readonly descriptor: Descriptor;
   readonly hash: Hash;
-  readonly sink: (chunk: Uint8Array) => void | Promise<void>;
+  readonly sink: (chunk: Uint8Array) => void;
   readonly onBytes: ((done: number) => void) | undefined;
   done: number;
 }
@@ -193,9 +198,9 @@ const FRUITLESS_ATTEMPTS = 3;
 
 async function receive(fd: number, file: BlobFile, descriptor: Descriptor, open: BlobOpener, options: StoreBlobOptions): Promise<void> {
   const { createHash } = await import('node:crypto');
-  const pass = (chunk: Uint8Array): void | Promise<void> => (options.tee === undefined ? undefined : writeTo(options.tee, chunk));
+  const tell = (chunk: Uint8Array): void => options.growing?.grew(chunk.length);
   let sinceLook = 0;
-  const sink = (chunk: Uint8Array): void | Promise<void> => {
+  const sink = (chunk: Uint8Array): void => {
     try {
       writeAllSync(fd, chunk);
       sinceLook += chunk.length;
@@ -206,12 +211,12 @@ async function receive(fd: number, file: BlobFile, descriptor: Descriptor, open:
     } catch (error) {
       throw explainWriteFailure(error, file.path);
     }
-    return pass(chunk);
+    tell(chunk);
   };
   const hash = createHash(digestAlgorithm(descriptor.digest));
-  // What is there goes through hash and tee as well: the digest is always that of the whole.
+  // What is there goes through the hash as well: the digest is always that of the whole.
   if (file.kept > 0) {
-    await receiveOnce({ descriptor, hash, sink: pass, onBytes: undefined, done: 0 }, beginningOf(fd, file));
+    await receiveOnce({ descriptor, hash, sink: tell, onBytes: undefined, done: 0 }, beginningOf(fd, file));
   }
   const transfer: Transfer = { descriptor, hash, sink, onBytes: options.onBytes, done: file.kept };
   let fruitless = 0;
@@ -228,33 +233,25 @@ async function receive(fd: number, file: BlobFile, descriptor: Descriptor, open:
   if (transfer.done !== descriptor.size) throw wrongContent(descriptor, `it has ${transfer.done} bytes instead of ${descriptor.size}`);
   const found = transfer.hash.digest('hex');
   if (found !== digestHex(descriptor.digest)) throw wrongContent(descriptor, `its digest is ${found}`);
-  options.tee?.end();
+  options.growing?.whole();
 }
 
-/** What an earlier attempt has brought. No stream: one that is given up half-way closes a descriptor that was only lent to it. */
-function* beginningOf(fd: number, { path, kept }: BlobFile): Generator<Uint8Array> {
-  for (let at = 0; at < kept; ) {
-    const chunk = Buffer.allocUnsafe(Math.min(1 << 20, kept - at));
-    let count: number;
-    try {
-      count = readSync(fd, chunk, 0, chunk.length, at);
-    } catch (error) {
-      throw withPath(error, path);
-    }
-    if (count === 0) return; // what is missing shows in the digest
-    at += count;
-    yield chunk.subarray(0, count);
+/** What an earlier attempt has brought. What is missing of it shows in the digest. */
+async function* beginningOf(fd: number, { path, kept }: BlobFile): AsyncGenerator<Uint8Array> {
+  try {
+    yield* filePieces(fd, 0, kept);
+  } catch (error) {
+    throw withPath(error, path);
   }
 }
 
-async function receiveOnce(transfer: Transfer, stream: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void> {
+async function receiveOnce(transfer: Transfer, stream: AsyncIterable<Uint8Array>): Promise<void> {
   for await (const chunk of stream) {
     if (transfer.done + chunk.length > transfer.descriptor.size) {
       throw wrongContent(transfer.descriptor, `it has more than the ${transfer.descriptor.size} bytes announced`);
     }
     transfer.hash.update(chunk);
-    const written = transfer.sink(chunk);
-    if (written !== undefined) await written;
+    transfer.sink(chunk);
     transfer.done += chunk.length;
     transfer.onBytes?.(transfer.done);
   }
@@ -263,33 +260,6 @@ async function receiveOnce(transfer: Transfer, stream: AsyncIterable<Uint8Array>
 function wrongContent(descriptor: Descriptor, why: string): ScullError {
   return new ScullError('INVALID', `the content of blob ${descriptor.digest} is not what was announced: ${why}`, {
     hint: 'it was damaged on the way or at its source; nothing of it was kept',
-  });
-}
-
-const GAVE_UP = 'the layer ended before its content did';
-
-function readerGaveUp(): ScullError {
-  return new ScullError('INVALID', GAVE_UP);
-}
-
-/** True for a transfer that failed only because who was to read it did; why, that one knows. */
-export function isReaderGone(error: unknown): boolean {
-  return isScullError(error, 'INVALID') && error.message === GAVE_UP;
-}
-
-/** Writes with regard for the reader's speed; fails with the reader's error if it gives up. */
-function writeTo(target: Writable, chunk: Uint8Array): void | Promise<void> {
-  if (target.destroyed) throw target.errored ?? readerGaveUp();
-  if (target.write(chunk)) return;
-  return new Promise<void>((resolve, reject) => {
-    const settle = (): void => {
-      target.off('drain', settle);
-      target.off('close', settle);
-      if (target.destroyed && !target.writableFinished) reject(target.errored ?? readerGaveUp());
-      else resolve();
-    };
-    target.once('drain', settle);
-    target.once('close', settle);
   });
 }
 

@@ -2,14 +2,14 @@
  * Getting the layers of one image, a few at a time. What arrives is written, hashed and unpacked at once; a layer whose
  * blob is here already is unpacked from there. (Unpacking waits for the layers below by itself, see layers/unpack.ts.)
  */
-import { PassThrough } from 'node:stream';
 import { crashPoint } from '../host/crash-point.ts';
 import { isScullError } from '../host/errors.ts';
 import { forEachLimited } from '../host/for-each-limited.ts';
 import type { Progress } from '../host/progress.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
-import type { Digest } from '../oci/digest.ts';
-import { hasBlob, isReaderGone, openBlob, storeBlob, type BlobFile } from './blobs.ts';
+import { digestHex, type Digest } from '../oci/digest.ts';
+import { hasBlob, openBlob, storeBlob, type BlobFile } from './blobs.ts';
+import { GrowingFile } from './growing-file.ts';
 import type { ImageSource, LayerRef } from './image-types.ts';
 import { layerExists } from './layers/store.ts';
 import { takePartialBlob } from './partial-blobs.ts';
@@ -125,28 +125,29 @@ async function fetchBlob({ store, staging, source, progress }: BlobFetch, descri
   }
 }
 
-function storeFrom({ store, staging, source, progress }: BlobFetch, descriptor: Descriptor, into: BlobFile | undefined, tee?: PassThrough): Promise<void> {
+function storeFrom({ store, staging, source, progress }: BlobFetch, descriptor: Descriptor, into: BlobFile | undefined, growing?: GrowingFile): Promise<void> {
   const { digest: id, size: total } = descriptor;
   return storeBlob(store, staging, descriptor, (offset) => source.blob(descriptor, offset), {
     into,
     resumable: source.resumable,
     onBytes: (done) => progress({ kind: 'bytes', id, phase: 'download', done, total }),
-    ...(tee === undefined ? {} : { tee }),
+    ...(growing === undefined ? {} : { growing }),
   });
 }
 
 async function storeAndUnpack(fetch: LayerFetch, layer: LayerRef, into: BlobFile | undefined): Promise<void> {
   const { unpackLayer } = await import('./layers/unpack.ts');
-  const tee = new PassThrough({ highWaterMark: 1 << 20 });
-  tee.on('error', () => undefined); // told by both promises below, also when nobody listens to the stream yet
-  const unpacking = unpackLayer(fetch.store, { layer, parents: parentsOf(fetch.layers, layer), compressed: { stream: tee, checked: true }, progress: fetch.progress });
-  unpacking.catch((error: unknown) => tee.destroy(error as Error));
-  const storing = storeFrom(fetch, layer.descriptor, into, tee);
-  // Also where it could not even begin: who unpacks would wait for ever.
-  storing.catch((error: unknown) => tee.destroy(error as Error));
+  const { store, staging, progress } = fetch;
+  const file = into ?? { path: staging.path(digestHex(layer.descriptor.digest)), kept: 0 };
+  const growing = new GrowingFile(file.path);
+  // First: the file is there when this returns. What it fails of the other hears as well, or would wait for ever.
+  const storing = storeFrom(fetch, layer.descriptor, file, growing);
+  storing.catch((error: unknown) => growing.failed(error));
+  const unpacking = unpackLayer(store, { layer, parents: parentsOf(fetch.layers, layer), compressed: { growing }, progress });
+  unpacking.catch((error: unknown) => growing.refused(error));
   const [stored, unpacked] = await Promise.allSettled([storing, unpacking]);
-  // A full disk shows first where the larger part is written; a worker that could not even begin takes nothing.
-  if (unpacked.status === 'rejected' && (isScullError(unpacked.reason, 'NO_SPACE') || (stored.status === 'rejected' && isReaderGone(stored.reason)))) throw unpacked.reason;
+  // A full disk shows first where the larger part is written.
+  if (unpacked.status === 'rejected' && isScullError(unpacked.reason, 'NO_SPACE')) throw unpacked.reason;
   // The unpacking fails also when the fetching does: then the fetching's error is the one to tell.
   if (stored.status === 'rejected') throw stored.reason;
   if (unpacked.status === 'rejected') throw unpacked.reason;

@@ -5,7 +5,6 @@
  * entry remembers where they are.
  */
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
 import { ScullError } from '../host/errors.ts';
 import { ensurePrivateDirectory, syncDirectory } from '../host/files.ts';
 import { randomHex } from '../host/identity.ts';
@@ -32,7 +31,7 @@ export interface ImageList {
 /** Content to be stored with a list. */
 export interface NewBlob {
   readonly descriptor: Descriptor;
-  open(): Readable;
+  open(): AsyncIterable<Uint8Array>;
 }
 
 /** An image to be put into a list. */

@@ -3,7 +3,7 @@
  * own. Runs real mounts in user namespaces, so not as root.
  */
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -15,6 +15,7 @@ import type { IdMapping } from '../../src/oci/runtime-spec.ts';
 import type { MountRequest } from '../../src/storage/drivers/driver.ts';
 import { mountPlan } from '../../src/storage/drivers/plan.ts';
 import { storageDriver } from '../../src/storage/drivers/resolve.ts';
+import { GrowingFile } from '../../src/storage/growing-file.ts';
 import { layerExists } from '../../src/storage/layers/store.ts';
 import { prepareUnpacking } from '../../src/storage/layers/unpack-process.ts';
 import { unpackLayer } from '../../src/storage/layers/unpack.ts';
@@ -201,11 +202,18 @@ describe.skipIf(isRoot)('storage drivers (as an unprivileged user)', () => {
     rmSync(store.layout.root, { recursive: true });
   });
 
-  test('what is said to be checked is not hashed again only where it needs no inflating', async () => {
+  test('a file is unpacked while it grows, and not hashed again only where it needs no inflating', async () => {
     const store = { layout: storeLayout(join(base, 'checked'), join(base, 'run')), driver: 'auto' as const };
-    const attempt = (bytes: Buffer): Promise<unknown> => {
+    const attempt = async (bytes: Buffer): Promise<void> => {
       const digest = sha256(bytes);
-      return unpackLayer(store, { layer: { descriptor: { mediaType: 'x', digest, size: bytes.length }, diffId: digest, chainId: digest }, parents: [], compressed: { stream: Readable.from([bytes]), checked: true }, progress: () => undefined });
+      const growing = new GrowingFile(join(base, 'growing'));
+      writeFileSync(growing.path, bytes.subarray(0, 700));
+      const unpacking = unpackLayer(store, { layer: { descriptor: { mediaType: 'x', digest, size: bytes.length }, diffId: digest, chainId: digest }, parents: [], compressed: { growing }, progress: () => undefined });
+      unpacking.catch((error: unknown) => growing.refused(error));
+      await growing.released();
+      appendFileSync(growing.path, bytes.subarray(700));
+      growing.whole();
+      await unpacking;
     };
     const plain = archive(file('x', 'y', root));
     await attempt(plain);

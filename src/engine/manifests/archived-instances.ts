@@ -1,5 +1,4 @@
 /** Images in files and folders (containers-transports(5)) that shall go into a list: with all they consist of, since nobody else may have it. */
-import { Readable } from 'node:stream';
 import { ScullError } from '../../host/errors.ts';
 import { decodeImageConfig, decodeManifest, isImageConfigType } from '../../oci/decode.ts';
 import { digestAlgorithm } from '../../oci/digest.ts';
@@ -27,7 +26,7 @@ export async function archivedInstances(location: FileLocation, images: readonly
       // A list in there knows what the configuration may not.
       descriptor: { ...described, ...listed, mediaType, digest, size: bytes.length },
       documents: [{ digest, bytes }, { digest: manifest.config.digest, bytes: config }],
-      blobs: manifest.layers.map((descriptor): NewBlob => ({ descriptor, open: () => Readable.from(opened(() => source.blob(descriptor)), { objectMode: false }) })),
+      blobs: manifest.layers.map((descriptor): NewBlob => ({ descriptor, open: () => opened(() => source.blob(descriptor)) })),
     });
   }
   return found;

@@ -6,6 +6,7 @@ import { closeSync, constants, createReadStream, fstatSync, openSync } from 'nod
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { errnoOf, ScullError } from '../../host/errors.ts';
+import { filePieces } from '../../host/file-pieces.ts';
 
 export interface FileSet {
   /** For messages: the path of the archive or folder. */
@@ -13,7 +14,9 @@ export interface FileSet {
   /** Bytes of the file, or undefined where there is none of this name. */
   size(name: string): number | undefined;
   /** @throws ScullError INVALID where there is no such file */
-  open(name: string, offset?: number): Readable;
+  open(name: string): Readable;
+  /** The same without making garbage: each piece is overwritten when the next is asked for. @throws ScullError INVALID where there is no such file */
+  pieces(name: string): AsyncIterable<Uint8Array>;
 }
 
 export function missingFile(files: FileSet, name: string): ScullError {
@@ -28,6 +31,16 @@ export async function readSmall(files: FileSet, name: string, limit: number): Pr
   const chunks: Buffer[] = [];
   for await (const chunk of files.open(name) as AsyncIterable<Buffer>) chunks.push(chunk);
   return Buffer.concat(chunks);
+}
+
+/** As {@link filePieces}, of a file that is opened when the first piece is asked for. */
+export async function* piecesOf(open: () => number, start: number, end: number): AsyncGenerator<Uint8Array> {
+  const fd = open();
+  try {
+    yield* filePieces(fd, start, end);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** A folder on the host. Only regular files count; `name` must be a relative path of plain words, as our callers make them. */
@@ -48,6 +61,11 @@ export function directoryFiles(directory: string): FileSet {
     closeSync(fd);
     return undefined;
   };
+  const existing = (name: string): { fd: number; size: number } => {
+    const found = openRegular(name);
+    if (found === undefined) throw missingFile(files, name);
+    return found;
+  };
   const files: FileSet = {
     label: directory,
     size(name) {
@@ -55,10 +73,13 @@ export function directoryFiles(directory: string): FileSet {
       if (found !== undefined) closeSync(found.fd);
       return found?.size;
     },
-    open(name, offset = 0) {
-      const found = openRegular(name);
-      if (found === undefined) throw missingFile(files, name);
-      return createReadStream(directory, { fd: found.fd, start: offset, highWaterMark: 1 << 20 });
+    open(name) {
+      return createReadStream(directory, { fd: existing(name).fd, start: 0, highWaterMark: 1 << 20 });
+    },
+    pieces(name) {
+      const size = files.size(name);
+      if (size === undefined) throw missingFile(files, name);
+      return piecesOf(() => existing(name).fd, 0, size);
     },
   };
   return files;

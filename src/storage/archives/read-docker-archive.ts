@@ -65,7 +65,7 @@ function archiveSource(files: FileSet, image: Listed): ImageSource {
     async blob(descriptor) {
       const name = places.get(descriptor.digest);
       if (name === undefined) throw new ScullError('INVALID', `${files.label} has no blob ${descriptor.digest}`);
-      return files.open(name);
+      return files.pieces(name);
     },
   };
 }

@@ -121,7 +121,7 @@ function folderImage(files: FileSet, listed?: Descriptor): ArchivedImage {
     source: {
       resumable: false,
       manifest: async () => ({ bytes: await manifest(), mediaType: listed?.mediaType ?? 'application/json', ...(listed === undefined ? {} : { digest: listed.digest }) }),
-      blob: async (descriptor) => files.open(digestHex(descriptor.digest)),
+      blob: async (descriptor) => files.pieces(digestHex(descriptor.digest)),
     },
     ...(listed === undefined ? {} : { listed }),
   };

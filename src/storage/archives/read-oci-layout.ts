@@ -64,7 +64,7 @@ function layoutSource(files: FileSet, descriptor: Descriptor): ImageSource {
   return {
     resumable: false,
     manifest: async () => ({ bytes: await readVerified(files, descriptor), mediaType: descriptor.mediaType, digest: descriptor.digest }),
-    blob: async (blob) => files.open(blobName(blob.digest)),
+    blob: async (blob) => files.pieces(blobName(blob.digest)),
   };
 }
 

@@ -8,7 +8,7 @@ import { Readable } from 'node:stream';
 import { isScullError, ScullError } from '../../host/errors.ts';
 import { BLOCK, isZeroBlock, parseHeader } from '../layers/tar/header.ts';
 import { parsePax, type PaxRecords } from '../layers/tar/pax.ts';
-import { missingFile, type FileSet } from './file-set.ts';
+import { missingFile, piecesOf, type FileSet } from './file-set.ts';
 
 /** More entries than any image archive has: a bound on what a hostile one makes us hold. */
 const MAX_ENTRIES = 100_000;
@@ -37,14 +37,22 @@ export function tarFiles(path: string, label: string): FileSet {
     for (let links = 0; member?.kind === 'link' && links < MAX_LINKS; links += 1) member = members.get(member.target);
     return member?.kind === 'file' ? member : undefined;
   };
+  const existing = (name: string): Member & { kind: 'file' } => {
+    const member = find(memberName(name));
+    if (member === undefined) throw missingFile(files, name);
+    return member;
+  };
   const files: FileSet = {
     label,
     size: (name) => find(memberName(name))?.size,
-    open(name, offset = 0) {
-      const member = find(memberName(name));
-      if (member === undefined) throw missingFile(files, name);
-      if (offset >= member.size) return Readable.from([]);
-      return createReadStream(path, { start: member.offset + offset, end: member.offset + member.size - 1, highWaterMark: 1 << 20 });
+    open(name) {
+      const { offset, size } = existing(name);
+      if (size === 0) return Readable.from([]);
+      return createReadStream(path, { start: offset, end: offset + size - 1, highWaterMark: 1 << 20 });
+    },
+    pieces(name) {
+      const { offset, size } = existing(name);
+      return piecesOf(() => openSync(path, 'r'), offset, offset + size);
     },
   };
   return files;

@@ -22,7 +22,7 @@ export function detectCompression(start: Buffer): Compression {
 }
 
 /**
- * The inflated content of a stream. Inflating runs on a thread of the pool, while the caller's one works on the output.
+ * The inflated content of a stream, whose pieces may be overwritten when the next is asked for. Inflating runs on a thread of the pool, while the caller's one works on the output.
  * @throws ScullError INVALID for damaged data, UNSUPPORTED for what only outside programs can inflate
  */
 export async function* inflate(source: AsyncIterable<Buffer>, compression: Compression): AsyncGenerator<Buffer> {
@@ -46,14 +46,29 @@ export async function* inflate(source: AsyncIterable<Buffer>, compression: Compr
 }
 
 async function* through(source: AsyncIterable<Buffer>, transform: Transform): AsyncGenerator<Buffer> {
-  const { Readable } = await import('node:stream');
-  const input = Readable.from(source, { objectMode: false, highWaterMark: 512 * 1024 });
-  input.on('error', (error) => transform.destroy(error));
-  transform.on('error', () => input.destroy()); // the loop below throws it; this also hears what comes after the loop was left
+  transform.on('error', () => undefined); // the loop below throws it; this also hears what comes after the loop was left
+  void feed(source, transform);
   try {
-    for await (const chunk of input.pipe(transform)) yield chunk as Buffer;
+    for await (const chunk of transform) yield chunk as Buffer;
   } catch (error) {
     throw isInflateError(error) ? damaged(error) : error;
+  } finally {
+    transform.destroy(); // ends the feeding, where the loop was left
+  }
+}
+
+/** Each piece is taken in whole before the next is asked for. A failure of the source becomes the transform's. */
+async function feed(source: AsyncIterable<Buffer>, transform: Transform): Promise<void> {
+  try {
+    for await (const piece of source) {
+      const taken = await new Promise<boolean>((resolve) => {
+        transform.write(piece, (error) => resolve(error === null || error === undefined));
+      });
+      if (!taken) return;
+    }
+    transform.end();
+  } catch (error) {
+    transform.destroy(error as Error);
   }
 }
 

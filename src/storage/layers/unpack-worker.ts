@@ -1,13 +1,13 @@
 /**
  * The process that unpacks one layer: `scull __worker unpack DIRECTORY`, started by unpack-process.ts as root of a
  * user + mount namespace in which nothing but that directory can be written. Descriptor 3 tells what to do ({@link UnpackJob}, a line
- * of JSON); the compressed layer is its standard input, or a file; on standard output it tells, one JSON value a line, how far
- * it is and how it ended ({@link WorkerMessage}).
+ * of JSON); the compressed layer is its standard input, or a file, which may still be growing: then each byte on standard input says that
+ * it has grown, and the end that it is whole. On standard output it tells, one JSON value a line, how far it is and how it ended
+ * ({@link WorkerMessage}).
  */
 import { createHash } from 'node:crypto';
-import { createReadStream, mkdirSync, readSync, renameSync } from 'node:fs';
+import { createReadStream, mkdirSync, openSync, readSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
 import { crashPoint } from '../../host/crash-point.ts';
 import { machineFailure } from '../../host/errno.ts';
 import { errnoOf, isScullError, ScullError, type ErrorCode } from '../../host/errors.ts';
@@ -24,28 +24,39 @@ import { LAYER_FORMAT, type LayerRecord } from './record.ts';
 import { TarReader } from './tar/reader.ts';
 import { directories } from './tree.ts';
 
-/** What the worker is told. */
-export interface UnpackJob {
-  /** The compressed layer; null for standard input. */
-  readonly file: string | null;
+/** Which layer it is. */
+export interface LayerNames {
   readonly chainId: Digest;
   readonly diffId: Digest;
+  readonly link: string;
+  readonly compressedSize: number;
+}
+
+/** What the worker is told. */
+export interface UnpackJob extends LayerNames {
+  /** The compressed layer; null for standard input. */
+  readonly file: string | null;
+  readonly growing: boolean;
+  /** False where nobody knows the digests yet: {@link LayerNames} are told when it asks for them. */
+  readonly named: boolean;
   /**
    * The digest of what comes is `diffId`, and who sends it compares that before it ends: there is no need to do so again
    * where nothing has to be inflated.
    */
   readonly checked: boolean;
   readonly parent: Digest | null;
-  readonly link: string;
-  readonly compressedSize: number;
   /** `diff` directories of the layers below, lowest first. */
   readonly lower: readonly string[];
   readonly limits: UnpackLimits;
 }
 
 export type WorkerMessage =
+  /** The growing file is open. */
+  | { readonly kind: 'opened' }
   /** Compressed bytes taken so far. */
   | { readonly kind: 'progress'; readonly bytes: number }
+  /** All is made; a line of JSON on descriptor 3, {@link LayerNames}, says which layer it is. */
+  | { readonly kind: 'unnamed' }
   /** The layers below are needed now; one byte on descriptor 3 says that they are there. */
   | { readonly kind: 'waiting' }
   | { readonly kind: 'done'; readonly record: LayerRecord }
@@ -60,9 +71,7 @@ export async function main([directory = '']: string[]): Promise<number> {
   const job = readJob();
   if (job === undefined) return 1; // there was nothing to unpack after all
   try {
-    const source = job.file === null ? { path: '', fd: 0, autoClose: false } : { path: job.file };
-    const compressed = createReadStream(source.path, { ...source, highWaterMark: 256 * 1024 });
-    const record = await unpackInto(directory, job, compressed, { progress: (bytes) => say({ kind: 'progress', bytes }), lowerReady });
+    const record = await unpackInto(directory, job, inputOf(job), { progress: (bytes) => say({ kind: 'progress', bytes }), lowerReady, names });
     say({ kind: 'done', record });
     return 0;
   } catch (error) {
@@ -71,13 +80,44 @@ export async function main([directory = '']: string[]): Promise<number> {
   }
 }
 
+const PIECE = 256 * 1024;
+
+function inputOf({ file, growing }: UnpackJob): AsyncIterable<Buffer> {
+  const standardInput = createReadStream('', { fd: 0, autoClose: false, highWaterMark: PIECE });
+  if (file === null) return standardInput;
+  const fd = openSync(file, 'r');
+  if (!growing) return readPieces(fd);
+  say({ kind: 'opened' });
+  const signs = standardInput[Symbol.asyncIterator]();
+  return readPieces(fd, async () => (await signs.next()).done !== true);
+}
+
+/**
+ * The bytes of a file. Each piece is overwritten when the next is asked for: one buffer serves for all, so that no more of it is in memory.
+ * @param grown waits until the file may have grown; false where it won't any more
+ */
+async function* readPieces(fd: number, grown?: () => Promise<boolean>): AsyncGenerator<Buffer> {
+  const buffer = Buffer.allocUnsafeSlow(PIECE);
+  for (let growing = true; ; ) {
+    const count = readSync(fd, buffer, 0, PIECE, null);
+    if (count > 0) yield count === PIECE ? buffer : buffer.subarray(0, count);
+    else if (growing) growing = (await grown?.()) ?? false;
+    else return;
+  }
+}
+
 function readJob(): UnpackJob | undefined {
+  return readControlLine() as UnpackJob | undefined;
+}
+
+/** A line of JSON; undefined when the other end is closed. */
+function readControlLine(): unknown {
   const pieces: Buffer[] = [];
   for (;;) {
     const piece = readControl(64 * 1024);
     if (piece === undefined) return undefined;
     pieces.push(piece);
-    if (piece.at(-1) === 0x0a) return JSON.parse(Buffer.concat(pieces).toString()) as UnpackJob;
+    if (piece.at(-1) === 0x0a) return JSON.parse(Buffer.concat(pieces).toString());
   }
 }
 
@@ -100,13 +140,15 @@ export interface UnpackEvents {
   progress(bytes: number): void;
   /** Returns when the layers below are complete. Called only if this layer depends on them. */
   lowerReady(): void;
+  /** Which layer it is, where the job does not say. */
+  names(): LayerNames;
 }
 
 /**
  * Unpacks a compressed layer into an empty directory, which gets `diff/`, `contents` and `layer.json`. Changes the working directory and the umask of the process.
  * @throws ScullError INVALID, CORRUPT (wrong digest), UNSUPPORTED, NO_SPACE
  */
-export async function unpackInto(directory: string, job: UnpackJob, compressed: Readable, events: UnpackEvents): Promise<LayerRecord> {
+export async function unpackInto(directory: string, job: UnpackJob, compressed: AsyncIterable<Buffer>, events: UnpackEvents): Promise<LayerRecord> {
   process.umask(0);
   const diff = join(directory, 'diff');
   // Which place on the disk it gets, ext4 decides by its name: with the same one each time, it would be that of the layer removed before.
@@ -128,13 +170,14 @@ export async function unpackInto(directory: string, job: UnpackJob, compressed: 
     if (mark.kind === 'whiteout') contents.whiteout(mark.path);
     else if (mark.kind === 'fifo') contents.fifo(mark.path, mark.attributes.mode, mark.attributes);
   }
+  const { chainId, diffId, link, compressedSize } = job.named ? job : events.names();
   const record: LayerRecord = {
     format: LAYER_FORMAT,
-    chainId: job.chainId,
-    diffId: job.diffId,
+    chainId,
+    diffId,
     parent: job.parent,
-    link: job.link,
-    compressedSize: job.compressedSize,
+    link,
+    compressedSize,
     archiveSize,
     size: layer.counts.bytes,
     entries: layer.counts.entries,
@@ -162,11 +205,22 @@ function needsLower(layer: LayerExtractor): boolean {
 
 function lowerReady(): void {
   say({ kind: 'waiting' });
-  if (readControl(1) === undefined) throw new ScullError('INTERRUPTED', 'the process that wanted this layer has ended');
+  if (readControl(1) === undefined) throw abandoned();
+}
+
+function names(): LayerNames {
+  say({ kind: 'unnamed' });
+  const told = readControlLine();
+  if (told === undefined) throw abandoned();
+  return told as LayerNames;
+}
+
+function abandoned(): ScullError {
+  return new ScullError('INTERRUPTED', 'the process that wanted this layer has ended');
 }
 
 /** @returns bytes of the uncompressed archive */
-async function extract(compressed: Readable, layer: LayerExtractor, { diffId, checked }: UnpackJob, progress: (bytes: number) => void): Promise<number> {
+async function extract(compressed: AsyncIterable<Buffer>, layer: LayerExtractor, { diffId, checked }: UnpackJob, progress: (bytes: number) => void): Promise<number> {
   const { compression, stream } = await recognised(compressed, progress);
   const hash = checked && compression === 'none' ? undefined : createHash(digestAlgorithm(diffId));
   const reader = new TarReader(layer);
@@ -189,14 +243,14 @@ async function extract(compressed: Readable, layer: LayerExtractor, { diffId, ch
 }
 
 /** How the archive is compressed, with the stream to go on with. */
-async function recognised(compressed: Readable, progress: (bytes: number) => void): Promise<{ readonly compression: Compression; readonly stream: AsyncGenerator<Buffer> }> {
+async function recognised(compressed: AsyncIterable<Buffer>, progress: (bytes: number) => void): Promise<{ readonly compression: Compression; readonly stream: AsyncGenerator<Buffer> }> {
   const source = counted(compressed, progress);
   // Enough of the beginning to tell.
   let start: Buffer = Buffer.alloc(0);
   while (start.length < MAGIC_LENGTH) {
     const { value, done } = await source.next();
     if (done === true) break;
-    start = start.length === 0 ? value : Buffer.concat([start, value]);
+    start = Buffer.concat([start, value]);
   }
   return { compression: detectCompression(start), stream: prepend(start, source) };
 }
@@ -206,10 +260,10 @@ async function* prepend(first: Buffer, rest: AsyncIterable<Buffer>): AsyncGenera
   yield* rest;
 }
 
-async function* counted(stream: Readable, progress: (bytes: number) => void): AsyncGenerator<Buffer, undefined> {
+async function* counted(stream: AsyncIterable<Buffer>, progress: (bytes: number) => void): AsyncGenerator<Buffer, undefined> {
   let bytes = 0;
   let reported = 0;
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
+  for await (const chunk of stream) {
     bytes += chunk.length;
     if (bytes - reported >= REPORT_EVERY) {
       reported = bytes;

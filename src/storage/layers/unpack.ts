@@ -3,14 +3,17 @@
  * namespace; this side feeds it, listens, flushes, and makes the result visible by one rename.
  */
 import { closeSync, openSync, readSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import type { Readable } from 'node:stream';
 import { crashPoint } from '../../host/crash-point.ts';
 import { isScullError, ScullError } from '../../host/errors.ts';
 import { ensurePrivateDirectory, explainWriteFailure, syncDirectory } from '../../host/files.ts';
 import { explainSpawnFailure, start } from '../../host/process.ts';
 import type { Progress } from '../../host/progress.ts';
+import { Turns, type Turn } from '../../host/turns.ts';
 import { digestHex, type Digest } from '../../oci/digest.ts';
 import { flushBeside, flushStore } from '../flush-store.ts';
+import type { GrowingFile } from '../growing-file.ts';
 import type { LayerRef } from '../image-types.ts';
 import { withLock } from '../locks.ts';
 import { reserveIn } from '../space.ts';
@@ -23,17 +26,20 @@ import { linkOf, shortName } from './links.ts';
 import type { LayerRecord } from './record.ts';
 import { finishLayer, layerExists, nameLayer } from './store.ts';
 import { placeIn, startUnpackProcess, takePrepared, type UnpackProcess } from './unpack-process.ts';
-import type { UnpackJob, WorkerMessage } from './unpack-worker.ts';
+import type { LayerNames, UnpackJob, WorkerMessage } from './unpack-worker.ts';
 
 export interface UnpackRequest {
+  /** Only what to expect, where `found` tells which it is. */
   readonly layer: LayerRef;
+  /** Which it turned out to be: of a layer that is not compressed, and has got its digest from the bytes that are unpacked. */
+  readonly found?: Promise<LayerRef>;
   /** Chain ids of the layers below, lowest first; they must be in the store. */
   readonly parents: readonly Digest[];
   /**
-   * The layer's blob, as a stream or (faster) as a file. Its own digest is for the caller to check; a stream that is `checked`
-   * ends only if that was right.
+   * The layer's blob, as a stream or (faster) as a file. Its own digest is for the caller to check; a file that is still growing becomes
+   * whole only if that was right.
    */
-  readonly compressed: { readonly stream: Readable; readonly checked?: boolean } | { readonly file: string };
+  readonly compressed: { readonly stream: Readable } | { readonly file: string } | { readonly growing: GrowingFile };
   readonly progress: Progress;
   readonly limits?: Partial<UnpackLimits>;
 }
@@ -52,7 +58,7 @@ export interface UnpackResult {
  */
 export function unpackLayer(store: Store, request: UnpackRequest): Promise<UnpackResult> {
   const work = unpackAndAdmit(store, request);
-  expectLayer(store, request.layer.chainId, work);
+  if (request.found === undefined) expectLayer(store, request.layer.chainId, work);
   return work;
 }
 
@@ -92,7 +98,32 @@ export function expectLayer(store: Store, chainId: Digest, work: Promise<unknown
 /** Milliseconds: what takes longer to unpack has much to be flushed. */
 const LONG = 150;
 
+/** Processes that unpack at a time: more than there are processors only take memory. */
+const turns = new Turns(Math.min(3, Math.max(2, availableParallelism())));
+/** The layers whose turn it is. */
+const inTurn = new Set<string>();
+
 async function unpackAndAdmit(store: Store, request: UnpackRequest): Promise<UnpackResult> {
+  const { end } = await turns.take();
+  const key = underWayKey(store, request.layer.chainId);
+  const turn: Turn = { end: () => (inTurn.delete(key), end()) };
+  inTurn.add(key);
+  try {
+    return await unpackInTurn(store, request, turn);
+  } finally {
+    turn.end();
+  }
+}
+
+/**
+ * Whether a layer that waits for those below has to give its turn away: unless those that are missing have theirs. So at least one turn is
+ * always that of a layer that goes on, since who keeps his waits for another one's.
+ */
+function mustYield(store: Store, parents: readonly Digest[]): boolean {
+  return parents.some((parent) => !layerExists(store, parent) && !inTurn.has(underWayKey(store, parent)));
+}
+
+async function unpackInTurn(store: Store, request: UnpackRequest, turn: Turn): Promise<UnpackResult> {
   const prepared = takePrepared(store);
   if (prepared === undefined) await sweepStaging(store);
   const staging = prepared?.staging ?? createStaging(store);
@@ -100,7 +131,7 @@ async function unpackAndAdmit(store: Store, request: UnpackRequest): Promise<Unp
   try {
     const worker = prepared?.process ?? startUnpackProcess(place);
     const flush = flushBeside(store, LONG);
-    const record = await unpackBy(worker, store, request).finally(flush.stop);
+    const record = await unpackBy(worker, store, request, turn).finally(flush.stop);
     warn(record, request.progress);
     crashPoint('layer:unpacked');
     await flush.done();
@@ -108,7 +139,7 @@ async function unpackAndAdmit(store: Store, request: UnpackRequest): Promise<Unp
     const [status] = await Promise.all([worker.ended, flushStore(store)]);
     if (status !== 0) throw endedEarly(request.layer, status, worker);
     crashPoint('layer:flushed');
-    await admit(store, place, request.layer.chainId);
+    await admit(store, place, ((await request.found) ?? request.layer).chainId);
     return { entries: record.entries, bytes: record.size };
   } finally {
     await staging.remove();
@@ -166,7 +197,7 @@ async function admit(store: Store, unpacked: string, chainId: Digest): Promise<v
 }
 
 /** Feeds the worker, and returns when it has made the layer; its end is left to wait for. */
-async function unpackBy(worker: UnpackProcess, store: Store, request: UnpackRequest): Promise<LayerRecord> {
+async function unpackBy(worker: UnpackProcess, store: Store, request: UnpackRequest, turn: Turn): Promise<LayerRecord> {
   const { layer } = request;
   let input: WorkerInput;
   let job: UnpackJob;
@@ -181,12 +212,20 @@ async function unpackBy(worker: UnpackProcess, store: Store, request: UnpackRequ
   return new Promise((resolve, reject) => {
     let failure: Error | undefined;
     let inputFailure: unknown;
+    const fail = (error: unknown): void => {
+      inputFailure = error;
+      worker.kill();
+    };
     worker.begin(job, (message) => {
       switch (message.kind) {
         case 'progress':
           request.progress({ kind: 'bytes', id: layer.descriptor.digest, phase: 'unpack', done: message.bytes, total: layer.descriptor.size });
           break;
+        case 'opened':
+          input.growing?.opened();
+          break;
         case 'waiting':
+          if (mustYield(store, request.parents)) turn.end();
           layersBelow(store, request.parents).then(
             () => worker.proceed(),
             (error: Error) => {
@@ -194,6 +233,9 @@ async function unpackBy(worker: UnpackProcess, store: Store, request: UnpackRequ
               worker.kill();
             },
           );
+          break;
+        case 'unnamed':
+          request.found?.then((found) => worker.name(namesOf(found)), fail);
           break;
         case 'done':
           if (inputFailure === undefined) resolve(message.record);
@@ -203,32 +245,32 @@ async function unpackBy(worker: UnpackProcess, store: Store, request: UnpackRequ
       }
     });
     if (input.stream !== undefined) {
-      const fail = (error: unknown): void => {
-        inputFailure = error;
-        worker.kill();
-      };
       input.stream.once('error', fail);
       // It may have failed while the worker was being started; that is not told again.
       if (input.stream.destroyed) fail(input.stream.errored ?? new ScullError('INVALID', `layer ${layer.descriptor.digest} was closed before it was read`));
       input.stream.pipe(worker.stdin);
-    } else worker.stdin.end();
+    } else if (input.growing !== undefined) input.growing.readBy({ grew: () => void worker.stdin.write('+'), whole: () => void worker.stdin.end(), failed: fail });
+    else worker.stdin.end();
     const release = (): void => void input.stream?.unpipe(worker.stdin).destroy();
     worker.ended.finally(release).then((status) => reject(inputFailure ?? failure ?? endedEarly(layer, status, worker)), (error: unknown) => reject(inputFailure ?? error));
   });
 }
 
-function jobOf(store: Store, { layer, parents, compressed, limits }: UnpackRequest, input: WorkerInput): UnpackJob {
+function jobOf(store: Store, { layer, found, parents, limits }: UnpackRequest, input: WorkerInput): UnpackJob {
   return {
-    file: input.file ?? null,
-    chainId: layer.chainId,
-    diffId: layer.diffId,
-    checked: 'checked' in compressed && compressed.checked === true && layer.descriptor.digest === layer.diffId,
+    file: input.growing?.path ?? input.file ?? null,
+    growing: input.growing !== undefined,
+    ...namesOf(layer),
+    named: found === undefined,
+    checked: input.growing !== undefined && layer.descriptor.digest === layer.diffId,
     parent: parents.at(-1) ?? null,
-    link: shortName(digestHex(layer.chainId)),
-    compressedSize: layer.descriptor.size,
     lower: parents.map((parent) => store.layout.layer(digestHex(parent)).diff),
     limits: { ...layerLimits(layer.descriptor.size), freeSpace: reserveIn(store.layout.root), ...limits },
   };
+}
+
+function namesOf({ chainId, diffId, descriptor }: LayerRef): LayerNames {
+  return { chainId, diffId, link: shortName(digestHex(chainId)), compressedSize: descriptor.size };
 }
 
 function failureOf(message: Extract<WorkerMessage, { kind: 'error' | 'bug' }>, layer: LayerRef): Error {
@@ -243,15 +285,16 @@ function endedEarly(layer: LayerRef, status: number, worker: UnpackProcess): Scu
   });
 }
 
-/** Where the worker reads from: the file itself, or its standard input. */
+/** Where the worker reads from: a file, or its standard input. */
 interface WorkerInput {
   readonly file?: string;
+  readonly growing?: GrowingFile;
   readonly stream?: Readable;
 }
 
 /** A file goes through a program where node:zlib can't inflate it. */
 function workerInput(compressed: UnpackRequest['compressed']): WorkerInput {
-  if ('stream' in compressed) return compressed;
+  if (!('file' in compressed)) return compressed;
   const fd = openSync(compressed.file, 'r');
   try {
     const program = inflatingProgram(detectCompression(readStart(fd)));

@@ -3,11 +3,12 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable, Writable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { bootId, identityOf } from '../../../src/host/identity.ts';
 import { commitBlob, storeBlob } from '../../../src/storage/blobs.ts';
 import { collectGarbage } from '../../../src/storage/garbage.ts';
+import { GrowingFile } from '../../../src/storage/growing-file.ts';
 import { storeLayout } from '../../../src/storage/layout.ts';
 import { partialSize, takePartialBlob, type PartialBlob } from '../../../src/storage/partial-blobs.ts';
 import { createStaging, type Staging } from '../../../src/storage/staging.ts';
@@ -65,10 +66,9 @@ test('an unpacker that fails over what an earlier attempt has brought is what th
   writeFileSync(first.path, content.subarray(0, 9));
   first.release();
   const second = await take();
-  const tee = new Writable({ write: (_chunk, _encoding, done) => done(new Error('cannot unpack')) });
-  tee.on('error', () => undefined);
-  tee.destroy(new Error('cannot unpack'));
-  await expect(storeBlob(store, staging, blob, async (offset) => Readable.from([content.subarray(offset)]), { into: second, resumable: true, tee })).rejects.toThrow('cannot unpack');
+  const growing = new GrowingFile(second.path);
+  growing.refused(new Error('cannot unpack'));
+  await expect(storeBlob(store, staging, blob, async (offset) => Readable.from([content.subarray(offset)]), { into: second, resumable: true, growing })).rejects.toThrow('cannot unpack');
   // A stream that was lent the descriptor would close it a moment later, whoever has the number by then.
   const others = openSync(second.path, 'r');
   await new Promise((resolve) => setTimeout(resolve, 50));
