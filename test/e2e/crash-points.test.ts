@@ -14,6 +14,7 @@ import { productWithCrashPoints } from '../support/product.ts';
 import { useScull } from '../support/scull.ts';
 import type { Scenario } from '../support/scenario.ts';
 import { expectEmpty, expectSound, expectUsageOfDu } from '../support/store-facts.ts';
+import { writeTar } from '../support/tar-writer.ts';
 
 const s = useScull();
 const all = process.env['SCULL_TEST_LONG'] === '1';
@@ -25,6 +26,7 @@ beforeAll(async () => {
   registry = await startDockerRegistry(s.base);
   await s.ok(['push', '-q', '--tls-verify=false', 'busybox', `${registry.host}/pulled:1`]);
   writeFileSync(join(s.base, 'two.tar'), dockerArchive({ tags: ['two:1'], layers: [busyboxEntries(), [{ path: 'own', content: 'own' }, { path: 'etc/.wh.group', content: '' }]] }));
+  writeFileSync(join(s.base, 'plain.tar'), writeTar([{ path: 'plain', content: 'x'.repeat(100_000) }, { path: 'deep/er/file', content: 'y' }]));
 });
 afterAll(() => registry.stop());
 
@@ -34,6 +36,7 @@ const create = (...args: string[]) => () => s.ok(['create', '--name', 'c', ...ar
 const scenarios: readonly Scenario[] = [
   { what: 'load', args: () => ['load', '-q', '-i', join(s.base, 'two.tar')], after: () => s.ok(['rmi', '-f', 'two:1']) },
   { what: 'pull', args: () => ['pull', '-q', '--tls-verify=false', `${registry.host}/pulled:1`], before: () => s.ok(['rmi', '-a', '-f']), after: () => s.ok(['tag', `${registry.host}/pulled:1`, 'busybox:latest']) },
+  { what: 'import', args: () => ['import', '-q', join(s.base, 'plain.tar'), 'plain:1'], after: () => s.ok(['rmi', '-f', 'plain:1']) },
   { what: 'tag', args: () => ['tag', 'busybox', 'other:1'], after: () => s.ok(['rmi', 'other:1']) },
   { what: 'rmi', before: () => s.ok(['load', '-q', '-i', join(s.base, 'two.tar')]), args: () => ['rmi', 'two:1'], again: () => s.scull(['rmi', 'two:1']), after: () => s.ok(['system', 'prune', '-f']) },
   { what: 'create', args: () => ['create', '--name', 'c', '-v', 'fresh:/data', 'busybox', 'true'], again: async () => { await remove('c')(); await create('-v', 'fresh:/data', 'busybox', 'true')(); }, after: async () => { await remove('c')(); await s.ok(['volume', 'rm', '-f', 'fresh']); } },

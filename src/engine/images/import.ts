@@ -3,6 +3,7 @@ import { statSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { isScullError, ScullError } from '../../host/errors.ts';
 import { ensurePrivateDirectory } from '../../host/files.ts';
+import type { Progress } from '../../host/progress.ts';
 import { MEDIA_TYPES, type ImageConfig } from '../../oci/image.ts';
 import { hostPlatform, normalizePlatform } from '../../oci/platform.ts';
 import { formatReference, localReference } from '../../oci/reference.ts';
@@ -10,9 +11,9 @@ import { admitImage } from '../../storage/admit.ts';
 import { adoptBlob, digestOf } from '../../storage/blobs.ts';
 import { discardLeftovers } from '../../storage/garbage.ts';
 import type { ImageRecord, ImageSource } from '../../storage/image-types.ts';
-import { openStaged, stageImportedLayer, type StagedBlob } from '../../storage/import-layer.ts';
+import { importPlainLayer, openStaged, stageImportedLayer, type StagedBlob } from '../../storage/import-layer.ts';
 import { prepareUnpacking } from '../../storage/layers/unpack-process.ts';
-import { createStaging, sweepStaging } from '../../storage/staging.ts';
+import { createStaging, sweepStaging, type Staging } from '../../storage/staging.ts';
 import type { Engine } from '../engine.ts';
 import { openUserFile } from '../user-files.ts';
 import { recordEvent } from '../events/record.ts';
@@ -46,9 +47,7 @@ export async function importImage(engine: Engine, input: string | Readable, opti
   const dismiss = prepareUnpacking(engine.store);
   try {
     const label = typeof input === 'string' ? input : '-';
-    const source = await openInput(input);
-    const layer = await stageImportedLayer(staging, source.stream, typeof input === 'string' ? JSON.stringify(input) : 'the input', source.file);
-    if (layer.staged) adoptBlob(engine.store, staging, layer.file, layer.descriptor.digest);
+    const layer = await importLayer(engine, staging, input);
     const created = (options.created ?? new Date()).toISOString();
     const config: ImageConfig = {
       created,
@@ -61,7 +60,7 @@ export async function importImage(engine: Engine, input: string | Readable, opti
       rootfs: { type: 'layers', diff_ids: [layer.diffId] },
       history: [{ created, created_by: '/bin/sh -c #(nop) ADD file in /', comment: options.message ?? `Imported from ${label}` }],
     };
-    const image = await admitImage(engine.store, await sourceOf(config, layer), { names, progress: engine.progress });
+    const image = await admitImage(engine.store, await sourceOf(config, layer), { names, progress: withoutLayer(engine.progress, layer) });
     recordEvent(engine, { type: 'image', status: 'import', id: image.id, name: names[0] ?? '' });
     return image;
   } catch (error) {
@@ -76,6 +75,26 @@ export async function importImage(engine: Engine, input: string | Readable, opti
     await dismiss();
     await staging.remove();
   }
+}
+
+/** Where it is a plain tar in a file, it is unpacked in the same pass. */
+async function importLayer(engine: Engine, staging: Staging, input: string | Readable): Promise<StagedBlob> {
+  const source = await openInput(input);
+  const plain = source.file === undefined ? undefined : await importPlainLayer(engine.store, staging, source.file, engine.progress);
+  if (plain !== undefined) {
+    source.stream.destroy();
+    return plain;
+  }
+  const layer = await stageImportedLayer(staging, source.stream, typeof input === 'string' ? JSON.stringify(input) : 'the input', source.file);
+  if (layer.staged) adoptBlob(engine.store, staging, layer.file, layer.descriptor.digest);
+  return layer;
+}
+
+/** That a layer is here, of which was told already that it came, is no news. */
+function withoutLayer(progress: Progress, { descriptor, admitted }: StagedBlob): Progress {
+  return (event) => {
+    if (!admitted || event.kind !== 'done' || event.id !== descriptor.digest) progress(event);
+  };
 }
 
 async function sourceOf(config: ImageConfig, layer: StagedBlob): Promise<ImageSource> {

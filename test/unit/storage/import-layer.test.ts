@@ -27,7 +27,7 @@ const stage = (input: Readable): Promise<StagedBlob> => stageImportedLayer(stagi
 
 test('a plain tar is kept as it is', async () => {
   const blob = await stage(inPieces(content, 100_000));
-  expect(blob).toEqual({ file: blob.file, staged: true, diffId: sha256(content), descriptor: { mediaType: expect.stringMatching(/\.tar$/), digest: sha256(content), size: content.length } });
+  expect(blob).toEqual({ file: blob.file, staged: true, admitted: false, diffId: sha256(content), descriptor: { mediaType: expect.stringMatching(/\.tar$/), digest: sha256(content), size: content.length } });
   expect(readFileSync(blob.file).equals(content)).toBe(true);
 });
 
@@ -38,7 +38,7 @@ test.each([
   const file = join(root, 'given');
   writeFileSync(file, bytes);
   const blob = await stageImportedLayer(staging, createReadStream(file), 'the input', file);
-  expect(blob).toEqual({ file, staged: false, diffId: sha256(content), descriptor: { mediaType: expect.stringMatching(mediaType), digest: sha256(bytes), size: bytes.length } });
+  expect(blob).toEqual({ file, staged: false, admitted: false, diffId: sha256(content), descriptor: { mediaType: expect.stringMatching(mediaType), digest: sha256(bytes), size: bytes.length } });
   expect(readdirSync(staging.directory)).toEqual([]);
 });
 
@@ -55,7 +55,7 @@ test.each([
   ['zstd', zstdCompressSync(content)],
 ])('a tar compressed with %s is kept as it is', async (kind, packed) => {
   const blob = await stage(inPieces(packed, 65_536));
-  expect(blob).toEqual({ file: blob.file, staged: true, diffId: sha256(content), descriptor: { mediaType: expect.stringMatching(new RegExp(`tar\\+${kind}$`)), digest: sha256(packed), size: packed.length } });
+  expect(blob).toEqual({ file: blob.file, staged: true, admitted: false, diffId: sha256(content), descriptor: { mediaType: expect.stringMatching(new RegExp(`tar\\+${kind}$`)), digest: sha256(packed), size: packed.length } });
   expect(readFileSync(blob.file).equals(packed)).toBe(true);
 });
 
