@@ -175,6 +175,15 @@ function noteStart(file: string, pid: number): void {
   }
 }
 
+/** Should nothing come of this start, boot still knows that it has run. A full disk must not keep it from starting. */
+function noteRun(file: string): void {
+  try {
+    closeSync(openSync(file, 'w', 0o600));
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOSPC' && errnoOf(error) !== 'EDQUOT') throw withPath(error, file);
+  }
+}
+
 async function giveAddressesBack(engine: Engine, record: ContainerRecord, { planned }: Preparation): Promise<void> {
   if (planned.length === 0) return;
   const { giveBack } = await import('../networks/addresses.ts');
@@ -188,8 +197,7 @@ async function giveAddressesBack(engine: Engine, record: ContainerRecord, { plan
 async function forgetLastRun(engine: Engine, record: ContainerRecord, { byPolicy = false, restarts }: StartOptions): Promise<void> {
   const paths = engine.store.layout.container(record.id);
   recordEnd(engine, record);
-  // Should nothing come of this start, boot still knows that it has run.
-  if (record.spec.restart !== undefined && existsSync(paths.startedFile) && !existsSync(paths.hasRunFile)) closeSync(openSync(paths.hasRunFile, 'w', 0o600));
+  if (record.spec.restart !== undefined && existsSync(paths.startedFile) && !existsSync(paths.hasRunFile)) noteRun(paths.hasRunFile);
   await removeFiles([paths.exitFile, paths.startedFile, paths.errorFile, paths.oomFile]);
   if (record.config.health !== undefined) await removeFiles([paths.healthFile]);
   if (countsRestarts(record) && !byPolicy) await forgetRestarts(paths);
