@@ -33,10 +33,20 @@ export interface FoundImage {
  * UNSUPPORTED for an artifact, or a list without a fitting image
  */
 export function lookUpImage(store: Store, text: string, platform?: Platform): FoundImage {
+  return findImage(store, text)(platform);
+}
+
+/**
+ * {@link lookUpImage} in two steps, for who has something to begin between them: what it gives reads the image that the index has.
+ * @throws ScullError NO_SUCH_IMAGE, AMBIGUOUS, INVALID; what it gives, CORRUPT and UNSUPPORTED
+ */
+export function findImage(store: Store, text: string): (platform?: Platform) => FoundImage {
   const { entries, entry, name } = lookUp(store, text);
-  const image = readImage(store, entries, entry, platform);
-  const origin = entry.origins?.find((known) => known.endsWith(`@${image.manifestDigest}`));
-  return { image, ...(name === undefined ? {} : { name }), ...(origin === undefined ? {} : { origin }) };
+  return (platform) => {
+    const image = readImage(store, entries, entry, platform);
+    const origin = entry.origins?.find((known) => known.endsWith(`@${image.manifestDigest}`));
+    return { image, ...(name === undefined ? {} : { name }), ...(origin === undefined ? {} : { origin }) };
+  };
 }
 
 /** Like {@link lookUpImage}, for whatever has that name: an image, a list as such, an artifact. */

@@ -169,13 +169,16 @@ async function pullStored(engine: Engine, session: RegistrySession, name: Refere
 }
 
 async function fetchStored(engine: Engine, session: RegistrySession, name: Reference, there: Reference, wanted: Platform, artifacts: boolean): Promise<StoredImage> {
-  const [{ registrySource }, { admitAny, admitImage }, { prepareUnpacking }] = await Promise.all([import('../../registry/source.ts'), import('../../storage/admit.ts'), import('../../storage/layers/unpack-process.ts')]);
+  const [{ registrySource }, { prepareUnpacking }] = await Promise.all([import('../../registry/source.ts'), import('../../storage/layers/unpack-process.ts')]);
   const source = registrySource(there, { session, platform: wanted });
   const asked = source.digests();
   asked.catch(() => undefined); // told below
   const dismiss = prepareUnpacking(engine.store);
   let image: StoredImage;
   try {
+    // What else it takes is loaded while the registry answers and that process starts.
+    await onItsWay();
+    const { admitAny, admitImage } = await import('../../storage/admit.ts');
     const digests = await asked;
     image = await (artifacts ? admitAny : admitImage)(engine.store, source, {
       names: name.digest === undefined ? [formatReference(name)] : [],
@@ -194,14 +197,25 @@ async function fetchStored(engine: Engine, session: RegistrySession, name: Refer
  * nothing of the rate limit.
  */
 async function presentImage(engine: Engine, session: RegistrySession, name: Reference, there: Reference, wanted: Platform): Promise<ImageRecord | undefined> {
-  const local = await findPresent(engine, name);
-  if (local === undefined || !platformMatches(local.config, wanted)) return undefined;
+  const { findImage } = await import('../../storage/image-lookup.ts');
+  const found = unlessUnusable(() => findImage(engine.store, formatReference(name)));
+  if (found === undefined) return undefined;
   const { headManifest } = await import('../../registry/manifests.ts');
-  const digest = await headManifest(session, there);
+  const asked = headManifest(session, there);
+  asked.catch(() => undefined); // told below, unless what is here is of no use anyway
+  await onItsWay();
+  const local = unlessUnusable(() => found().image);
+  if (local === undefined || !platformMatches(local.config, wanted)) return undefined;
+  const digest = await asked;
   if (digest === undefined || !knownAs(local, name, digest)) return undefined;
   if (!(await isWhole(engine, local))) return undefined;
   for (const layer of local.layers) engine.progress({ kind: 'done', id: layer.descriptor.digest, result: 'exists' });
   return local;
+}
+
+/** Lets a request that was begun come as far as the network before we go on with what keeps the processor. */
+function onItsWay(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
 }
 
 /** Also unpacks layers that are only packed here. False where something was deleted: then it is fetched anew. */
@@ -217,10 +231,9 @@ async function isWhole(engine: Engine, image: ImageRecord): Promise<boolean> {
   }
 }
 
-async function findPresent(engine: Engine, name: Reference): Promise<ImageRecord | undefined> {
-  const { lookUpImage } = await import('../../storage/image-lookup.ts');
+function unlessUnusable<T>(look: () => T): T | undefined {
   try {
-    return lookUpImage(engine.store, formatReference(name)).image;
+    return look();
   } catch (error) {
     // A damaged image is fetched anew; an artifact, or a list that was made here, is another thing.
     if (isScullError(error, 'NO_SUCH_IMAGE', 'CORRUPT', 'UNSUPPORTED')) return undefined;
