@@ -14,8 +14,17 @@ static void send_window_size(const char *control)
 	close(fd);
 }
 
-/* The monitor may still be making its socket: tries again for `patience` milliseconds. */
-static int connect_attach_socket(const char *path, int patience)
+static bool is_hung_up(int fd)
+{
+	struct pollfd peer = {.fd = fd};
+	return fd >= 0 && poll(&peer, 1, 0) > 0;
+}
+
+/*
+ * The monitor may still be making its socket: tries again for `patience` pauses, as long as somebody is there to be told by `ready`. Who was
+ * killed meanwhile has made no monitor, and nobody would end us.
+ */
+static int connect_attach_socket(const char *path, int patience, int ready)
 {
 	/* Relative to its directory: a socket address holds 107 bytes, paths of homes may be longer. */
 	char *directory = strdup(path), *slash = strrchr(directory, '/');
@@ -30,7 +39,7 @@ static int connect_attach_socket(const char *path, int patience)
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	struct timespec pause = {.tv_nsec = 500000};
 	while (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
-		if (fd < 0 || patience <= 0 || (errno != ENOENT && errno != ECONNREFUSED && errno != EAGAIN))
+		if (fd < 0 || patience <= 0 || is_hung_up(ready) || (errno != ENOENT && errno != ECONNREFUSED && errno != EAGAIN))
 			die("cannot attach to %s", path);
 		nanosleep(&pause, NULL);
 		patience--;
@@ -92,7 +101,7 @@ int attach(int argc, char **argv)
 	}
 	if (socket_path == NULL || (exit_code != NULL && exit_code[0] != '/'))
 		usage("attach --socket PATH [OPTION …]");
-	int fd = connect_attach_socket(socket_path, patience);
+	int fd = connect_attach_socket(socket_path, patience, ready);
 	if (ready >= 0) {
 		write_all(ready, "a", 1);
 		close(ready);

@@ -1,6 +1,9 @@
+import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
+import { top } from '../support/product.ts';
 import { useScull, type Running } from '../support/scull.ts';
 
 const s = useScull();
@@ -96,6 +99,19 @@ test('load killed at any moment', async () => {
     await everythingWorks();
   }
 }, 300_000);
+
+test('what was to show the output of a container that a killed caller has not started ends with the caller', async () => {
+  const helper = spawn(join(top, 'dist', 'scull-helper'), ['attach', '--socket', join(s.base, 'nobody-makes-it'), '--ready-fd', '3', '--patience', '30000'], { stdio: ['ignore', 'ignore', 'pipe', 'pipe'] });
+  const ended = new Promise<string>((resolve) => {
+    let said = '';
+    helper.stderr?.on('data', (chunk) => (said += String(chunk)));
+    helper.once('close', () => resolve(said));
+  });
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(helper.exitCode).toBeNull();
+  helper.stdio[3]?.destroy();
+  expect(await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 10_000, 'it goes on'))])).toMatch(/cannot attach/);
+});
 
 test('the caller killed while a foreground container runs: it goes on or ends, and can be removed', async () => {
   const running = s.start(['run', '--name', 'orphaned', 'busybox', 'sh', '-c', 'echo up; sleep 100']);
