@@ -22,6 +22,16 @@ export class Turns {
       },
     };
   }
+
+  /** Does `work` in a turn of its own. */
+  async pass<T>(work: () => Promise<T>): Promise<T> {
+    const turn = await this.take();
+    try {
+      return await work();
+    } finally {
+      turn.end();
+    }
+  }
 }
 
 export interface Turn {

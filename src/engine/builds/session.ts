@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { ScullError } from '../../host/errors.ts';
 import { ownerTag } from '../../host/identity.ts';
+import { Turns } from '../../host/turns.ts';
 import type { Containerfile } from '../../build/containerfile/file.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { LayerRef } from '../../storage/image-types.ts';
@@ -23,7 +24,7 @@ export class BuildSession {
   readonly context: BuildContext;
   /** Aborts all that is under way: the user's wish, or the first failure. */
   readonly abort = new AbortController();
-  readonly gate: Gate;
+  readonly gate: Turns;
   /** Results of steps that this build found or made, by their keys: what --cache-to exports. */
   readonly used = new Map<string, CacheRecord>();
   /** Places of --cache-from that nothing more is asked of. */
@@ -46,7 +47,7 @@ export class BuildSession {
     this.staging = given.staging;
     this.file = given.file;
     this.context = given.context;
-    this.gate = new Gate(given.options.jobs === undefined || given.options.jobs === 0 ? availableParallelism() : given.options.jobs);
+    this.gate = new Turns(given.options.jobs === undefined || given.options.jobs === 0 ? availableParallelism() : given.options.jobs);
     const { abort } = given.options;
     if (abort.aborted) this.abort.abort(abort.reason);
     else abort.addEventListener('abort', () => this.abort.abort(abort.reason), { once: true });
@@ -208,27 +209,5 @@ export class BuildSession {
 export class LostMeanwhile extends Error {
   constructor() {
     super('what the build has found was removed before it was claimed');
-  }
-}
-
-/** Lets so many through at a time, in the order of coming. */
-export class Gate {
-  #free: number;
-  readonly #waiting: (() => void)[] = [];
-
-  constructor(size: number) {
-    this.#free = size;
-  }
-
-  async pass<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#free > 0) this.#free--;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    try {
-      return await work();
-    } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#free++;
-      else next();
-    }
   }
 }

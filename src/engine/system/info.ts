@@ -1,8 +1,8 @@
 /** What `scull info` tells, in the shape of `podman info`. */
-import { readdirSync, statfsSync } from 'node:fs';
+import { statfsSync } from 'node:fs';
 import { cpus, freemem, hostname, release, totalmem, uptime } from 'node:os';
 import { errnoOf, ScullError } from '../../host/errors.ts';
-import { readTextIfPresent } from '../../host/files.ts';
+import { namesIn, readTextIfPresent } from '../../host/files.ts';
 import type { ToolName } from '../../host/remedies.ts';
 import { findTool, toolVersion } from '../../host/tools.ts';
 import { cgroupPlan } from '../../runtime/cgroups.ts';
@@ -147,22 +147,13 @@ async function storeInfo(engine: Engine): Promise<StoreInfo> {
 
 /** The driver in use; asking must not make anything, so a store nobody has used yet says `auto`. */
 async function driverName(store: Store): Promise<string> {
-  if (store.driver !== 'auto' || !isUsed(store.layout.root)) return store.driver;
+  if (store.driver !== 'auto' || namesIn(store.layout.root).length === 0) return store.driver;
   const { resolveDriver } = await import('../../storage/drivers/resolve.ts');
   try {
     return await resolveDriver(store);
   } catch (error) {
     // Information is wanted most where something is wrong; `scull doctor` says what.
     if (error instanceof ScullError) return 'none works';
-    throw error;
-  }
-}
-
-function isUsed(root: string): boolean {
-  try {
-    return readdirSync(root).length > 0;
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return false;
     throw error;
   }
 }

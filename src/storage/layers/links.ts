@@ -2,10 +2,10 @@
  * Short names of layers, layers/l/<NAME> → ../<chain id>/diff. The kernel takes one page (4096 bytes) of mount options;
  * with these names, relative to layers/l, some 300 layers fit.
  */
-import { existsSync, mkdirSync, readdirSync, readlinkSync, symlinkSync, unlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readlinkSync, symlinkSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf, ScullError } from '../../host/errors.ts';
-import { explainWriteFailure } from '../../host/files.ts';
+import { explainWriteFailure, namesIn } from '../../host/files.ts';
 import { digestHex, type Digest } from '../../oci/digest.ts';
 import type { Store } from '../store.ts';
 
@@ -79,14 +79,8 @@ export function sweepLinks(store: Store): void {
 
 /** Paths of the short names whose layer is not there. */
 export function danglingLinks(store: Store): string[] {
-  let names: string[];
-  try {
-    names = readdirSync(store.layout.layerLinks);
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return [];
-    throw error;
-  }
-  return names.map((name) => join(store.layout.layerLinks, name)).filter((path) => readLink(path) !== undefined && !existsSync(path));
+  const paths = namesIn(store.layout.layerLinks).map((name) => join(store.layout.layerLinks, name));
+  return paths.filter((path) => readLink(path) !== undefined && !existsSync(path));
 }
 
 function readLink(path: string): string | undefined {
