@@ -19,14 +19,14 @@ export function startRegistries(folder, archives, sizes) {
   const host = `127.0.0.1:${PORTS.images}`;
   const layers = {};
   for (const { name } of sizes) {
-    // In this order: what skopeo has once sent as gzip it would mount instead of compressing it as zstd.
     for (const compression of ['zstd', 'gzip']) {
       const image = `${host}/bench/${name}:${compression}`;
       const mark = join(folder, `${name}-${compression}.filled`);
       if (!existsSync(mark)) {
         console.error(`==> filling the registry with the ${name} image, ${compression} (once)`);
         const source = compression === 'zstd' ? ['--format', 'oci', '--dest-compress-format', 'zstd', `docker-archive:${archives}/${name}.docker.tar`] : ['--preserve-digests', `oci-archive:${archives}/${name}.oci.tar`];
-        must('skopeo', ['copy', '-q', '--insecure-policy', '--dest-tls-verify=false', ...source, `docker://${image}`]);
+        // With an empty memory of earlier copies: what skopeo has once sent somewhere as gzip it would take for zstd as well.
+        must('unshare', ['--mount', 'sh', '-ec', 'mkdir -p /var/lib/containers/cache; mount -t tmpfs none /var/lib/containers/cache; exec "$@"', 'sh', 'skopeo', 'copy', '-q', '--insecure-policy', '--dest-tls-verify=false', ...source, `docker://${image}`]);
         writeFileSync(`${mark}.new`, '');
         renameSync(`${mark}.new`, mark);
       }
