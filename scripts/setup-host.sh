@@ -14,7 +14,8 @@ packages=(crun conmon uidmap fuse-overlayfs passt nftables aardvark-dns catatoni
 test_packages=(xz-utils bzip2 zstd skopeo umoci podman buildah docker-registry mmdebstrap socat strace procps iproute2 git openssh-client python3 bash-completion zsh fish
   qemu-system-x86 qemu-utils e2fsprogs)
 
-[[ ${1-} != --for-tests ]] || packages+=("${test_packages[@]}")
+for_tests=
+[[ ${1-} != --for-tests ]] || { for_tests=yes; packages+=("${test_packages[@]}"); }
 
 say() { printf '%s\n' "$*" >&2; }
 fail() { printf 'Error: %s\n' "$1" >&2; shift; printf '  %s\n' "$@" >&2; exit 1; }
@@ -127,8 +128,18 @@ check_user_namespaces() {
   as_user unshare --user --map-root-user true 2>/dev/null && return 0
   local remedies=()
   [[ $(cat /proc/sys/kernel/unprivileged_userns_clone 2>/dev/null) != 0 ]] || remedies+=("sudo sysctl -w kernel.unprivileged_userns_clone=1")
-  [[ $(cat /proc/sys/kernel/apparmor_restrict_unprivileged_userns 2>/dev/null) != 1 ]] || remedies+=("sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0")
   [[ $(cat /proc/sys/user/max_user_namespaces 2>/dev/null) != 0 ]] || remedies+=("sudo sysctl -w user.max_user_namespaces=15000")
+  # Ubuntu since 24.04: only what has a profile may, and unshare has none (apparmor.d(5)).
+  if [[ $(cat /proc/sys/kernel/apparmor_restrict_unprivileged_userns 2>/dev/null) == 1 ]]; then
+    local file=/etc/apparmor.d/scull-helper prefix=/usr/local
+    [[ $me == 0 ]] || prefix=$HOME/.local
+    # The tests start helpers of their own, in many places.
+    if [[ -z $for_tests ]]; then
+      [[ ${#remedies[@]} -gt 0 || ! -e $file ]] || return 0
+      remedies+=("echo 'abi <abi/4.0>, profile scull-helper $prefix/lib/scull/scull-helper flags=(unconfined) { userns, }' | sudo tee $file && sudo apparmor_parser -r $file" "or, for every program and not scull alone:")
+    fi
+    remedies+=("sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0")
+  fi
   fail "this system does not let $user create user namespaces, which rootless containers are made of" "${remedies[@]:-this may be a container that forbids it}"
 }
 

@@ -4,6 +4,7 @@
  */
 import { accessSync, constants, existsSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { nativeProgram } from './product.ts';
 
 /** Outside programs scull works with, and the packages that bring them. */
 const PACKAGES = {
@@ -86,10 +87,18 @@ function userNamespaceRemedy(setting: 'unprivileged_userns_clone' | 'max_user_na
     case 'max_user_namespaces':
       return 'sudo sysctl user.max_user_namespaces=28633';
     case 'apparmor':
-      return 'ask the administrator for an AppArmor profile that allows `userns` to scull-helper, or: sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0';
+      return apparmorRemedy(nativeProgram('scull-helper'));
     case 'other':
       return 'inside a container or sandbox: allow it to make user namespaces (its seccomp profile must permit unshare and mount)';
   }
+}
+
+/** A profile for the one program that makes our namespaces (apparmor.d(5)); whatever it starts stays in it or has one of its own. @param helper its path */
+export function apparmorRemedy(helper: string | undefined): string {
+  const forAll = 'sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0';
+  if (helper === undefined || !/^[\w/.+@-]+$/.test(helper)) return forAll;
+  const file = '/etc/apparmor.d/scull-helper';
+  return `echo 'abi <abi/4.0>, profile scull-helper ${helper} flags=(unconfined) { userns, }' | sudo tee ${file} && sudo apparmor_parser -r ${file} (or, for every program: ${forAll})`;
 }
 
 type PackageManager = 'apt' | 'dnf' | 'apk' | 'pacman' | 'zypper';

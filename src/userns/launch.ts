@@ -10,7 +10,7 @@ import { nativeProgram } from '../host/product.ts';
 import { defaultIdMaps, formatIdMap, userName } from './id-maps.ts';
 import type { LaunchRequest, LaunchStep } from './launch-request.ts';
 import { portableLaunchCommand } from './portable-launch.ts';
-import { explainMapRefusal, explainNamespaceRefusal } from './preflight.ts';
+import { explainMapRefusal, explainNamespaceRefusal, isWithoutCapabilities } from './preflight.ts';
 import { isUnshared, refuseUnshared } from './unshared.ts';
 
 let helper: string | null | undefined;
@@ -139,7 +139,7 @@ export function launchFailure(status: number, stderr: string): ScullError | unde
   const line = /^scull-helper: (.*)$/m.exec(stderr)?.[1] ?? 'the helper gave no reason';
   const detail = stderr.trim();
   if (line.startsWith('cannot map ids')) return explainMapRefusal(stderr, userName());
-  if (line.startsWith('cannot create a user namespace')) return explainNamespaceRefusal(stderr);
+  if (line.startsWith('cannot create a user namespace') || isWithoutCapabilities(line)) return explainNamespaceRefusal(stderr);
   if (/No space left on device|Disk quota exceeded/.test(line)) return new ScullError('NO_SPACE', line, { hint: NO_SPACE_HINT, detail });
   const subpath = /^cannot open the subpath (.*) of (.*): No such file or directory$/.exec(line);
   if (subpath !== null) return new ScullError('NOT_FOUND', `the subpath ${JSON.stringify(subpath[1])} does not exist in ${JSON.stringify(subpath[2])}`, { hint: 'make it first, or mount the whole' });

@@ -51,6 +51,18 @@ export function namespaceRefusal(settings: NamespaceSettings): Refusal {
   return { reason: filtered, cause: { kind: 'user-namespaces-off', setting: 'other' } };
 }
 
+/** What the helper does first with the capabilities of its new namespace: native/scull-helper/namespaces.c and launch.c. */
+const FIRST_USES = /^cannot (drop supplementary groups|become root of the namespace|make mounts private|write \/proc\/self\/(setgroups|uid_map|gid_map)): (Operation not permitted|Permission denied)/m;
+
+/**
+ * Since Ubuntu 24.04 AppArmor does not refuse the namespace: it is made, and every capability in it denied (the profile
+ * unprivileged_userns). So the refusal shows in what is done in there first.
+ * @param said what the helper printed
+ */
+export function isWithoutCapabilities(said: string, settings: NamespaceSettings = readNamespaceSettings()): boolean {
+  return settings.apparmorRestricts === '1' && FIRST_USES.test(said.replace(/^scull-helper: /gm, ''));
+}
+
 /** The error for a refused unshare(CLONE_NEWUSER). @param said what the helper or unshare(1) printed */
 export function explainNamespaceRefusal(said: string, settings: NamespaceSettings = readNamespaceSettings()): ScullError {
   const refusal = namespaceRefusal(settings);

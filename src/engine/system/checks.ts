@@ -11,7 +11,7 @@ import { compareVersions, findTool, toolOptions, toolVersion } from '../../host/
 import { killsUserProcesses, lingers } from '../../host/linger.ts';
 import { defaultIdMaps, mappedCount, userName } from '../../userns/id-maps.ts';
 import { helperPath, launchCommand, launchFailure } from '../../userns/launch.ts';
-import { mapRefusal, namespaceRefusal, readNamespaceSettings } from '../../userns/preflight.ts';
+import { isWithoutCapabilities, mapRefusal, namespaceRefusal, readNamespaceSettings } from '../../userns/preflight.ts';
 import { isUnshared } from '../../userns/unshared.ts';
 import type { Engine } from '../engine.ts';
 
@@ -107,7 +107,7 @@ async function checkIdMapping(): Promise<Finding> {
   const command = launchCommand({ program: ['cat', '/proc/self/uid_map'] });
   const result = await run(command.file, command.args, { timeout: 10_000 });
   if (result.status === 0) return ok(`${mappedCount(maps.uids)} user and ${mappedCount(maps.gids)} group ids mapped`);
-  if (/cannot create a user namespace/.test(result.stderr)) return missing('not tried: no user namespace', 'see user namespaces');
+  if (/cannot create a user namespace/.test(result.stderr) || isWithoutCapabilities(result.stderr)) return missing('not tried: no user namespace', 'see user namespaces');
   const refusal = mapRefusal(result.stderr, userName());
   return missing(`refused: ${refusal.reason}`, 'no container can be started', remedyFor(refusal.cause));
 }
