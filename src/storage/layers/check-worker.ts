@@ -53,7 +53,9 @@ export function checkLayer(job: LayerCheckJob): LayerCheckResult {
   const check = new LayerCheck(job.diff, contents);
   check.root();
   check.missing();
-  return { files: check.files, bytes: check.bytes, problems: check.problems, count: check.count };
+  // They were met in the order of inodes, which is another one each time.
+  const problems = check.problems.sort((one, other) => Number(one.path > other.path) - Number(one.path < other.path));
+  return { files: check.files, bytes: check.bytes, problems, count: check.count };
 }
 
 class LayerCheck {

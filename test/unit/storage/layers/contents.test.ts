@@ -67,6 +67,6 @@ test('a layer is held against its contents, file by file', () => {
   rmSync(join(diff, 'link'));
   expect(checkLayer(job)).toMatchObject({
     count: 3,
-    problems: [{ path: 'file', what: 'has other content than was unpacked' }, { path: 'new', what: 'was not in the layer' }, { path: 'link', what: 'is missing' }],
+    problems: [{ path: 'file', what: 'has other content than was unpacked' }, { path: 'link', what: 'is missing' }, { path: 'new', what: 'was not in the layer' }],
   });
 });
