@@ -93,6 +93,7 @@ export async function buildOptions(flags: BuildFlags, tokens: readonly FlagToken
       capDrop: spec.capDrop,
       mounts: spec.mounts,
       devices: spec.devices,
+      ...(spec.cdiDevices === undefined ? {} : { cdiDevices: spec.cdiDevices }),
       ...(spec.shmSize === undefined ? {} : { shmSize: spec.shmSize }),
     },
   };

@@ -8,7 +8,7 @@ import { parseCapabilities } from '../spec/capability.ts';
 import { parseEntrypoint, parseUmask } from '../spec/command.ts';
 import { EMPTY_CONTAINER_SPEC, PERSONALITIES, type ContainerSpec, type EnvironmentSpec, type MountRequest, type NetworkSpec, type Personality, type PullPolicy, type SdNotify } from '../spec/container-spec.ts';
 import { withoutUndefined } from '../spec/defined.ts';
-import { parseDevice } from '../spec/device.ts';
+import { parseDevices } from '../spec/device.ts';
 import { parseEnvironment, parseEnvironmentFile, parseEnvironmentMerge } from '../spec/environment.ts';
 import { parseHostname } from '../spec/hostname.ts';
 import { parseLabel, parseLabelFile } from '../spec/label.ts';
@@ -82,7 +82,7 @@ export async function containerSpec(flags: ContainerFlags, words: readonly strin
     readOnly: flags['read-only'] ?? false,
     readOnlyTmpfs: flags['read-only-tmpfs'] ?? true,
     imageVolume: imageVolume(flags['image-volume']),
-    devices: (flags.device ?? []).map(parseDevice),
+    ...parseDevices(flags.device ?? [], flags.gpus),
     capAdd: (flags['cap-add'] ?? []).flatMap(parseCapabilities),
     capDrop: (flags['cap-drop'] ?? []).flatMap(parseCapabilities),
     security: { ...parseSecurityOptions(flags['security-opt'] ?? [], cwd), ...(flags['seccomp-policy'] === 'image' ? { seccompOfImage: true } : {}) },

@@ -2,7 +2,7 @@
 import { ScullError } from '../host/errors.ts';
 import { EMPTY_CONTAINER_SPEC, type ContainerSpec, type PullPolicy, type ResourceSpec, type RestartSpec } from '../spec/container-spec.ts';
 import { withoutUndefined } from '../spec/defined.ts';
-import { parseDevice } from '../spec/device.ts';
+import { parseDevices } from '../spec/device.ts';
 import { parseResources } from '../spec/resources.ts';
 import { parseSecurityOptions } from '../spec/security.ts';
 import { parseSignal } from '../spec/signal.ts';
@@ -67,7 +67,7 @@ export function readContainer(fields: Fields, pod: PodContext): KubeContainer {
     interactive: fields.boolean('stdin') ?? false,
     labels: labelsOf(pod.annotations, name),
     annotations: {},
-    devices: resources.devices.map(parseDevice),
+    ...parseDevices(resources.devices),
     resources: resources.limits,
     health: readHealth(fields, ports, pod.restart.name !== 'no'),
     restart: pod.restart.name === 'no' ? undefined : pod.restart,

@@ -7,6 +7,7 @@ export interface RuntimeSpec {
   readonly hostname?: string;
   readonly domainname?: string;
   readonly mounts: readonly MountSpec[];
+  readonly hooks?: HooksSpec;
   readonly annotations?: Readonly<Record<string, string>>;
   readonly linux: LinuxSpec;
 }
@@ -39,6 +40,18 @@ export interface MountSpec {
   readonly type: string;
   readonly source: string;
   readonly options: readonly string[];
+}
+
+/** Those that the runtime runs in `create`, and the container's init at its start; for the others the runtime is not there. */
+export type HookStage = 'prestart' | 'createRuntime' | 'createContainer' | 'startContainer';
+export type HooksSpec = { readonly [stage in HookStage]?: readonly HookSpec[] };
+
+export interface HookSpec {
+  readonly path: string;
+  readonly args?: readonly string[];
+  readonly env?: readonly string[];
+  /** Seconds. */
+  readonly timeout?: number;
 }
 
 export type NamespaceType = 'pid' | 'network' | 'mount' | 'ipc' | 'uts' | 'user' | 'cgroup' | 'time';

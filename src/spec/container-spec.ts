@@ -51,6 +51,8 @@ export interface ContainerSpec {
   readonly readOnlyTmpfs: boolean;
   readonly imageVolume: 'anonymous' | 'tmpfs' | 'ignore';
   readonly devices: readonly DeviceRequest[];
+  /** Names of the Container Device Interface; without a vendor, as `gpu=all`, of any that has such. */
+  readonly cdiDevices?: readonly string[];
   readonly capAdd: readonly string[];
   readonly capDrop: readonly string[];
   readonly security: SecuritySpec;

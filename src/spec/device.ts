@@ -1,16 +1,36 @@
-/** --device HOST[:CONTAINER][:PERMISSIONS]. */
+/** --device HOST[:CONTAINER][:PERMISSIONS], or a name of the Container Device Interface, and --gpus. */
 import { posix } from 'node:path';
 import { ScullError } from '../host/errors.ts';
-import type { DeviceRequest } from './container-spec.ts';
+import { parseCdiName } from '../oci/cdi-name.ts';
+import type { ContainerSpec, DeviceRequest } from './container-spec.ts';
 
-/** @throws ScullError INVALID saying which part is wrong; UNSUPPORTED for CDI names */
-export function parseDevice(text: string): DeviceRequest {
+/** @param gpus each as {@link parseGpus} takes it @throws ScullError INVALID */
+export function parseDevices(devices: readonly string[], gpus: readonly string[] = []): Pick<ContainerSpec, 'devices' | 'cdiDevices'> {
+  const named = devices.filter((text) => parseCdiName(text) !== undefined);
+  const cdiDevices = [...named, ...gpus.flatMap(parseGpus)];
+  return { devices: devices.filter((text) => !named.includes(text)).map(parseDevice), ...(cdiDevices.length === 0 ? {} : { cdiDevices }) };
+}
+
+/**
+ * `all`, names as the vendor has them, or Docker's `device=0,1`, in quotes or not. A bare number means so many of them to Docker and the one of that
+ * name to Podman, so it is refused.
+ * @returns CDI names without a vendor
+ */
+function parseGpus(text: string): string[] {
+  const given = /^"?(?:device=)?([^"]*)"?$/.exec(text)?.[1] ?? '';
+  if (/^-?\d+$/.test(text)) throw new ScullError('INVALID', `--gpus ${text} is a number of GPUs to Docker and the name of one to Podman`, { hint: `say --gpus all, or which: --gpus device=${text}` });
+  return given.split(',').map((device) => {
+    const name = `gpu=${device}`;
+    if (parseCdiName(`vendor/${name}`) === undefined) throw new ScullError('INVALID', `invalid --gpus ${JSON.stringify(text.slice(0, 200))}: expected all, or device= with names, for example device=0,1`);
+    return name;
+  });
+}
+
+/** @throws ScullError INVALID saying which part is wrong */
+function parseDevice(text: string): DeviceRequest {
   const parts = text.split(':');
   const [source = '', second, third] = parts;
   if (parts.length > 3) throw invalid(text, 'too many parts');
-  if (/^[a-z0-9.-]+\/[a-z0-9._-]+=/i.test(text)) {
-    throw new ScullError('UNSUPPORTED', `${JSON.stringify(text.slice(0, 100))} names a device of the Container Device Interface, which is not there yet`, { hint: 'name device nodes: --device /dev/…' });
-  }
   if (!source.startsWith('/')) throw invalid(text, `the device ${JSON.stringify(source)} is not an absolute path`);
   const isPermissions = second !== undefined && !second.startsWith('/');
   if (isPermissions && third !== undefined) throw invalid(text, `the path in the container ${JSON.stringify(second)} is not absolute`);
@@ -21,5 +41,5 @@ export function parseDevice(text: string): DeviceRequest {
 }
 
 function invalid(text: string, why: string): ScullError {
-  return new ScullError('INVALID', `invalid device ${JSON.stringify(text.slice(0, 200))}: ${why}; expected host-path[:container-path][:permissions], for example /dev/fuse or /dev/ttyUSB0:/dev/modem:rw`);
+  return new ScullError('INVALID', `invalid device ${JSON.stringify(text.slice(0, 200))}: ${why}; expected host-path[:container-path][:permissions] or vendor/class=name, for example /dev/ttyUSB0:/dev/modem:rw or nvidia.com/gpu=all`);
 }

@@ -34,7 +34,7 @@ export interface PodRecord {
   /** Limits of all its containers together, if any. */
   readonly resources?: ResourceSpec;
   /** What every member gets unless it says otherwise. */
-  readonly members: Pick<ContainerSpec, 'mounts' | 'volumesFrom' | 'devices' | 'restart'>;
+  readonly members: Pick<ContainerSpec, 'mounts' | 'volumesFrom' | 'devices' | 'cdiDevices' | 'restart'>;
   /** The words of the command line. */
   readonly createCommand?: readonly string[];
 }
@@ -90,7 +90,7 @@ function isSound(record: Partial<PodRecord>, name: string): boolean {
   return (
     record.format === POD_FORMAT && record.name === name && typeof id === 'string' && /^[0-9a-f]{64}$/.test(id) && typeof record.created === 'string' && typeof record.hostname === 'string' &&
     isObject(record.labels) && Array.isArray(record.share) && (record.exitPolicy === 'stop' || record.exitPolicy === 'continue') &&
-    isObject(members) && [members?.mounts, members?.volumesFrom, members?.devices].every(Array.isArray) &&
+    isObject(members) && [members?.mounts, members?.volumesFrom, members?.devices, members?.cdiDevices ?? []].every(Array.isArray) &&
     (resources === undefined || isObject(resources)) &&
     (service === undefined || (isObject(service) && /^[0-9a-f]{64}$/.test(service.id) && ['none', 'any', 'all'].includes(service.exitCode))) &&
     (infra === undefined || (isObject(infra) && /^[0-9a-f]{64}$/.test(infra.id) && typeof infra.name === 'string' && infra.spec !== undefined && specFault(infra.spec) === undefined))

@@ -263,6 +263,21 @@ describe('other mounts', () => {
     await s.fails(['run', '--rm', '--device', '/dev/nosuch', 'busybox', 'true'], 125, /\/dev\/nosuch/);
   });
 
+  test('--device and --gpus take what a vendor has written to a CDI file: nodes, files, variables, groups and hooks', async () => {
+    mkdirSync(join(s.home, '.config/cdi'), { recursive: true });
+    const library = s.file('libacme.so', 'library\n');
+    const hook = { hookName: 'startContainer', path: '/bin/sh', args: ['sh', '-c', 'echo hooked > /hooked'] };
+    const cdi = { cdiVersion: '0.6.0', kind: 'amd.com/gpu', containerEdits: { env: ['ACME=yes'], mounts: [{ hostPath: library, containerPath: '/usr/lib/libacme.so', options: ['ro', 'bind'] }] }, devices: [{ name: 'all', containerEdits: { deviceNodes: [{ path: '/dev/acme0', hostPath: '/dev/zero' }], hooks: [hook] } }] };
+    writeFileSync(join(s.home, '.config/cdi/acme.json'), JSON.stringify(cdi));
+    for (const flags of [['--device', 'amd.com/gpu=all'], ['--gpus', 'all']]) {
+      expect(await s.ok(['run', '--rm', ...flags, '-e', 'ACME=no', 'busybox', 'sh', '-c', 'echo $ACME; head -c 3 /dev/acme0 | wc -c; cat /usr/lib/libacme.so /hooked'])).toBe('yes\n3\nlibrary\nhooked');
+    }
+    await s.ok(['create', '--name', 'gpu', '--gpus', 'all', 'busybox', 'cat', '/hooked']);
+    writeFileSync(join(s.home, '.config/cdi/acme.json'), JSON.stringify({ ...cdi, devices: [] }));
+    await s.fails(['start', '-a', 'gpu'], 125, /no CDI device "amd.com\/gpu=all"/);
+    await s.fails(['run', '--rm', '--gpus', '1', 'busybox', 'true'], 125, /number of GPUs/);
+  });
+
   test('two containers do not see each other’s writes', async () => {
     await s.ok(['run', '--name', 'w1', 'busybox', 'sh', '-c', 'echo one > /only; rm /etc/data/from-image']);
     expect(await s.ok(['run', '--rm', 'busybox', 'sh', '-c', 'ls /only 2>/dev/null; cat /etc/data/from-image'])).toBe('from the image');

@@ -25,7 +25,7 @@ import { resolveUser, withGroups } from '../../src/runtime/user.ts';
 import { parseCapabilities } from '../../src/spec/capability.ts';
 import { parseEntrypoint, parseUmask } from '../../src/spec/command.ts';
 import { EMPTY_CONTAINER_SPEC, type ContainerSpec, type MountRequest } from '../../src/spec/container-spec.ts';
-import { parseDevice } from '../../src/spec/device.ts';
+import { parseDevices } from '../../src/spec/device.ts';
 import { parseEnvironment } from '../../src/spec/environment.ts';
 import { parseLabel } from '../../src/spec/label.ts';
 import { parseMount, parseTmpfs, parseVolume } from '../../src/spec/mount.ts';
@@ -144,7 +144,7 @@ const FLAGS: Readonly<Record<string, Fragment>> = {
   tmpfs: (texts) => ({ mounts: texts.map((text) => parseTmpfs(text)) }),
   'read-only': () => ({ readOnly: true }),
   'image-volume': ([text]) => ({ imageVolume: text }),
-  device: (texts) => ({ devices: texts.map((text) => parseDevice(text)) }),
+  device: (texts) => parseDevices(texts),
   'cap-add': (texts) => ({ capAdd: texts.flatMap((text) => parseCapabilities(text)) }),
   'cap-drop': (texts) => ({ capDrop: texts.flatMap((text) => parseCapabilities(text)) }),
   'security-opt': (texts) => ({ security: parseSecurityOptions(texts, CWD) }),

@@ -288,7 +288,7 @@ function parsePairs(reader: Reader, kind: 'ENV' | 'LABEL'): EnvOrLabel {
 
 function parseRun(reader: Reader): Run {
   const { mount, network, security, device } = reader.flags({ mount: 'list', network: 'text', security: 'text', device: 'list' });
-  if (device.length > 0) throw reader.fault('RUN --device is not supported: scull knows no devices by the names of CDI', 'give a device to all steps: scull build --device PATH', 0);
+  if (device.length > 0) throw reader.fault('RUN --device is not supported', 'give the device to all steps: scull build --device NAME', 0);
   return { kind: 'RUN', statement: reader.statement, command: reader.command(), mounts: mount, ...given({ network, security }) };
 }
 

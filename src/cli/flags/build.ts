@@ -71,7 +71,7 @@ export const buildFlags = {
   'cap-add': list(RUN, 'capability', 'Add a Linux capability'),
   'cap-drop': list(RUN, 'capability', 'Drop a Linux capability'),
   'security-opt': list(RUN, 'option', 'seccomp=FILE|unconfined, no-new-privileges …'),
-  device: list(RUN, 'path[:target[:rwm]]', 'Device of the host'),
+  device: list(RUN, 'path[:target[:rwm]]|vendor/class=name', 'Device of the host'),
   ulimit: list(RUN, 'name=soft[:hard]', 'Resource limit of processes'),
   'shm-size': text(RUN, 'size', 'Size of /dev/shm'),
   memory: text(RUN, 'size', 'Limit of memory', { char: 'm' }),

@@ -114,7 +114,8 @@ export const containerFlags = {
   'read-only-tmpfs': toggle(FILES, 'With --read-only, keep /run, /tmp and /var/tmp writable, in memory (default true)', { default: true }),
   'image-volume': text(FILES, 'mode', "What becomes of the image's volumes: anonymous (default), tmpfs or ignore"),
   rootfs: toggle(FILES, 'IMAGE is a directory of the host that holds a root file system; with :O behind it stays as it is'),
-  device: list(FILES, 'path[:target[:rwm]]', 'Let the container use a device of the host'),
+  device: list(FILES, 'path[:target[:rwm]]|vendor/class=name', 'Let the container use a device of the host'),
+  gpus: list(FILES, 'all|device=name', 'The same for GPUs, by what their driver has written to a CDI file'),
 
   userns: text(USER_NAMESPACE, 'mode', 'How ids map: host (default), keep-id[:uid=,gid=,size=], nomap, auto[:size=], container:NAME, ns:PATH'),
   uidmap: list(USER_NAMESPACE, 'container:host[:size]', 'Map user ids by hand'),
@@ -184,7 +185,6 @@ function laterContainerFlags() {
     'cpu-rt-runtime': unsupported('cpu-rt-runtime', [], { instead: 'real-time shares need control groups v1, which no rootless engine can use' }),
     'decryption-key': unsupported('decryption-key', [], { instead: 'decrypt the image first, e.g. with skopeo copy --decryption-key' }),
     'device-cgroup-rule': unsupported('device-cgroup-rule', [], { instead: 'without root the owner and mode of a device decide who may use it: give it to the container with --device' }),
-    gpus: unsupported('gpus', [], { instead: 'give the container the devices, e.g. --device /dev/dri, and mount the libraries that it needs' }),
     'init-ctr': unsupported('init-ctr', [], { instead: 'name it in initContainers of Kubernetes YAML, which scull kube play runs first' }),
     link: unsupported('link', [], { instead: 'put both on one network, where they find each other by name: scull network create NAME, then --network NAME' }),
     'link-local-ip': unsupported('link-local-ip', [], { instead: 'give an address of a network with --ip or --ip6' }),

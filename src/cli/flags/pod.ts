@@ -37,6 +37,7 @@ export const podFlags = {
   volume: containerFlags.volume,
   'volumes-from': containerFlags['volumes-from'],
   device: containerFlags.device,
+  gpus: containerFlags.gpus,
   'shm-size': containerFlags['shm-size'],
   sysctl: containerFlags.sysctl,
 
@@ -61,7 +62,6 @@ export const podFlags = {
   'device-write-bps': containerFlags['device-write-bps'],
   'cgroup-parent': containerFlags['cgroup-parent'],
 
-  gpus: unsupported('gpus'),
   'infra-command': unsupported('infra-command'),
   'infra-image': unsupported('infra-image'),
   'security-opt': unsupported('security-opt'),

@@ -81,7 +81,7 @@ export type BuildOutput =
 
 export type SecretSource = { readonly kind: 'file'; readonly path: string } | { readonly kind: 'env'; readonly variable: string };
 
-export type RunChoices = Partial<Pick<ContainerSpec, 'ulimits' | 'shmSize' | 'resources' | 'security' | 'capAdd' | 'capDrop' | 'mounts' | 'devices'>> & { readonly network: ContainerSpec['network'] };
+export type RunChoices = Partial<Pick<ContainerSpec, 'ulimits' | 'shmSize' | 'resources' | 'security' | 'capAdd' | 'capDrop' | 'mounts' | 'devices' | 'cdiDevices'>> & { readonly network: ContainerSpec['network'] };
 
 /** A step as progress knows it: `id` is unique in the build. */
 export interface StepLabel {

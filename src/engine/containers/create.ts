@@ -174,6 +174,7 @@ async function makeConfig(engine: Engine, spec: ContainerSpec, image: ImageRecor
   // Told now, not with every start.
   if (spec.timezone !== undefined) readZone(spec.timezone);
   if (spec.devices.length > 0) spec.devices.forEach((await import('../../runtime/host-devices.ts')).expandDevices);
+  if (spec.cdiDevices !== undefined) await (await import('../../runtime/cdi.ts')).resolveCdi(spec.cdiDevices);
   if (spec.security.seccomp !== undefined) (await import('./seccomp-file.ts')).readSeccompFile(spec.security.seccomp);
   const mounts = await resolveMounts(engine, spec, image);
   return { ...merged, networkMode: await resolveNetworks(engine, merged.networkMode), ports: await choosePorts(engine, spec, merged.exposedPorts), mounts };

@@ -197,6 +197,7 @@ function hostConfigOf(record: ContainerRecord): object {
     ...blockLimits(spec.resources),
     CgroupConf: spec.resources.cgroupConf ?? null,
     Devices: spec.devices.map((device) => ({ PathOnHost: device.source, PathInContainer: device.target, CgroupPermissions: device.permissions })),
+    ...(spec.cdiDevices === undefined ? {} : { DeviceRequests: [{ Driver: 'cdi', Count: 0, DeviceIDs: spec.cdiDevices, Capabilities: null, Options: null }] }),
     MemoryReservation: spec.resources.memoryReservation ?? 0,
     MemorySwap: spec.resources.memorySwap ?? 0,
     MemorySwappiness: spec.resources.memorySwappiness ?? 0,

@@ -59,6 +59,7 @@ export async function prepareContainer(engine: Engine, record: ContainerRecord, 
   if (spec.oomScoreAdj !== undefined) tellOfOomScore(engine, spec.oomScoreAdj, host.oomScoreAdjustment);
   const files = generatedFiles(record, paths, { network, shared, users });
   const secrets = record.config.secrets === undefined ? undefined : (await import('../secrets/containers.ts')).startSecrets(record, paths, (uid, gid) => idsOutside(userNamespace, uid, gid));
+  const cdi = spec.cdiDevices === undefined ? undefined : await (await import('../../runtime/cdi.ts')).resolveCdi(spec.cdiDevices);
   const service = handedOn(spec, paths);
   const { steps, mounts } = await mountSteps(engine, record, { cgroup, users, userNamespace });
   const input: RuntimeSpecInput = {
@@ -75,6 +76,7 @@ export async function prepareContainer(engine: Engine, record: ContainerRecord, 
     sharedNamespaces: shared.paths,
     ...(shared.shm === undefined ? {} : { sharedShm: shared.shm }),
     devices: spec.devices.flatMap(expandDevices),
+    ...(cdi === undefined ? {} : { cdi }),
     ...(spec.init ? { initProgram: initProgram(spec.initPath) } : {}),
     ...(spec.tty && given.attached ? { terminalSize: terminalSize() } : {}),
     ...seccompText(spec.security.seccomp, config.seccompProfile),

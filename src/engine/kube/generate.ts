@@ -2,7 +2,7 @@
 import { statSync } from 'node:fs';
 import { isScullError, ScullError } from '../../host/errors.ts';
 import { generateClaim, generateDocuments, type GenerateRequest, type KubeKind } from '../../kube/generate.ts';
-import { writeYaml } from '../../kube/yaml.ts';
+import { writeYaml } from '../../spec/yaml.ts';
 import type { ContainerRecord } from '../../runtime/container-record.ts';
 import { findContainer } from '../../runtime/container-store.ts';
 import type { PodRecord } from '../../storage/pods.ts';

@@ -2,7 +2,7 @@
 import { isScullError, ScullError } from '../../host/errors.ts';
 import { readSecretValue, secretText, type KubeSecret } from '../../kube/secret.ts';
 import type { KubePod } from '../../kube/pod.ts';
-import { parseYaml } from '../../kube/yaml.ts';
+import { parseYaml } from '../../spec/yaml.ts';
 import { readSecret } from '../../storage/secrets.ts';
 import type { Engine } from '../engine.ts';
 import { createSecret } from '../secrets/create.ts';

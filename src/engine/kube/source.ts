@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { ScullError } from '../../host/errors.ts';
-import { LARGEST, parseYaml } from '../../kube/yaml.ts';
+import { LARGEST, parseYaml } from '../../spec/yaml.ts';
 import { openUserFile } from '../user-files.ts';
 
 export interface KubeSource {

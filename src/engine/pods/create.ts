@@ -123,7 +123,7 @@ export function podRecord(request: PodRequest, given: { readonly id: string; rea
     share,
     ...(request.infra ? { infra: { id: randomId(), name: request.infraName ?? `${given.id.slice(0, 12)}-infra`, spec: infraSpec({ ...spec, resources: resourcesOfMember(given.id, limits) }, given.name, hostname, share) } } : {}),
     ...(limits === undefined ? {} : { resources: limits }),
-    members: { mounts: spec.mounts, volumesFrom: spec.volumesFrom, devices: spec.devices, ...(spec.restart === undefined ? {} : { restart: spec.restart }) },
+    members: { mounts: spec.mounts, volumesFrom: spec.volumesFrom, devices: spec.devices, ...(spec.cdiDevices === undefined ? {} : { cdiDevices: spec.cdiDevices }), ...(spec.restart === undefined ? {} : { restart: spec.restart }) },
     ...(request.service === undefined ? {} : { service: request.service }),
     ...(given.createCommand === undefined ? {} : { createCommand: given.createCommand }),
   };
@@ -135,7 +135,7 @@ export function resourcesOfMember(podId: string, limits: ResourceSpec | undefine
 }
 
 /** It keeps namespaces and can do nothing else. */
-function infraSpec({ restart: _restart, image: _image, ...spec }: ContainerSpec, name: string, hostname: string, share: readonly PodNamespace[]): ContainerSpec {
+function infraSpec({ restart: _restart, image: _image, cdiDevices: _cdi, ...spec }: ContainerSpec, name: string, hostname: string, share: readonly PodNamespace[]): ContainerSpec {
   return {
     ...spec,
     command: PAUSE_COMMAND,

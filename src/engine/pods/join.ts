@@ -65,6 +65,7 @@ export function joinedSpec(wish: ContainerSpec, pod: PodRecord): ContainerSpec {
     mounts: [...pod.members.mounts.filter(({ target }) => !wish.mounts.some((own) => own.target === target)), ...wish.mounts],
     volumesFrom: [...pod.members.volumesFrom, ...wish.volumesFrom],
     devices: [...pod.members.devices.filter(({ target }) => !wish.devices.some((own) => own.target === target)), ...wish.devices],
+    ...(pod.members.cdiDevices === undefined ? {} : { cdiDevices: [...pod.members.cdiDevices, ...(wish.cdiDevices ?? [])] }),
     ...(restart === undefined ? {} : { restart }),
   };
 }

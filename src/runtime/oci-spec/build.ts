@@ -1,6 +1,6 @@
 /**
  * config.json: a fold of small functions over an empty spec, in the order of the runtime specification's own pages
- * (config.md: root, mounts, process, hostname, annotations; config-linux.md: namespaces, maps, devices, cgroups, sysctl,
+ * (config.md: root, mounts, process, hostname, hooks, annotations; config-linux.md: namespaces, maps, devices, cgroups, sysctl,
  * seccomp, propagation, masked and read-only paths, personality), then a list of checks. Pure.
  */
 import { ScullError } from '../../host/errors.ts';
@@ -24,6 +24,7 @@ const STEPS: readonly Step[] = [
   withMounts,
   withProcess,
   withHostname,
+  withHooks,
   withAnnotations,
   withNamespaces,
   withCgroup,
@@ -72,14 +73,15 @@ function withMounts(spec: RuntimeSpec, input: RuntimeSpecInput): RuntimeSpec {
 }
 
 function withProcess(spec: RuntimeSpec, input: RuntimeSpecInput): RuntimeSpec {
-  const { config, spec: wish } = input;
+  const { config, spec: wish, cdi } = input;
+  const given = [...config.env, ...(input.secretEnvironment ?? []), ...(input.serviceEnvironment ?? [])];
   return {
     ...spec,
     process: buildProcessSpec({
       args: wish.init ? [INIT_PATH, '--', ...config.args] : config.args,
-      env: processEnvironment([...config.env, ...(input.secretEnvironment ?? []), ...(input.serviceEnvironment ?? [])], { hostname: config.hostname, home: input.user.home, tty: wish.tty }),
+      env: processEnvironment(cdi === undefined ? given : withVariables(given, cdi.env), { hostname: config.hostname, home: input.user.home, tty: wish.tty }),
       cwd: config.workdir,
-      user: input.user,
+      user: cdi === undefined ? input.user : { ...input.user, additionalGids: [...input.user.additionalGids, ...cdi.additionalGids] },
       keepGroups: keepsGroups(input),
       tty: wish.tty,
       capAdd: wish.capAdd,
@@ -94,6 +96,16 @@ function withProcess(spec: RuntimeSpec, input: RuntimeSpecInput): RuntimeSpec {
       ...(wish.oomScoreAdj === undefined ? {} : { oomScoreAdj: wish.oomScoreAdj }),
     }),
   };
+}
+
+/** `more` in place of others of that name. */
+function withVariables(variables: readonly string[], more: readonly string[]): string[] {
+  const nameOf = (variable: string): string => variable.slice(0, variable.indexOf('='));
+  return [...new Map([...variables, ...more].map((variable) => [nameOf(variable), variable])).values()];
+}
+
+function withHooks(spec: RuntimeSpec, { cdi }: RuntimeSpecInput): RuntimeSpec {
+  return cdi === undefined || Object.keys(cdi.hooks).length === 0 ? spec : { ...spec, hooks: cdi.hooks };
 }
 
 function keepsGroups({ spec }: RuntimeSpecInput): boolean {

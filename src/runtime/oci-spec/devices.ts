@@ -14,7 +14,7 @@ export function deviceMounts(input: RuntimeSpecInput): MountSpec[] {
   if (input.spec.privileged) {
     for (const path of input.host.devices) if (!OWN.test(path)) wanted.set(path, { source: path, target: path, permissions: 'rwm' });
   }
-  for (const device of input.devices) wanted.set(device.target, device);
+  for (const device of [...input.devices, ...(input.cdi?.devices ?? [])]) wanted.set(device.target, device);
   return [...wanted.values()].filter((device) => !BROUGHT_BY_RUNTIME.has(device.target)).map(deviceMount);
 }
 

@@ -1,5 +1,5 @@
 /** Everything config.json is made of, as facts: nothing below this looks anything up. */
-import type { DeviceNumber, IdMapping } from '../../oci/runtime-spec.ts';
+import type { DeviceNumber, HooksSpec, IdMapping, MountSpec } from '../../oci/runtime-spec.ts';
 import type { ContainerSpec } from '../../spec/container-spec.ts';
 import type { ContainerConfig, ResolvedMount } from '../container-record.ts';
 import type { ResolvedUser } from '../user.ts';
@@ -33,6 +33,8 @@ export interface RuntimeSpecInput {
   readonly blockDevices?: Readonly<Record<string, DeviceNumber>>;
   /** What --device asked for, directories expanded. */
   readonly devices: readonly ResolvedDevice[];
+  /** What the vendors of devices asked for by CDI names want besides. */
+  readonly cdi?: ResolvedCdi;
   /** Path of the host's init program (catatonit, tini), needed with --init. */
   readonly initProgram?: string;
   /** Text of the file that --security-opt seccomp=FILE names. */
@@ -67,6 +69,16 @@ export interface ResolvedDevice {
   readonly target: string;
   /** Subset of `rwm`. */
   readonly permissions: string;
+}
+
+export interface ResolvedCdi {
+  /** `K=V`, in place of others of that name. */
+  readonly env: readonly string[];
+  readonly devices: readonly ResolvedDevice[];
+  /** In place of others there. */
+  readonly mounts: readonly MountSpec[];
+  readonly hooks: HooksSpec;
+  readonly additionalGids: readonly number[];
 }
 
 export interface Limit {

@@ -17,7 +17,8 @@ const TTY_GROUP = 5;
 
 /** Sorted so that no mount covers one made before it: by depth, otherwise in the order given. */
 export function mounts(input: RuntimeSpecInput): MountSpec[] {
-  const user = input.mounts.map(userMount);
+  const vendors = input.cdi?.mounts ?? [];
+  const user = [...input.mounts.map(userMount).filter(({ destination }) => !vendors.some((mount) => mount.destination === destination)), ...vendors];
   const ours = [...kernelMounts(input), ...deviceMounts(input), ...fileMounts(input), ...initMount(input)];
   return [...ours.filter((mount) => !isSuperseded(mount.destination, user)), ...user]
     .map((mount, index) => ({ mount, index, depth: depthOf(mount.destination) }))

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { readConfigMaps, readDocuments } from '../../../src/kube/documents.ts';
 import { containerWish, podWish, type ContainerContext, type PodWishes } from '../../../src/kube/plan.ts';
 import { projectedFiles } from '../../../src/kube/volume.ts';
-import { parseYaml } from '../../../src/kube/yaml.ts';
+import { parseYaml } from '../../../src/spec/yaml.ts';
 import type { ContainerSpec } from '../../../src/spec/container-spec.ts';
 
 const read = async (text: string, annotations = {}) => readDocuments(await parseYaml(text, 'x.yaml'), annotations);
