@@ -59,7 +59,7 @@ export function decodeManifestOrIndex(bytes: Uint8Array, declaredType?: string):
   const isIndex = document['manifests'] !== undefined;
   const foreign = (isIndex ? ['config', 'layers', 'fsLayers', 'history'] : ['fsLayers', 'history']).find((key) => document[key] !== undefined);
   if (foreign !== undefined) {
-    throw new ScullError('INVALID', `the image manifest is ambiguous: it has the fields of an ${isIndex ? 'index' : 'manifest'} and also ${JSON.stringify(foreign)}`);
+    throw new ScullError('INVALID', `the image manifest is ambiguous: it has the fields of ${isIndex ? 'an index' : 'a manifest'} and also ${JSON.stringify(foreign)}`);
   }
   const mediaType = agreedMediaType(document, declaredType, isIndex);
   if (isIndex) return { kind: 'index', mediaType, index: readIndex(document) };

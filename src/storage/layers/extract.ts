@@ -59,6 +59,8 @@ export interface PendingMarks {
 
 const WHITEOUT = '.wh.';
 const OPAQUE = '.wh..wh..opq';
+/** What AUFS keeps for itself (.wh..wh.plnk/ …) and no other file system has a use for: left out with all that is in it. */
+const AUFS_NOTES = '.wh..wh.';
 const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 const PATH_MAX = 4096;
 const HOLE = 32 * 1024;
@@ -110,6 +112,7 @@ export class LayerExtractor implements TarSink {
     }
     try {
       const parent = this.#parent(parts, entry.name);
+      if (parent === undefined) return;
       if (name.startsWith(WHITEOUT)) this.#whiteout(parent, name, entry);
       else this.#make(parent, name, entry);
     } catch (error) {
@@ -184,12 +187,13 @@ export class LayerExtractor implements TarSink {
     this.#rememberXattrs('.', entry);
   }
 
-  /** The directory an entry belongs to, made where the archive did not. */
-  #parent(parts: readonly string[], whole: string): DirectoryNode {
+  /** The directory an entry belongs to, made where the archive did not; undefined among AUFS's own notes. */
+  #parent(parts: readonly string[], whole: string): DirectoryNode | undefined {
     let node = this.root;
     for (const part of parts) {
       const child = node.children.get(part);
       if (child === undefined) {
+        if (part.startsWith(AUFS_NOTES)) return undefined;
         if (part.startsWith(WHITEOUT)) malformed(`${quote(whole)} is below a whiteout`);
         node = this.#makeDirectory(node, part);
       } else if (child.kind === 'directory') node = child;
@@ -311,8 +315,8 @@ export class LayerExtractor implements TarSink {
       parent.opaque = true;
       return;
     }
+    if (name.startsWith(AUFS_NOTES)) return;
     const hidden = name.slice(WHITEOUT.length);
-    if (hidden.startsWith(WHITEOUT)) return; // AUFS's own notes (.wh..wh.plnk …), which no other file system has a use for
     if (hidden === '' || hidden === '.' || hidden === '..') malformed(`${quote(entry.name)} is a whiteout of no name`);
     if (name.length > 255 + WHITEOUT.length) malformed(`a name has ${name.length} bytes`);
     this.#remember(hidden.length);

@@ -9,12 +9,14 @@
 import { chmodSync, chownSync, linkSync, lutimesSync, rmSync, writeFileSync } from 'node:fs';
 import { constants as osConstants } from 'node:os';
 import { errnoOf, ScullError } from '../../host/errors.ts';
+import { NO_SPACE_HINT } from '../../host/files.ts';
 import { run, runOrThrow } from '../../host/process.ts';
 import { nativeProgram } from '../../host/product.ts';
 import { findTool } from '../../host/tools.ts';
 import type { LayerExtractor } from './extract.ts';
 import type { LowerLayers } from './lower.ts';
 import type { Timestamp } from './tar/entry.ts';
+import { isFull } from '../space.ts';
 import { printable } from './tar/reader.ts';
 import { directories, type Attributes } from './tree.ts';
 
@@ -97,7 +99,7 @@ async function applyWithHelper(program: string, directory: string, marks: readon
     const [index, number] = line.split(' ').map(Number);
     const mark = marks[index ?? -1];
     if (mark === undefined) throw new ScullError('TOOL_FAILED', `scull-layer gave an answer that makes no sense: ${JSON.stringify(line)}`);
-    lost.push(...afterFailure(mark, errnoName(number ?? 0)));
+    lost.push(...afterFailure(directory, mark, errnoName(number ?? 0)));
   }
   return lost;
 }
@@ -117,9 +119,11 @@ function encode(mark: Mark): Buffer {
 }
 
 /** What a failed mark means: some are essential, an attribute that the file system does not take is noted. */
-function afterFailure(mark: Mark, errno: string): string[] {
+function afterFailure(directory: string, mark: Mark, errno: string): string[] {
   const place = JSON.stringify(printable(mark.path));
-  if (errno === 'ENOSPC' || errno === 'EDQUOT') throw new ScullError('NO_SPACE', `no space left marking ${place}`);
+  // ENOSPC also says that a file has more attributes than fit beside it (one block, on ext4).
+  const attributesAreFull = errno === 'ENOSPC' && mark.kind === 'xattr' && !isFull(directory);
+  if (errno === 'EDQUOT' || (errno === 'ENOSPC' && !attributesAreFull)) throw new ScullError('NO_SPACE', `no space left marking ${place}`, { hint: NO_SPACE_HINT });
   switch (mark.kind) {
     case 'whiteout':
       throw new ScullError('UNSUPPORTED', `cannot make the whiteout ${place}: ${errno}`, {
@@ -163,7 +167,7 @@ async function applyWithTools(directory: string, marks: readonly Mark[]): Promis
   if (xattrs.length === 0) return [];
   if (findTool('setfattr') !== undefined) return setWithSetfattr(directory, xattrs);
   const { setWithTarAndCp } = await import('./portable-xattrs.ts');
-  return (await setWithTarAndCp(directory, xattrs)).flatMap((mark) => afterFailure(mark, 'ENOTSUP'));
+  return (await setWithTarAndCp(directory, xattrs)).flatMap((mark) => afterFailure(directory, mark, 'ENOTSUP'));
 }
 
 /** mkfifo(1) takes no bytes that are not text in an argument of ours: made beside, then linked into place. */

@@ -142,8 +142,11 @@ describe('what lower layers have', () => {
     expect(marksOf(extract(archive(header('top', { type: '3' }))), [lowerLayer()])).toEqual([{ kind: 'whiteout', path: 'top' }]);
   });
 
-  test("notes of AUFS are dropped, other names below a whiteout are refused", () => {
-    expect(marksOf(extract(archive(file('.wh..wh.aufs'), directory('.wh..wh.plnk'))))).toEqual([]);
+  test("notes of AUFS are dropped with all that is in them, other names below a whiteout are refused", () => {
+    const extracted = extract(archive(file('.wh..wh.aufs'), directory('.wh..wh.plnk'), file('.wh..wh.plnk/12.34', 'content'), directory('.wh..wh.plnk/d/e'), file('mine', 'm')));
+    expect(marksOf(extracted)).toEqual([]);
+    expect(readdirSync(extracted.directory)).toEqual(['mine']);
+    expect(readFileSync(join(extracted.directory, 'mine'), 'utf8')).toBe('m');
     expect(() => extract(archive(file('.wh.x/y')))).toThrow(/below a whiteout/);
   });
 });

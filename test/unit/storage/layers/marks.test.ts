@@ -51,6 +51,12 @@ describe.each(['the native helper', "the field's own tools"])('with %s', (means)
     expect(statSync(join(directory, 'd')).mtimeMs).toBe(-10_000);
   });
 
+  test('attributes that do not fit beside a file are noted: the disk is not full', async () => {
+    const large = (name: string): Mark => ({ kind: 'xattr', path: 'd/f', name, value: Buffer.alloc(60_000, 'v') });
+    const lost = await applyMarks(layer(), [large('user.a'), large('user.b')]);
+    for (const line of lost) expect(line).toMatch(/^(?:d\/f: user\.[ab]: |setfattr: )/);
+  });
+
   test('nothing is left beside the layer', async () => {
     const directory = layer();
     await applyMarks(directory, [{ kind: 'whiteout', path: 'w' }]);
