@@ -1,7 +1,7 @@
 /** Compression of layer blobs, told by their first bytes: media types lie now and then. */
 import type { Transform } from 'node:stream';
 import { ScullError } from '../../host/errors.ts';
-import { zstdFrames } from './zstd-frames.ts';
+import { contentSizeOf, zstdFrames } from './zstd-frames.ts';
 
 export type Compression = 'none' | 'gzip' | 'zstd' | 'xz' | 'bzip2';
 
@@ -36,13 +36,45 @@ export async function* inflate(source: AsyncIterable<Buffer>, compression: Compr
       return;
     }
     case 'zstd': {
-      const { createZstdDecompress } = await import('node:zlib');
-      for await (const frame of zstdFrames(source)) yield* through(frame, createZstdDecompress({ chunkSize: OUTPUT_CHUNK }));
+      for await (const frame of zstdFrames(source)) yield* inflateFrame(frame);
       return;
     }
     default:
       throw new ScullError('UNSUPPORTED', `${compression} is no compression for a layer`, { hint: `decompress it with ${compression} first, or make the image with gzip or zstd` });
   }
+}
+
+/** Bytes, compressed and not: below that a frame is inflated sooner than it is handed to a thread. */
+const SMALL_FRAME = 128 * 1024;
+
+/** zstd:chunked has a frame for each file, most of them small. */
+async function* inflateFrame(frame: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+  const { createZstdDecompress, zstdDecompressSync } = await import('node:zlib');
+  const pieces: Buffer[] = [];
+  let size = 0;
+  for (;;) {
+    const { value, done } = await frame.next();
+    if (done === true) break;
+    pieces.push(Buffer.from(value)); // which may be overwritten now
+    size += value.length;
+    if (size <= SMALL_FRAME) continue;
+    yield* through(prepend(pieces, frame), createZstdDecompress({ chunkSize: OUTPUT_CHUNK }));
+    return;
+  }
+  const whole = Buffer.concat(pieces);
+  if ((contentSizeOf(whole) ?? Infinity) > SMALL_FRAME) yield* through(prepend(pieces, frame), createZstdDecompress({ chunkSize: OUTPUT_CHUNK }));
+  else {
+    try {
+      yield zstdDecompressSync(whole);
+    } catch (error) {
+      throw isInflateError(error) ? damaged(error) : error;
+    }
+  }
+}
+
+async function* prepend(pieces: readonly Buffer[], rest: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+  yield* pieces;
+  yield* rest;
 }
 
 async function* through(source: AsyncIterable<Buffer>, transform: Transform): AsyncGenerator<Buffer> {

@@ -147,6 +147,23 @@ class FrameEnd {
 function headerRest(descriptor: number): number {
   const single = (descriptor & 0x20) !== 0;
   const dictionary = [0, 1, 2, 4][descriptor & 3] as number;
-  const contentSize = [single ? 1 : 0, 2, 4, 8][descriptor >> 6] as number;
-  return (single ? 0 : 1) + dictionary + contentSize;
+  return (single ? 0 : 1) + dictionary + contentSizeBytes(descriptor);
+}
+
+/**
+ * How long the content of a frame says that it is, which the decompressor holds it to.
+ * @param frame its beginning, 18 bytes at least unless it is shorter
+ */
+export function contentSizeOf(frame: Buffer): number | undefined {
+  const descriptor = frame[4] ?? 0;
+  const bytes = contentSizeBytes(descriptor);
+  if (bytes === 0) return undefined;
+  const at = 5 + headerRest(descriptor) - bytes;
+  if (frame.length < at + bytes) return undefined;
+  if (bytes === 8) return Number(frame.readBigUInt64LE(at));
+  return frame.readUIntLE(at, bytes) + (bytes === 2 ? 256 : 0);
+}
+
+function contentSizeBytes(descriptor: number): number {
+  return [(descriptor & 0x20) !== 0 ? 1 : 0, 2, 4, 8][descriptor >> 6] as number;
 }

@@ -1,4 +1,5 @@
-import { gzipSync } from 'node:zlib';
+import { randomBytes } from 'node:crypto';
+import { createZstdCompress, gzipSync, zstdCompressSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { detectCompression, inflate } from '../../../../src/storage/layers/decompress.ts';
 
@@ -32,6 +33,26 @@ test('zstd of several frames is one stream', async () => {
   // "one, " and "two" as frames of uncompressed blocks
   const frames = Buffer.from('28b52ffd20052900006f6e652c20' + '28b52ffd200319000074776f', 'hex');
   expect(await inflated(frames, 'zstd')).toBe('one, two');
+});
+
+test('frames of any size, that say their size or not, come in their order', async () => {
+  const unsized = createZstdCompress();
+  unsized.write('without a size, ');
+  unsized.end();
+  const frames = [zstdCompressSync('small, '), Buffer.concat((await unsized.toArray()) as Buffer[]), zstdCompressSync(''), zstdCompressSync('x'.repeat(300_000)), zstdCompressSync(randomBytes(200_000).toString('hex')), zstdCompressSync(', last')];
+  const text = await inflated(Buffer.concat(frames), 'zstd');
+  expect(text).toMatch(/^small, without a size, x{300000}[0-9a-f]{400000}, last$/);
+});
+
+test.each([
+  ['has less than it says', '28b52ffd200509000041'],
+  ['has more than it says', '28b52ffd20011100004141'],
+  ['has a wrong checksum', '28b52ffd240109000041' + '00000000'],
+  ['says that it has 2^62 bytes', '28b52ffde00000000000000040' + '09000041'],
+  ['wants a window of 2 GiB', '28b52ffd00a8' + '09000041'],
+  ['wants a dictionary', '28b52ffd210701' + '09000041'],
+])('a small frame that %s is damaged', async (_what, hex) => {
+  await expect(inflated(Buffer.concat([zstdCompressSync('good'), Buffer.from(hex, 'hex')]), 'zstd')).rejects.toMatchObject({ code: 'INVALID', message: expect.stringMatching(/^the compressed data/) as unknown });
 });
 
 test('damaged and cut streams are told as that, and what we cannot inflate with a remedy', async () => {

@@ -1,5 +1,6 @@
+import { zstdCompressSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { zstdFrames } from '../../../../src/storage/layers/zstd-frames.ts';
+import { contentSizeOf, zstdFrames } from '../../../../src/storage/layers/zstd-frames.ts';
 
 /** RFC 8878: a frame of uncompressed blocks. */
 function rawFrame(blocks: readonly string[], checksum = false): Buffer {
@@ -56,4 +57,15 @@ test('a stream that is cut anywhere is refused', async () => {
 test('what is no frame is refused', async () => {
   await expect(split(Buffer.concat([rawFrame(['a']), Buffer.from('garbage')]), 9)).rejects.toThrow(/no zstd frame/);
   await expect(split(Buffer.from('28b52ffd2000070000', 'hex'), 9)).rejects.toThrow(/no known type/);
+});
+
+test.each([0, 1, 255, 256, 257, 65_791, 65_792, 1 << 20])('a frame says that its content has %i bytes', (size) => {
+  expect(contentSizeOf(zstdCompressSync(Buffer.alloc(size)))).toBe(size);
+});
+
+test('or it does not say', () => {
+  // A window, no content size; then one of eight bytes, cut and whole.
+  expect(contentSizeOf(Buffer.from('28b52ffd0050090000', 'hex'))).toBeUndefined();
+  expect(contentSizeOf(Buffer.from('28b52ffde0ffffff', 'hex'))).toBeUndefined();
+  expect(contentSizeOf(Buffer.from('28b52ffde0ffffffffffffff7f', 'hex'))).toBe(2 ** 63);
 });
