@@ -5,11 +5,12 @@
 import { closeSync, createReadStream, openSync, statSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { errnoOf, isScullError, ScullError } from '../../host/errors.ts';
-import { explainWriteFailure, writeAllSync } from '../../host/files.ts';
+import { explainWriteFailure, withPath, writeAllSync } from '../../host/files.ts';
 import { decodeManifestOrIndex, isManifestType, MAX_DOCUMENT } from '../../oci/decode.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { digestHex } from '../../oci/digest.ts';
 import { formatPlatform, hostPlatform } from '../../oci/platform.ts';
+import { BLOCK } from '../layers/tar/header.ts';
 import { LOOK_AFTER, requireRoom } from '../space.ts';
 import type { Staging } from '../staging.ts';
 import { chooseInstance } from '../images.ts';
@@ -19,7 +20,7 @@ import { inflate, recognise } from './inflate.ts';
 import { readDockerArchive } from './read-docker-archive.ts';
 import { instanceName } from './names.ts';
 import { isOciLayout, readOciLayout } from './read-oci-layout.ts';
-import { tarFiles } from './tar-files.ts';
+import { checkBeginning, tarFiles } from './tar-files.ts';
 
 /** Standard input as a path: an archive that is redirected to it needs no copy, unlike one that comes through a pipe. */
 const STANDARD_INPUT = '/proc/self/fd/0';
@@ -60,7 +61,9 @@ async function filesAt(path: string, staging: Staging): Promise<FileSet> {
 
 function openFile(path: string): Readable {
   try {
-    return createReadStream(path, { fd: openSync(path, 'r'), highWaterMark: 1 << 20 });
+    const stream = createReadStream(path, { fd: openSync(path, 'r'), highWaterMark: 1 << 20 });
+    // What fails later is told with the file's name too.
+    return stream.on('error', (error) => void withPath(error, path));
   } catch (cause) {
     throw new ScullError('PERMISSION', `cannot read ${JSON.stringify(path)}: ${(cause as Error).message}`, { cause });
   }
@@ -72,17 +75,27 @@ async function spool(input: Readable, staging: Staging, label: string): Promise<
   const fd = openSync(path, 'wx', 0o600);
   try {
     let untilCheck = 0;
+    let start: Buffer | undefined = Buffer.alloc(0);
     for await (const chunk of (await inflate(input, label)) as AsyncIterable<Buffer>) {
       if (untilCheck <= 0) {
         // A small compressed file may unfold into anything: stop before the disk is full.
         requireRoom(staging.directory, 0, `unfolding ${label}`);
         untilCheck = LOOK_AFTER;
       }
-      writeAllSync(fd, chunk);
+      if (start !== undefined) {
+        start = Buffer.concat([start, chunk.subarray(0, BLOCK)]);
+        if (start.length >= BLOCK) {
+          checkBeginning(start, label); // before gigabytes of something else are written
+          start = undefined;
+        }
+      }
+      try {
+        writeAllSync(fd, chunk);
+      } catch (error) {
+        throw explainWriteFailure(error, path);
+      }
       untilCheck -= chunk.length;
     }
-  } catch (error) {
-    throw explainWriteFailure(error, path);
   } finally {
     closeSync(fd);
   }

@@ -26,10 +26,14 @@ export function isOciLayout(files: FileSet): boolean {
  */
 export async function readOciLayout(files: FileSet, wanted: Wanted = hostPlatform()): Promise<readonly ArchivedImage[]> {
   const { index } = decodeIndex(await readSmall(files, 'index.json', MAX_DOCUMENT), MEDIA_TYPES.ociIndex);
+  /** What each list led to: thousands of entries may name the same one. */
+  const resolved = new Map<Digest, readonly Descriptor[]>();
   const images = new Map<Digest, { descriptor: Descriptor; names: string[]; listed: boolean }>();
   for (const entry of index.manifests) {
     if (!isIndexType(entry.mediaType) && !isManifestType(entry.mediaType)) continue;
-    for (const descriptor of await resolve(files, entry, wanted, 0)) {
+    const found = resolved.get(entry.digest) ?? (await resolve(files, entry, wanted, 0));
+    if (isIndexType(entry.mediaType)) resolved.set(entry.digest, found);
+    for (const descriptor of found) {
       const image = images.get(descriptor.digest) ?? { descriptor, names: [], listed: isIndexType(entry.mediaType) };
       const name = entry.annotations?.[CONTAINERD_NAME] ?? entry.annotations?.[REF_NAME];
       if (name !== undefined && !image.names.includes(name)) image.names.push(name);

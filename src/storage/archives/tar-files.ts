@@ -86,7 +86,7 @@ function scan(fd: number, label: string): ReadonlyMap<string, Member> {
     }
     position = next;
   }
-  if (position === 0) throw new ScullError('INVALID', `${label} is not a tar archive, or an empty one`);
+  if (position === 0) throw emptyArchive(label);
   return members;
 }
 
@@ -95,6 +95,16 @@ function remember(members: Map<string, Member>, type: string, name: string, link
   else if (type === '1') members.set(name, { kind: 'link', target: memberName(link) });
   // Relative to the link's own folder; what points out of the archive finds nothing.
   else if (type === '2') members.set(name, { kind: 'link', target: memberName(posix.join(posix.dirname(name), link)) });
+}
+
+/** @param start of the archive, a block at least @throws ScullError INVALID for what is no tar archive, or has nothing in it */
+export function checkBeginning(start: Buffer, label: string): void {
+  if (isZeroBlock(start)) throw emptyArchive(label);
+  readHeader(start, 0, label);
+}
+
+function emptyArchive(label: string): ScullError {
+  return new ScullError('INVALID', `${label} is not a tar archive, or an empty one`);
 }
 
 function readHeader(block: Buffer, position: number, label: string): ReturnType<typeof parseHeader> {

@@ -7,7 +7,9 @@ import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Descriptor } from '../../../../src/oci/descriptor.ts';
 import { MEDIA_TYPES, type Manifest } from '../../../../src/oci/image.ts';
+import type { FileSet } from '../../../../src/storage/archives/file-set.ts';
 import { openImages } from '../../../../src/storage/archives/read-images.ts';
+import { readOciLayout } from '../../../../src/storage/archives/read-oci-layout.ts';
 import { storeLayout } from '../../../../src/storage/layout.ts';
 import { createStaging, type Staging } from '../../../../src/storage/staging.ts';
 import { makeImage, sha256, type MadeImage } from '../../../support/image-source.ts';
@@ -236,6 +238,30 @@ test('a list in such a folder, or in a layout, gives the image for this machine,
   const [image] = await openImages(folder, staging);
   // Who takes it in compares the two.
   expect(await image?.source.manifest()).toMatchObject({ digest: here.manifestDigest, bytes: foreign.manifestBytes });
+});
+
+test('what is no archive is refused at its beginning, not after it was written to the disk', async () => {
+  for (const [piece, said] of [[Buffer.alloc(1 << 20), /not a tar archive, or an empty one/], [Buffer.alloc(1 << 20, 'no tar '), /not an image archive/]] as const) {
+    let taken = 0;
+    const endless = Readable.from((function* () {
+      for (; taken < 300; taken += 1) yield piece;
+    })());
+    await expect(readAll(endless)).rejects.toMatchObject({ code: 'INVALID', message: expect.stringMatching(said) as unknown });
+    expect(taken).toBeLessThan(100);
+    await staging.remove();
+    staging = createStaging({ layout: storeLayout(join(root, 'store'), join(root, 'run')), driver: 'vfs' });
+  }
+});
+
+test('a list that thousands of entries name is read once', async () => {
+  const image = makeImage();
+  const list = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPES.ociIndex, manifests: [{ mediaType: MEDIA_TYPES.ociManifest, digest: image.manifestDigest, size: image.manifestBytes.length }] }));
+  const entry = { mediaType: MEDIA_TYPES.ociIndex, digest: sha256(list), size: list.length };
+  const content = new Map([['index.json', Buffer.from(JSON.stringify({ schemaVersion: 2, manifests: Array.from({ length: 5000 }, () => entry) }))], [`blobs/sha256/${sha256(list).slice(7)}`, list], [`blobs/sha256/${image.manifestDigest.slice(7)}`, image.manifestBytes]]);
+  const opened: string[] = [];
+  const files: FileSet = { label: 'x', size: (name) => content.get(name)?.length, open: (name) => (opened.push(name), Readable.from([content.get(name)])), pieces: () => Readable.from([]) };
+  expect(await readOciLayout(files)).toMatchObject([{ names: [] }]);
+  expect(opened).toEqual(['index.json', `blobs/sha256/${sha256(list).slice(7)}`]);
 });
 
 test('what is not there, or can not be read, is told by its path', async () => {
