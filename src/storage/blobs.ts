@@ -69,6 +69,19 @@ export function openBlobFile(store: Store, digest: Digest): number {
   }
 }
 
+/** Whether the content of a blob in the store is what its name says; all of it is read. One that is gone is not. */
+export async function isIntact(store: Store, digest: Digest): Promise<boolean> {
+  const { createHash } = await import('node:crypto');
+  const hash = createHash(digestAlgorithm(digest));
+  try {
+    for await (const chunk of openBlob(store, digest)) hash.update(chunk as Buffer);
+  } catch (error) {
+    if (isScullError(error, 'CORRUPT')) return false;
+    throw withPath(error, store.layout.blob(digest));
+  }
+  return hash.digest('hex') === digestHex(digest);
+}
+
 /**
  * A document from anywhere, whole, after it was compared with its descriptor.
  * @param what what to call it in messages

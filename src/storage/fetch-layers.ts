@@ -4,11 +4,12 @@
  */
 import { crashPoint } from '../host/crash-point.ts';
 import { isScullError } from '../host/errors.ts';
+import { removeFile } from '../host/files.ts';
 import { forEachLimited } from '../host/for-each-limited.ts';
 import type { Progress } from '../host/progress.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { digestHex, type Digest } from '../oci/digest.ts';
-import { hasBlob, openBlob, storeBlob, type BlobFile } from './blobs.ts';
+import { hasBlob, isIntact, openBlob, storeBlob, type BlobFile } from './blobs.ts';
 import { GrowingFile } from './growing-file.ts';
 import type { ImageSource, LayerRef } from './image-types.ts';
 import { layerExists } from './layers/store.ts';
@@ -86,12 +87,25 @@ async function bringLayer(fetch: LayerFetch, layer: LayerRef): Promise<void> {
 }
 
 async function bringBoth(fetch: LayerFetch, layer: LayerRef): Promise<void> {
-  if (hasBlob(fetch.store, layer.descriptor)) return unpackStored(fetch.store, fetch.layers, layer, fetch.progress);
+  if (hasBlob(fetch.store, layer.descriptor) && (await unpackKept(fetch, layer))) return;
   const { whenNobodyElseUnpacks } = await import('./layers/unpack.ts');
   const came = await fetchBlob(fetch, layer.descriptor, (into) =>
     whenNobodyElseUnpacks(fetch.store, layer.chainId, () => (layerExists(fetch.store, layer.chainId) ? storeFrom(fetch, layer.descriptor, into) : storeAndUnpack(fetch, layer, into))),
   );
   if (came === 'otherwise' && !layerExists(fetch.store, layer.chainId)) await unpackStored(fetch.store, fetch.layers, layer, fetch.progress);
+}
+
+/** @returns false where the blob that is here is not what its name says: it is removed, to be fetched anew */
+async function unpackKept({ store, layers, progress }: LayerFetch, layer: LayerRef): Promise<boolean> {
+  try {
+    await unpackStored(store, layers, layer, progress);
+    return true;
+  } catch (error) {
+    if (!isScullError(error, 'INVALID', 'CORRUPT') || (await isIntact(store, layer.descriptor.digest))) throw error;
+    progress({ kind: 'message', level: 'warning', text: `the blob ${layer.descriptor.digest} was damaged in the store: fetching it again` });
+    removeFile(store.layout.blob(layer.descriptor.digest));
+    return false;
+  }
 }
 
 async function bringBlob(fetch: BlobFetch, descriptor: Descriptor): Promise<void> {

@@ -1,21 +1,25 @@
 /** The library's way into the image store, with sources that fail in the middle of a layer. */
 import { createCipheriv } from 'node:crypto';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { gzipSync } from 'node:zlib';
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { ScullError } from '../../src/host/errors.ts';
 import type { ProgressEvent } from '../../src/host/progress.ts';
+import { digestHex, type Digest } from '../../src/oci/digest.ts';
 import { admitImage } from '../../src/storage/admit.ts';
 import { collectGarbage } from '../../src/storage/garbage.ts';
-import type { ImageSource } from '../../src/storage/image-types.ts';
+import type { ImageSource, LayerRef } from '../../src/storage/image-types.ts';
 import { readImages } from '../../src/storage/images.ts';
-import { listLayers } from '../../src/storage/layers/store.ts';
+import { SIZE_VARIABLE } from '../../src/storage/layers/extract.ts';
+import { layerExists, listLayers } from '../../src/storage/layers/store.ts';
 import { storeLayout } from '../../src/storage/layout.ts';
-import { removeOwnedTree } from '../../src/storage/staging.ts';
+import { createStaging, removeOwnedTree } from '../../src/storage/staging.ts';
 import type { Store } from '../../src/storage/store.ts';
 import { runFromCheckout } from '../support/checkout.ts';
-import { makeImage } from '../support/image-source.ts';
+import { makeImage, sha256 } from '../support/image-source.ts';
+import { header } from '../support/raw-tar.ts';
 import { writeTar } from '../support/tar-writer.ts';
 
 let root: string;
@@ -72,6 +76,20 @@ test.each([
   expect(readdirSync(store.layout.staging)).toEqual([]);
 });
 
+test.each([
+  ['behind the end of the archive', (zeros: Buffer) => [writeTar([{ path: 'a', content: 'a' }]), zeros]],
+  ['in what is passed over', (zeros: Buffer) => [header('label', { type: 'V', size: zeros.length }), zeros, Buffer.alloc(1024)]],
+])('a bomb %s stops at the same limit as one in a file', async (_what, pieces) => {
+  vi.stubEnv(SIZE_VARIABLE, '1m');
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const tar = Buffer.concat(pieces(Buffer.alloc(8 << 20)));
+  const bomb = makeImage({ layers: [gzipSync(tar)], diffIds: [sha256(tar)] });
+  await expect(admit(bomb.source)).rejects.toMatchObject({ code: 'INVALID', message: expect.stringContaining('unpacks to more than 1048576 bytes'), hint: expect.stringContaining(SIZE_VARIABLE) });
+  expect(readImages(store).images).toEqual([]);
+  vi.stubEnv(SIZE_VARIABLE, '8m');
+  expect((await admit(bomb.source)).layers).toHaveLength(1);
+});
+
 test('a connection that breaks is taken up where it broke, while the layer is being unpacked', async () => {
   const offsets: number[] = [];
   const open = (content: Buffer, offset: number): Readable => {
@@ -86,6 +104,23 @@ test('a connection that breaks is taken up where it broke, while the layer is be
   const record = await admit(withBig(open, true));
   expect(offsets).toEqual([0, 2_500_000, 5_000_000]);
   expect(record.size).toBe(noise.length + 2);
+});
+
+test.each([true, false])('a layer that is gone is unpacked from its blob, and where that was damaged from a new one (resumable: %s)', async (resumable) => {
+  const source = { ...image.source, resumable };
+  const record = await admit(source);
+  const { chainId } = record.layers[1] as LayerRef;
+  const blob = store.layout.blob(big as Digest);
+  const damaged = Buffer.from(noise).fill(0, 3_000_000, 3_000_100);
+  const lose = (): void => renameSync(store.layout.layer(digestHex(chainId)).directory, createStaging(store).path('lost'));
+  lose();
+  await admit({ ...source, blob: () => Promise.reject(new Error('fetched again')) });
+  lose();
+  writeFileSync(blob, Buffer.concat([damaged, readFileSync(blob).subarray(damaged.length)]));
+  await admit(source);
+  expect(layerExists(store, chainId)).toBe(true);
+  expect(sha256(readFileSync(blob))).toBe(big);
+  expect(events.filter((event) => event.kind === 'message').map((event) => event.text)).toEqual([`the blob ${big ?? ''} was damaged in the store: fetching it again`]);
 });
 
 test('what is here already is not fetched again', async () => {

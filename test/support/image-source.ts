@@ -26,6 +26,8 @@ export interface ImageParts {
   readonly command?: string;
   /** Uncompressed tars, lowest first. */
   readonly layers?: readonly Buffer[];
+  /** Of layers that are compressed. */
+  readonly diffIds?: readonly Digest[];
   readonly mediaType?: string;
   /** Put into the manifest as it is. */
   readonly annotations?: Readonly<Record<string, string>>;
@@ -44,7 +46,7 @@ export function makeImage(parts: ImageParts = {}): MadeImage {
     os: 'linux',
     created: '2024-01-02T03:04:05Z',
     config: { Cmd: [parts.command ?? 'true'] },
-    rootfs: { type: 'layers', diff_ids: layers.map((layer) => layer.digest) },
+    rootfs: { type: 'layers', diff_ids: parts.diffIds ?? layers.map((layer) => layer.digest) },
   };
   const config = add(Buffer.from(JSON.stringify(configuration)), MEDIA_TYPES.ociConfig);
   const mediaType = parts.mediaType ?? MEDIA_TYPES.ociManifest;

@@ -17,6 +17,11 @@ export function layerLimits(compressedSize: number, variable: string | undefined
   return { ...DEFAULT_LIMITS, unpackedSize };
 }
 
+/** Bytes that the archive itself may have, given what its files may: it holds headers too, and padding. */
+export function archiveLimit({ unpackedSize }: UnpackLimits): number {
+  return unpackedSize + unpackedSize / 8 + 1024 ** 2;
+}
+
 /** @throws ScullError INVALID when a layer of that many compressed bytes has unpacked to more than it may */
 export function checkExpansion(unpacked: number, compressedSize: number): void {
   if (unpacked <= ALWAYS_ALLOWED) return;

@@ -16,7 +16,8 @@ import { randomHex } from '../../host/identity.ts';
 import { digestAlgorithm, parseDigest, type Digest } from '../../oci/digest.ts';
 import { detectCompression, inflate, MAGIC_LENGTH, type Compression } from './decompress.ts';
 import { ContentsWriter } from './contents.ts';
-import { LayerExtractor, type UnpackLimits } from './extract.ts';
+import { LayerExtractor, tooLarge, type UnpackLimits } from './extract.ts';
+import { archiveLimit } from './limits.ts';
 import { LowerLayers } from './lower.ts';
 import { applyMarks, planMarks, planTimes } from './marks.ts';
 import { mappedIds } from './owners.ts';
@@ -220,14 +221,17 @@ function abandoned(): ScullError {
 }
 
 /** @returns bytes of the uncompressed archive */
-async function extract(compressed: AsyncIterable<Buffer>, layer: LayerExtractor, { diffId, checked }: UnpackJob, progress: (bytes: number) => void): Promise<number> {
+async function extract(compressed: AsyncIterable<Buffer>, layer: LayerExtractor, { diffId, checked, limits }: UnpackJob, progress: (bytes: number) => void): Promise<number> {
   const { compression, stream } = await recognised(compressed, progress);
   const hash = checked && compression === 'none' ? undefined : createHash(digestAlgorithm(diffId));
   const reader = new TarReader(layer);
+  // What no file gets has no end either: padding, what is passed over, what follows the end.
+  const most = archiveLimit(limits);
   let size = 0;
   try {
     for await (const chunk of inflate(stream, compression)) {
       size += chunk.length;
+      if (size > most) throw tooLarge(limits.unpackedSize);
       hash?.update(chunk);
       reader.feed(chunk);
     }
