@@ -24,9 +24,9 @@ export function proxyFor(url: URL, environment: Environment = process.env): URL 
   return proxy;
 }
 
-/** Whether the environment names a proxy for plain http, for whatever hosts. */
+/** Whether the environment names a proxy, for whatever hosts. */
 export function proxyIsSet(environment: Environment = process.env): boolean {
-  return variable(environment, 'http_proxy') !== '' || variable(environment, 'all_proxy') !== '';
+  return ['http_proxy', 'https_proxy', 'all_proxy'].some((name) => variable(environment, name) !== '');
 }
 
 /** True for `localhost`, names below it, 127.0.0.0/8 and ::1 (with or without brackets). */

@@ -2,7 +2,7 @@
  * An exchange by the fetch of the runtime that the executable is built on, which is native code where node:http is half a megabyte of
  * JavaScript. Errors have the names of node:http's; transport.ts says when it may be used.
  */
-import type { HttpBody, HttpRequest, HttpResponse, TimeLimits } from './transport.ts';
+import type { HttpBody, HttpRequest, HttpResponse, TimeLimits, TlsSettings } from './transport.ts';
 import { isFilePart, timedOut, type FilePart } from './transport.ts';
 
 /** What Bun's fetch takes beside the standard's. */
@@ -11,13 +11,16 @@ interface FetchOptions extends RequestInit {
   readonly decompress: boolean;
   /** False: no time limit but ours. */
   readonly timeout: false;
+  /** Connections are kept apart by it. */
+  readonly tls: { readonly rejectUnauthorized: boolean; readonly ca?: readonly string[] };
 }
 
 /**
+ * Connecting counts as waiting for the answer. No certificate of ours is shown to anybody.
  * @param signal breaks everything off
  * @throws the network's errors as node:http has them; ETIMEDOUT for our time limits
  */
-export async function fetchExchange(request: HttpRequest, headers: Readonly<Record<string, string>>, limits: TimeLimits, signal: AbortSignal): Promise<HttpResponse> {
+export async function fetchExchange(request: HttpRequest, headers: Readonly<Record<string, string>>, tls: TlsSettings, limits: TimeLimits, signal: AbortSignal): Promise<HttpResponse> {
   const { method, url, body } = request;
   const abort = new AbortController();
   const breakOff = (): void => abort.abort(signal.reason);
@@ -30,8 +33,9 @@ export async function fetchExchange(request: HttpRequest, headers: Readonly<Reco
     timer = setTimeout(() => abort.abort(timedOut(`${why} ${milliseconds / 1000} s`)), milliseconds);
   };
   wait(patienceFor(body, limits), 'no answer within');
-  const options: FetchOptions = { method, headers: { ...headers }, redirect: 'manual', signal: abort.signal, decompress: false, timeout: false };
-  const isStream = isFilePart(body) && (body.watched === true || body.length > UNWATCHED);
+  const options: FetchOptions = { method, headers: { ...headers }, redirect: 'manual', signal: abort.signal, decompress: false, timeout: false, tls: tlsOf(tls) };
+  // With TLS it would read a file into memory as a whole.
+  const isStream = isFilePart(body) && (body.watched === true || body.length > UNWATCHED || url.protocol === 'https:');
   if (isStream) options.body = watchedStream(body, (left) => (left > 0 ? wait(limits.stall, 'nothing was taken for') : wait(limits.response * 5, 'no answer within')));
   else if (body !== undefined) options.body = nativeBody(body);
   try {
@@ -45,6 +49,11 @@ export async function fetchExchange(request: HttpRequest, headers: Readonly<Reco
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Said in any case: NODE_TLS_REJECT_UNAUTHORIZED counts only where nothing is said. */
+function tlsOf({ verify, authorities }: TlsSettings): FetchOptions['tls'] {
+  return { rejectUnauthorized: verify, ...(verify && authorities !== undefined ? { ca: authorities } : {}) };
 }
 
 /** Bytes of a file that are sent without being watched: more takes seconds, and time limits need to know how far it is. */

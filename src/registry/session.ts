@@ -14,7 +14,7 @@ import type { Progress } from '../host/progress.ts';
 import { makeAuthorizer, type Authorizer, type CredentialSource } from './auth.ts';
 import { endpointOf, type EndpointOptions } from './endpoint.ts';
 import { explainConnectionFailure, explainResponse, header, isNotTls, isTlsFailure, isTransient, parseDiagnostics, redactUrl, retryAfterSeconds, type Diagnostic, type Purpose } from './errors.ts';
-import { discardBody, openTransport, readBody, staysHere, type FilePart, type HttpResponse, type Method, type TimeLimits, type Transport } from './transport.ts';
+import { discardBody, openTransport, readBody, staysHere, withBodyRead, type FilePart, type HttpResponse, type Method, type TimeLimits, type Transport } from './transport.ts';
 
 export interface RegistryOptions extends EndpointOptions {
   readonly credentials?: CredentialSource | undefined;
@@ -266,21 +266,24 @@ function resolveTarget(target: string | URL, base: URL): URL {
  * @param first what came already, to the request as it is
  */
 async function letIn(transport: Transport, contact: Contact, request: RegistryRequest, url: URL, first?: HttpResponse): Promise<HttpResponse> {
+  const ask = async (authorization: string | undefined, came?: HttpResponse): Promise<HttpResponse> => {
+    const response = came ?? (await follow(transport, contact.base, request, url, authorization));
+    // Read before a token is fetched: then the next request finds the connection free.
+    return response.status === 401 ? withBodyRead(response, transport.limits) : response;
+  };
+  const isChallenge = (response: HttpResponse): boolean => response.status === 401 && sameOrigin(response.url, contact.base);
   const known = contact.authorizer.known(request.scope);
-  let response = first ?? (await follow(transport, contact.base, request, url, known));
+  let response = await ask(known, first);
   if (known === undefined && (response.status === 403 || response.status === 404)) response = await logInUnasked(transport, contact, request, url, response);
-  if (response.status !== 401 || !sameOrigin(response.url, contact.base)) return response;
+  if (!isChallenge(response)) return response;
   let next = await contact.authorizer.answer(response, request.scope, known);
   if (next === undefined) return response;
-  discardBody(response);
-  response = await follow(transport, contact.base, request, url, next);
-  if (response.status !== 401 || !sameOrigin(response.url, contact.base)) return response;
+  response = await ask(next);
+  if (!isChallenge(response)) return response;
   // A token another request had fetched may have run out between: one fresh one, then it is a refusal.
   const refused = next;
   next = known === undefined ? undefined : await contact.authorizer.answer(response, request.scope, refused);
-  if (next === undefined || next === refused) return response;
-  discardBody(response);
-  return follow(transport, contact.base, request, url, next);
+  return next === undefined || next === refused ? response : ask(next);
 }
 
 /**

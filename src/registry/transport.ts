@@ -2,7 +2,7 @@
  * One HTTP exchange at a time, and nothing more: no redirects, no retries, no credentials (session.ts decides on those).
  * What is here is what every exchange needs: kept-alive connections, proxies, TLS settings, and a time limit on every
  * wait. Runs the same on Node and in a Bun executable, over node:http and node:https, which are loaded on first use; in the
- * executable these cost 8 ms, so that to this very machine it uses the runtime's own client (fetch-exchange.ts).
+ * executable these cost 30 ms with TLS, so that it uses the runtime's own client (fetch-exchange.ts) where nothing is lost by it.
  */
 import { createReadStream } from 'node:fs';
 import type { Agent, ClientRequest, IncomingHttpHeaders, IncomingMessage, RequestOptions } from 'node:http';
@@ -104,10 +104,13 @@ export function openTransport(options: TransportOptions): Transport {
   const agents = new Map<string, Promise<Agent>>();
   const abort = new AbortController();
   const findProxy = options.proxy ?? ((url: URL) => proxyFor(url));
+  /** Hosts with which TLS was spoken. */
+  const met = new Set<string>();
+  const isKnownAt = (url: URL): boolean => options.tls.clientCertificate !== undefined && options.tls.clientHost === url.host;
 
   const agentFor = (url: URL, proxy: URL | undefined): Promise<Agent> => {
     const secure = url.protocol === 'https:';
-    const client = secure && options.tls.clientHost === url.host;
+    const client = secure && isKnownAt(url);
     // Plain http goes to a proxy as a whole; only TLS needs a tunnel, and connections of its own.
     const key = secure ? `https ${client ? url.host : ''} ${proxy?.href ?? ''}` : 'http';
     let agent = agents.get(key);
@@ -118,11 +121,28 @@ export function openTransport(options: TransportOptions): Transport {
     return agent;
   };
 
+  const byFetch = async (request: HttpRequest): Promise<HttpResponse | undefined> => {
+    const { fetchExchange } = await import('./fetch-exchange.ts');
+    const secure = request.url.protocol === 'https:';
+    try {
+      const response = await fetchExchange(request, ownHeaders(request), options.tls, limits, abort.signal);
+      if (secure) met.add(request.url.host);
+      return response;
+    } catch (error) {
+      // Why TLS can't be spoken it does not tell, and node:https does: no TLS there, a certificate wanted of us, no version in common.
+      if (secure && request.body === undefined && !met.has(request.url.host) && ['EPROTO', 'ECONNRESET', 'FailedToOpenSocket'].includes((error as { code?: string }).code ?? '')) return undefined;
+      throw error;
+    }
+  };
+
   return {
     limits,
     async exchange(request) {
       const proxy = findProxy(request.url);
-      if (proxy === undefined && suitsFetch(request)) return (await import('./fetch-exchange.ts')).fetchExchange(request, ownHeaders(request), limits, abort.signal);
+      if (proxy === undefined && suitsFetch(request) && !isKnownAt(request.url)) {
+        const response = await byFetch(request);
+        if (response !== undefined) return response;
+      }
       const agent = await agentFor(request.url, proxy);
       return exchange(request, agent, proxy, limits, abort.signal);
     },
@@ -140,12 +160,12 @@ export function openTransport(options: TransportOptions): Transport {
 }
 
 /**
- * Whether the runtime's fetch may do it. Only Bun's: Node's takes longer to load than node:http. Only to this machine: fetch has no
- * time limit for connecting alone, and would take a proxy from the environment by rules of its own.
+ * Whether the runtime's fetch may do it. Only Bun's: Node's takes longer to load than node:http. Not where the environment names any
+ * proxy, which it would use by rules of its own.
  */
-function suitsFetch({ url, body }: HttpRequest): boolean {
+function suitsFetch({ body }: HttpRequest): boolean {
   const bodySuits = body === undefined || body instanceof Uint8Array || isFilePart(body);
-  return process.versions['bun'] !== undefined && url.protocol === 'http:' && staysHere(url) && bodySuits && !proxyIsSet();
+  return process.versions['bun'] !== undefined && bodySuits && !proxyIsSet();
 }
 
 function ownHeaders(request: HttpRequest): Readonly<Record<string, string>> {
@@ -417,9 +437,21 @@ export async function* watchBody(response: HttpResponse, limits: TimeLimits): As
   }
 }
 
+/** Bytes: so much is read for the sake of a connection, since another one costs two round trips. */
+const SHORT = 65_536;
+
 /** Lets go of a body nobody wants, keeping the connection where that is cheap. */
 export function discardBody(response: HttpResponse): void {
   const length = Number(response.headers['content-length'] ?? NaN);
-  if (response.method === 'HEAD' || length <= 65_536) response.body.drain();
+  if (response.method === 'HEAD' || length <= SHORT) response.body.drain();
   else response.body.destroy();
+}
+
+/** The same answer with its body read, so that the next request has the connection; what is no short one is left out. */
+export async function withBodyRead(response: HttpResponse, limits: TimeLimits): Promise<HttpResponse> {
+  const bytes = await readBody(response, SHORT, limits).catch(() => Buffer.alloc(0));
+  async function* chunks(): AsyncGenerator<Buffer, void, void> {
+    yield bytes;
+  }
+  return { ...response, body: { complete: true, [Symbol.asyncIterator]: chunks, destroy: () => undefined, drain: () => undefined } };
 }

@@ -1,8 +1,11 @@
-/** Run by Bun: makes one exchange for each address given, and prints what came of each as a line of JSON. */
+/** Run by Bun: makes one exchange for each address given, and prints what came of each as a line of JSON. AUTHORITY is trusted, where given. */
+import { explainConnectionFailure } from '../../src/registry/errors.ts';
 import { openTransport } from '../../src/registry/transport.ts';
 
-const patient = openTransport({ tls: { verify: true } });
-const impatient = openTransport({ tls: { verify: true }, limits: { response: 300 } });
+const authority = process.env['AUTHORITY'];
+const tls = { verify: true, ...(authority === undefined ? {} : { authorities: [authority] }) };
+const patient = openTransport({ tls });
+const impatient = openTransport({ tls, limits: { response: 300 } });
 for (const address of process.argv.slice(2)) {
   const outcome: Record<string, unknown> = {};
   try {
@@ -13,6 +16,7 @@ for (const address of process.argv.slice(2)) {
     Object.assign(outcome, { body: Buffer.concat(chunks).toString('latin1'), complete: body.complete });
   } catch (error) {
     outcome['code'] = (error as { code?: unknown }).code;
+    outcome['told'] = explainConnectionFailure(error, new URL(address), { verb: 'reach', subject: 'it', registry: 'it', authenticated: false }).message;
   }
   console.log(JSON.stringify(outcome));
 }

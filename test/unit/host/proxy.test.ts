@@ -41,10 +41,11 @@ test('only this machine itself counts as loopback', () => {
 
 test.each([
   [{}, false],
-  [{ HTTP_PROXY: '', no_proxy: '*', https_proxy: 'http://p.example' }, false],
+  [{ HTTP_PROXY: '', no_proxy: '*' }, false],
+  [{ no_proxy: '*', https_proxy: 'http://p.example' }, true],
   [{ http_proxy: 'http://p.example' }, true],
   [{ HTTP_PROXY: 'http://p.example', NO_PROXY: '*' }, true],
   [{ ALL_PROXY: 'http://p.example' }, true],
-])('%j names a proxy that somebody else might take for plain http: %j', (environment, expected) => {
+])('%j names a proxy that somebody else might take: %j', (environment, expected) => {
   expect(proxyIsSet(environment)).toBe(expected);
 });

@@ -1,13 +1,15 @@
-/** The executable's own way to speak plain http to this machine, in the runtime that has it. */
+/** The executable's own way to speak HTTP, in the runtime that has it. */
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
-import { createServer as createHttpServer } from 'node:http';
+import { createServer as createHttpServer, type Server } from 'node:http';
+import { createServer as createSecureServer, type ServerOptions } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
+import { TEST_CERTIFICATE, TEST_KEY } from '../../support/test-certificate.ts';
 
 /** What a server says to the request for that path. */
 const ANSWERS: Readonly<Record<string, (socket: Socket) => void>> = {
@@ -41,7 +43,7 @@ test('answers, and what is none, come as from node:http', async () => {
   try {
     const { stdout } = await promisify(execFile)('node_modules/.bin/bun', ['--no-env-file', 'test/support/exchange-in-bun.ts', ...Object.keys(ANSWERS).map((path) => base + path)], { env: { PATH: process.env['PATH'] } });
     const outcomes = stdout.trim().split('\n').map((line) => JSON.parse(line) as object);
-    expect(Object.fromEntries(Object.keys(ANSWERS).map((path, index) => [path, outcomes[index]]))).toEqual({
+    expect(Object.fromEntries(Object.keys(ANSWERS).map((path, index) => [path, outcomes[index]]))).toMatchObject({
       '/plain': { status: 200, length: '5', body: 'hello', complete: true },
       '/head': { status: 404, length: '2000', body: '', complete: true },
       '/redirect': { status: 307, length: '0', body: '', complete: true },
@@ -57,6 +59,31 @@ test('answers, and what is none, come as from node:http', async () => {
   } finally {
     for (const socket of sockets) socket.destroy();
     server.close();
+  }
+});
+
+test('TLS: certificates are checked, failures told apart, connections kept', async () => {
+  let connections = 0;
+  const secure = (options: ServerOptions = {}): Server => createSecureServer({ key: TEST_KEY, cert: TEST_CERTIFICATE, ...options }, (_request, response) => void response.end('hello')).on('connection', () => (connections += 1));
+  const servers = [secure(), secure({ requestCert: true, rejectUnauthorized: true, ca: TEST_CERTIFICATE }), createHttpServer((_request, response) => response.end())];
+  for (const server of servers) await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const [good = 0, demanding = 0, plain = 0] = servers.map((server) => (server.address() as AddressInfo).port);
+  const exchange = async (addresses: readonly string[], environment: Record<string, string>): Promise<{ readonly body?: string; readonly told?: string }[]> => {
+    const { stdout } = await promisify(execFile)('node_modules/.bin/bun', ['--no-env-file', 'test/support/exchange-in-bun.ts', ...addresses], { env: { PATH: process.env['PATH'], ...environment } });
+    return stdout.trim().split('\n').map((line) => JSON.parse(line) as object);
+  };
+  try {
+    const own = `https://localhost:${good}/`;
+    expect(await exchange([own, own, own], { AUTHORITY: TEST_CERTIFICATE })).toMatchObject([{ body: 'hello' }, { body: 'hello' }, { body: 'hello' }]);
+    expect(connections).toBe(1);
+    expect(await exchange([`https://127.0.0.1:${good}/`, `https://localhost:${plain}/`, `https://localhost:${demanding}/`], { AUTHORITY: TEST_CERTIFICATE })).toMatchObject([
+      { told: expect.stringContaining('is for another host') },
+      { told: expect.stringContaining('does not speak TLS') },
+      { told: expect.stringContaining('wants to be shown a certificate') },
+    ]);
+    expect(await exchange([own], { NODE_TLS_REJECT_UNAUTHORIZED: '0' })).toMatchObject([{ told: expect.stringContaining('is signed by itself') }]);
+  } finally {
+    for (const server of servers) server.close();
   }
 });
 

@@ -460,6 +460,18 @@ describe('TLS', () => {
 });
 
 describe('tokens', () => {
+  test('cost no new connection to the registry that asks for one', async () => {
+    const registry = await start({ tokens: {} });
+    registry.addImage('app', 'v1', []);
+    const sockets = new Set<unknown>();
+    registry.intercept = (request) => {
+      if (request.url?.startsWith('/v2/') === true) sockets.add(request.socket);
+      return false;
+    };
+    await open(`${registry.host}/app:v1`).manifest();
+    expect([registry.asked('/manifests/').length, sockets.size]).toEqual([2, 1]);
+  });
+
   test('are fetched once for all requests, anonymously', async () => {
     const registry = await start({ tokens: {} });
     const image = registry.addImage('team/app', 'v1', [randomBytes(10), randomBytes(20)]);
