@@ -9,7 +9,7 @@
  */
 import { ScullError } from '../host/errors.ts';
 import { parseChallenges, type Challenge } from './challenge.ts';
-import { explainConnectionFailure, explainResponse, parseDiagnostics, redactUrl, type Purpose } from './errors.ts';
+import { explainConnectionFailure, explainResponse, isTransient, parseDiagnostics, redactUrl, type Purpose } from './errors.ts';
 import { readBody, type HttpRequest, type HttpResponse, type Transport } from './transport.ts';
 
 /** What a user has for a registry. */
@@ -34,7 +34,7 @@ export interface Authorizer {
    * Answers the challenge of a 401.
    * @param refused the header that the 401 was the answer to
    * @returns the header to try next, or undefined when there is nothing (more) to offer
-   * @throws ScullError UNAUTHORIZED, REGISTRY, NETWORK
+   * @throws ScullError UNAUTHORIZED, REGISTRY, NETWORK; TokensUnavailable
    */
   answer(challenged: HttpResponse, scope: string, refused: string | undefined): Promise<string | undefined>;
   /** True where the user has credentials for this registry: then it may show more to who logs in. */
@@ -136,10 +136,25 @@ async function requestToken(options: AuthorizerOptions, challenge: Challenge, sc
     response = await options.transport.exchange(request);
     body = await readBody(response, MAX_TOKEN_ANSWER, options.transport.limits);
   } catch (cause) {
-    throw explainConnectionFailure(cause, realm, options.purpose());
+    const error = explainConnectionFailure(cause, realm, options.purpose());
+    throw isTransient(cause) ? new TokensUnavailable(error) : error;
   }
-  if (response.status !== 200) throw explainRefusal(response, body, credentials, options.purpose());
-  return readToken(body, realm);
+  if (response.status === 200) return readToken(body, realm);
+  const refusal = explainRefusal(response, body, credentials, options.purpose());
+  throw response.status === 429 || response.status >= 500 ? new TokensUnavailable(refusal, response) : refusal;
+}
+
+/** The token server gives none now, and may later. */
+export class TokensUnavailable extends Error {
+  /** What to tell in the end. */
+  readonly error: ScullError;
+  /** What it answered, if it did. */
+  readonly response: HttpResponse | undefined;
+  constructor(error: ScullError, response?: HttpResponse) {
+    super(error.message);
+    this.error = error;
+    this.response = response;
+  }
 }
 
 /** A user and password the token server does not take are told apart from a name it does not know. */

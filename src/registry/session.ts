@@ -11,7 +11,7 @@
 import type { Readable } from 'node:stream';
 import { ScullError } from '../host/errors.ts';
 import type { Progress } from '../host/progress.ts';
-import { makeAuthorizer, type Authorizer, type CredentialSource } from './auth.ts';
+import { makeAuthorizer, TokensUnavailable, type Authorizer, type CredentialSource } from './auth.ts';
 import { endpointOf, type EndpointOptions } from './endpoint.ts';
 import { explainConnectionFailure, explainResponse, header, isNotTls, isTlsFailure, isTransient, parseDiagnostics, redactUrl, retryAfterSeconds, type Diagnostic, type Purpose } from './errors.ts';
 import { discardBody, openTransport, readBody, staysHere, withBodyRead, type FilePart, type HttpResponse, type Method, type TimeLimits, type Transport } from './transport.ts';
@@ -52,6 +52,8 @@ export interface RegistrySession {
   readonly retries: number;
   /** Begins to find out whether the registry has TLS, where it may go without, for who has other things to do before the first request. */
   begin(): void;
+  /** True for the refusal of another host, which the registry has sent us to. */
+  isStale(response: HttpResponse): boolean;
   /** Waits before try number `attempt` (from 1); returns at once after close(). */
   pause(attempt: number): Promise<void>;
   /**
@@ -147,6 +149,12 @@ export function openRegistry(registry: string, options: RegistryOptions = {}): R
 
   let authorizer: Authorizer | undefined;
 
+  const warnOfDelay = (who: string, { status }: HttpResponse, delay: number): void =>
+    options.progress?.({ kind: 'message', level: 'warning', text: `${who} ${status === 429 ? 'limits the rate of requests' : `failed with status ${status}`}: trying again in ${formatDelay(delay)}` });
+
+  /** Where we were sent to we are not let in: such addresses hold for minutes only, and the registry gives another one, once. */
+  const isStale = (response: HttpResponse): boolean => (response.status === 401 || response.status === 403) && !endpoint.bases.some((base) => base?.host === response.url.host);
+
   /** One try: undefined when another one may help, after having waited for it. */
   const attempt = async (request: RegistryRequest, number: number): Promise<HttpResponse | undefined> => {
     let url: URL = endpoint.bases[0];
@@ -157,12 +165,19 @@ export function openRegistry(registry: string, options: RegistryOptions = {}): R
       authorizer = met.authorizer;
       url = resolveTarget(request.target, met.base);
       const response = await letIn(transport, met, request, url, first);
-      const delay = final ? undefined : delayOf(response, number, firstDelay);
+      const delay = final ? undefined : isStale(response) ? (number === 0 ? 0 : undefined) : delayOf(response, number, firstDelay);
       if (delay === undefined) return response;
       discardBody(response);
-      options.progress?.({ kind: 'message', level: 'warning', text: `${registry} ${response.status === 429 ? 'limits the rate of requests' : `failed with status ${response.status}`}: trying again in ${formatDelay(delay)}` });
+      if (!isStale(response)) warnOfDelay(registry, response, delay);
       await sleep(delay);
     } catch (error) {
+      if (error instanceof TokensUnavailable && !closed) {
+        const delay = error.response === undefined ? firstDelay * 2 ** number : delayOf(error.response, number, firstDelay);
+        if (final || delay === undefined) throw error.error;
+        if (error.response !== undefined) warnOfDelay(error.response.url.host, error.response, delay);
+        await sleep(delay);
+        return undefined;
+      }
       if (closed) throw new ScullError('INTERRUPTED', `cannot ${request.verb} ${request.subject}: interrupted`, { cause: error });
       // Nothing listening on this machine will hardly change in a second.
       const pointless = !isTransient(error) || (staysHere(url) && errorCode(error) === 'ECONNREFUSED');
@@ -179,6 +194,7 @@ export function openRegistry(registry: string, options: RegistryOptions = {}): R
     begin() {
       if (endpoint.bases[0].protocol === 'https:') void reach();
     },
+    isStale,
     pause: (number) => (closed ? Promise.resolve() : sleep(firstDelay * 2 ** (number - 1))),
     purpose: (request) => purpose(request, authorizer),
     async send(request) {
@@ -364,7 +380,9 @@ function formatDelay(milliseconds: number): string {
 /** Hands the answer back if its status is one of `expected`. @throws ScullError saying what the registry said instead */
 export async function expectStatus(session: RegistrySession, request: RegistryRequest, response: HttpResponse, expected: readonly number[]): Promise<HttpResponse> {
   if (expected.includes(response.status)) return response;
-  throw explainResponse(response, await readDiagnostics(session, response), session.purpose(request));
+  const error = explainResponse(response, await readDiagnostics(session, response), session.purpose(request));
+  if (!session.isStale(response)) throw error;
+  throw new ScullError('REGISTRY', `cannot ${request.verb} ${request.subject}: ${response.url.host}, where ${session.registry} sends us, refuses access`, { detail: error.detail, hint: "such addresses hold for minutes only: is this machine's clock right?" });
 }
 
 /**

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -243,6 +244,28 @@ describe('a registry that lies about content is caught', () => {
   });
 });
 
+describe('a registry of an older or simpler kind', () => {
+  test.each([
+    ['HTTP/1.0, without a length', (bytes: Buffer) => ['HTTP/1.0 200 OK\r\nContent-Type: application/octet-stream\r\n\r\n', bytes]],
+    ['closing each connection', (bytes: Buffer) => [`HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: ${bytes.length}\r\n\r\n`, bytes]],
+    ['closing each connection without saying so', (bytes: Buffer) => [`HTTP/1.1 200 OK\r\nContent-Length: ${bytes.length}\r\n\r\n`, bytes]],
+    ['in chunks', (bytes: Buffer) => ['HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n', `${bytes.length.toString(16)}\r\n`, bytes, '\r\n0\r\n\r\n']],
+  ])('is understood: %s, over IPv6', async (_what, answer) => {
+    const bytes = randomBytes(5000);
+    const server = createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.once('data', () => {
+        for (const part of answer(bytes)) socket.write(part);
+        socket.end();
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '::1', resolve));
+    toStop.push(() => void server.close());
+    const source = open(`[::1]:${(server.address() as AddressInfo).port}/app`);
+    for (let time = 0; time < 3; time += 1) expect((await read(await source.blob({ mediaType: MEDIA_TYPES.ociLayer, digest: sha256(bytes), size: bytes.length }))).equals(bytes)).toBe(true);
+  });
+});
+
 /** Sends the first part of what is asked for, then breaks the connection off. */
 function breakOff(response: ServerResponse, bytes: Uint8Array, start: number, length: number): true {
   response.writeHead(start === 0 ? 200 : 206, { 'content-length': bytes.length - start, ...(start === 0 ? {} : { 'content-range': `bytes ${start}-${bytes.length - 1}/${bytes.length}` }) });
@@ -460,6 +483,27 @@ describe('TLS', () => {
 });
 
 describe('tokens', () => {
+  test.each([
+    ['is limited', (response: ServerResponse) => refuse(response, 429, 'TOOMANYREQUESTS', 'slow down', { 'retry-after': '0' })],
+    ['fails', (response: ServerResponse) => refuse(response, 503, 'UNAVAILABLE', 'not now')],
+    ['breaks off', (response: ServerResponse) => response.destroy() !== undefined],
+  ])('are asked for again where their server %s', async (_what, answer) => {
+    const registry = await start({ tokens: {} });
+    registry.addImage('app', 'v1', []);
+    const said: string[] = [];
+    registry.intercept = (request, response, earlier) => request.url?.startsWith('/token') === true && earlier < 2 && answer(response);
+    await open(`${registry.host}/app:v1`, { progress: (event) => void (event.kind === 'message' && said.push(event.text)) }).manifest();
+    expect(registry.asked('/token').length).toBe(3);
+    expect(said.every((text) => text.startsWith(registry.host))).toBe(true);
+  });
+
+  test('are not waited for longer than makes sense', async () => {
+    const registry = await start({ tokens: {} });
+    registry.intercept = (request, response) => request.url?.startsWith('/token') === true && refuse(response, 429, 'TOOMANYREQUESTS', 'slow down', { 'retry-after': '7200' });
+    expect(await failure(open(`${registry.host}/app:v1`).manifest())).toMatchObject({ code: 'REGISTRY', message: expect.stringContaining('the rate limit of'), hint: expect.stringContaining('in 2 hours') });
+    expect(registry.asked('/token').length).toBe(1);
+  });
+
   test('cost no new connection to the registry that asks for one', async () => {
     const registry = await start({ tokens: {} });
     registry.addImage('app', 'v1', []);
@@ -596,6 +640,30 @@ describe('a redirect', () => {
     expect(JSON.stringify([error.message, error.detail, error.hint])).not.toContain('secret');
   });
 
+  test.each([401, 403])('to an address that holds no longer (%i) is asked for once more', async (status) => {
+    const registry = await start({ tokens: {} });
+    const storage = await start();
+    const bytes = randomBytes(5000);
+    const blob = registry.addBlob(bytes, MEDIA_TYPES.ociLayer);
+    let given = 0;
+    registry.intercept = (request, response) => {
+      if (!(request.url ?? '').includes('/blobs/') || request.headers.authorization === undefined) return false;
+      response.writeHead(307, { location: `http://${storage.host}/signed?number=${++given}` }).end();
+      return true;
+    };
+    let valid = 2;
+    storage.intercept = (request, response) => {
+      if (request.url !== `/signed?number=${valid}`) return refuse(response, status, 'AccessDenied', 'Request has expired');
+      response.end(bytes);
+      return true;
+    };
+    expect((await read(await open(`${registry.host}/app`).blob(blob))).equals(bytes)).toBe(true);
+    expect([given, registry.asked('/token').length]).toEqual([2, 1]);
+    valid = 0;
+    expect(await failure(open(`${registry.host}/app`).blob(blob))).toMatchObject({ code: 'REGISTRY', message: expect.stringContaining(`${storage.host}, where ${registry.host} sends us, refuses access`), hint: expect.stringContaining('clock') });
+    expect(given).toBe(4);
+  });
+
   test.each([
     ['in a circle', (host: string) => `http://${host}/v2/app/manifests/v1`, /more than 5 redirects/],
     ['to a file', () => 'file:///etc/passwd', /not on the web/],
@@ -643,6 +711,35 @@ describe('a proxy', () => {
     expect((await through.manifest()).digest).toBe(image.descriptor.digest);
     expect(proxy.requests.at(-1)?.headers['proxy-authorization']).toBe(`Basic ${Buffer.from('me:pw').toString('base64')}`);
     expect(proxy.requests.at(-1)?.path).toBe(`http://${registry.host}/v2/app/manifests/v1`);
+  });
+
+  test('is asked for a way to TLS with its own login, and its refusal told', async () => {
+    const registry = await start({ tls: true });
+    const image = registry.addImage('app', 'v1', []);
+    const asked: string[] = [];
+    let refusal: string | undefined;
+    const proxy = createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.once('data', (head) => {
+        asked.push(head.toString('latin1'));
+        if (refusal !== undefined) return void socket.end(refusal);
+        const through = connect({ host: '127.0.0.1', port: registry.port }, () => {
+          socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
+          socket.pipe(through).pipe(socket);
+        });
+        through.on('error', () => socket.destroy());
+      });
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+    toStop.push(() => void proxy.close());
+    const host = `127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+    const options: RegistrySourceOptions = { tlsVerify: false, retries: 0, proxy: (url) => (url.protocol === 'https:' ? new URL(`http://me:p%40w@${host}`) : undefined) };
+    expect((await open(`${registry.host}/app:v1`, options).manifest()).digest).toBe(image.descriptor.digest);
+    expect(asked[0]).toMatch(new RegExp(`^CONNECT ${registry.host} HTTP/1.1\r\n`));
+    expect(asked[0]?.toLowerCase()).toContain(`proxy-authorization: basic ${Buffer.from('me:p@w').toString('base64')}`.toLowerCase());
+    refusal = 'HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n';
+    const error = await failure(open(`${registry.host}/app:v1`, options).manifest());
+    expect(error).toMatchObject({ code: 'NETWORK', message: `the proxy ${host} refuses a connection to ${registry.host} with status 407`, hint: expect.stringContaining('NO_PROXY') });
   });
 });
 
