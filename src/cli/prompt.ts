@@ -16,7 +16,9 @@ const MAX_SECRET = 1 << 20;
 export async function ask(question: string, otherwise: string): Promise<string> {
   await requireTerminal(question, otherwise);
   writeErr(question);
-  return answer(await readLine(), question, otherwise);
+  const line = await readLine();
+  if (line === undefined) writeErr('\n');
+  return answer(line, question, otherwise);
 }
 
 /** The same for what must not be seen. @throws ScullError as {@link ask}; TOOL_FAILED where the terminal cannot be kept from showing it */

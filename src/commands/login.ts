@@ -7,7 +7,7 @@ import { loginFlags, registryChoices } from '../cli/flags/registry.ts';
 export default class Login extends ScullCommand {
   static override summary = 'Log in to a registry';
   static override description =
-    'What is missing is asked for. A login that the registry takes is kept in ~/.config/containers/auth.json, readable by you alone and known to Podman, Buildah and Skopeo too, until `scull logout`.';
+    'What is missing is asked for, unless a login that is kept still works. A login that the registry takes is kept in ~/.config/containers/auth.json, readable by you alone and known to Podman, Buildah and Skopeo too, until `scull logout`.';
   static override args = { registry: Args.string({ description: 'host[:port], or a part of it such as quay.io/team (default docker.io)' }) };
   static override flags = {
     username: Flags.string({ char: 'u', description: 'User name', helpValue: 'name' }),
@@ -30,17 +30,22 @@ export default class Login extends ScullCommand {
     if (flags['password-stdin'] && flags.password !== undefined) this.usage('--password and --password-stdin cannot be used together');
     if (flags['password-stdin'] && flags.username === undefined) this.usage('--password-stdin needs --username');
     const registry = args.registry ?? '';
-    const { loggedInUser, login } = await import('../engine/registries/login.ts');
+    const { loggedInUser, login, tryKeptLogin } = await import('../engine/registries/login.ts');
     if (flags['get-login']) return this.printLine(await loggedInUser(registry, { authFile: flags.authfile }));
     const { ask, askSecret, readSecretInput } = await import('../cli/prompt.ts');
     const hint = 'use --username and --password-stdin';
     const engine = await this.engine();
-    const username = flags.username ?? flags.secret ?? (await ask('Username: ', hint));
-    const password = flags['password-stdin'] ? await readSecretInput() : (flags.password ?? (flags.secret === undefined ? await askSecret('Password: ', hint) : (await import('../engine/secrets/find.ts')).secretText(engine, flags.secret)));
-    if (password === '') this.usage('the password is empty');
     const compatible = flags['compat-auth-file'];
     // The file may be a new one.
     const choices = { ...(await registryChoices({ ...flags, authfile: undefined })), authFile: compatible ?? flags.authfile };
+    if (flags.username === undefined && flags.password === undefined && flags.secret === undefined) {
+      const kept = await tryKeptLogin(engine, registry, choices);
+      if (kept?.valid === true) return this.printLine(`Existing credentials are valid. Already logged in to ${kept.registry}`);
+      if (kept !== undefined) this.warn(`${kept.registry} does not take the login that is kept any more`);
+    }
+    const username = flags.username ?? flags.secret ?? (await ask('Username: ', hint));
+    const password = flags['password-stdin'] ? await readSecretInput() : (flags.password ?? (flags.secret === undefined ? await askSecret('Password: ', hint) : (await import('../engine/secrets/find.ts')).secretText(engine, flags.secret)));
+    if (password === '') this.usage('the password is empty');
     const place = await login(engine, registry, { ...choices, username, password, dockerKeys: compatible !== undefined });
     if (flags.verbose) this.printLine(`Used: ${place}`);
     this.printLine('Login Succeeded!');

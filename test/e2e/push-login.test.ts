@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startDockerRegistry, type DockerRegistry } from '../support/docker-registry.ts';
@@ -75,6 +75,14 @@ describe('login', () => {
     expect(await terminal.ended).toBe(0);
     expect(terminal.screen()).toContain('ann');
     expect(terminal.screen()).not.toContain(PASSWORD);
+  });
+
+  test('a login that still works is not asked for again; one that the registry has forgotten is', async () => {
+    await logIn();
+    expect(await s.ok(['login', registry.host])).toBe(`Existing credentials are valid. Already logged in to ${registry.host}`);
+    writeFileSync(authFile, JSON.stringify({ auths: { [registry.host]: { auth: Buffer.from('ann:0ld').toString('base64') } } }));
+    const result = await s.fails(['login', registry.host], 125, /does not take the login that is kept.*\n.*cannot ask for the username/);
+    expect(result.stderr + result.stdout).not.toContain('0ld');
   });
 
   test('Ctrl-C at the password leaves a terminal that shows again what is typed', async () => {

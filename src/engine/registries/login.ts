@@ -1,5 +1,6 @@
 /** `login` and `logout`: logins for registries, tried before they are kept. */
-import { ScullError } from '../../host/errors.ts';
+import { existsSync } from 'node:fs';
+import { isScullError, ScullError } from '../../host/errors.ts';
 import { parseReference, type Reference } from '../../oci/reference.ts';
 import type { Engine } from '../engine.ts';
 import type { RegistryChoices } from '../images/registry-choices.ts';
@@ -22,20 +23,41 @@ export async function login(engine: Engine, registry: string, options: LoginOpti
   if (options.dockerKeys === true && key.includes('/')) throw new ScullError('INVALID', `Docker keeps logins for registries only, not for ${JSON.stringify(key)}`, { hint: 'leave --compat-auth-file out, or name the registry alone' });
   if (options.username === '') throw new ScullError('USAGE', 'a user name is missing');
   if (options.username.includes(':')) throw new ScullError('INVALID', 'a user name cannot hold a colon');
-  const [{ connectToRegistry }, { checkLogin }, { storeLogin }] = await Promise.all([
-    import('../images/registry-connection.ts'),
-    import('../../registry/login.ts'),
-    import('../../registry/auth-file.ts'),
-  ]);
-  const reference = referenceOf(key);
-  const credentials = { kind: 'password', username: options.username, password: options.password } as const;
-  const session = connectToRegistry(reference, { to: `log in to ${key}`, choices: { ...options, credentials }, progress: engine.progress });
+  await tryLogin(engine, key, { ...options, credentials: { kind: 'password', username: options.username, password: options.password } });
+  const { storeLogin } = await import('../../registry/auth-file.ts');
+  return storeLogin(key, options.username, options.password, { authFile: options.authFile, dockerKeys: options.dockerKeys });
+}
+
+/**
+ * Tries the login that is kept, before anybody is asked for another one.
+ * @returns the registry as it was understood, and whether the registry takes that login; undefined where none with a password is kept
+ * @throws ScullError NETWORK, REGISTRY, INVALID
+ */
+export async function tryKeptLogin(engine: Engine, registry: string, options: Pick<RegistryChoices, 'tlsVerify' | 'authFile' | 'certificateDirectory'>): Promise<{ readonly registry: string; readonly valid: boolean } | undefined> {
+  const { findCredentials } = await import('../../registry/auth-file.ts');
+  const key = loginKey(registry);
+  const authFile = options.authFile !== undefined && existsSync(options.authFile) ? options.authFile : undefined;
+  // A file that was named and is not there yet keeps none.
+  const credentials = authFile === options.authFile ? await findCredentials(key, { authFile }) : undefined;
+  if (credentials?.kind !== 'password') return undefined;
+  try {
+    await tryLogin(engine, key, { ...options, credentials });
+    return { registry: key, valid: true };
+  } catch (error) {
+    if (isScullError(error, 'UNAUTHORIZED')) return { registry: key, valid: false };
+    throw error;
+  }
+}
+
+/** @throws ScullError UNAUTHORIZED when the registry refuses it; NETWORK, REGISTRY */
+async function tryLogin(engine: Engine, key: string, choices: RegistryChoices): Promise<void> {
+  const [{ connectToRegistry }, { checkLogin }] = await Promise.all([import('../images/registry-connection.ts'), import('../../registry/login.ts')]);
+  const session = connectToRegistry(referenceOf(key), { to: `log in to ${key}`, choices, progress: engine.progress });
   try {
     await checkLogin(session);
   } finally {
     session.close();
   }
-  return storeLogin(key, options.username, options.password, { authFile: options.authFile, dockerKeys: options.dockerKeys });
 }
 
 /**

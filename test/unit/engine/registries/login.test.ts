@@ -1,9 +1,9 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openEngine, type Engine } from '../../../../src/engine/engine.ts';
-import { loggedInUser, login, logout } from '../../../../src/engine/registries/login.ts';
+import { loggedInUser, login, logout, tryKeptLogin } from '../../../../src/engine/registries/login.ts';
 import type { ScullError } from '../../../../src/host/errors.ts';
 import { startTestRegistry, type TestRegistry, type TestRegistryOptions } from '../../../support/registry-server.ts';
 
@@ -33,6 +33,7 @@ describe.each<[string, TestRegistryOptions]>([
     registry = await startTestRegistry(options);
     expect(await login(engine, `http://${registry.host}/v2/`, { username: 'ann', password: 's3cret', authFile })).toBe(authFile);
     expect(await loggedInUser(registry.host, { authFile })).toBe('ann');
+    expect(await tryKeptLogin(engine, `http://${registry.host}/`, { authFile })).toEqual({ registry: registry.host, valid: true });
     expect(await logout(registry.host, { authFile })).toEqual([registry.host]);
     expect((await failure(loggedInUser(registry.host, { authFile }))).message).toContain('nobody is logged in');
     expect((await failure(logout(registry.host, { authFile }))).message).toContain('there is no login');
@@ -44,6 +45,9 @@ describe.each<[string, TestRegistryOptions]>([
     expect(error).toMatchObject({ code: 'UNAUTHORIZED', message: expect.stringMatching(/cannot log in to .*refuses/) });
     expect(`${error.message}${error.detail ?? ''}`).not.toContain('wr0ng');
     expect(existsSync(authFile)).toBe(false);
+    expect(await tryKeptLogin(engine, registry.host, { authFile })).toBeUndefined();
+    writeFileSync(authFile, JSON.stringify({ auths: { [registry.host]: { auth: Buffer.from('ann:wr0ng').toString('base64') } } }));
+    expect(await tryKeptLogin(engine, registry.host, { authFile })).toEqual({ registry: registry.host, valid: false });
   });
 });
 
