@@ -26,6 +26,8 @@ describe('inspect', () => {
     ['{{.Id}} {{.ID}}', `${container.Id} ${container.Id}`],
     ['{{json .State}}', '{"Status":"running","Running":true,"Pid":12,"ExitCode":0}'],
     ['{{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}}', 'none'],
+    ['{{.State.Healthcheck}} {{if .Config.Healthcheck}}{{.Config.Healthcheck.Test}}{{end}}{{range $port, $x := .Config.ExposedPorts}}{{$port}}{{end}}{{.Config.StopSignal}}', '<nil> '],
+    ['{{json .Config}}', JSON.stringify(container.Config)],
     ['{{range .Config.Env}}{{println .}}{{end}}', 'A=1\nB=two words\n'],
     ['{{range .Mounts}}{{if eq .Destination "/dst"}}{{.Source}}{{end}}{{end}}', '/src'],
     ['{{range .Mounts}}{{.Src}}:{{.Dst}}{{end}}', '/src:/dst'],
@@ -43,6 +45,12 @@ describe('inspect', () => {
   });
   it('prints each of several objects on lines of its own', () => {
     expect(presentInspect([container, { ...container, Name: '/db' }], '{{.Name}}')).toBe('/web\n/db\n');
+  });
+  it('knows what an image may have, too', () => {
+    const image = { Id: 'sha256:11', RootFS: { Layers: [] }, Config: { Cmd: null } };
+    expect(presentInspect([image], '{{.HealthCheck}} {{.Config.Healthcheck}} {{.Config.ExposedPorts}} {{.Variant}}')).toBe('<nil> <nil> map[] \n');
+    expect(presentInspect([{ ...image, Healthcheck: { Test: ['CMD', 'x'] } }], '{{.HealthCheck.Test}}')).toBe('[CMD x]\n');
+    expect(presentInspect([image], '{{json .}}')).toBe(`${JSON.stringify(image)}\n`);
   });
   it('says which field does not exist', () => {
     expect(() => presentInspect([container], '{{.Status}}')).toThrow("can't evaluate field Status");
