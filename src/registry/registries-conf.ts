@@ -2,8 +2,8 @@
  * registries.conf (containers-registries.conf(5), version 2): which registries short names are looked for in, and where a
  * name is really fetched from: other locations, mirrors, blocked and insecure registries.
  *
- * The user's own file replaces the system's; files in the registries.conf.d folders add to either, a later file's
- * `[[registry]]` replacing an earlier one's of the same prefix. Without any of them, names mean what they mean to Docker.
+ * The user's own file replaces the system's, with its folder registries.conf.d (as Podman has it); files in these folders add, a
+ * later file's `[[registry]]` replacing an earlier one's of the same prefix. Without any of them, names mean what they mean to Docker.
  */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -73,9 +73,12 @@ function configurationFiles(config: ContainersConfig): readonly ConfigurationFil
   };
   if (config.registriesConf !== undefined) return read(config.registriesConf);
   const name = 'registries.conf';
+  const addedIn = (...folders: readonly string[]): readonly ConfigurationFile[] => folders.flatMap((folder) => confFilesIn(join(folder, `${name}.d`))).flatMap(read);
+  const own = read(join(config.userFolder, name));
+  if (own.length > 0) return [...own, ...addedIn(config.userFolder)];
   const main: ConfigurationFile[] = [];
-  for (const folder of [config.userFolder, config.systemFolder, '/usr/share/containers']) if (main.length === 0) main.push(...read(join(folder, name)));
-  return [...main, ...['/usr/share/containers', config.systemFolder, config.userFolder].flatMap((folder) => confFilesIn(join(folder, `${name}.d`))).flatMap(read)];
+  for (const folder of [config.systemFolder, '/usr/share/containers']) if (main.length === 0) main.push(...read(join(folder, name)));
+  return [...main, ...addedIn('/usr/share/containers', config.systemFolder, config.userFolder)];
 }
 
 function readConfiguration(file: string): string | undefined {

@@ -109,17 +109,24 @@ describe('of several files', () => {
     writeFileSync(join(folder, path), text);
   };
 
-  test('the user\'s replaces the system\'s, and drop-ins add to it', () => {
-    write('system/registries.conf', 'unqualified-search-registries = ["system.example"]\n[[registry]]\nlocation = "gone.example"');
+  test('drop-ins add to the system\'s, the user\'s last', () => {
+    write('system/registries.conf', 'unqualified-search-registries = ["system.example"]\n[[registry]]\nlocation = "s.example"');
     write('system/registries.conf.d/10-a.conf', '[[registry]]\nlocation = "r.example"\n[aliases]\na = "r.example/system"\nb = "r.example/b"');
     write('system/registries.conf.d/ignored.txt', 'nonsense');
-    write('user/registries.conf', 'unqualified-search-registries = ["user.example"]');
     write('user/registries.conf.d/10-a.conf', '[[registry]]\nlocation = "r.example"\nblocked = true\n[aliases]\na = "r.example/user"\nb = ""');
     const conf = loadRegistriesConf({ config: config() });
-    expect(conf.searchRegistries).toEqual(['user.example']);
-    expect(conf.registries.filter((entry) => entry.file.startsWith(folder)).map((entry) => [entry.prefix, entry.blocked])).toEqual([['r.example', true]]);
+    expect(conf.searchRegistries).toEqual(['system.example']);
+    expect(conf.registries.filter((entry) => entry.file.startsWith(folder)).map((entry) => [entry.prefix, entry.blocked])).toEqual([['s.example', false], ['r.example', true]]);
     expect(conf.aliases.get('a')).toBe('r.example/user');
     expect(conf.aliases.has('b')).toBe(false);
+  });
+
+  test('the user\'s replaces the system\'s, and all that was added to that', () => {
+    write('system/registries.conf', 'unqualified-search-registries = ["system.example"]\n[[registry]]\nlocation = "gone.example"');
+    write('system/registries.conf.d/10-a.conf', '[aliases]\na = "r.example/system"');
+    write('user/registries.conf', 'unqualified-search-registries = ["user.example"]');
+    write('user/registries.conf.d/10-a.conf', '[aliases]\nb = "r.example/b"');
+    expect(loadRegistriesConf({ config: config() })).toEqual({ searchRegistries: ['user.example'], aliases: new Map([['b', 'r.example/b']]), registries: [] });
   });
 
   test('those of nothing but aliases are not looked into for a full name', () => {
