@@ -8,16 +8,16 @@ import { parseTime } from './time.ts';
 const KEYS = ['reference', 'dangling', 'label', 'before', 'since', 'after', 'until', 'id', 'digest', 'containers', 'readonly', 'intermediate', 'manifest'];
 /** As Podman, `key!=value` excludes. */
 const IMAGE_FILTERS = KEYS.flatMap((key) => [key, `${key}!`]);
-/** podman-image-prune(1) */
-const PRUNE_FILTERS = ['label', 'label!', 'until', 'until!'];
+/** podman-image-prune(1), and Docker's dangling. */
+const PRUNE_FILTERS = ['label', 'label!', 'until', 'until!', 'dangling'];
 
 export interface ImageFilterContext {
   /** Milliseconds since the epoch. */
   readonly now: number;
   /** For before and since. @throws ScullError NO_SUCH_IMAGE */
-  find(nameOrId: string): Pick<ListedImage, 'created'>;
-  /** Ids of images that containers were made from. */
-  used(): ReadonlySet<string>;
+  find(nameOrId: string): Promise<Pick<ListedImage, 'created'>>;
+  /** How many containers were made from an image, by its id. */
+  containers(): ReadonlyMap<string, unknown>;
   /** Chain ids of the layers of images, lowest first, by their ids. */
   layers(): ReadonlyMap<string, readonly string[]>;
 }
@@ -27,16 +27,29 @@ export interface ImageFilterContext {
  * only the names that match stay.
  * @throws ScullError INVALID for an unknown key or a value that makes no sense
  */
-export function filterImages(images: readonly ListedImage[], filters: readonly string[] | undefined, context: ImageFilterContext): ListedImage[] {
+export async function filterImages(images: readonly ListedImage[], filters: readonly string[] | undefined, context: ImageFilterContext): Promise<ListedImage[]> {
   const { reference: patterns, ...parsed } = parseFilters(filters, IMAGE_FILTERS);
-  const matchers = Object.entries(parsed).map(([key, values]) => matcher(key, values, images, context));
+  const created = await timesAskedFor(parsed, context);
+  const matchers = Object.entries(parsed).map(([key, values]) => matcher(key, values, images, { ...context, created }));
   const found = images.filter((image) => matchers.every((matches) => matches(image)));
-  return patterns === undefined ? found : found.flatMap((image) => withMatchingNames(image, patterns));
+  return patterns === undefined ? found : found.flatMap(matchingNames(images, patterns));
+}
+
+/** When the images were made that `before` and `since` name, as they are named, in milliseconds since the epoch. */
+async function timesAskedFor(parsed: Readonly<Record<string, readonly string[]>>, { find }: ImageFilterContext): Promise<(name: string) => number> {
+  const names = Object.entries(parsed).flatMap(([key, values]) => (/^(?:before|since|after)!?$/.test(key) ? values : []));
+  const times = new Map(await Promise.all(names.map(async (name) => [name, Date.parse((await find(name)).created)] as const)));
+  return (name) => times.get(name) ?? NaN;
+}
+
+/** Whether filters ask for images with a name too: `dangling=false` does, as with Docker. */
+export function wantsNamed(filters: readonly string[] | undefined): boolean {
+  return filters?.some((filter) => /^dangling=(?:0|f|false)$/i.test(filter)) ?? false;
 }
 
 /** Which images `image prune --filter` may remove. @throws ScullError INVALID */
 export function pruneFilter(filters: readonly string[] | undefined, now: number): (image: ListedImage) => boolean {
-  const context: ImageFilterContext = { now, find: () => neverAsked(), used: () => neverAsked(), layers: () => neverAsked() };
+  const context: MatchContext = { now, created: () => neverAsked(), containers: () => neverAsked(), layers: () => neverAsked() };
   const matchers = Object.entries(parseFilters(filters, PRUNE_FILTERS)).map(([key, values]) => matcher(key, values, [], context));
   return (image) => matchers.every((matches) => matches(image));
 }
@@ -45,27 +58,35 @@ function neverAsked(): never {
   throw new Error('this filter needs no other images');
 }
 
-function matcher(key: string, values: readonly string[], images: readonly ListedImage[], context: ImageFilterContext): (image: ListedImage) => boolean {
-  const { now, find } = context;
+interface MatchContext extends Omit<ImageFilterContext, 'find'> {
+  /** When the image of that name was made, in milliseconds since the epoch. */
+  created(name: string): number;
+}
+
+function matcher(key: string, values: readonly string[], images: readonly ListedImage[], context: MatchContext): (image: ListedImage) => boolean {
+  const { now } = context;
   if (key.endsWith('!')) {
     // What is excluded is excluded by each value alone.
     const unwanted = values.map((value) => matcher(key.slice(0, -1), [value], images, context));
     return (image) => !unwanted.some((matches) => matches(image));
   }
   switch (key) {
-    case 'reference': // excluded: of an image with several names all go, as with Podman
-      return (image) => withMatchingNames(image, values).length > 0;
+    case 'reference': {
+      // excluded: of an image with several names all go, as with Podman
+      const matching = matchingNames(images, values);
+      return (image) => matching(image).length > 0;
+    }
     case 'dangling':
       return (image) => values.some((value) => truth(key, value) === (image.names.length === 0));
     case 'label':
       return (image) => values.every((value) => hasLabel(image, value));
     case 'before': {
-      const times = values.map((value) => Date.parse(find(value).created));
+      const times = values.map(context.created);
       return (image) => times.some((time) => Date.parse(image.created) < time);
     }
     case 'since':
     case 'after': {
-      const times = values.map((value) => Date.parse(find(value).created));
+      const times = values.map(context.created);
       return (image) => times.some((time) => Date.parse(image.created) > time);
     }
     case 'until': {
@@ -78,7 +99,7 @@ function matcher(key: string, values: readonly string[], images: readonly Listed
       return (image) => values.some((value) => image.manifestDigest.startsWith(value) || image.repoDigests.some((digest) => digest.endsWith(`@${value}`)));
     case 'containers': {
       // Nobody else's containers stand on this store.
-      const used = values.includes('external') ? new Set<string>() : context.used();
+      const used = values.includes('external') ? new Map<string, unknown>() : context.containers();
       return (image) => values.some((value) => (value === 'external' || truth(key, value)) === used.has(image.id));
     }
     case 'manifest':
@@ -107,8 +128,13 @@ function hasLabel(image: ListedImage, wanted: string): boolean {
   return Object.hasOwn(labels, wanted.slice(0, equals)) && labels[wanted.slice(0, equals)] === wanted.slice(equals + 1);
 }
 
+/** An image with those of its names that match. What fits no name of any image may be the beginning of an id, as with Podman. */
+function matchingNames(images: readonly ListedImage[], patterns: readonly string[]): (image: ListedImage) => ListedImage[] {
+  const ids = patterns.filter((pattern) => /^(?:sha256:)?[0-9a-f]{1,64}$/.test(pattern) && !images.some((image) => withMatchingNames(image, [pattern]).length > 0));
+  return (image) => (ids.some((id) => image.id.slice(7).startsWith(id.replace(/^sha256:/, ''))) ? [image] : withMatchingNames(image, patterns));
+}
+
 function withMatchingNames(image: ListedImage, patterns: readonly string[]): ListedImage[] {
-  if (patterns.some((pattern) => /^(?:sha256:)?[0-9a-f]{6,64}$/.test(pattern) && image.id.slice(7).startsWith(pattern.replace(/^sha256:/, '')))) return [image];
   const expressions = patterns.map(globExpression);
   const matches = (name: string): boolean => spellings(name).some((spelling) => expressions.some((expression) => expression.test(spelling)));
   const names = image.names.filter(matches);

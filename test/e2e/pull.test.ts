@@ -49,6 +49,11 @@ test('what was pulled by a short name of registries.conf is found by that name',
   expect(await s.ok(['inspect', '--format', '{{.Id}}', 'nick:1'], { env })).toBe(`sha256:${id}`);
   for (const args of [['image', 'exists'], ['history'], ['image', 'tree'], ['image', 'diff'], ['save', '-o', `${s.base}/nick.tar`]]) await s.ok([...args, 'nick:1'], { env });
   expect(await s.ok(['push', '-q', '--tls-verify=false', 'nick:1'], { env })).toContain(`${registry.host}/deep/path/stable@sha256:`);
+  await s.ok(['images', '-q', '--filter', 'since=nick:1', '--filter', 'before=nick:1'], { env });
+  // What a check says of a variable shows that it knows the image.
+  mkdirSync(`${s.base}/nickly`, { recursive: true });
+  writeFileSync(`${s.base}/nickly/Containerfile`, 'FROM nick:1\nLABEL home=$HOME\n');
+  expect((await s.scull(['build', '--check', `${s.base}/nickly`], { env })).stdout).toContain('HOME');
   await s.ok(['tag', 'nick:1', 'localhost/nicked'], { env });
   expect(await s.ok(['run', '--rm', 'localhost/nicked', 'echo', 'the same'])).toBe('the same');
   await s.ok(['untag', 'nick:1', 'localhost/nicked'], { env });

@@ -77,7 +77,7 @@ describe('push', () => {
       expect(JSON.parse(skopeo('inspect', '--raw', '--config', source)).rootfs.diff_ids, destination).toHaveLength(1);
     }
     await s.fails(['push', 'busybox', `oci-archive:${path('p-oci.tar')}`], 125, /is there already/);
-    await s.ok(['push', '-q', '--compression-format', 'zstd', 'busybox', `oci:${path('p-zstd')}`]);
+    await s.ok(['push', '-q', '--compression-format', 'zstd:chunked', 'busybox', `oci:${path('p-zstd')}`]);
     expect(JSON.parse(skopeo('inspect', '--raw', `oci:${path('p-zstd')}`)).layers[0].mediaType).toBe('application/vnd.oci.image.layer.v1.tar+zstd');
     expect(await s.ok(['pull', '-q', `oci:${path('p-zstd')}`])).toBe(before);
     for (const args of [['pull', 'docker-daemon:busybox:1'], ['push', 'busybox', 'docker-daemon:busybox:1'], ['run', '--rm', 'ostree:busybox']]) await s.fails(args, 125, /^Error: the transport "(?:docker-daemon|ostree)" is not supported$/m);

@@ -87,7 +87,12 @@ describe('mount', () => {
     await s.ok(['rmi', 'twice:named', 'listed', 'files']);
   });
 
+  test('images that are mounted are listed by name', async () => {
+    expect(await unshared('scull image mount busybox >/dev/null; scull image mount')).toMatch(/^docker\.io\/library\/busybox:latest \/.*\/image-[0-9a-f]{64}$/);
+  });
+
   test('what is not mounted cannot be unmounted', async () => {
+    for (const words of [['unmount', '--all'], ['image', 'umount', '-a']]) expect(await s.ok(words)).toBe('');
     expect(await unshared('scull image unmount busybox 2>&1 || echo "status $?"')).toMatch(/not mounted here\nstatus 125/);
   });
 });

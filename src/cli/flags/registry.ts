@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import * as Flags from '@oclif/core/flags';
 import type { RegistryChoices } from '../../engine/images/registry-choices.ts';
 import { ScullError } from '../../host/errors.ts';
+import type { PushForm } from '../../storage/convert-image.ts';
 import { PROGRESS_MODES } from '../progress.ts';
 import { integer, text, toggle } from './declare.ts';
 
@@ -28,6 +29,25 @@ export const progressFlags = {
   progress: Flags.option({ options: PROGRESS_MODES })({ description: 'How to show progress on standard error: tty, plain (a line per layer), json (an object a line, for programs), none or auto', helpValue: 'how', exclusive: ['quiet'] }),
   quiet: Flags.boolean({ char: 'q', description: 'No progress' }),
 };
+
+/** How layers are compressed where they go, for push and manifest push. */
+export const compressionFlags = {
+  'compression-format': Flags.option({ options: ['gzip', 'zstd', 'zstd:chunked'] as const })({ description: 'Compression of the layers, gzip or zstd (default as they are here, and gzip for those that are not compressed); zstd:chunked is written as zstd, without a table of contents', helpValue: 'name' }),
+  'compression-level': Flags.integer({ description: 'Level for layers that are compressed on the way: gzip 1 to 9, zstd 1 to 22', helpValue: 'n', min: 1, max: 22 }),
+  'force-compression': Flags.boolean({ description: 'Compress anew also layers that have another compression (default true with --compression-format)' }),
+};
+
+/** The values in the engine's terms. */
+export function compressionChoices(flags: CompressionFlagValues): Pick<PushForm, 'compression' | 'compressionLevel' | 'forceCompression'> {
+  const format = flags['compression-format'];
+  return { compression: format === 'zstd:chunked' ? 'zstd' : format, compressionLevel: flags['compression-level'], forceCompression: flags['force-compression'] };
+}
+
+interface CompressionFlagValues {
+  readonly 'compression-format'?: 'gzip' | 'zstd' | 'zstd:chunked' | undefined;
+  readonly 'compression-level'?: number | undefined;
+  readonly 'force-compression'?: boolean | undefined;
+}
 
 export interface RegistryFlagValues {
   readonly authfile?: string | undefined;

@@ -33,6 +33,6 @@ function layerLine(layer: TreeLayer): string {
 function draw(branches: readonly Branch[], indent: string): string[] {
   return branches.flatMap((branch, index) => {
     const last = index === branches.length - 1;
-    return [`${indent}${last ? '└── ' : '├── '} ${branch.text}`, ...draw(branch.branches, `${indent}${last ? '    ' : '│   '}`)];
+    return [`${indent}${last ? '└── ' : '├── '}${branch.text}`, ...draw(branch.branches, `${indent}${last ? '    ' : '│   '}`)];
   });
 }

@@ -13,6 +13,8 @@ export interface ImagesOptions {
   readonly history?: boolean;
   /** One of {@link IMAGE_SORT_KEYS}; created (newest first) unless given. */
   readonly sort?: string;
+  /** How many containers were made from an image, by its id; asked for only where it is shown. */
+  containers(): ReadonlyMap<string, number>;
   /** Milliseconds since the epoch. */
   readonly now: number;
 }
@@ -36,9 +38,11 @@ export async function presentImages(images: readonly ListedImage[], options: Ima
     return imageTable(rows, options);
   }
   const { isJsonFormat, renderJson, renderRows } = await import('./format.ts');
-  if (isJsonFormat(options.format)) return renderJson(rows.map(jsonImage), 4);
+  let counts: ReadonlyMap<string, number> | undefined;
+  const containers = ({ image }: Row): number => (counts ??= options.containers()).get(image.id) ?? 0;
+  if (isJsonFormat(options.format)) return renderJson(rows.map((row) => jsonImage(row, containers)), 4);
   const headings = { ID: 'IMAGE ID', CreatedSince: 'CREATED' };
-  return renderRows(rows.map((row) => templateRow(row, options)), options.format, { headings, noHeading: options.noHeading });
+  return renderRows(rows.map((row) => templateRow(row, options, containers)), options.format, { headings, noHeading: options.noHeading });
 }
 
 function rowsOf(image: ListedImage): Row[] {
@@ -92,7 +96,8 @@ const SORT_VALUES: Readonly<Record<string, (row: Row) => string | number>> = {
 };
 
 /** An element of `podman images --format json`. */
-function jsonImage({ image, repository, tag }: Row): object {
+function jsonImage(row: Row, containers: (row: Row) => number): object {
+  const { image, repository, tag } = row;
   return {
     Id: shortId(image.id, true),
     ParentId: '',
@@ -102,9 +107,11 @@ function jsonImage({ image, repository, tag }: Row): object {
     SharedSize: 0,
     VirtualSize: image.size,
     Labels: image.config?.config?.Labels ?? {},
+    Containers: containers(row),
     Dangling: image.names.length === 0,
     Arch: image.config?.architecture ?? '',
     Digest: image.manifestDigest,
+    History: image.names,
     IsManifestList: image.kind === 'list',
     Names: image.names,
     Os: image.config?.os ?? '',
@@ -115,11 +122,16 @@ function jsonImage({ image, repository, tag }: Row): object {
   };
 }
 
-function templateRow({ image, repository, tag }: Row, options: ImagesOptions): object {
+function templateRow(row: Row, options: ImagesOptions, containers: (row: Row) => number): object {
+  const { image, repository, tag } = row;
   const ago = humanAgo(image.created, options.now);
   const size = humanSizeSpaced(image.size);
   const labels = image.config?.config?.Labels ?? {};
   return {
+    // What only few ask for takes reading all containers.
+    get Containers() {
+      return containers(row);
+    },
     CreatedAt: goTime(image.created),
     CreatedSince: ago,
     Digest: image.manifestDigest,
@@ -134,7 +146,9 @@ function templateRow({ image, repository, tag }: Row, options: ImagesOptions): o
     Created: ago,
     CreatedTime: goTime(image.created),
     Dangling: image.names.length === 0,
-    History: '',
+    History: image.names.join(', '),
+    Id: shortId(image.id, true),
+    IsManifestList: image.kind === 'list',
     Labels: labels,
     Names: image.names,
     ParentId: '',

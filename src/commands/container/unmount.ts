@@ -18,7 +18,8 @@ export default class ContainerUnmount extends ScullCommand {
     const { flags, argv } = await this.parse(ContainerUnmount);
     if (flags.all === argv.length > 0) this.usage('give names, or --all');
     const [mounts, engine] = await Promise.all([import('../../engine/system/mounts.ts'), this.engine()]);
-    mounts.requireUnshare(['scull unmount', ...argv].join(' '));
+    // Outside nothing is mounted, and all of that is unmounted.
+    if (!flags.all) mounts.requireUnshare(['scull unmount', ...argv].join(' '), { placed: false });
     const names = flags.all ? mounts.shownContainers(engine).map((shown) => shown.id) : (argv as string[]);
     return this.forEachName(names, async (name) => {
       const shown = mounts.findShownContainer(engine, name);

@@ -32,11 +32,12 @@ export default class ImageLs extends ScullCommand {
     const now = Date.now();
     const engine = await this.engine();
     const { findStored } = await import('../../engine/images/find.ts');
-    const { layersOfImages, listImages, usedImages } = await import('../../engine/images/list.ts');
+    const { containersOfImages, layersOfImages, listImages } = await import('../../engine/images/list.ts');
     const filters = args.image === undefined ? flags.filter : [`reference=${args.image}`];
-    const images = filterImages(listImages(engine), filters, { now, find: (name) => findStored(engine, name), used: () => usedImages(engine), layers: () => layersOfImages(engine) });
+    const containers = (): ReadonlyMap<string, number> => containersOfImages(engine);
+    const images = await filterImages(listImages(engine), filters, { now, find: (name) => findStored(engine, name), containers, layers: () => layersOfImages(engine) });
     const { presentImages } = await import('../../cli/present/images.ts');
-    const options = { format: flags.format, quiet: flags.quiet, noTrunc: flags['no-trunc'], noHeading: flags.noheading, digests: flags.digests, history: flags.history, sort: flags.sort, now };
+    const options = { format: flags.format, quiet: flags.quiet, noTrunc: flags['no-trunc'], noHeading: flags.noheading, digests: flags.digests, history: flags.history, sort: flags.sort, containers, now };
     this.print(await presentImages(images, options));
   }
 }

@@ -20,8 +20,8 @@ export default class ImageMount extends ScullCommand {
     const [mounts, engine] = await Promise.all([import('../../engine/system/mounts.ts'), this.engine()]);
     mounts.requireUnshare(['scull image mount', ...argv].join(' '));
     if (argv.length === 0 && !flags.all) {
-      const { presentShown } = await import('../../cli/present/shown.ts');
-      this.print(presentShown(mounts.shownImages(engine), flags.format, flags['no-trunc']));
+      const { presentShownImages } = await import('../../cli/present/shown.ts');
+      this.print(presentShownImages(mounts.shownImages(engine), flags.format, flags['no-trunc']));
       return 0;
     }
     const names = flags.all ? mounts.mountableImages(engine) : (argv as string[]);

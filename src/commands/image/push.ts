@@ -3,7 +3,7 @@ import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { ScullCommand } from '../../cli/command.ts';
 import { unsupported } from '../../cli/flags/declare.ts';
-import { progressFlags, registryChoices, registryFlags } from '../../cli/flags/registry.ts';
+import { compressionChoices, compressionFlags, progressFlags, registryChoices, registryFlags } from '../../cli/flags/registry.ts';
 
 export default class ImagePush extends ScullCommand {
   static override summary = 'Send an image to a registry';
@@ -15,9 +15,7 @@ export default class ImagePush extends ScullCommand {
   };
   static override flags = {
     format: Flags.option({ options: ['oci', 'v2s2'] as const })({ char: 'f', description: "Kind of the manifest: oci or v2s2 (Docker's); default as it is here", helpValue: 'kind' }),
-    'compression-format': Flags.option({ options: ['gzip', 'zstd'] as const })({ description: 'Compression of the layers, gzip or zstd (default as they are here, and gzip for those that are not compressed)', helpValue: 'name' }),
-    'compression-level': Flags.integer({ description: 'Level for layers that are compressed on the way: gzip 1 to 9, zstd 1 to 22', helpValue: 'n', min: 1, max: 22 }),
-    'force-compression': Flags.boolean({ description: 'Compress anew also layers that have another compression (default true with --compression-format)' }),
+    ...compressionFlags,
     digestfile: Flags.string({ description: 'Write the digest to this file', helpValue: 'file' }),
     ...progressFlags,
     ...registryFlags,
@@ -47,7 +45,7 @@ export default class ImagePush extends ScullCommand {
     const { pushAllTags, pushImage } = await import('../../engine/images/push.ts');
     const { pushedName } = await import('../../engine/images/push-destination.ts');
     const engine = await this.engine({ quiet: flags.quiet, show: flags.progress });
-    const form = { format: flags.format, compression: flags['compression-format'], compressionLevel: flags['compression-level'], forceCompression: flags['force-compression'] };
+    const form = { format: flags.format, ...compressionChoices(flags) };
     if (flags['all-tags']) {
       if (args.destination !== undefined || flags.digestfile !== undefined) this.usage('--all-tags goes with neither a destination nor --digestfile');
       return pushAllTags(engine, args.image, { ...choices, ...form }, (pushed) => this.printLine(pushedName(pushed)));

@@ -16,7 +16,8 @@ export default class ImageUnmount extends ScullCommand {
     const { flags, argv } = await this.parse(ImageUnmount);
     if (flags.all === argv.length > 0) this.usage('give names, or --all');
     const [mounts, engine] = await Promise.all([import('../../engine/system/mounts.ts'), this.engine()]);
-    mounts.requireUnshare(['scull image unmount', ...argv].join(' '));
+    // Outside nothing is mounted, and all of that is unmounted.
+    if (!flags.all) mounts.requireUnshare(['scull image unmount', ...argv].join(' '), { placed: false });
     const names = flags.all ? mounts.shownImages(engine).map((shown) => shown.id) : (argv as string[]);
     return this.forEachName(names, async (name) => {
       const shown = await mounts.findShownImage(engine, name);

@@ -4,7 +4,7 @@ import * as Flags from '@oclif/core/flags';
 import { ScullCommand } from '../../cli/command.ts';
 import { unsupported } from '../../cli/flags/declare.ts';
 import { insecureFlag, trust } from '../../cli/flags/manifest.ts';
-import { registryChoices, registryFlags } from '../../cli/flags/registry.ts';
+import { compressionChoices, compressionFlags, registryChoices, registryFlags } from '../../cli/flags/registry.ts';
 
 export default class ManifestPush extends ScullCommand {
   static override summary = 'Send a list of images to a registry, or write it to a file';
@@ -23,9 +23,7 @@ export default class ManifestPush extends ScullCommand {
     ...registryFlags,
     ...insecureFlag,
     'add-compression': unsupported('add-compression'),
-    'compression-format': Flags.option({ options: ['gzip', 'zstd'] as const })({ description: 'Compression of the layers of all images, gzip or zstd (default as they are)', helpValue: 'name' }),
-    'compression-level': Flags.integer({ description: 'Level for layers that are compressed on the way: gzip 1 to 9, zstd 1 to 22', helpValue: 'n', min: 1, max: 22 }),
-    'force-compression': Flags.boolean({ description: 'Compress anew also layers that have another compression (default true with --compression-format)' }),
+    ...compressionFlags,
     'remove-signatures': Flags.boolean({ description: 'Accepted for Podman; none are sent', hidden: true }),
     'sign-by': unsupported('sign-by'),
     'sign-by-sigstore': unsupported('sign-by-sigstore'),
@@ -39,7 +37,7 @@ export default class ManifestPush extends ScullCommand {
     const choices = trust(await registryChoices(flags), flags);
     const engine = await this.engine({ quiet: flags.quiet });
     const { pushManifest } = await import('../../engine/manifests/push.ts');
-    const form = { compression: flags['compression-format'], compressionLevel: flags['compression-level'], forceCompression: flags['force-compression'] };
+    const form = compressionChoices(flags);
     const pushed = await pushManifest(engine, args.list, { ...choices, ...form, destination: args.destination, format: flags.format, all: flags.all });
     if (flags.digestfile !== undefined) (await import('../../cli/user-file.ts')).writeUserFile(flags.digestfile, pushed.digest, '--digestfile');
     if (flags.rm) {

@@ -22,6 +22,7 @@ import { BuildSession, LostMeanwhile } from '../builds/session.ts';
 import { checkNamedContext } from '../builds/sources.ts';
 import { Stages, type PlatformBuild, type StageResult } from '../builds/stages.ts';
 import type { Engine } from '../engine.ts';
+import { byAlias } from './by-alias.ts';
 import type { RegistryChoices } from './registry-choices.ts';
 
 /** What a build has made; neither where only files of it were asked for. */
@@ -162,7 +163,7 @@ export async function checkBuild(engine: Engine, options: BuildOptions): Promise
     const context = await openContext(options, staging);
     const file = parseContainerfile(context.containerfile.name, context.containerfile.text);
     const [build] = platformBuilds(file, options, { values: options.args, used: new Set() });
-    const bases = new Map(build?.plan.stages.map((planned) => [planned.stage.index, knownBase(engine, options, planned)]));
+    const bases = new Map(await Promise.all((build?.plan.stages ?? []).map(async (planned) => [planned.stage.index, await knownBase(engine, options, planned)] as const)));
     return { name: file.source.name, lines: file.source.lines, findings: (await check(file, context, options, (stage) => bases.get(stage.index))).findings };
   } finally {
     await staging.remove();
@@ -185,11 +186,11 @@ async function refuseFindings(file: Containerfile, context: BuildContext, option
 }
 
 /** Nothing is fetched for a check: it knows images that are here. */
-function knownBase(engine: Engine, options: BuildOptions, { base, platform }: PlannedStage): KnownBase | undefined {
+async function knownBase(engine: Engine, options: BuildOptions, { base, platform }: PlannedStage): Promise<KnownBase | undefined> {
   if (base.kind === 'scratch') return { variables: ['PATH'] };
   if (base.kind === 'stage' || options.namedContexts.has(base.name)) return undefined;
   try {
-    const { config } = lookUpImage(engine.store, base.name, platform).image;
+    const { config } = (await byAlias(base.name, (name) => lookUpImage(engine.store, name, platform))).image;
     const variables = config.config?.Env?.map(variableName) ?? [];
     const mismatch = { expected: formatPlatform(platform), actual: formatPlatform(config) };
     return { variables: ['PATH', ...variables], platformMismatch: platformMatches(config, platform) ? undefined : mismatch };

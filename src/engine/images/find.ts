@@ -1,6 +1,6 @@
 /** Finding an image by what a person types. */
 import { isScullError } from '../../host/errors.ts';
-import { lookUpImage, lookUpStored, type FoundImage } from '../../storage/image-lookup.ts';
+import { lookUpImage, lookUpStored } from '../../storage/image-lookup.ts';
 import type { ImageRecord, StoredImage } from '../../storage/image-types.ts';
 import type { Engine } from '../engine.ts';
 import { byAlias } from './by-alias.ts';
@@ -13,14 +13,9 @@ export async function findImage(engine: Engine, nameOrId: string): Promise<Image
   return byAlias(nameOrId, (name) => lookUpImage(engine.store, name).image);
 }
 
-/** Like {@link findImage}, with the full name that was meant; undefined when it was found by its id. */
-export function findNamedImage(engine: Engine, nameOrId: string): FoundImage {
-  return lookUpImage(engine.store, nameOrId);
-}
-
 /** Whatever is called so: an image, a list as such, an artifact. @throws ScullError NO_SUCH_IMAGE, AMBIGUOUS, INVALID, CORRUPT */
-export function findStored(engine: Engine, nameOrId: string): StoredImage {
-  return lookUpStored(engine.store, nameOrId).image;
+export async function findStored(engine: Engine, nameOrId: string): Promise<StoredImage> {
+  return byAlias(nameOrId, (name) => lookUpStored(engine.store, name).image);
 }
 
 /** @throws ScullError for anything but an image that is not there */

@@ -18,7 +18,9 @@ export function layersOfImages(engine: Engine): ReadonlyMap<string, readonly str
   return new Map(readImages(engine.store).images.map(({ id, layers }) => [id, layers.map(({ chainId }) => chainId)]));
 }
 
-/** Ids of the images that containers were made from. */
-export function usedImages(engine: Engine): ReadonlySet<string> {
-  return new Set(readContainerImages(engine.store).containers.flatMap((container) => container.imageId ?? []));
+/** How many containers were made from an image, by its id; images of none are left out. */
+export function containersOfImages(engine: Engine): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const { imageId } of readContainerImages(engine.store).containers) if (imageId !== undefined) counts.set(imageId, (counts.get(imageId) ?? 0) + 1);
+  return counts;
 }

@@ -97,7 +97,7 @@ function planRemoval(engine: Engine, entries: readonly IndexEntry[], target: str
     return { removed: { id, untagged: [tag] }, entries: dropNames(entries, [tag]), users: [] };
   }
   if (names.length > 1 && options.force !== true && options.all !== true) {
-    throw new ScullError('IN_USE', `image ${describe(target)} has more than one name: ${names.join(', ')}`, { hint: 'remove it by force with -f, or name by name' });
+    throw new ScullError('AMBIGUOUS', `image ${describe(target)} has more than one name: ${names.join(', ')}`, { hint: 'remove it by force with -f, or name by name' });
   }
   const going = imagesBehind(engine.store, entries, found.entry);
   const users = readContainerImages(engine.store).containers.filter((container) => container.imageId !== undefined && going.has(container.imageId));

@@ -119,6 +119,6 @@ function prepareFolder(path: string): boolean {
   } catch (error) {
     if (errnoOf(error) !== 'EEXIST') throw explainMissingFolder(error, path);
   }
-  if (!statSync(path).isDirectory() || readdirSync(path).length > 0) throw new ScullError('INVALID', `${JSON.stringify(path)} exists and is not an empty folder`);
+  if (!statSync(path).isDirectory() || readdirSync(path).length > 0) throw new ScullError('INVALID', `${JSON.stringify(path)} exists and is not an empty folder`, { hint: 'remove it first, or name another; `scull push IMAGE oci:PATH` adds to an OCI layout' });
   return true;
 }

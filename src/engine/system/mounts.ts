@@ -33,11 +33,13 @@ export interface Shown {
 
 /**
  * @param command how to say it, for the hint
+ * @param options.placed whether the command prints a place to look at
  * @throws ScullError UNSUPPORTED outside
  */
-export function requireUnshare(command: string): void {
+export function requireUnshare(command: string, { placed = true }: { readonly placed?: boolean } = {}): void {
   if (isUnshared()) return;
-  throw new ScullError('UNSUPPORTED', 'mounting takes the user namespace that containers use', { hint: `enter it first: scull unshare, then ${command}; or: scull unshare sh -c 'ls "$(${command})"'` });
+  const inOneLine = placed ? `; or: scull unshare sh -c 'ls "$(${command})"'` : '';
+  throw new ScullError('UNSUPPORTED', 'mounting takes the user namespace that containers use', { hint: `enter it first: scull unshare, then ${command}${inOneLine}` });
 }
 
 /**

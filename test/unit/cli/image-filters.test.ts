@@ -1,5 +1,5 @@
 import { describe, expect, it, test } from 'vitest';
-import { filterImages, pruneFilter } from '../../../src/cli/image-filters.ts';
+import { filterImages, pruneFilter, wantsNamed } from '../../../src/cli/image-filters.ts';
 import { ScullError } from '../../../src/host/errors.ts';
 import type { ImageRecord } from '../../../src/storage/image-types.ts';
 
@@ -26,13 +26,14 @@ const list = { ...image('e', ['localhost/list:latest'], '2024-05-15T00:00:00Z'),
 const images = [debian, app, own, dangling];
 const all = [...images, list];
 
-function names(...filters: string[]): string[] {
-  const find = (name: string): ImageRecord => {
+async function names(...filters: string[]): Promise<string[]> {
+  const find = async (name: string): Promise<ImageRecord> => {
     const found = all.find((one) => one.names.includes(name));
     if (found === undefined) throw new ScullError('NO_SUCH_IMAGE', `no such image: ${name}`);
     return found;
   };
-  return filterImages(filters.some((filter) => filter.startsWith('manifest')) ? all : images, filters, { now, find, used: () => new Set([app.id]), layers: () => new Map() }).flatMap((one) => (one.names.length === 0 ? ['<none>'] : one.names));
+  const found = await filterImages(filters.some((filter) => filter.startsWith('manifest')) ? all : images, filters, { now, find, containers: () => new Map([[app.id, 1]]), layers: () => new Map() });
+  return found.flatMap((one) => (one.names.length === 0 ? ['<none>'] : one.names));
 }
 
 describe('images --filter', () => {
@@ -50,6 +51,8 @@ describe('images --filter', () => {
     [['reference=debia'], ''],
     [['reference=deb.an'], ''],
     [['reference=bbbbbbbb'], 'localhost/team/app:1.0'],
+    [['reference=b'], 'localhost/team/app:1.0'],
+    [['reference!=sha256:bb', 'label=org'], 'docker.io/library/debian:12 docker.io/library/debian:latest'],
     [['dangling=true'], '<none>'],
     [['dangling=false', 'label=org'], 'docker.io/library/debian:12 docker.io/library/debian:latest localhost/team/app:1.0'],
     [['label=org=team', 'label=tier=web'], 'localhost/team/app:1.0'],
@@ -71,8 +74,8 @@ describe('images --filter', () => {
     [['manifest=true'], 'localhost/list:latest'],
     [['manifest=false', 'dangling=true'], '<none>'],
     [['intermediate=true'], ''],
-  ])('%j', (filters, expected) => {
-    expect(names(...filters).join(' ')).toBe(expected);
+  ])('%j', async (filters, expected) => {
+    expect((await names(...filters)).join(' ')).toBe(expected);
   });
   it.each([
     ['colour=red', 'there is no filter "colour"'],
@@ -80,21 +83,23 @@ describe('images --filter', () => {
     ['until=soon', 'invalid time "soon" for --filter until'],
     ['before=nothing', 'no such image: nothing'],
     ['reference=[z-a]', 'invalid pattern "[z-a]"'],
-  ])('%s is refused', (filter, message) => {
-    expect(() => names(filter)).toThrow(message);
+  ])('%s is refused', async (filter, message) => {
+    await expect(names(filter)).rejects.toThrow(message);
   });
 });
 
-test('an image without a name on which another one stands is an intermediate one', () => {
+test('an image without a name on which another one stands is an intermediate one', async () => {
   const layers = new Map([[dangling.id, ['1', '2']], [app.id, ['1', '2', '3']], [own.id, ['1']]]);
   const stack = [dangling, app, own];
-  const context = { now, find: () => dangling, used: () => new Set<string>(), layers: () => layers };
-  expect(filterImages(stack, ['intermediate=true'], context)).toEqual([dangling]);
-  expect(filterImages(stack, ['intermediate=false'], context)).toEqual(stack.slice(1));
+  const context = { now, find: () => Promise.resolve(dangling), containers: () => new Map<string, number>(), layers: () => layers };
+  expect(await filterImages(stack, ['intermediate=true'], context)).toEqual([dangling]);
+  expect(await filterImages(stack, ['intermediate=false'], context)).toEqual(stack.slice(1));
 });
 
 test('prune takes only the filters that its manual names', () => {
   const old = pruneFilter(['until=24h', 'label!=org'], now);
   expect([debian, app, own, dangling].filter(old)).toEqual([own, dangling]);
-  expect(() => pruneFilter(['dangling=true'], now)).toThrow('there is no filter "dangling"');
+  expect([debian, app, dangling].filter(pruneFilter(['dangling=false'], now))).toEqual([debian, app]);
+  expect(['dangling=true', 'dangling=false', 'until=1h'].map((filter) => wantsNamed([filter]))).toEqual([false, true, false]);
+  expect(() => pruneFilter(['reference=debian'], now)).toThrow('there is no filter "reference"');
 });

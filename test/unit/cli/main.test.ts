@@ -68,6 +68,7 @@ describe('help of a command', () => {
 
 describe('words that are no command', () => {
   test('name the nearest one', () => {
+    expect(scull('image', 'scp', 'a', 'b')).toMatchObject({ status: 125, stdout: '', stderr: expect.stringContaining('hint: send an image from machine to machine with `scull save') });
     expect(scull('rnu')).toMatchObject({ status: 125, stderr: "Error: unknown command \"rnu\"\nhint: did you mean `scull run`? `scull --help` lists all commands\nSee 'scull --help'.\n" });
     expect(scull('container', 'strat').stderr).toContain('did you mean `scull container start`?');
   });

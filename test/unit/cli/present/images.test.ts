@@ -26,7 +26,7 @@ const dangling = image({ id: 'c', created: '2020-01-01T00:00:00Z', size: 999 });
 const byDigest = image({ id: 'd', repoDigests: [`quay.io/x/y@sha256:${'e'.repeat(64)}`], created: '1970-01-01T00:00:00Z' });
 
 function images(list: readonly ImageRecord[], options: Partial<ImagesOptions> = {}): Promise<string> {
-  return presentImages(list, { now, ...options });
+  return presentImages(list, { now, containers: () => new Map([[local.id, 2]]), ...options });
 }
 
 describe('images', () => {
@@ -68,6 +68,7 @@ describe('images', () => {
     ['{{.Size}} {{.CreatedSince}} {{.CreatedAt}}', '1 kB About an hour ago 2024-05-31 11:00:00 +0000 UTC'],
     ['{{.Digest}}', `sha256:${'f'.repeat(64)}`],
     ['{{.RepoTags}}', '[localhost:5000/app/web:1.0]'],
+    ['{{.Id}} {{.Containers}} {{.History}} {{.IsManifestList}}', `${'b'.repeat(64)} 2 localhost:5000/app/web:1.0 false`],
     ['table {{.Repository}}\\t{{.ID}}', 'REPOSITORY              IMAGE ID\nlocalhost:5000/app/web  bbbbbbbbbbbb'],
   ])('fills %s', async (format, expected) => {
     expect(await images([local], { format })).toBe(`${expected}\n`);
@@ -75,7 +76,7 @@ describe('images', () => {
   it('prints JSON in the shape of podman', async () => {
     const value = JSON.parse(await images([debian], { format: 'json' })) as Record<string, unknown>[];
     expect(value).toHaveLength(2);
-    expect(value[0]).toMatchObject({ Id: 'a'.repeat(64), RepoTags: debian.names, Names: debian.names, Size: 72_800_000, Labels: { org: 'debian' }, Created: 1716984000, Arch: 'amd64', Os: 'linux', Repository: 'docker.io/library/debian', Tag: '12', Dangling: false });
+    expect(value[0]).toMatchObject({ Id: 'a'.repeat(64), RepoTags: debian.names, Names: debian.names, History: debian.names, Containers: 0, Size: 72_800_000, Labels: { org: 'debian' }, Created: 1716984000, Arch: 'amd64', Os: 'linux', Repository: 'docker.io/library/debian', Tag: '12', Dangling: false });
   });
 });
 

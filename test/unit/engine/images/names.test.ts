@@ -94,7 +94,7 @@ describe('rmi', () => {
   test('by id takes all names, with force if there are several', async () => {
     const image = await add('a', 'localhost/a:1', 'localhost/a:2');
     const refused = await removeImages(engine, [image.id]);
-    expect(refused).toMatchObject({ untagged: [], deleted: [], errors: [{ code: 'IN_USE', message: expect.stringMatching(/localhost\/a:1, localhost\/a:2/) }] });
+    expect(refused).toMatchObject({ untagged: [], deleted: [], errors: [{ code: 'AMBIGUOUS', message: expect.stringMatching(/localhost\/a:1, localhost\/a:2/) }] });
     expect(await removeImages(engine, [hex(image).slice(0, 12)], { force: true })).toEqual({ untagged: ['localhost/a:1', 'localhost/a:2'], deleted: [hex(image)], errors: [] });
   });
 
