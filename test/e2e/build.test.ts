@@ -538,7 +538,7 @@ test('what decides which steps are executed: --no-cache-filter, --cache-ttl; and
   expect(await both('--cache-ttl', '24h')).toEqual([one, other]);
   expect(await both('--cache-ttl', '0s')).not.toContain(one);
   await s.fails(['build', '--cache-ttl', 'soon', directory], 125, /--cache-ttl/);
-  await s.fails(['build', '--from', 'busybox', context({ Containerfile: ['FROM x', 'RUN --device=vendor.example/gpu=all true'] })], 125, /Containerfile:2:5: RUN --device is not supported[\s\S]*--device PATH/);
+  await s.fails(['build', '--from', 'busybox', context({ Containerfile: ['FROM x', 'RUN --device=vendor.example/gpu=all true'] })], 125, /Containerfile:2:5: RUN --device is not supported[\s\S]*--device NAME/);
 });
 
 test('several platforms: a list under the names, each image with its own files; --manifest adds to one', async () => {
