@@ -49,9 +49,12 @@ function isExecutable(path: string): boolean {
   }
 }
 
+/** crun of 2025 tells its version to nobody who has no XDG_RUNTIME_DIR: it makes its state directory first. One that is there it takes as it is. */
+const BEFORE_VERSION: Readonly<Partial<Record<ToolName, readonly string[]>>> = { crun: ['--root', '/'] };
+
 /** What `tool --version` tells; `version` is undefined when it tells none (pasta of Debian 12 does not know its own). */
 export async function toolVersion(tool: Tool): Promise<{ readonly version: string | undefined; readonly text: string }> {
-  const { stdout, stderr } = await run(tool.path, ['--version'], { timeout: 5000 });
+  const { stdout, stderr } = await run(tool.path, [...(BEFORE_VERSION[tool.name] ?? []), '--version'], { timeout: 5000 });
   const text = stdout.trim() || stderr.trim() || (await versionOnTerminal(tool)).trim();
   // Some name their libraries as well: only the line about the program itself counts.
   const line = text.split('\n').find((candidate) => candidate.includes(tool.name)) ?? text.split('\n')[0] ?? '';

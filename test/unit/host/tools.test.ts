@@ -10,11 +10,11 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-function program(script: string): Tool {
-  const path = join(directory, 'pasta');
+function program(script: string, name: Tool['name'] = 'pasta'): Tool {
+  const path = join(directory, name);
   writeFileSync(path, `#!/bin/sh\n${script}\n`);
   chmodSync(path, 0o755);
-  return { name: 'pasta', path };
+  return { name, path };
 }
 
 describe('a version', () => {
@@ -38,6 +38,10 @@ describe('a version', () => {
   it('may be told to a terminal only', async () => {
     expect(await toolVersion(program('! [ -t 1 ] || echo "pasta 0.0~git20250503.587980c-2"'))).toEqual({ version: '2025-05-03', text: 'pasta 0.0~git20250503.587980c-2' });
     expect(await toolVersion(program('exit 0'))).toEqual({ version: undefined, text: '' });
+  });
+  it('of crun is told as well where it could make no state directory of its own', async () => {
+    const tool = program('[ "$1" = --root ] && [ -d "$2" ] || { echo "Failed to get state directory" >&2; exit 1; }; echo "crun version 1.21"', 'crun');
+    expect((await toolVersion(tool)).version).toBe('1.21');
   });
   it('compares by numbers, not by letters', () => {
     expect(compareVersions('1.10', '1.9')).toBeGreaterThan(0);
