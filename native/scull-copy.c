@@ -110,7 +110,9 @@ static void *await_signal(void *unused)
 	(void)unused;
 	sigwait(&ending, &number);
 	end_alone();
-	exit(128 + number);
+	/* exit(3) would flush standard input as well: since glibc 2.41 it waits for who is reading that. */
+	remove_unfinished();
+	_exit(128 + number);
 }
 
 /* The caller has claimed the container for us: without him others may start it, and nothing may be written to it any more. */
