@@ -2,25 +2,25 @@
  * What is left of files whose writer was killed before he could rename them: `<file>.<owner>.tmp` (host/files.ts). They are
  * beside the files that are replaced in the store: in the root, the image layout, and in each container and volume.
  */
-import { readdirSync, unlinkSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf } from '../host/errors.ts';
-import { besideOwner } from '../host/files.ts';
+import { besideOwner, removeFile } from '../host/files.ts';
 import { ownerMayLive } from './hosts.ts';
 import type { Store } from './store.ts';
 
 /** Those beside files that every store has, of which there are few. */
 export function sweepTornFiles(store: Store): void {
-  for (const path of tornFilesIn(store, [store.layout.root, store.layout.images, store.layout.hosts])) remove(path);
+  for (const path of tornFilesIn(store, [store.layout.root, store.layout.images, store.layout.hosts])) removeFile(path);
 }
 
 /** Those in all containers and volumes: as many looks as there are. */
 export function sweepAllTornFiles(store: Store): void {
-  for (const path of tornFiles(store)) remove(path);
+  for (const path of tornFiles(store)) removeFile(path);
 }
 
 /** Paths of all of them. */
-export function tornFiles(store: Store): string[] {
+function tornFiles(store: Store): string[] {
   const { layout } = store;
   const folders = [layout.containers, layout.volumes].flatMap((folder) => namesIn(folder).map((name) => join(folder, name)));
   return tornFilesIn(store, [layout.root, layout.images, layout.hosts, ...folders]);
@@ -35,14 +35,7 @@ function tornFilesIn(store: Store, folders: readonly string[]): string[] {
   );
 }
 
-function remove(path: string): void {
-  try {
-    unlinkSync(path);
-  } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw error;
-  }
-}
-
+/** A stray file where a folder was expected has no names in it. */
 function namesIn(folder: string): readonly string[] {
   try {
     return readdirSync(folder);
