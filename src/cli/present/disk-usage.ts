@@ -41,7 +41,7 @@ function bar(size: number, reclaimable: number, whole: number): string {
 
 /** Every object, kind by kind. @param now milliseconds since the epoch */
 export function presentDiskUsageInDetail(usage: DiskUsage, now: number): string {
-  const parts = usage.kinds.filter(({ columns, rows }) => columns.length > 0);
+  const parts = usage.kinds.filter(({ columns }) => columns.length > 0);
   const texts = parts.map(({ label, columns, rows }) => `${label} space usage:\n\n${renderTable([columns, ...rows.map((row) => row.map((cell) => cellText(cell, now)))])}`);
   return `${texts.join('\n')}\n${humanSize(usage.bytes)} in ${usage.root}\n`;
 }
