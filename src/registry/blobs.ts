@@ -129,15 +129,3 @@ function blobRequest(reference: Reference, descriptor: Descriptor): RegistryRequ
     subject: formatReference(reference),
   };
 }
-
-/** True when the registry has the blob. @throws ScullError UNAUTHORIZED, REGISTRY, NETWORK */
-export async function blobExists(session: RegistrySession, reference: Reference, descriptor: Descriptor): Promise<boolean> {
-  const request: RegistryRequest = { ...blobRequest(reference, descriptor), method: 'HEAD', verb: 'look for' };
-  const response = await session.send(request);
-  if (response.status === 404) {
-    discardBody(response);
-    return false;
-  }
-  discardBody(await expectStatus(session, request, response, [200]));
-  return true;
-}

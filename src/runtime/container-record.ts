@@ -1,6 +1,5 @@
 /** The lasting record of a container, containers/ID/container.json: what was asked for and what it was made from. */
 import type { Digest } from '../oci/digest.ts';
-import type { MountSpec } from '../oci/runtime-spec.ts';
 import type { ContainerSpec, IdRange, NetworkMode, PortRequest, SecretRequest } from '../spec/container-spec.ts';
 import type { HealthPlan } from './health-config.ts';
 
@@ -101,9 +100,6 @@ export interface ResolvedMount {
 export function hasOverlayMounts({ config }: ContainerRecord): boolean {
   return config.mounts.some((mount) => mount.overlay === true || (mount.type === 'image' && !mount.readOnly));
 }
-
-/** A mount in the order it goes into config.json. */
-export type FinalMount = MountSpec;
 
 /** Status worked out from the kernel on every read; the words are Docker's. */
 export type ContainerStatus = 'created' | 'running' | 'paused' | 'exited' | 'removing';

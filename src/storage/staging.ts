@@ -26,12 +26,6 @@ export interface Staging {
   remove(): Promise<void>;
 }
 
-/**
- * Removes a tree whose files may belong to subordinate ids, which the caller may not delete as himself. The plain way is
- * tried first.
- */
-export type TreeRemover = (path: string) => Promise<void>;
-
 /** Makes a staging directory of this process, 0700. @throws ScullError NO_SPACE, PERMISSION */
 export function createStaging(store: Store): Staging {
   const directory = join(store.layout.staging, ownerTag());

@@ -147,12 +147,6 @@ export function formatIdMap(ranges: readonly IdRange[]): string {
   return ranges.map((range) => `${range.inside}:${range.outside}:${range.size}`).join(',');
 }
 
-/** The id outside for one inside, or undefined where it is not mapped. */
-export function toOutside(ranges: readonly IdRange[], inside: number): number | undefined {
-  const range = ranges.find((candidate) => inside >= candidate.inside && inside < candidate.inside + candidate.size);
-  return range === undefined ? undefined : range.outside + (inside - range.inside);
-}
-
 /** The id inside for one outside, or undefined where it is not mapped. */
 export function toInside(ranges: readonly IdRange[], outside: number): number | undefined {
   const range = ranges.find((candidate) => outside >= candidate.outside && outside < candidate.outside + candidate.size);

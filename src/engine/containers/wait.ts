@@ -10,8 +10,6 @@ import { askForExitCode, keptExitCode } from './exit-codes.ts';
 import { forEachSelected, selectContainers, type Outcome, type Selection } from './selection.ts';
 import { waitForEnd } from './stop.ts';
 
-export type WaitCondition = ContainerStatus | 'healthy' | 'unhealthy' | 'stopped' | 'removed' | 'not-running' | 'next-exit' | 'configured' | 'initialized';
-
 export interface WaitOptions extends Selection {
   /** Any of them ends the waiting; stopped unless given. */
   readonly conditions?: readonly string[];
