@@ -56,7 +56,7 @@ export function renderError(error: unknown, options: RenderOptions = {}): Render
 }
 
 /** `See 'scull run --help'.` */
-export function usagePointer(command: string): string {
+function usagePointer(command: string): string {
   return `See '${escapeControl(`scull ${command}`.trim())} --help'.`;
 }
 

@@ -10,7 +10,7 @@ export interface Worker {
 }
 
 /** Name → module. Add yours; keep sorted. */
-export const WORKERS: Readonly<Record<string, () => Promise<Worker>>> = {
+const WORKERS: Readonly<Record<string, () => Promise<Worker>>> = {
   attach: () => import('../runtime/portable-attach-worker.ts'),
   'build-files': () => import('../build/files/copy-worker.ts'),
   'check-layers': () => import('../storage/layers/check-worker.ts'),

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 let directory: string | undefined;
 
 /** Folder of the single-file executable, or dist/ of the npm package. */
-export function productDirectory(): string {
+function productDirectory(): string {
   directory ??= findProductDirectory();
   return directory;
 }

@@ -71,7 +71,7 @@ export function parseResolvConf(text: string): ResolvConf {
   return { nameservers, search, options };
 }
 
-export function isLoopback(address: string): boolean {
+function isLoopback(address: string): boolean {
   return /^127\./.test(address) || address === '::1' || /^::ffff:127\./i.test(address);
 }
 
@@ -84,7 +84,7 @@ export interface HostsWishes {
   readonly hostAddress?: string;
 }
 
-export const HOST_NAMES = ['host.containers.internal', 'host.docker.internal'] as const;
+const HOST_NAMES = ['host.containers.internal', 'host.docker.internal'] as const;
 
 /**
  * /etc/hosts of a container: the user's entries win over everything, then localhost, the host, the container itself, and
@@ -118,7 +118,7 @@ export function hostsText(hostText: string, wishes: HostsWishes): string {
   return entries.map(({ address, names }) => `${address}\t${names.join(' ')}\n`).join('');
 }
 
-export function parseHosts(text: string): { readonly address: string; readonly names: readonly string[] }[] {
+function parseHosts(text: string): { readonly address: string; readonly names: readonly string[] }[] {
   return text
     .split('\n')
     .map((line) => line.replace(/#.*$/, '').trim().split(/\s+/))

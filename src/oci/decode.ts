@@ -98,7 +98,7 @@ export function decodeImageConfig(bytes: Uint8Array): ImageConfig {
 }
 
 /** @throws ScullError INVALID */
-export function readDescriptor(value: unknown, place: Place): Descriptor {
+function readDescriptor(value: unknown, place: Place): Descriptor {
   const source = readObject(value, place);
   return {
     mediaType: readMediaType(source['mediaType'], within(place, 'mediaType')),

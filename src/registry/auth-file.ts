@@ -47,7 +47,7 @@ export async function findCredentials(repository: string, options: AuthFileOptio
 }
 
 /** The file that a login is written to. */
-export function loginFile(options: AuthFileOptions = {}): string {
+function loginFile(options: AuthFileOptions = {}): string {
   const config = options.config ?? containersConfig();
   return options.authFile ?? config.authFile ?? join(config.userFolder, 'auth.json');
 }

@@ -33,7 +33,7 @@ export function redactUrl(url: URL): string {
 }
 
 /** Text of a registry for a message: bounded, in quotes, controls and direction marks escaped. */
-export function quoteForeign(text: string, limit = 200): string {
+function quoteForeign(text: string, limit = 200): string {
   const bounded = text.length > limit ? `${text.slice(0, limit)}…` : text;
   return JSON.stringify(bounded).replace(/[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

@@ -74,7 +74,7 @@ interface Target {
   readonly watched: boolean;
 }
 
-export function pushScope(reference: Reference, mountFrom: readonly string[]): string {
+function pushScope(reference: Reference, mountFrom: readonly string[]): string {
   return [`repository:${reference.repository}:pull,push`, ...mountFrom.map((repository) => `repository:${repository}:pull`)].join(' ');
 }
 

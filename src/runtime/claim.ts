@@ -111,7 +111,7 @@ function isMounted(starterFile: string): boolean {
 }
 
 /** Makes the runtime folder, and sweeps others. */
-export function prepareRunRoot(layout: StoreLayout): void {
+function prepareRunRoot(layout: StoreLayout): void {
   ensurePrivateDirectory(layout.claims);
   ensurePrivateDirectory(layout.runtimeRoot);
   const parent = join(layout.runRoot, '..');

@@ -8,7 +8,7 @@ import { run, type RunResult } from '../host/process.ts';
 import type { StoreLayout } from '../storage/layout.ts';
 import type { CgroupPlan } from './cgroups.ts';
 
-export const CRUN = 'crun';
+const CRUN = 'crun';
 
 /** Arguments before the verb. */
 export function crunGlobals(layout: StoreLayout, cgroup: CgroupPlan): string[] {

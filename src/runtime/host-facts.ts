@@ -56,7 +56,7 @@ const LIMIT_NAMES: Readonly<Record<string, string>> = {
 };
 
 /** The text of /proc/PID/limits, columns of fixed width. */
-export function readLimits(text: string): Record<string, Limit> {
+function readLimits(text: string): Record<string, Limit> {
   const limits: Record<string, Limit> = {};
   for (const line of text.split('\n').slice(1)) {
     const name = LIMIT_NAMES[line.slice(0, 26).trim()];
@@ -76,7 +76,7 @@ function thermalPaths(): string[] {
 }
 
 /** Device nodes below `directory` that the caller can open for reading; terminals and what crun makes itself left out. */
-export function usableDevices(directory: string): string[] {
+function usableDevices(directory: string): string[] {
   const skipped = new Set(['pts', 'shm', 'mqueue', 'fd', 'console', 'ptmx', 'tty', 'null', 'zero', 'full', 'random', 'urandom', 'stdin', 'stdout', 'stderr']);
   const devices: string[] = [];
   for (const entry of readdirSync(directory, { withFileTypes: true })) {

@@ -19,7 +19,7 @@ import { runsElsewhere } from './last-run.ts';
 import { isRuntimeAlive, readRuntimeState, type RuntimeState } from './crun.ts';
 
 /** Exit code of a container whose real one nobody saw. */
-export const LOST_EXIT_CODE = 255;
+const LOST_EXIT_CODE = 255;
 
 /**
  * @param mayRun false when crun is known to have no record of it, which a caller that asks for many finds out by one look

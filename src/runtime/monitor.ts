@@ -23,7 +23,7 @@ import { divideCgroup, type CgroupPlan } from './cgroups.ts';
 import { crunGlobals, explainRuntimeFailure } from './crun.ts';
 import { passedStreams } from './passed-descriptors.ts';
 
-export const CONMON = 'conmon';
+const CONMON = 'conmon';
 
 export interface MonitorRequest {
   readonly id: string;
@@ -61,7 +61,7 @@ export interface Monitor {
 }
 
 /** @param descriptors how many from 3 on the container gets besides the sockets of a service manager, which crun counts itself */
-export function monitorArguments(request: MonitorRequest, descriptors = 0): string[] {
+function monitorArguments(request: MonitorRequest, descriptors = 0): string[] {
   const { paths, log } = request;
   const args = [CONMON, '--sync', '--api-version', '1', '-c', request.id, '-u', request.id, '-n', request.name];
   args.push('-r', request.runtimePath, '-b', paths.bundle, '-p', paths.pidFile, '--exit-dir', paths.exitDirectory, '--persist-dir', paths.exitDirectory);

@@ -34,7 +34,7 @@ export interface SubnetDefinition {
 }
 
 /** Is there without being created: what `--network bridge` means. */
-export const DEFAULT_NETWORK_NAME = 'bridge';
+const DEFAULT_NETWORK_NAME = 'bridge';
 
 /** The network that is there in every store. Its name with Podman is "podman". */
 export const DEFAULT_NETWORK: NetworkDefinition = {

@@ -112,14 +112,14 @@ function addressOf(text: string, version: 4 | 6, option: string): string {
 }
 
 /** Six bytes in hex, of one interface: not a group's (IEEE 802). @throws ScullError INVALID */
-export function parseMac(text: string, option: string): string {
+function parseMac(text: string, option: string): string {
   const mac = text.toLowerCase().replaceAll('-', ':');
   if (/^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/.test(mac) && (Number.parseInt(mac.slice(0, 2), 16) & 1) === 0 && mac !== '00:00:00:00:00:00') return mac;
   throw new ScullError('INVALID', `invalid ${option}: ${JSON.stringify(text.slice(0, 60))} is not the address of an interface, such as 02:42:0a:59:00:02`);
 }
 
 /** What other containers may call this one. @throws ScullError INVALID */
-export function parseAlias(text: string, option: string): string {
+function parseAlias(text: string, option: string): string {
   if (/^[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?$/.test(text)) return text;
   throw new ScullError('INVALID', `invalid ${option}: ${JSON.stringify(text.slice(0, 60))} is no name of a host`);
 }

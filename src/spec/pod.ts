@@ -1,7 +1,7 @@
 /** --share and --exit-policy of `pod create`. */
 import { ScullError } from '../host/errors.ts';
 
-export const POD_NAMESPACES = ['cgroup', 'ipc', 'net', 'pid', 'user', 'uts'] as const;
+const POD_NAMESPACES = ['cgroup', 'ipc', 'net', 'pid', 'user', 'uts'] as const;
 export type PodNamespace = (typeof POD_NAMESPACES)[number];
 /** What becomes of a pod whose last container has ended. */
 export type ExitPolicy = 'continue' | 'stop';

@@ -40,7 +40,7 @@ export interface PodRecord {
 }
 
 /** Docker's rule for names of containers, kept for pods. */
-export function isPodName(name: string): boolean {
+function isPodName(name: string): boolean {
   return /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,250}$/.test(name);
 }
 

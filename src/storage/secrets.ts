@@ -31,7 +31,7 @@ export interface SecretRecord {
 }
 
 /** @throws ScullError INVALID */
-export function checkSecretName(name: string): void {
+function checkSecretName(name: string): void {
   if (isSecretName(name)) return;
   throw new ScullError('INVALID', `${JSON.stringify(name.slice(0, 200))} is not a valid secret name`, { hint: 'a name starts with a letter or digit and goes on with letters, digits, "_", "." and "-"' });
 }

@@ -16,7 +16,7 @@ export function reserveIn(directory: string): number {
 }
 
 /** Bytes of the file system that may still be used; undefined where it does not tell. */
-export function roomIn(directory: string): number | undefined {
+function roomIn(directory: string): number | undefined {
   if (roomIsPretended()) return undefined;
   try {
     const { bavail, blocks, bsize } = statfsSync(directory);

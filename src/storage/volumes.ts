@@ -44,12 +44,12 @@ export interface VolumeRecord {
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
 
 /** True for what may name a volume: Docker's rule, and short enough for a file name. */
-export function isVolumeName(name: string): boolean {
+function isVolumeName(name: string): boolean {
   return NAME.test(name) && name.length <= 255;
 }
 
 /** @throws ScullError INVALID */
-export function checkVolumeName(name: string): void {
+function checkVolumeName(name: string): void {
   if (isVolumeName(name)) return;
   throw new ScullError('INVALID', `"${name}" is not a valid volume name`, { hint: 'a name starts with a letter or digit and goes on with letters, digits, "_", "." and "-"' });
 }

@@ -49,7 +49,7 @@ rm -rf root
 `;
 
 /** The disk, kernel and initial RAM disk; made in about a minute the first time and kept in the user's cache directory. */
-export function virtualMachineImage(): string {
+function virtualMachineImage(): string {
   const directory = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'scull-tests');
   const recipe = createHash('sha256').update([release, ...packages, jobUnit, makeDisk].join('\n')).digest('hex').slice(0, 12);
   const image = join(directory, `vm-${recipe}`);

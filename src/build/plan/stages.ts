@@ -102,7 +102,7 @@ function planStage(file: Containerfile, stage: Stage, before: readonly PlannedSt
 }
 
 /** `from` of an instruction: COPY --from, RUN --mount=from=…; not yet expanded. */
-export function sourcesOf(step: StepInstruction): readonly string[] {
+function sourcesOf(step: StepInstruction): readonly string[] {
   if (step.kind === 'COPY' && step.from !== undefined) return [step.from];
   if (step.kind === 'RUN') return step.mounts.flatMap((mount) => /(?:^|,)from=([^,]+)/.exec(mount)?.[1] ?? []);
   return [];

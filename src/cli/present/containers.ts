@@ -21,7 +21,7 @@ export interface PsOptions {
   readonly now: number;
 }
 
-export const PS_SORT_KEYS = ['command', 'created', 'id', 'image', 'names', 'runningfor', 'size', 'status'] as const;
+const PS_SORT_KEYS = ['command', 'created', 'id', 'image', 'names', 'runningfor', 'size', 'status'] as const;
 
 /** Podman cuts a command after this many characters. */
 const COMMAND_LENGTH = 17;
@@ -78,7 +78,7 @@ function namespaceTable(containers: readonly ContainerSummary[], options: PsOpti
 }
 
 /** `Up 3 minutes (healthy)`, `Exited (0) 5 seconds ago`, `Restarting (1) 5 seconds ago`, `Created`, `Paused`. */
-export function statusText(container: Pick<ContainerSummary, 'state'> & Partial<Pick<ContainerSummary, 'health' | 'restarting' | 'networkTrouble'>>, now: number): string {
+function statusText(container: Pick<ContainerSummary, 'state'> & Partial<Pick<ContainerSummary, 'health' | 'restarting' | 'networkTrouble'>>, now: number): string {
   const { state, health, restarting = false, networkTrouble } = container;
   switch (state.status) {
     case 'running':

@@ -76,7 +76,7 @@ function podmanEvent(event: EventRecord): object {
 const DOCKER_ACTIONS: Readonly<Record<string, string>> = { died: 'die', remove: 'destroy', loadFromArchive: 'load', exec: 'exec_start', exec_died: 'exec_die' };
 
 /** An event as Docker's API has it: what programs that watch containers read. */
-export function dockerEvent(event: EventRecord): object {
+function dockerEvent(event: EventRecord): object {
   const milliseconds = Date.parse(event.time);
   const word = event.type === 'image' && event.status === 'remove' ? 'delete' : (DOCKER_ACTIONS[event.status] ?? event.status);
   const action = event.health === undefined ? word : `${word}: ${event.health}`;

@@ -61,7 +61,7 @@ export function humanAgo(time: string, now: number): string {
 }
 
 /** Go's zero time, which JSON of Docker shows for "never". */
-export function isZeroTime(time: string): boolean {
+function isZeroTime(time: string): boolean {
   return time === '' || time.startsWith('0001-01-01');
 }
 

@@ -19,7 +19,7 @@ export interface ImagesOptions {
   readonly now: number;
 }
 
-export const IMAGE_SORT_KEYS = ['created', 'id', 'repository', 'size', 'tag'] as const;
+const IMAGE_SORT_KEYS = ['created', 'id', 'repository', 'size', 'tag'] as const;
 
 /** An image under one of its names. */
 interface Row {

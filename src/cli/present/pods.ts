@@ -26,7 +26,7 @@ const SORT_VALUES: Readonly<Record<string, (pod: PodSummary) => string | number>
   status: ({ status }) => status,
 };
 
-export const POD_SORT_KEYS = Object.keys(SORT_VALUES);
+const POD_SORT_KEYS = Object.keys(SORT_VALUES);
 
 const HEADINGS: Readonly<Record<string, string>> = {
   ID: 'POD ID', Id: 'POD ID', InfraID: 'INFRA ID', InfraId: 'INFRA ID', NumberOfContainers: '# OF CONTAINERS', ContainerIds: 'IDS', ContainerNames: 'NAMES', ContainerStatuses: 'STATUS',

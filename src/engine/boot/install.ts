@@ -87,7 +87,7 @@ async function installUnit(engine: Engine): Promise<BootSetUp> {
 }
 
 /** The unit's text. Stopping it, as a shutdown does, stops the containers in their own way. */
-export function bootUnit(start: string, stop: string): string {
+function bootUnit(start: string, stop: string): string {
   return `# Made by \`scull boot install\`; \`scull boot uninstall\` removes it.
 [Unit]
 Description=Containers that run from boot on

@@ -79,7 +79,7 @@ export async function removeDirectory(engine: Engine, id: string): Promise<void>
 }
 
 /** Volumes without a name of the user's that no other container uses. */
-export async function removeAnonymousVolumes(engine: Engine, record: ContainerRecord): Promise<void> {
+async function removeAnonymousVolumes(engine: Engine, record: ContainerRecord): Promise<void> {
   const names = record.config.mounts.filter((mount) => mount.anonymous === true && mount.name !== undefined).map((mount) => mount.name as string);
   if (names.length === 0) return;
   const { removeVolumes } = await import('../volumes/remove.ts');

@@ -24,7 +24,7 @@ export function restartContainers(engine: Engine, options: RestartOptions): Prom
 }
 
 /** Stops it if it runs, and starts it. @param timeout seconds before SIGKILL */
-export async function restartContainer(engine: Engine, record: ContainerRecord, timeout?: number): Promise<void> {
+async function restartContainer(engine: Engine, record: ContainerRecord, timeout?: number): Promise<void> {
   await stopContainer(engine, record, timeout);
   await startContainer(engine, record);
   recordContainerEvent(engine, record, 'restart');

@@ -93,7 +93,7 @@ async function startNew(engine: Engine, record: ContainerRecord, beginning: Begi
   }
 }
 
-export function attachStreams(spec: ContainerSpec, attach: readonly ('stdin' | 'stdout' | 'stderr')[] | undefined, detachKeys: string | undefined): AttachStreams {
+function attachStreams(spec: ContainerSpec, attach: readonly ('stdin' | 'stdout' | 'stderr')[] | undefined, detachKeys: string | undefined): AttachStreams {
   const wanted = attach ?? ['stdin', 'stdout', 'stderr'];
   return {
     stdin: spec.interactive && wanted.includes('stdin'),

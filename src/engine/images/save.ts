@@ -14,7 +14,7 @@ import { recordEvent } from '../events/record.ts';
 import { byAlias } from './by-alias.ts';
 import { explainMissingFolder, toFileOrOutput } from '../output.ts';
 
-export const SAVE_FORMATS = ['docker-archive', 'oci-archive', 'oci-dir', 'docker-dir'] as const;
+const SAVE_FORMATS = ['docker-archive', 'oci-archive', 'oci-dir', 'docker-dir'] as const;
 export type SaveFormat = (typeof SAVE_FORMATS)[number];
 
 export interface SaveOptions {

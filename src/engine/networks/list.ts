@@ -10,7 +10,7 @@ import { networkUsers } from './usage.ts';
 
 export type NetworkFilters = Readonly<Record<string, readonly string[]>>;
 
-export const NETWORK_FILTERS = ['name', 'id', 'driver', 'label', 'label!', 'dangling', 'until', 'scope', 'type'] as const;
+const NETWORK_FILTERS = ['name', 'id', 'driver', 'label', 'label!', 'dangling', 'until', 'scope', 'type'] as const;
 
 /** Networks sorted by name. @throws ScullError INVALID for an unknown filter */
 export function listNetworks(engine: Engine, filters: NetworkFilters = {}): NetworkDefinition[] {

@@ -37,11 +37,6 @@ export async function engageSwitch(engine: Engine): Promise<Engaged> {
   }
 }
 
-/** The holder of this store's switch, if there is one. */
-export function switchHolder(engine: Engine): ProcessIdentity | undefined {
-  return livingHolder(switchPaths(engine.store.layout.switch));
-}
-
 async function makeSwitch(engine: Engine, paths: SwitchPaths): Promise<ProcessIdentity> {
   const { layout } = engine.store;
   const host = readHostNetwork();
@@ -87,7 +82,7 @@ export async function planUplink(engine: Engine, host: HostNetwork): Promise<Net
 }
 
 /** @throws ScullError MISSING_TOOL, PERMISSION, NETWORK */
-export async function connectUplink(engine: Engine, paths: SwitchPaths, holder: ProcessIdentity, plan: NetworkPlan): Promise<void> {
+async function connectUplink(engine: Engine, paths: SwitchPaths, holder: ProcessIdentity, plan: NetworkPlan): Promise<void> {
   // The host has no network either, and nobody waits for that.
   if (plan.pasta === undefined) return rmSync(paths.uplink, { force: true });
   const { startPasta } = await import('../../network/drivers/pasta.ts');

@@ -40,7 +40,7 @@ export async function clonePod(engine: Engine, typed: string, options: ClonePodO
 }
 
 /** What the pod was asked to be, apart from its name and what was derived from that. Pure. */
-export function requestLike({ name, hostname, labels, share, exitPolicy, infra, members, resources = {} }: PodRecord): Omit<PodRequest, 'name'> {
+function requestLike({ name, hostname, labels, share, exitPolicy, infra, members, resources = {} }: PodRecord): Omit<PodRequest, 'name'> {
   const { hostname: _hostname, ...kept } = infra?.spec ?? EMPTY_CONTAINER_SPEC;
   const { mode } = kept.network;
   const network = mode.mode === 'networks' ? { ...kept.network, mode: { ...mode, networks: mode.networks.map((one) => ({ ...one, aliases: one.aliases.filter((alias) => alias !== name) })) } } : kept.network;

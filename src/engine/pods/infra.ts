@@ -50,11 +50,11 @@ function makeKnown(engine: Engine, pod: PodRecord, member: string): void {
   if (text !== undefined && !text.split('\n').includes(line)) appendFileSync(hosts, `${line}\n`);
 }
 
-export function infraRuns(engine: Engine, { infra }: PodRecord): boolean {
+function infraRuns(engine: Engine, { infra }: PodRecord): boolean {
   return infra !== undefined && isRunning(readContainerState(engine.store.layout.container(infra.id)));
 }
 
-export function podIsGone(member: string, podId: string): ScullError {
+function podIsGone(member: string, podId: string): ScullError {
   return new ScullError('NO_SUCH_POD', `the pod ${podId.slice(0, 12)} of container ${member} was removed`, { hint: `remove what is left of it with \`scull rm -f ${member}\`` });
 }
 

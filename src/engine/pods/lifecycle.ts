@@ -29,7 +29,7 @@ export function stopPods(engine: Engine, selection: PodSelection, timeout?: numb
   return forEachPod(engine, selection, (pod) => stopPod(engine, pod, timeout));
 }
 
-export async function stopPod(engine: Engine, pod: PodRecord, timeout?: number): Promise<void> {
+async function stopPod(engine: Engine, pod: PodRecord, timeout?: number): Promise<void> {
   const options = timeout === undefined ? {} : { timeout };
   raise(pod, 'stopped', await stopContainers(engine, { names: idsOf(othersOf(engine, pod.id)), ...options, ignore: true }));
   raise(pod, 'stopped', await stopContainers(engine, { names: idsOf(infra(engine, pod)), ...options, ignore: true }));

@@ -15,7 +15,7 @@ export interface PodSelection {
 }
 
 /** Resolves a selection, in its order; a name that cannot be resolved becomes an outcome instead. @throws ScullError NO_SUCH_POD where there is no latest */
-export function selectPods(engine: Engine, { names = [], all = false, latest = false, ignore = false }: PodSelection): { selected: { readonly name: string; readonly pod: PodRecord }[]; failed: Outcome[] } {
+function selectPods(engine: Engine, { names = [], all = false, latest = false, ignore = false }: PodSelection): { selected: { readonly name: string; readonly pod: PodRecord }[]; failed: Outcome[] } {
   const failed: Outcome[] = [];
   if (all) return { selected: readPods(engine).map((pod) => ({ name: pod.id, pod })), failed };
   if (latest) return { selected: [latestPod(engine)].map((pod) => ({ name: pod.id, pod })), failed };

@@ -24,7 +24,7 @@ export interface VolumeDescription {
 /** Values of one key are alternatives, except of label, which must all match; different keys must all match. */
 export type VolumeFilters = Readonly<Record<string, readonly string[]>>;
 
-export const VOLUME_FILTERS = ['name', 'label', 'label!', 'driver', 'dangling', 'anonymous', 'opt', 'scope', 'until', 'since', 'after'] as const;
+const VOLUME_FILTERS = ['name', 'label', 'label!', 'driver', 'dangling', 'anonymous', 'opt', 'scope', 'until', 'since', 'after'] as const;
 
 /** Volumes sorted by name; damaged ones are told through progress. @throws ScullError INVALID for an unknown filter */
 export function listVolumes(engine: Engine, options: { readonly filters?: VolumeFilters } = {}): VolumeDescription[] {
@@ -36,7 +36,7 @@ export function inspectVolume(engine: Engine, name: string): VolumeDescription {
   return describeVolume(engine, findVolume(engine, name));
 }
 
-export function describeVolume(engine: Engine, record: VolumeRecord): VolumeDescription {
+function describeVolume(engine: Engine, record: VolumeRecord): VolumeDescription {
   return {
     Name: record.name,
     Driver: record.driver,

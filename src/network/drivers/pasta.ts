@@ -160,7 +160,7 @@ function pidFileOf(stateFile: string): string {
 const START_TIMEOUT = 20_000;
 
 /** pasta's process, if it runs: also one that was started by the first packet. */
-export function pastaProcess(stateFile: string): ProcessIdentity | undefined {
+function pastaProcess(stateFile: string): ProcessIdentity | undefined {
   const pid = Number((readTextIfPresent(pidFileOf(stateFile)) ?? '').trim());
   if (!Number.isInteger(pid) || pid <= 0) return undefined;
   const identity = identityOf(pid);

@@ -10,7 +10,7 @@ import type { DriverName, Store } from '../store.ts';
 import type { StorageDriver } from './driver.ts';
 
 /** In the order of preference. */
-export const DRIVER_NAMES: readonly DriverName[] = ['overlay', 'fuse-overlayfs', 'vfs'];
+const DRIVER_NAMES: readonly DriverName[] = ['overlay', 'fuse-overlayfs', 'vfs'];
 
 interface RememberedDriver {
   readonly format: 1;

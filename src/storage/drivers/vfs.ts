@@ -36,7 +36,7 @@ async function copyAndBind(store: Store, request: MountRequest): Promise<LaunchS
  * container's. Before the copy gets its place, a link beside it names the copy's inode, so that a copy whose maker was killed
  * before he could mark it is known for what it is.
  */
-export function isCopied(place: string): boolean {
+function isCopied(place: string): boolean {
   if (existsSync(`${place}.copied`)) return true;
   if (inodeIn(`${place}.copying`) !== statSync(place, { throwIfNoEntry: false })?.ino) return false;
   markCopied(place);

@@ -78,7 +78,7 @@ export function sweepLinks(store: Store): void {
 }
 
 /** Paths of the short names whose layer is not there. */
-export function danglingLinks(store: Store): string[] {
+function danglingLinks(store: Store): string[] {
   const paths = namesIn(store.layout.layerLinks).map((name) => join(store.layout.layerLinks, name));
   return paths.filter((path) => readLink(path) !== undefined && !existsSync(path));
 }

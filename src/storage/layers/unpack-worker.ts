@@ -149,7 +149,7 @@ export interface UnpackEvents {
  * Unpacks a compressed layer into an empty directory, which gets `diff/`, `contents` and `layer.json`. Changes the working directory and the umask of the process.
  * @throws ScullError INVALID, CORRUPT (wrong digest), UNSUPPORTED, NO_SPACE
  */
-export async function unpackInto(directory: string, job: UnpackJob, compressed: AsyncIterable<Buffer>, events: UnpackEvents): Promise<LayerRecord> {
+async function unpackInto(directory: string, job: UnpackJob, compressed: AsyncIterable<Buffer>, events: UnpackEvents): Promise<LayerRecord> {
   process.umask(0);
   const diff = join(directory, 'diff');
   // Which place on the disk it gets, ext4 decides by its name: with the same one each time, it would be that of the layer removed before.
