@@ -44,11 +44,8 @@ export interface Run extends Common {
   readonly security?: string;
 }
 
-export interface Copy extends Common {
-  readonly kind: 'COPY' | 'ADD';
-  readonly sources: readonly CopySource[];
-  readonly target: string;
-  readonly targetAt: Position;
+/** The flags of COPY and ADD: as typed in an instruction, with the variables filled in in a step. */
+export interface CopyFlags {
   readonly from?: string;
   readonly chown?: string;
   readonly chmod?: string;
@@ -59,6 +56,13 @@ export interface Copy extends Common {
   readonly checksum?: string;
   /** ADD --unpack; undefined: archives of the context are unpacked, downloads are not. */
   readonly unpack?: boolean;
+}
+
+export interface Copy extends Common, CopyFlags {
+  readonly kind: 'COPY' | 'ADD';
+  readonly sources: readonly CopySource[];
+  readonly target: string;
+  readonly targetAt: Position;
 }
 
 export type CopySource = { readonly path: string; readonly at: Position } | { readonly heredoc: Heredoc; readonly at: Position };

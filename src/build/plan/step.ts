@@ -5,7 +5,7 @@
 import { posix } from 'node:path';
 import type { ImageRuntimeConfig } from '../../oci/image.ts';
 import { parseSignal } from '../../spec/signal.ts';
-import type { Copy, CommandForm, Run, StepInstruction } from '../containerfile/instructions.ts';
+import type { CommandForm, Copy, CopyFlags, Run, StepInstruction } from '../containerfile/instructions.ts';
 import { mistake, type Position } from '../containerfile/source.ts';
 import type { Heredoc, Statement } from '../containerfile/statements.ts';
 import { commandWords, DEFAULT_SHELL, environmentMap, exposedPorts, healthcheckConfig, resolveWorkdir, withEnvironment } from './config.ts';
@@ -54,21 +54,12 @@ export interface RunStep {
   readonly script?: { readonly target: string; readonly content: string };
 }
 
-export interface CopyStep {
+export interface CopyStep extends CopyFlags {
   readonly kind: 'copy';
   readonly add: boolean;
   readonly sources: readonly StepSource[];
   /** Absolute; with a slash at the end where it must be a directory. */
   readonly target: string;
-  readonly from?: string;
-  readonly chown?: string;
-  readonly chmod?: string;
-  readonly link: boolean;
-  readonly parents: boolean;
-  readonly exclude: readonly string[];
-  readonly keepGitDir: boolean;
-  readonly checksum?: string;
-  readonly unpack?: boolean;
 }
 
 export type StepSource = { readonly path: string; readonly at: Position } | { readonly name: string; readonly content: string; readonly at: Position };
