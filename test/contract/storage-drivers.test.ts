@@ -2,7 +2,6 @@
  * One suite for every storage driver: layers go in, a container's root comes out, and changes to it are the container's
  * own. Runs real mounts in user namespaces, so not as root.
  */
-import { createHash } from 'node:crypto';
 import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,6 +23,7 @@ import { storeLayout } from '../../src/storage/layout.ts';
 import type { DriverName, Store } from '../../src/storage/store.ts';
 import { launchCommand } from '../../src/userns/launch.ts';
 import { runFromCheckout } from '../support/checkout.ts';
+import { sha256 } from '../support/digest.ts';
 import { archive, directory, file, hardlink, header, pax, symlink } from '../support/raw-tar.ts';
 
 const isRoot = process.getuid?.() === 0;
@@ -44,10 +44,6 @@ const LAYERS: readonly Buffer[] = [
     file('.wh.replaced', '', root), file('replaced', 'now a file', root), directory('kind', root), file('kind/inside', 'x', root),
   ),
 ];
-
-function sha256(bytes: Buffer | string): Digest {
-  return `sha256:${createHash('sha256').update(bytes).digest('hex')}` as Digest;
-}
 
 async function addLayers(store: Store, archives: readonly Buffer[]): Promise<Digest[]> {
   const chain: Digest[] = [];

@@ -18,7 +18,8 @@ import { storeLayout } from '../../src/storage/layout.ts';
 import { createStaging, removeOwnedTree } from '../../src/storage/staging.ts';
 import type { Store } from '../../src/storage/store.ts';
 import { runFromCheckout } from '../support/checkout.ts';
-import { makeImage, sha256 } from '../support/image-source.ts';
+import { sha256 } from '../support/digest.ts';
+import { makeImage } from '../support/image-source.ts';
 import { header } from '../support/raw-tar.ts';
 import { writeTar } from '../support/tar-writer.ts';
 

@@ -1,6 +1,6 @@
 /** Things in registries that are no images: stored, passed on, never run. */
-import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { sha256 } from '../support/digest.ts';
 import { startDockerRegistry, type DockerRegistry } from '../support/docker-registry.ts';
 import { busyboxEntries } from '../support/images.ts';
 import { useScull } from '../support/scull.ts';
@@ -13,7 +13,6 @@ beforeAll(async () => {
 });
 afterAll(() => registry.stop());
 
-const sha256 = (bytes: Uint8Array): string => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 
 /** An OCI archive of one artifact with the empty configuration. @returns its manifest's digest too */
 function artifactArchive(name: string, content: string, ...more: readonly (readonly [title: string, content: string])[]): { archive: Buffer; digest: string } {

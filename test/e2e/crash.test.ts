@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { eventually } from '../support/eventually.ts';
+import { eventually, sleep } from '../support/eventually.ts';
 import { top } from '../support/product.ts';
 import { useScull, type Running } from '../support/scull.ts';
 
@@ -107,7 +107,7 @@ test('what was to show the output of a container that a killed caller has not st
     helper.stderr?.on('data', (chunk) => (said += String(chunk)));
     helper.once('close', () => resolve(said));
   });
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await sleep(100);
   expect(helper.exitCode).toBeNull();
   helper.stdio[3]?.destroy();
   expect(await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 10_000, 'it goes on'))])).toMatch(/cannot attach/);

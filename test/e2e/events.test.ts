@@ -2,7 +2,7 @@
 import { appendFileSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { eventually } from '../support/eventually.ts';
+import { eventually, sleep } from '../support/eventually.ts';
 import { useScull } from '../support/scull.ts';
 
 const s = useScull();
@@ -92,7 +92,7 @@ test('a stream tells what comes, each once, and nothing of what was', async () =
 
 test('--since and --until bound it, and a time that comes ends the stream', async () => {
   await s.ok(['volume', 'create', 'first']);
-  await new Promise((resolve) => setTimeout(resolve, 30));
+  await sleep(30);
   const between = new Date().toISOString();
   await s.ok(['volume', 'create', 'second']);
   const told = async (...more: string[]) => (await s.ok(['events', '--filter', 'type=volume', '--filter', 'event=create', '--format', '{{.Name}}', ...more])).split('\n');

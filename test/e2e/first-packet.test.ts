@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { eventually } from '../support/eventually.ts';
+import { eventually, sleep } from '../support/eventually.ts';
 import { useScull } from '../support/scull.ts';
 
 const s = useScull();
@@ -57,7 +57,7 @@ test('a container that says nothing has no pasta, only a process of some pages t
   const kilobytes = Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${waiter[0]}/status`, 'utf8'))?.[1]);
   expect(kilobytes).toBeLessThan(1000);
   // What the kernel says by itself when interfaces appear has been said by now.
-  await new Promise((resolve) => setTimeout(resolve, 1500));
+  await sleep(1500);
   expect((await networkOf('quiet')).pasta).toEqual([]);
 });
 

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { createConnection, createServer, type AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { eventually } from '../support/eventually.ts';
+import { eventually, sleep } from '../support/eventually.ts';
 import { busyboxEntries } from '../support/images.ts';
 import { processesOf } from '../support/leaks.ts';
 import { dismantle, makeSandbox, useScull } from '../support/scull.ts';
@@ -163,7 +163,7 @@ test('a single id does where there are no more', async () => {
 test('what starts a container leaves nothing when it is killed', async () => {
   for (const delay of [5, 15, 25, 40]) {
     const running = s.start(['run', '--rm', '--name', `killed-${delay}`, 'busybox', 'sleep', '1000']);
-    await new Promise((resolve) => setTimeout(resolve, delay));
+    await sleep(delay);
     running.child.kill('SIGKILL');
     await running.ended;
     await s.ok(['rm', '-f', '-t', '0', '--ignore', `killed-${delay}`]);

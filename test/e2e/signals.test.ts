@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { expect, test } from 'vitest';
-import { eventually } from '../support/eventually.ts';
+import { eventually, sleep } from '../support/eventually.ts';
 import { productCommand } from '../support/product.ts';
 import { useScull } from '../support/scull.ts';
 
@@ -78,7 +78,7 @@ test('signals that end a process end the container with 128 plus their number', 
 test('a signal at any moment of a start leaves either nothing or a container that got it', async () => {
   for (let delay = 0; delay <= 60; delay += 3) {
     const running = s.start(['run', '--rm', '--name', `moment${delay}`, 'busybox', 'sh', '-c', 'trap "exit 7" TERM; sleep 1 & wait']);
-    await new Promise((resolve) => setTimeout(resolve, delay));
+    await sleep(delay);
     running.child.kill('SIGTERM');
     const { status } = await running.ended;
     // 143: before there was anything to tidy up. 0: the shell had not set its trap yet, and the first process of a container ignores the rest.

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { eventually } from '../support/eventually.ts';
+import { eventually, sleep } from '../support/eventually.ts';
 import { productCommand } from '../support/product.ts';
 import { useScull } from '../support/scull.ts';
 import { openTerminal } from '../support/terminal.ts';
@@ -108,7 +108,7 @@ test('ctrl-c at exec without -t reaches the process, once', async () => {
   const script = scriptRunning(['exec', 'cooked', 'sh', '-c', 'n=0; trap "n=\\$((n+1)); echo caught" INT; sleep 1.5 & echo up; wait; wait; wait; echo "$n times"'], 'echo "status $?"', 'trap : INT');
   const terminal = openTerminal(s, [], { file: script }); // the shell around it gets ctrl-c, too, and is to live on
   await terminal.shows('up');
-  await new Promise((resolve) => setTimeout(resolve, 300)); // busybox forgets a trap that comes while it forks
+  await sleep(300); // busybox forgets a trap that comes while it forks
   terminal.type('\x03');
   await terminal.shows('caught');
   await terminal.shows('1 times');
@@ -238,7 +238,7 @@ test('several attach at once, and all learn the exit code; also of a container t
   const attached = [1, 2, 3].map(() => s.start(['attach', 'watched']));
   for (const each of attached) await eventually('output', () => each.stdout().includes('tick'));
   const waiting = s.start(['wait', 'watched']);
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await sleep(300);
   await s.scull(['exec', 'watched', 'touch', '/tmp/end']); // which the end of the container may well kill
   for (const each of attached) expect((await each.ended).status).toBe(9);
   expect((await waiting.ended).stdout).toBe('9\n');

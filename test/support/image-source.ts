@@ -1,14 +1,10 @@
 /** Image sources in memory, honest or lying, for tests of the store. Images without layers need no namespaces to be stored. */
-import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
-import { parseDigest, type Digest } from '../../src/oci/digest.ts';
+import type { Digest } from '../../src/oci/digest.ts';
 import { MEDIA_TYPES } from '../../src/oci/image.ts';
 import type { ImageSource } from '../../src/storage/image-types.ts';
-
-export function sha256(bytes: Uint8Array | string): Digest {
-  return parseDigest(`sha256:${createHash('sha256').update(bytes).digest('hex')}`);
-}
+import { sha256 } from './digest.ts';
 
 export interface MadeImage {
   readonly id: Digest;

@@ -2,15 +2,15 @@
  * A little registry in memory, for unit tests: it serves what it is given as the distribution specification has it, writes
  * down every request, and misbehaves where a test asks it to.
  */
-import { createHash } from 'node:crypto';
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
-import { parseDigest, type Digest } from '../../src/oci/digest.ts';
+import type { Digest } from '../../src/oci/digest.ts';
 import { MEDIA_TYPES, type ImageIndex, type Manifest } from '../../src/oci/image.ts';
 import type { Platform } from '../../src/oci/platform.ts';
+import { sha256 } from './digest.ts';
 import { TEST_CERTIFICATE, TEST_KEY } from './test-certificate.ts';
 
 export interface RecordedRequest {
@@ -148,10 +148,6 @@ export async function startTestRegistry(options: TestRegistryOptions = {}): Prom
     },
   };
   return registry;
-}
-
-export function sha256(bytes: Uint8Array): Digest {
-  return parseDigest(`sha256:${createHash('sha256').update(bytes).digest('hex')}`);
 }
 
 /** An answer as registries refuse: the error document of the specification. */

@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { chainIds } from '../../../src/oci/chain-id.ts';
 import { parseDigest } from '../../../src/oci/digest.ts';
+import { sha256 } from '../../support/digest.ts';
 
 const [a, b, c] = ['a', 'b', 'c'].map((digit) => parseDigest(`sha256:${digit.repeat(64)}`)) as [ReturnType<typeof parseDigest>, ReturnType<typeof parseDigest>, ReturnType<typeof parseDigest>];
-const sha256 = (text: string): string => `sha256:${createHash('sha256').update(text).digest('hex')}`;
 
 test('the lowest layer is named by its own digest, each other by the stack it tops', () => {
   const second = sha256(`${a} ${b}`);

@@ -12,7 +12,8 @@ import { parseReference } from '../../../src/oci/reference.ts';
 import { pushImageTo, type PushedImage, type PushOptions } from '../../../src/registry/push.ts';
 import { openRegistry, type RegistryOptions } from '../../../src/registry/session.ts';
 import { registrySource } from '../../../src/registry/source.ts';
-import { refuse, sha256, startTestRegistry, type TestRegistry, type TestRegistryOptions } from '../../support/registry-server.ts';
+import { sha256 } from '../../support/digest.ts';
+import { refuse, startTestRegistry, type TestRegistry, type TestRegistryOptions } from '../../support/registry-server.ts';
 
 const toStop: (() => void | Promise<void>)[] = [];
 afterEach(async () => {

@@ -14,7 +14,9 @@ import { explainConnectionFailure } from '../../../src/registry/errors.ts';
 import { listTags } from '../../../src/registry/tags.ts';
 import { openRegistry, type RegistryOptions } from '../../../src/registry/session.ts';
 import { registrySource, type RegistrySource, type RegistrySourceOptions } from '../../../src/registry/source.ts';
-import { refuse, sha256, startTestRegistry, type TestRegistry, type TestRegistryOptions } from '../../support/registry-server.ts';
+import { sha256 } from '../../support/digest.ts';
+import { sleep } from '../../support/eventually.ts';
+import { refuse, startTestRegistry, type TestRegistry, type TestRegistryOptions } from '../../support/registry-server.ts';
 import { TEST_CERTIFICATE } from '../../support/test-certificate.ts';
 
 const AMD64 = { os: 'linux', architecture: 'amd64' };
@@ -353,7 +355,7 @@ describe('a registry that fails', () => {
     const stream = await open(`${registry.host}/app`).blob(blob);
     let length = 0;
     for await (const chunk of stream as AsyncIterable<Buffer>) {
-      if (length === 0) await new Promise((resolve) => setTimeout(resolve, 1000));
+      if (length === 0) await sleep(1000);
       length += chunk.length;
     }
     expect(length).toBe(bytes.length);
@@ -541,7 +543,7 @@ describe('tokens', () => {
     const image = registry.addImage('app', 'v1', [randomBytes(10)]);
     const source = open(`${registry.host}/app:v1`);
     await source.manifest();
-    await new Promise((resolve) => setTimeout(resolve, 80));
+    await sleep(80);
     await source.blob(image.config).then(read);
     expect(registry.asked('/blobs/').filter((request) => request.headers.authorization === undefined).length).toBe(1);
   });

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { expect, test } from 'vitest';
 import { killProcessesNaming } from '../../../src/runtime/strays.ts';
+import { sleep } from '../../support/eventually.ts';
 
 test('only processes with the very path as a word are killed', async () => {
   const path = `/no/such/bundle-${process.pid}`;
@@ -10,7 +11,7 @@ test('only processes with the very path as a word are killed', async () => {
   };
   const named = start('create', '--bundle', path);
   const other = start('create', '--bundle', `${path}2`);
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await sleep(100);
   await killProcessesNaming(path);
   expect(await named.ended).toBe('SIGKILL');
   expect(other.child.exitCode).toBeNull();

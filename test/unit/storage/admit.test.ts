@@ -18,7 +18,8 @@ import { readImages } from '../../../src/storage/images.ts';
 import { storeLayout } from '../../../src/storage/layout.ts';
 import { createStaging } from '../../../src/storage/staging.ts';
 import type { Store } from '../../../src/storage/store.ts';
-import { makeImage, sha256, type MadeImage } from '../../support/image-source.ts';
+import { sha256 } from '../../support/digest.ts';
+import { makeImage, type MadeImage } from '../../support/image-source.ts';
 
 let root: string;
 let store: Store;

@@ -7,6 +7,7 @@ import type { Digest } from '../../../src/oci/digest.ts';
 import { cachedContent, CACHE_FORMAT, findCached, pruneBuildCache, useCacheMount, writeCached, type CacheRecord } from '../../../src/storage/build-cache.ts';
 import { storeLayout } from '../../../src/storage/layout.ts';
 import type { Store } from '../../../src/storage/store.ts';
+import { sleep } from '../../support/eventually.ts';
 
 let base: string;
 let store: Store;
@@ -75,7 +76,7 @@ test('a cache mount is shared, private, or locked', async () => {
     locked = true;
     return place;
   });
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await sleep(100);
   expect(locked).toBe(false);
   for (const place of [first, second, own]) place.release();
   (await waiting).release();

@@ -13,7 +13,8 @@ import { storeLayout } from '../../../src/storage/layout.ts';
 import { partialSize, takePartialBlob, type PartialBlob } from '../../../src/storage/partial-blobs.ts';
 import { createStaging, type Staging } from '../../../src/storage/staging.ts';
 import type { Store } from '../../../src/storage/store.ts';
-import { sha256 } from '../../support/image-source.ts';
+import { sha256 } from '../../support/digest.ts';
+import { sleep } from '../../support/eventually.ts';
 
 let root: string;
 let store: Store;
@@ -71,7 +72,7 @@ test('an unpacker that fails over what an earlier attempt has brought is what th
   await expect(storeBlob(store, staging, blob, async (offset) => Readable.from([content.subarray(offset)]), { into: second, resumable: true, growing })).rejects.toThrow('cannot unpack');
   // A stream that was lent the descriptor would close it a moment later, whoever has the number by then.
   const others = openSync(second.path, 'r');
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await sleep(50);
   closeSync(others);
   second.release();
   await fetchInto(await take());
@@ -136,7 +137,7 @@ describe('while another process has it', () => {
         const taken = await take();
         holders += 1;
         most = Math.max(most, holders);
-        await new Promise((resolve) => setTimeout(resolve, 5));
+        await sleep(5);
         holders -= 1;
         taken.release();
       }),

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { identityOf, isAlive } from '../../../src/host/identity.ts';
 import { portableKeepCommand, type KeepRequest } from '../../../src/userns/portable-keep.ts';
-import { eventually } from '../../support/eventually.ts';
+import { eventually, sleep } from '../../support/eventually.ts';
 
 let directory: string;
 let children: ChildProcess[];
@@ -78,7 +78,7 @@ test('what comes at the end waits for who would do it', async () => {
   const mark = join(directory, 'mark');
   keep({ watch, then: { command: ['touch', mark], ifExists: directory, unlessAlive: doer } });
   process.kill(watch, 'SIGKILL');
-  await new Promise((resolve) => setTimeout(resolve, 1500));
+  await sleep(1500);
   expect(existsSync(mark)).toBe(false);
   process.kill(doer, 'SIGKILL');
   await eventually('the mark', () => existsSync(mark));

@@ -10,6 +10,7 @@ import type { LayerRef } from '../../../../src/storage/image-types.ts';
 import { storeLayout } from '../../../../src/storage/layout.ts';
 import { lateStaging } from '../../../../src/storage/staging.ts';
 import type { Store } from '../../../../src/storage/store.ts';
+import { sleep } from '../../../support/eventually.ts';
 
 let base: string;
 let store: Store;
@@ -83,7 +84,7 @@ test('a record whose layer is gone is no reason to look again; one that is put u
 
 test('a place to write in, a claim of something else, or what takes long: what was found is claimed before', async () => {
   const found = layer('1');
-  for (const begin of [(build: BuildSession) => build.place('x'), (build: BuildSession) => build.claim([layer('2')]), (build: BuildSession) => build.waitFor(new Promise((resolve) => setTimeout(resolve, 20)))]) {
+  for (const begin of [(build: BuildSession) => build.place('x'), (build: BuildSession) => build.claim([layer('2')]), (build: BuildSession) => build.waitFor(sleep(20))]) {
     const build = session();
     build.rely([found]);
     await build.waitFor(Promise.resolve());

@@ -11,6 +11,7 @@ import { saveImages, type SaveFormat } from '../../../../src/engine/images/save.
 import type { ProgressEvent } from '../../../../src/host/progress.ts';
 import { MEDIA_TYPES } from '../../../../src/oci/image.ts';
 import { admitImage } from '../../../../src/storage/admit.ts';
+import { sleep } from '../../../support/eventually.ts';
 import { makeImage, type ImageParts, type MadeImage } from '../../../support/image-source.ts';
 import { writeTar } from '../../../support/tar-writer.ts';
 
@@ -103,7 +104,7 @@ describe('what was saved is loaded the same', () => {
 test.each(['docker-archive', 'oci-archive'] as const)('the same image gives the same bytes as %s', async (format) => {
   await add({}, 'localhost/a:1');
   await saveImages(engine, ['a:1'], { format, output: out('one') });
-  await new Promise((resolve) => setTimeout(resolve, 1100));
+  await sleep(1100);
   await saveImages(engine, ['a:1'], { format, output: out('two') });
   expect(readFileSync(out('one')).equals(readFileSync(out('two')))).toBe(true);
   expect(execFileSync('tar', ['-tf', out('one')], { encoding: 'utf8' })).toContain('json');

@@ -12,7 +12,8 @@ import { openImages } from '../../../../src/storage/archives/read-images.ts';
 import { readOciLayout } from '../../../../src/storage/archives/read-oci-layout.ts';
 import { storeLayout } from '../../../../src/storage/layout.ts';
 import { createStaging, type Staging } from '../../../../src/storage/staging.ts';
-import { makeImage, sha256, type MadeImage } from '../../../support/image-source.ts';
+import { sha256 } from '../../../support/digest.ts';
+import { makeImage, type MadeImage } from '../../../support/image-source.ts';
 import { writeTar, type TarEntry } from '../../../support/tar-writer.ts';
 
 let root: string;

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -9,6 +8,7 @@ import { overlayStep } from '../../../../src/storage/drivers/overlay.ts';
 import { shortName } from '../../../../src/storage/layers/links.ts';
 import { storeLayout } from '../../../../src/storage/layout.ts';
 import type { Store } from '../../../../src/storage/store.ts';
+import { sha256 } from '../../../support/digest.ts';
 import { scratchDirectory } from '../../../support/extracted.ts';
 
 const low = `sha256:${'1'.repeat(64)}` as Digest;
@@ -54,7 +54,7 @@ describe('overlay', () => {
   test('an image without layers, or with more than the kernel takes, is refused', () => {
     const store = storeIn();
     expect(() => overlayStep(store, { lowers: [], target: '/t' })).toThrow(/without layers/);
-    const many = Array.from({ length: 400 }, (_, i) => `sha256:${createHash('sha256').update(String(i)).digest('hex')}` as Digest);
+    const many = Array.from({ length: 400 }, (_, i) => sha256(String(i)));
     expect(() => overlayStep(store, { lowers: many, target: '/t' })).toThrow(expect.objectContaining({ code: 'UNSUPPORTED' }));
   });
 });

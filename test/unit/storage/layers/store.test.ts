@@ -7,6 +7,7 @@ import { linkOf } from '../../../../src/storage/layers/links.ts';
 import { finishLayer, layerExists, layerPaths, layerSize, listLayers, nameLayer, readLayer, UNFINISHED } from '../../../../src/storage/layers/store.ts';
 import { storeLayout } from '../../../../src/storage/layout.ts';
 import type { Store } from '../../../../src/storage/store.ts';
+import { sleep } from '../../../support/eventually.ts';
 import { scratchDirectory } from '../../../support/extracted.ts';
 
 const chain = `sha256:${'ab'.repeat(32)}` as Digest;
@@ -86,7 +87,7 @@ test('a garbage collection that had moved it puts it back: it is waited for', as
   nameLayer(store, made(store, ownerTag(), 1), chain);
   renameSync(directory, `${directory}.moved`);
   const finished = finishLayer(store, chain);
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await sleep(20);
   renameSync(`${directory}.moved`, directory);
   await finished;
   expect(layerExists(store, chain)).toBe(true);

@@ -8,8 +8,9 @@ import { digestHex } from '../../../../src/oci/digest.ts';
 import { whenNobodyElseUnpacks } from '../../../../src/storage/layers/unpack.ts';
 import { storeLayout } from '../../../../src/storage/layout.ts';
 import type { Store } from '../../../../src/storage/store.ts';
+import { sha256 } from '../../../support/digest.ts';
+import { sleep } from '../../../support/eventually.ts';
 import { scratchDirectory } from '../../../support/extracted.ts';
-import { sha256 } from '../../../support/image-source.ts';
 
 const layer = sha256(Buffer.from('a layer'));
 let store: Store;
@@ -22,7 +23,7 @@ test('those that come later wait, and find it there', async () => {
   let unpacked = 0;
   const work = async (): Promise<void> => {
     if (unpacked > 0) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await sleep(50);
     unpacked += 1;
   };
   await Promise.all(Array.from({ length: 5 }, () => whenNobodyElseUnpacks(store, layer, work)));
@@ -45,7 +46,7 @@ test('the turn of a process that died is taken over at once', async () => {
   writeFileSync(join(lock, `${child.pid}.${identityOf(child.pid as number)?.startTime}.${bootId()}.0123456789abcdef`), '');
   let done = false;
   const waiting = whenNobodyElseUnpacks(store, layer, async () => void (done = true));
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await sleep(100);
   expect(done).toBe(false);
   child.kill('SIGKILL');
   await waiting;
