@@ -111,7 +111,7 @@ function dependencies(unit: Conversion, all: ReadonlyMap<string, Source>): UnitE
   });
 }
 
-/** A unit of our own which waits, once after a boot, until the host has a way out; see engine/units/wait-for-network.ts. */
+/** A unit of our own which waits, once after a boot, until the host has a way out; see systemd/wait-for-network.ts. */
 export const WAIT_FOR_NETWORK = 'scull-wait-for-network.service';
 
 function needsNetwork(unit: Conversion): boolean {
