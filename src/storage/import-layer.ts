@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { crashPoint } from '../host/crash-point.ts';
 import { isScullError } from '../host/errors.ts';
 import { filePieces } from '../host/file-pieces.ts';
-import { explainWriteFailure, writeAllSync } from '../host/files.ts';
+import { explainWriteFailure, withPath, writeAllSync } from '../host/files.ts';
 import type { Progress } from '../host/progress.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -86,7 +86,7 @@ const UNKNOWN = `sha256:${'0'.repeat(64)}` as Digest;
 export async function importPlainLayer(store: Store, staging: Staging, source: string, progress: Progress): Promise<StagedBlob | undefined> {
   const from = openSync(source, 'r');
   try {
-    if (!isPlain(from)) return undefined;
+    if (!isPlain(from, source)) return undefined;
     const { size } = fstatSync(from);
     requireRoom(store.layout.root, size, 'importing');
     const growing = new GrowingFile(staging.path('import'));
@@ -120,9 +120,13 @@ export async function importPlainLayer(store: Store, staging: Staging, source: s
   }
 }
 
-function isPlain(fd: number): boolean {
+function isPlain(fd: number, path: string): boolean {
   const start = Buffer.alloc(MAGIC_LENGTH);
-  return detectCompression(start.subarray(0, readSync(fd, start, 0, MAGIC_LENGTH, 0))) === 'none';
+  try {
+    return detectCompression(start.subarray(0, readSync(fd, start, 0, MAGIC_LENGTH, 0))) === 'none';
+  } catch (error) {
+    throw withPath(error, path);
+  }
 }
 
 /** @param identify is called when the digest is known, before what was written is flushed. @returns what that does */

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { gunzipSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { stageImportedLayer, type StagedBlob } from '../../../src/storage/import-layer.ts';
+import { importPlainLayer, stageImportedLayer, type StagedBlob } from '../../../src/storage/import-layer.ts';
 import { storeLayout } from '../../../src/storage/layout.ts';
 import { createStaging, type Staging } from '../../../src/storage/staging.ts';
 import { sha256 } from '../../support/digest.ts';
@@ -40,6 +40,11 @@ test.each([
   const blob = await stageImportedLayer(staging, createReadStream(file), 'the input', file);
   expect(blob).toEqual({ file, staged: false, admitted: false, diffId: sha256(content), descriptor: { mediaType: expect.stringMatching(mediaType), digest: sha256(bytes), size: bytes.length } });
   expect(readdirSync(staging.directory)).toEqual([]);
+});
+
+test('a file that cannot be read is told by its path', async () => {
+  const store = { layout: storeLayout(join(root, 'store'), join(root, 'run')), driver: 'vfs' } as const;
+  await expect(importPlainLayer(store, staging, tmpdir(), () => undefined)).rejects.toMatchObject({ code: 'EISDIR', path: tmpdir() });
 });
 
 test('a tar compressed as no layer may be is compressed with gzip', async () => {
