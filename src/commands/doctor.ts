@@ -16,7 +16,7 @@ export default class Doctor extends ScullCommand {
     const { flags } = await this.parse(Doctor);
     const { doctor } = await import('../engine/system/doctor.ts');
     const report = await doctor(await this.engine());
-    const { presentDoctor } = await import('../cli/present/system.ts');
+    const { presentDoctor } = await import('../cli/present/doctor.ts');
     this.print(presentDoctor(report, { json: flags.json || flags.format === 'json', colour: await this.isTerminal() }));
     return report.healthy ? 0 : 1;
   }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { SystemInfo } from '../../../../src/engine/system/info.ts';
-import { presentDoctor, presentInfo, presentVersion } from '../../../../src/cli/present/system.ts';
+import { presentDoctor } from '../../../../src/cli/present/doctor.ts';
+import { presentInfo, presentVersion } from '../../../../src/cli/present/system.ts';
 
 const client = { Version: '0.1.0', Runtime: 'bun 1.4.5', Product: 'executable', Os: 'linux', OsArch: 'linux/amd64' };
 const components = [{ Name: 'crun', Version: '1.8.1', Path: '/usr/bin/crun' }];
@@ -82,7 +83,7 @@ describe('doctor', () => {
     expect(verdict(report.checks.slice(0, 2))).toBe('Containers can run, with one restriction.');
   });
   it('colours the state on a terminal only', () => {
-    expect(presentDoctor(report, { colour: true, json: false })).toContain('\u001b[1;31mmissing\u001b[0m  crun');
+    expect(presentDoctor(report, { colour: true, json: false })).toContain('\u001b[1m\u001b[31mmissing\u001b[39m\u001b[22m  crun');
     expect(presentDoctor(report, { colour: false, json: false })).not.toContain('\u001b');
   });
   it('prints JSON', () => {
