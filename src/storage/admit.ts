@@ -19,7 +19,7 @@ import { decodeImageConfig, decodeManifest, isImageConfigType } from '../oci/dec
 import type { Descriptor } from '../oci/descriptor.ts';
 import { digestAlgorithm, type Digest } from '../oci/digest.ts';
 import type { ImageConfig, Manifest } from '../oci/image.ts';
-import { digestOf, hasBlob, readChecked, readDocument, storeDocument } from './blobs.ts';
+import { digestOf, hasBlob, readChecked, readDocument, stageDocument } from './blobs.ts';
 import { addClaims } from './claims.ts';
 import { discardLeftovers } from './garbage.ts';
 import { putNames } from './image-names.ts';
@@ -162,20 +162,16 @@ async function nameWhatIsHere(store: Store, wanted: Wanted, options: AdmitOption
 
 async function fetchMissing(store: Store, staging: Staging, source: ImageSource, wanted: Wanted, options: AdmitOptions): Promise<void> {
   checkFreeSpace(store, wanted);
+  // Written now and flushed when the layers have been: what then is left to be flushed is next to nothing, and nothing has had to wait for it.
   const documents = [
-    storeUnlessPresent(store, staging, wanted.manifest.config, wanted.configBytes),
-    storeUnlessPresent(store, staging, { mediaType: wanted.mediaType, digest: wanted.digest, size: wanted.bytes.length }, wanted.bytes),
+    stageUnlessPresent(store, staging, wanted.manifest.config, wanted.configBytes),
+    stageUnlessPresent(store, staging, { mediaType: wanted.mediaType, digest: wanted.digest, size: wanted.bytes.length }, wanted.bytes),
   ];
-  // Each is flushed, and none has to wait for the other's; but the same empty object may be configuration and content of an artifact.
-  if (wanted.config === undefined) await allDone(documents);
-  await allDone([...documents, fetchContent(store, staging, source, wanted, options)]);
+  await fetchContent(store, staging, source, wanted, options);
+  // What was begun is waited for also when one of them fails.
+  for (const outcome of await Promise.allSettled(documents.map((admit) => admit()))) if (outcome.status === 'rejected') throw outcome.reason;
   syncDirectory(join(store.layout.blob(wanted.digest), '..'));
   crashPoint('image:fetched');
-}
-
-/** What was begun is waited for also when one of them fails. */
-async function allDone(work: readonly Promise<void>[]): Promise<void> {
-  for (const outcome of await Promise.allSettled(work)) if (outcome.status === 'rejected') throw outcome.reason;
 }
 
 async function fetchContent(store: Store, staging: Staging, source: ImageSource, wanted: Wanted, options: AdmitOptions): Promise<void> {
@@ -183,10 +179,10 @@ async function fetchContent(store: Store, staging: Staging, source: ImageSource,
   else if (options.unpackLater === undefined || !wanted.layers.every((layer) => hasBlob(store, layer.descriptor))) await fetchLayers({ store, staging, source, layers: wanted.layers, progress: options.progress });
 }
 
-/** A document that was damaged on disk is put right on the way. */
-async function storeUnlessPresent(store: Store, staging: Staging, descriptor: Descriptor, bytes: Uint8Array): Promise<void> {
-  if (hasBlob(store, descriptor) && Buffer.compare(readDocument(store, descriptor.digest), bytes) === 0) return;
-  await storeDocument(store, staging, descriptor.digest, bytes);
+/** A document that was damaged on disk is put right on the way. @returns takes it into the store */
+function stageUnlessPresent(store: Store, staging: Staging, descriptor: Descriptor, bytes: Uint8Array): () => Promise<void> {
+  if (hasBlob(store, descriptor) && Buffer.compare(readDocument(store, descriptor.digest), bytes) === 0) return async () => undefined;
+  return stageDocument(store, staging, descriptor.digest, bytes);
 }
 
 /** @returns undefined when something of the image was deleted meanwhile and has to be fetched again */

@@ -151,12 +151,37 @@ export async function flushBlob(fd: number, path: string): Promise<void> {
   if (flushes) await new Promise<void>((resolve, reject) => fsync(fd, (error) => (error === null ? resolve() : reject(explainWriteFailure(error, path)))));
 }
 
-/** Stores bytes already in memory, whose digest the caller knows to be right. */
-export function storeDocument(store: Store, staging: Staging, digest: Digest, bytes: Uint8Array): Promise<void> {
-  const descriptor = { mediaType: 'application/octet-stream', digest, size: bytes.length };
+/** Stores bytes already in memory, whose digest the caller knows to be right. @throws ScullError NO_SPACE, PERMISSION */
+export async function storeDocument(store: Store, staging: Staging, digest: Digest, bytes: Uint8Array): Promise<void> {
+  await stageDocument(store, staging, digest, bytes)();
+}
+
+/**
+ * The same in two steps: writes them to the staging directory.
+ * @returns flushes the file and gives it its name @throws ScullError NO_SPACE, PERMISSION
+ */
+export function stageDocument(store: Store, staging: Staging, digest: Digest, bytes: Uint8Array): () => Promise<void> {
   // A layer that is being stored at the same time may claim the same digest.
-  const into = { path: staging.path(`document-${digestHex(digest)}`), kept: 0 };
-  return storeBlob(store, staging, descriptor, async () => (await import('node:stream')).Readable.from([bytes]), { into });
+  const path = staging.path(`document-${digestHex(digest)}`);
+  const fd = openFile(path, 'w');
+  try {
+    writeAllSync(fd, bytes);
+  } catch (error) {
+    throw explainWriteFailure(error, path);
+  } finally {
+    closeSync(fd);
+  }
+  crashPoint('blob:written');
+  return async () => {
+    const written = openFile(path, 'r');
+    try {
+      await flushBlob(written, path);
+    } finally {
+      closeSync(written);
+    }
+    crashPoint('blob:flushed');
+    commitBlob(store, path, digest);
+  };
 }
 
 /** Digest of bytes in memory. */
@@ -276,7 +301,7 @@ function wrongContent(descriptor: Descriptor, why: string): ScullError {
   });
 }
 
-function openFile(path: string, flags: 'wx' | 'a+'): number {
+function openFile(path: string, flags: 'r' | 'w' | 'wx' | 'a+'): number {
   try {
     return openSync(path, flags, 0o600);
   } catch (error) {

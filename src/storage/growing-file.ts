@@ -3,8 +3,10 @@
  * through the page cache alone, nobody has to keep pace with anybody, and what is unpacked is what is in the blob's file.
  */
 
-/** Bytes: after so many the reader is told again. */
+/** Bytes: after so many, at most, the reader is told again. */
 const TELL_EVERY = 1 << 20;
+/** Bytes: after so many it is told first. Then after as many more as there are, so that what is small is read while it comes, too. */
+const TELL_FIRST = 1 << 15;
 
 /** Who reads it. */
 export interface GrowingFileReader {
@@ -20,7 +22,8 @@ export class GrowingFile {
   readonly path: string;
   #reader: GrowingFileReader | undefined;
   #end: ((reader: GrowingFileReader) => void) | undefined;
-  #untold = 0;
+  #size = 0;
+  #told = 0;
   #refusal: { readonly error: unknown } | undefined;
   #release: () => void = () => undefined;
   readonly #released = new Promise<void>((resolve) => (this.#release = resolve));
@@ -32,9 +35,9 @@ export class GrowingFile {
   /** So many bytes were written. @throws what the reader failed of */
   grew(bytes: number): void {
     if (this.#refusal !== undefined) throw this.#refusal.error;
-    this.#untold += bytes;
-    if (this.#untold < TELL_EVERY) return;
-    this.#untold = 0;
+    this.#size += bytes;
+    if (this.#size - this.#told < Math.min(TELL_EVERY, Math.max(TELL_FIRST, this.#told))) return;
+    this.#told = this.#size;
     this.#reader?.grew();
   }
 

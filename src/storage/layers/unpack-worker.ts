@@ -69,6 +69,7 @@ const REPORT_EVERY = 4 * 1024 * 1024;
 
 /** @returns 0, or 1 after an error message */
 export async function main([directory = '']: string[]): Promise<number> {
+  warmUp();
   const job = readJob();
   if (job === undefined) return 1; // there was nothing to unpack after all
   try {
@@ -82,6 +83,11 @@ export async function main([directory = '']: string[]): Promise<number> {
 }
 
 const PIECE = 256 * 1024;
+
+/** Loads what most layers need, while it is still being found out what there is to unpack. */
+function warmUp(): void {
+  process.getBuiltinModule('node:zlib').createZstdDecompress();
+}
 
 function inputOf({ file, growing }: UnpackJob): AsyncIterable<Buffer> {
   const standardInput = createReadStream('', { fd: 0, autoClose: false, highWaterMark: PIECE });

@@ -7,15 +7,21 @@ function reader(): GrowingFileReader & { readonly log: unknown[] } {
 }
 
 describe('a growing file', () => {
-  test('tells its reader now and then that it has grown, and at once that it is whole', () => {
+  test('tells its reader soon that it has grown, then more and more seldom, and at once that it is whole', () => {
     const file = new GrowingFile('/f');
     const one = reader();
     file.readBy(one);
-    for (let i = 0; i < 32; i += 1) file.grew(65_536);
-    expect(one.log).toEqual(['grew', 'grew']);
+    const toldAt: number[] = [];
+    for (let kib = 16; kib <= 4096; kib += 16) {
+      const before = one.log.length;
+      file.grew(16_384);
+      if (one.log.length > before) toldAt.push(kib);
+    }
+    expect(toldAt).toEqual([32, 64, 128, 256, 512, 1024, 2048, 3072, 4096]);
+    const told = one.log.length;
     file.whole();
     file.failed(new Error('too late'));
-    expect(one.log).toEqual(['grew', 'grew', 'whole']);
+    expect(one.log.slice(told)).toEqual(['whole']);
   });
 
   test('a reader that comes late hears how it ended', () => {
