@@ -3,7 +3,7 @@
  * where its imitation of node:child_process takes 5 to 10 at the first use, which every start of a container would pay.
  */
 import type { SpawnOptions } from 'node:child_process';
-import { closeSync } from 'node:fs';
+import { closeSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import { errnoOf, ScullError } from './errors.ts';
@@ -30,6 +30,12 @@ export interface Child {
   read(fd: number, take: (chunk: Uint8Array) => void): Promise<void>;
   /** Writes to a piped descriptor from 3 on, and closes it. */
   write(fd: number, text: string): void;
+  /** Writes to a piped descriptor from 3 on, which stays open. Nobody who reads it any more is no error. */
+  send(fd: number, text: string): void;
+  /** The same with one byte that only says "look again": it is left out where many lie there that nobody has read yet. */
+  nudge(fd: number): void;
+  /** Closes our end of a piped descriptor from 3 on; closed already is fine. */
+  close(fd: number): void;
   /** Our own end does not wait for its. */
   unref(): void;
 }
@@ -69,6 +75,21 @@ function startInBun(bun: BunRuntime, file: string, args: readonly string[], opti
   } catch (cause) {
     throw explainSpawnFailure(file, cause);
   }
+  const closed = new Set<number>();
+  const write = (fd: number, text: string, mayBeLost: readonly string[]): void => {
+    if (closed.has(fd)) return;
+    try {
+      if (mayBeLost.includes('EAGAIN')) writeSync(child.stdio[fd] as number, text);
+      else writeAllSync(child.stdio[fd] as number, text);
+    } catch (error) {
+      if (!mayBeLost.includes(errnoOf(error) ?? '')) throw error;
+    }
+  };
+  const close = (fd: number): void => {
+    if (closed.has(fd)) return;
+    closed.add(fd);
+    closeSync(child.stdio[fd] as number);
+  };
   return {
     pid: child.pid,
     ended: child.exited.then(() => exitStatus(child.exitCode, child.signalCode)),
@@ -82,16 +103,17 @@ function startInBun(bun: BunRuntime, file: string, args: readonly string[], opti
         take(value);
       }
     },
+    // Where nobody reads it any more, the exit status tells why.
     write: (fd, text) => {
-      const own = child.stdio[fd] as number;
       try {
-        writeAllSync(own, text);
-      } catch (error) {
-        if (errnoOf(error) !== 'EPIPE') throw error; // its exit status tells why
+        write(fd, text, ['EPIPE']);
       } finally {
-        closeSync(own);
+        close(fd);
       }
     },
+    send: (fd, text) => write(fd, text, ['EPIPE']),
+    nudge: (fd) => write(fd, '+', ['EPIPE', 'EAGAIN']),
+    close,
     unref: () => child.unref(),
   };
 }
@@ -109,6 +131,8 @@ function startInNode(file: string, args: readonly string[], options: ChildOption
     child.once('exit', (code, signal) => resolve(exitStatus(code, signal)));
   });
   ended.catch(() => undefined); // told to whoever waits for it
+  const pipe = (fd: number): Writable => child.stdio[fd] as Writable;
+  for (const [fd, kind] of options.stdio.entries()) if (fd > 2 && kind === 'pipe') pipe(fd).on('error', () => undefined); // EPIPE: its exit status tells why
   return {
     pid: child.pid ?? 0,
     ended,
@@ -120,11 +144,10 @@ function startInNode(file: string, args: readonly string[], options: ChildOption
         stream.once('error', () => resolve());
         stream.once('close', () => resolve());
       }),
-    write: (fd, text) => {
-      const pipe = child.stdio[fd] as Writable;
-      pipe.on('error', () => undefined); // EPIPE: its exit status tells why
-      pipe.end(text);
-    },
+    write: (fd, text) => void pipe(fd).end(text),
+    send: (fd, text) => void pipe(fd).write(text),
+    nudge: (fd) => void (pipe(fd).writableLength === 0 && pipe(fd).write('+')),
+    close: (fd) => void pipe(fd).end(),
     unref: () => {
       child.unref();
       for (const stream of child.stdio) (stream as { unref?: () => void } | null)?.unref?.();

@@ -1,5 +1,6 @@
 /** Manifests and indexes: distribution-spec, "Pulling manifests". What comes is decoded and its digest checked before anything is believed. */
 import { ScullError } from '../host/errors.ts';
+import { createHash, type HashAlgorithm } from '../host/hash.ts';
 import { decodeManifestOrIndex, MAX_DOCUMENT, type DecodedIndex, type DecodedManifest } from '../oci/decode.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { digestAlgorithm, isDigest, parseDigest, type Digest } from '../oci/digest.ts';
@@ -54,7 +55,7 @@ export async function headManifest(session: RegistrySession, reference: Referenc
 /** Fetches what the reference names. @throws ScullError NO_SUCH_IMAGE, UNAUTHORIZED, REGISTRY, NETWORK, INVALID */
 export async function fetchManifest(session: RegistrySession, reference: Reference): Promise<FetchedManifest> {
   const { response, body: bytes } = await fetchWhole(session, manifestRequest(reference, 'GET'), MAX_DOCUMENT);
-  const digest = await checkedDigest(bytes, reference, header(response, 'docker-content-digest'));
+  const digest = checkedDigest(bytes, reference, header(response, 'docker-content-digest'));
   return { ...decodeManifestOrIndex(bytes, header(response, 'content-type')), bytes, digest };
 }
 
@@ -105,9 +106,12 @@ function manifestRequest(reference: Reference, method: 'GET' | 'HEAD'): Registry
 }
 
 /** The digest of what came, after comparing it with what was asked for and with what the registry says. */
-async function checkedDigest(bytes: Uint8Array, reference: Reference, announced: string | undefined): Promise<Digest> {
-  const { createHash } = await import('node:crypto');
-  const hash = (algorithm: 'sha256' | 'sha512'): Digest => parseDigest(`${algorithm}:${createHash(algorithm).update(bytes).digest('hex')}`);
+function checkedDigest(bytes: Uint8Array, reference: Reference, announced: string | undefined): Digest {
+  const hash = (algorithm: HashAlgorithm): Digest => {
+    const hasher = createHash(algorithm);
+    hasher.update(bytes);
+    return parseDigest(`${algorithm}:${hasher.digest('hex')}`);
+  };
   const claims = [reference.digest, announced !== undefined && isDigest(announced) ? announced : undefined];
   for (const claim of claims) {
     if (claim !== undefined && hash(digestAlgorithm(claim)) !== claim) {

@@ -56,7 +56,7 @@ async function sourceOf(store: Store, image: PackedImage, config: ImageConfig): 
   const docker = image.format === 'docker';
   const layers = [...(image.parent?.manifest.layers ?? []), ...(image.layer === undefined ? [] : [image.layer.descriptor])];
   const configBytes = Buffer.from(JSON.stringify(config));
-  const descriptor = { mediaType: docker ? MEDIA_TYPES.dockerConfig : MEDIA_TYPES.ociConfig, digest: await digestOf(configBytes), size: configBytes.length };
+  const descriptor = { mediaType: docker ? MEDIA_TYPES.dockerConfig : MEDIA_TYPES.ociConfig, digest: digestOf(configBytes), size: configBytes.length };
   const mediaType = docker ? MEDIA_TYPES.dockerManifest : MEDIA_TYPES.ociManifest;
   const manifest = {
     schemaVersion: 2,

@@ -121,7 +121,7 @@ export async function ensureLayers(store: Store, image: ImageRecord, progress: P
 
 async function readWanted(store: Store, source: ImageSource, artifacts: boolean): Promise<Wanted> {
   const { bytes, mediaType: declaredType, digest: expected } = await source.manifest();
-  const digest = await digestOf(bytes, expected === undefined ? 'sha256' : digestAlgorithm(expected));
+  const digest = digestOf(bytes, expected === undefined ? 'sha256' : digestAlgorithm(expected));
   if (expected !== undefined && digest !== expected) {
     throw new ScullError('INVALID', `the manifest is not what was announced: its digest is ${digest} instead of ${expected}`);
   }
@@ -145,7 +145,7 @@ function checkLayerType(layer: Descriptor): void {
 
 async function fetchConfig(store: Store, source: ImageSource, descriptor: Descriptor): Promise<Uint8Array> {
   const stored = hasBlob(store, descriptor) ? readDocument(store, descriptor.digest) : undefined;
-  if (stored !== undefined && (await digestOf(stored, digestAlgorithm(descriptor.digest))) === descriptor.digest) return stored;
+  if (stored !== undefined && (digestOf(stored, digestAlgorithm(descriptor.digest))) === descriptor.digest) return stored;
   return readChecked(await source.blob(descriptor), descriptor);
 }
 

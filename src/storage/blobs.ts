@@ -3,7 +3,6 @@
  * written aside, counted and hashed, compared with its descriptor, and flushed. So what is there is what it says, and
  * nobody ever sees half of it.
  */
-import type { Hash } from 'node:crypto';
 import { closeSync, createReadStream, existsSync, fsync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -12,6 +11,7 @@ import { errnoOf, isScullError, ScullError } from '../host/errors.ts';
 import { filePieces } from '../host/file-pieces.ts';
 import { explainWriteFailure, instead, withPath, writeAllSync } from '../host/files.ts';
 import { flushes } from '../host/flush.ts';
+import { createHash, type Hash, type HashAlgorithm } from '../host/hash.ts';
 import { MAX_DOCUMENT } from '../oci/decode.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { digestAlgorithm, digestHex, type Digest } from '../oci/digest.ts';
@@ -100,7 +100,7 @@ export async function readChecked(stream: AsyncIterable<Uint8Array>, descriptor:
     chunks.push(Buffer.from(chunk)); // which may be overwritten now
   }
   const bytes = Buffer.concat(chunks);
-  if (size === descriptor.size && (await digestOf(bytes, digestAlgorithm(descriptor.digest))) === descriptor.digest) return bytes;
+  if (size === descriptor.size && (digestOf(bytes, digestAlgorithm(descriptor.digest))) === descriptor.digest) return bytes;
   throw new ScullError('INVALID', `${what} is not what was announced as ${descriptor.digest} of ${descriptor.size} bytes`);
 }
 
@@ -185,9 +185,10 @@ export function stageDocument(store: Store, staging: Staging, digest: Digest, by
 }
 
 /** Digest of bytes in memory. */
-export async function digestOf(bytes: Uint8Array, algorithm: 'sha256' | 'sha512' = 'sha256'): Promise<Digest> {
-  const { createHash } = await import('node:crypto');
-  return `${algorithm}:${createHash(algorithm).update(bytes).digest('hex')}` as Digest;
+export function digestOf(bytes: Uint8Array, algorithm: HashAlgorithm = 'sha256'): Digest {
+  const hash = createHash(algorithm);
+  hash.update(bytes);
+  return `${algorithm}:${hash.digest('hex')}` as Digest;
 }
 
 /**
@@ -235,7 +236,6 @@ interface Transfer {
 const FRUITLESS_ATTEMPTS = 3;
 
 async function receive(fd: number, file: BlobFile, descriptor: Descriptor, open: BlobOpener, options: StoreBlobOptions): Promise<void> {
-  const { createHash } = await import('node:crypto');
   const tell = (chunk: Uint8Array): void => options.growing?.grew(chunk.length);
   let sinceLook = 0;
   const sink = (chunk: Uint8Array): void => {

@@ -71,7 +71,7 @@ export async function convertImage(store: Store, staging: Staging, image: ImageR
   }
   const manifest = makeManifest(image, converted, mediaType);
   const bytes = Buffer.from(JSON.stringify(manifest));
-  return { bytes, mediaType, digest: await digestOf(bytes), manifest, blob };
+  return { bytes, mediaType, digest: digestOf(bytes), manifest, blob };
 }
 
 /** Whatever it is, byte for byte. @throws ScullError CORRUPT when its manifest is missing */
@@ -90,7 +90,7 @@ export async function inWords<T extends Pick<ConvertedImage, 'bytes' | 'mediaTyp
   if (format === undefined || image.mediaType === mediaType) return image;
   const manifest = format === 'v2s2' ? dockerTwin(image.manifest) : ociTwin(image.manifest);
   const bytes = Buffer.from(JSON.stringify(manifest));
-  return { ...image, bytes, mediaType, digest: await digestOf(bytes), manifest };
+  return { ...image, bytes, mediaType, digest: digestOf(bytes), manifest };
 }
 
 function dockerTwin(manifest: Manifest): Manifest {

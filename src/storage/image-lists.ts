@@ -160,7 +160,7 @@ function originsOf(instances: readonly NewInstance[]): readonly string[] {
 
 async function storeIndex(store: Store, staging: Staging, index: ImageIndex): Promise<Descriptor> {
   const bytes = encodeIndex(index) as Uint8Array;
-  const digest = await digestOf(bytes);
+  const digest = digestOf(bytes);
   await storeDocument(store, staging, digest, bytes);
   syncDirectory(join(store.layout.blob(digest), '..'));
   return { mediaType: MEDIA_TYPES.ociIndex, digest, size: bytes.length };

@@ -5,7 +5,6 @@
 import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { run } from '../../src/host/process.ts';
@@ -54,8 +53,10 @@ async function addLayers(store: Store, archives: readonly Buffer[]): Promise<Dig
     const chainId = below === undefined ? diffId : sha256(`${below} ${diffId}`);
     const compressed = gzipSync(bytes);
     const layer = { descriptor: { mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip', digest: sha256(compressed), size: compressed.length }, diffId, chainId };
+    const path = `${store.layout.root}.blob-${chain.length}`;
+    writeFileSync(path, compressed);
     // All at once: a layer waits by itself for those below it.
-    jobs.push(unpackLayer(store, { layer, parents: [...chain], compressed: { stream: Readable.from([compressed]) }, progress: () => undefined }));
+    jobs.push(unpackLayer(store, { layer, parents: [...chain], compressed: { file: path }, progress: () => undefined }));
     chain.push(chainId);
   }
   await Promise.all(jobs);
@@ -221,13 +222,17 @@ describe.skipIf(isRoot)('storage drivers (as an unprivileged user)', () => {
   test('a damaged, wrong or hostile layer leaves nothing in the store', async () => {
     const store = { layout: storeLayout(join(base, 'bad'), join(base, 'run')), driver: 'auto' as const };
     const good = gzipSync(archive(file('x', 'y', root)));
-    const attempt = (bytes: Buffer, diffId: Digest): Promise<unknown> =>
-      unpackLayer(store, {
+    const attempt = (bytes: Buffer, diffId: Digest): Promise<unknown> => {
+      const growing = new GrowingFile(join(base, 'bad.blob'));
+      writeFileSync(growing.path, bytes);
+      growing.whole();
+      return unpackLayer(store, {
         layer: { descriptor: { mediaType: 'x', digest: sha256(bytes), size: bytes.length }, diffId, chainId: diffId },
         parents: [],
-        compressed: { stream: Readable.from([bytes]) },
+        compressed: { growing },
         progress: () => undefined,
       });
+    };
     await expect(attempt(good, sha256('another'))).rejects.toMatchObject({ code: 'CORRUPT', message: expect.stringContaining('not sha256:') as unknown });
     await expect(attempt(good.subarray(0, 30), sha256('x'))).rejects.toMatchObject({ code: 'INVALID' });
     await expect(attempt(Buffer.concat([good.subarray(0, 20), Buffer.alloc(20, 255)]), sha256('x'))).rejects.toMatchObject({ code: 'INVALID' });

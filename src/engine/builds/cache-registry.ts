@@ -124,8 +124,8 @@ function recordsFrom(bytes: Uint8Array, reference: Reference): readonly CacheRec
 async function artifactOf(session: BuildSession, records: readonly CacheRecord[]): Promise<PushedImage> {
   const { store } = session.engine;
   const configBytes = Buffer.from(JSON.stringify({ records }));
-  const config: Descriptor = { mediaType: CONFIG_TYPE, digest: await digestOf(configBytes), size: configBytes.length };
-  const empty: Descriptor = { mediaType: EMPTY_TYPE, digest: await digestOf(EMPTY), size: EMPTY.length };
+  const config: Descriptor = { mediaType: CONFIG_TYPE, digest: digestOf(configBytes), size: configBytes.length };
+  const empty: Descriptor = { mediaType: EMPTY_TYPE, digest: digestOf(EMPTY), size: EMPTY.length };
   const layers = new Map(records.flatMap(({ layer }) => (layer === undefined ? [] : [[layer.descriptor.digest, layer.descriptor] as const])));
   const manifest: Manifest = { schemaVersion: 2, mediaType: MEDIA_TYPES.ociManifest, artifactType: ARTIFACT_TYPE, config, layers: layers.size === 0 ? [empty] : [...layers.values()] };
   const bytes = Buffer.from(JSON.stringify(manifest));
@@ -133,7 +133,7 @@ async function artifactOf(session: BuildSession, records: readonly CacheRecord[]
   return {
     bytes,
     mediaType: MEDIA_TYPES.ociManifest,
-    digest: await digestOf(bytes),
+    digest: digestOf(bytes),
     manifest,
     blob: (descriptor) => {
       const held = inMemory.get(descriptor.digest);

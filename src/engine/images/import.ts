@@ -1,6 +1,6 @@
 /** Making an image of one layer from the tar of a root file system. */
-import { statSync } from 'node:fs';
-import { Readable } from 'node:stream';
+import { closeSync, statSync } from 'node:fs';
+import type { Readable } from 'node:stream';
 import { isScullError, ScullError } from '../../host/errors.ts';
 import { ensurePrivateDirectory } from '../../host/files.ts';
 import type { Progress } from '../../host/progress.ts';
@@ -11,11 +11,12 @@ import { admitImage } from '../../storage/admit.ts';
 import { adoptBlob, digestOf } from '../../storage/blobs.ts';
 import { discardLeftovers } from '../../storage/garbage.ts';
 import type { ImageRecord, ImageSource } from '../../storage/image-types.ts';
-import { importPlainLayer, openStaged, stageImportedLayer, type StagedBlob } from '../../storage/import-layer.ts';
+import type { StagedBlob } from '../../storage/import-layer.ts';
+import { importPlainLayer } from '../../storage/import-plain.ts';
 import { prepareUnpacking } from '../../storage/layers/unpack-process.ts';
 import { createStaging, sweepStaging, type Staging } from '../../storage/staging.ts';
 import type { Engine } from '../engine.ts';
-import { openUserFile } from '../user-files.ts';
+import { openUserDescriptor, openUserFile } from '../user-files.ts';
 import { recordEvent } from '../events/record.ts';
 import { applyChanges } from './changes.ts';
 
@@ -79,13 +80,11 @@ export async function importImage(engine: Engine, input: string | Readable, opti
 
 /** Where it is a plain tar in a file, it is unpacked in the same pass. */
 async function importLayer(engine: Engine, staging: Staging, input: string | Readable): Promise<StagedBlob> {
-  const source = await openInput(input);
-  const plain = source.file === undefined ? undefined : await importPlainLayer(engine.store, staging, source.file, engine.progress);
-  if (plain !== undefined) {
-    source.stream.destroy();
-    return plain;
-  }
-  const layer = await stageImportedLayer(staging, source.stream, typeof input === 'string' ? JSON.stringify(input) : 'the input', source.file);
+  const file = typeof input === 'string' && !isUrl(input) && isRegularFile(input) ? input : undefined;
+  const plain = file === undefined ? undefined : await importPlain(engine, staging, file);
+  if (plain !== undefined) return plain;
+  const { stageImportedLayer } = await import('../../storage/import-layer.ts');
+  const layer = await stageImportedLayer(staging, await openInput(input), typeof input === 'string' ? JSON.stringify(input) : 'the input', file);
   if (layer.staged) adoptBlob(engine.store, staging, layer.file, layer.descriptor.digest);
   return layer;
 }
@@ -99,19 +98,42 @@ function withoutLayer(progress: Progress, { descriptor, admitted }: StagedBlob):
 
 async function sourceOf(config: ImageConfig, layer: StagedBlob): Promise<ImageSource> {
   const configBytes = Buffer.from(JSON.stringify(config));
-  const descriptor = { mediaType: MEDIA_TYPES.ociConfig, digest: await digestOf(configBytes), size: configBytes.length };
+  const descriptor = { mediaType: MEDIA_TYPES.ociConfig, digest: digestOf(configBytes), size: configBytes.length };
   const manifest = { schemaVersion: 2, mediaType: MEDIA_TYPES.ociManifest, config: descriptor, layers: [layer.descriptor] };
   return {
     resumable: false,
     manifest: async () => ({ bytes: Buffer.from(JSON.stringify(manifest)), mediaType: MEDIA_TYPES.ociManifest }),
-    blob: async (wanted) => (wanted.digest === descriptor.digest ? Readable.from([configBytes]) : openStaged(layer)),
+    blob: async (wanted) => (wanted.digest === descriptor.digest ? onePiece(configBytes) : (await import('../../storage/import-layer.ts')).openStaged(layer)),
   };
 }
 
-/** `file` is the path of what can be read again. */
-async function openInput(input: string | Readable): Promise<{ readonly stream: Readable; readonly file?: string }> {
-  if (typeof input !== 'string') return { stream: input };
-  if (/^https?:\/\//.test(input)) return { stream: (await (await import('../../registry/download.ts')).download(input, 'import')).content };
-  const stream = openUserFile(input);
-  return statSync(input).isFile() ? { stream, file: input } : { stream };
+async function* onePiece(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
+async function openInput(input: string | Readable): Promise<Readable> {
+  if (typeof input !== 'string') return input;
+  if (isUrl(input)) return (await (await import('../../registry/download.ts')).download(input, 'import')).content;
+  return openUserFile(input);
+}
+
+async function importPlain(engine: Engine, staging: Staging, file: string): Promise<StagedBlob | undefined> {
+  const fd = openUserDescriptor(file);
+  try {
+    return await importPlainLayer(engine.store, staging, { fd, path: file }, engine.progress);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function isUrl(input: string): boolean {
+  return /^https?:\/\//.test(input);
+}
+
+function isRegularFile(path: string): boolean {
+  try {
+    return statSync(path).isFile();
+  } catch {
+    return false; // opening it tells why
+  }
 }

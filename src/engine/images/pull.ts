@@ -173,7 +173,7 @@ async function fetchStored(engine: Engine, session: RegistrySession, name: Refer
   const source = registrySource(there, { session, platform: wanted });
   const asked = source.digests();
   asked.catch(() => undefined); // told below
-  const dismiss = prepareUnpacking(engine.store);
+  const dismiss = prepareUnpacking(engine.store, true);
   let image: StoredImage;
   try {
     // What else it takes is loaded while the registry answers and that process starts.

@@ -17,7 +17,7 @@ export async function archivedInstances(location: FileLocation, images: readonly
   for (const { source, listed } of chosen) {
     const { bytes, mediaType: declared, digest: expected } = await source.manifest();
     const { manifest, mediaType } = decodeManifest(bytes, declared);
-    const digest = await digestOf(bytes, expected === undefined ? 'sha256' : digestAlgorithm(expected));
+    const digest = digestOf(bytes, expected === undefined ? 'sha256' : digestAlgorithm(expected));
     if (expected !== undefined && digest !== expected) throw new ScullError('INVALID', `a manifest in ${JSON.stringify(location.path)} is not what the list says: its digest is ${digest} instead of ${expected}`);
     const config = await readChecked(await source.blob(manifest.config), manifest.config);
     const platform = isImageConfigType(manifest.config.mediaType) ? decodeImageConfig(config) : undefined;

@@ -58,7 +58,7 @@ export async function addArtifact(engine: Engine, list: string, files: readonly 
     ...(subject === undefined ? {} : { subject: { mediaType: subject.descriptor.mediaType, digest: subject.descriptor.digest, size: subject.descriptor.size } }),
   };
   const bytes = Buffer.from(JSON.stringify(manifest));
-  const descriptor: Descriptor = { mediaType: MEDIA_TYPES.ociManifest, digest: await digestOf(bytes), size: bytes.length, artifactType: manifest.artifactType };
+  const descriptor: Descriptor = { mediaType: MEDIA_TYPES.ociManifest, digest: digestOf(bytes), size: bytes.length, artifactType: manifest.artifactType };
   const documents = [{ digest: config.descriptor.digest, bytes: config.bytes }, { digest: descriptor.digest, bytes }];
   const blobs: readonly NewBlob[] = layers;
   return changeList(engine.store, name, (index) => index, [{ descriptor: noteOn(descriptor, options.notes), documents, blobs }]);
@@ -67,7 +67,7 @@ export async function addArtifact(engine: Engine, list: string, files: readonly 
 async function configOf({ config, configType }: ArtifactOptions): Promise<{ readonly bytes: Uint8Array; readonly descriptor: Descriptor }> {
   const bytes = config === undefined ? Buffer.from('{}') : reading(config, () => readFileSync(config));
   const mediaType = configType ?? (config === undefined ? EMPTY_CONFIG : MEDIA_TYPES.ociConfig);
-  return { bytes, descriptor: { mediaType, digest: await digestOf(bytes), size: bytes.length } };
+  return { bytes, descriptor: { mediaType, digest: digestOf(bytes), size: bytes.length } };
 }
 
 async function describeFile(path: string, { layerType, titles }: ArtifactOptions): Promise<{ readonly descriptor: Descriptor; readonly open: () => Readable }> {

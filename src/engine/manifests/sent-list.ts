@@ -101,10 +101,10 @@ async function documentFor(engine: Engine, list: ImageList, changed: Changed, fo
   if (changed.size === 0 && (format === undefined || docker === (format === 'v2s2'))) return { bytes: readDocument(engine.store, digest), digest, mediaType };
   const index = withChanged(list.index, changed);
   const bytes = format === 'v2s2' || (docker && format === undefined) ? encodeIndex(format === 'v2s2' ? withoutNotes(index) : index, 'docker') : undefined;
-  if (bytes !== undefined) return { bytes, digest: await digestOf(bytes), mediaType: MEDIA_TYPES.dockerManifestList };
+  if (bytes !== undefined) return { bytes, digest: digestOf(bytes), mediaType: MEDIA_TYPES.dockerManifestList };
   if (format === 'v2s2') throw new ScullError('UNSUPPORTED', 'a manifest list of the format v2s2 holds nothing but images, each for a platform', { hint: 'push it as it is: leave --format out' });
   const ours = encodeIndex(index) as Uint8Array;
-  return { bytes: ours, digest: await digestOf(ours), mediaType: MEDIA_TYPES.ociIndex };
+  return { bytes: ours, digest: digestOf(ours), mediaType: MEDIA_TYPES.ociIndex };
 }
 
 /** Docker's lists know no annotations. */

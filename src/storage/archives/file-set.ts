@@ -2,20 +2,18 @@
  * Named files, in a tar archive or in a folder: what image archives and image folders have in common. Names from outside
  * are looked up among those that are there, never turned into paths.
  */
-import { closeSync, constants, createReadStream, fstatSync, openSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
 import { errnoOf, ScullError } from '../../host/errors.ts';
 import { filePieces } from '../../host/file-pieces.ts';
+import { detectCompression, MAGIC_LENGTH, type Compression } from '../layers/decompress.ts';
 
 export interface FileSet {
   /** For messages: the path of the archive or folder. */
   readonly label: string;
   /** Bytes of the file, or undefined where there is none of this name. */
   size(name: string): number | undefined;
-  /** @throws ScullError INVALID where there is no such file */
-  open(name: string): Readable;
-  /** The same without making garbage: each piece is overwritten when the next is asked for. @throws ScullError INVALID where there is no such file */
+  /** Its bytes; each piece is overwritten when the next is asked for. @throws ScullError INVALID where there is no such file */
   pieces(name: string): AsyncIterable<Uint8Array>;
 }
 
@@ -29,8 +27,14 @@ export async function readSmall(files: FileSet, name: string, limit: number): Pr
   if (size === undefined) throw missingFile(files, name);
   if (size > limit) throw new ScullError('INVALID', `${JSON.stringify(name.slice(0, 200))} in ${files.label} is too large: ${size} bytes, at most ${limit} are read`);
   const chunks: Buffer[] = [];
-  for await (const chunk of files.open(name) as AsyncIterable<Buffer>) chunks.push(chunk);
+  for await (const chunk of files.pieces(name)) chunks.push(Buffer.from(chunk)); // it may be overwritten now
   return Buffer.concat(chunks);
+}
+
+/** Told by the first bytes. @throws ScullError INVALID where there is no such file */
+export async function compressionOf(files: FileSet, name: string): Promise<Compression> {
+  for await (const piece of files.pieces(name)) return detectCompression(Buffer.from(piece.subarray(0, MAGIC_LENGTH)));
+  return 'none';
 }
 
 /** As {@link filePieces}, of a file that is opened when the first piece is asked for. */
@@ -72,9 +76,6 @@ export function directoryFiles(directory: string): FileSet {
       const found = openRegular(name);
       if (found !== undefined) closeSync(found.fd);
       return found?.size;
-    },
-    open(name) {
-      return createReadStream(directory, { fd: existing(name).fd, start: 0, highWaterMark: 1 << 20 });
     },
     pieces(name) {
       const size = files.size(name);

@@ -4,6 +4,7 @@
  * image, so one is made up, over the layers as they are in the archive: the same archive gives the same digest everywhere.
  */
 import { ScullError } from '../../host/errors.ts';
+import { createHash } from '../../host/hash.ts';
 import { decodeImageConfig, MAX_DOCUMENT, MAX_LAYERS } from '../../oci/decode.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
@@ -12,8 +13,7 @@ import { readArray, readObject, readString, readStrings, within, type Place } fr
 import { digestOf } from '../blobs.ts';
 import type { ImageSource } from '../image-types.ts';
 import type { ArchivedImage } from './archived-image.ts';
-import { missingFile, readSmall, type FileSet } from './file-set.ts';
-import { recognise } from './inflate.ts';
+import { compressionOf, missingFile, readSmall, type FileSet } from './file-set.ts';
 
 const MAX_IMAGES = 1000;
 
@@ -51,7 +51,7 @@ function archiveSource(files: FileSet, image: Listed): ImageSource {
       if (diffIds.length !== image.layers.length) {
         throw new ScullError('INVALID', `${files.label} is inconsistent: it lists ${image.layers.length} layers, the configuration ${diffIds.length}`);
       }
-      const config: Descriptor = { mediaType: MEDIA_TYPES.ociConfig, digest: await digestOf(configBytes), size: configBytes.length };
+      const config: Descriptor = { mediaType: MEDIA_TYPES.ociConfig, digest: digestOf(configBytes), size: configBytes.length };
       places.set(config.digest, image.config);
       const layers: Descriptor[] = [];
       for (const [index, name] of image.layers.entries()) {
@@ -74,13 +74,11 @@ function archiveSource(files: FileSet, image: Listed): ImageSource {
 async function describeLayer(files: FileSet, name: string, diffId: Digest): Promise<Descriptor> {
   const size = files.size(name);
   if (size === undefined) throw missingFile(files, name);
-  const { compression, stream } = await recognise(files.open(name));
-  stream.destroy();
+  const compression = await compressionOf(files, name);
   if (compression === 'none') return { mediaType: MEDIA_TYPES.ociLayer, digest: diffId, size };
   if (compression !== 'gzip' && compression !== 'zstd') throw new ScullError('UNSUPPORTED', `a layer in ${files.label} is compressed with ${compression}`);
-  const { createHash } = await import('node:crypto');
   const hash = createHash('sha256');
-  for await (const chunk of files.open(name) as AsyncIterable<Uint8Array>) hash.update(chunk);
+  for await (const chunk of files.pieces(name)) hash.update(chunk);
   const mediaType = compression === 'gzip' ? MEDIA_TYPES.ociLayerGzip : MEDIA_TYPES.ociLayerZstd;
   return { mediaType, digest: `sha256:${hash.digest('hex')}` as Digest, size };
 }

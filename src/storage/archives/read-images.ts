@@ -16,7 +16,8 @@ import type { Staging } from '../staging.ts';
 import { chooseInstance } from '../images.ts';
 import type { ArchivedImage, Wanted } from './archived-image.ts';
 import { directoryFiles, readSmall, type FileSet } from './file-set.ts';
-import { inflate, recognise } from './inflate.ts';
+import { compressionAt } from '../layers/decompress.ts';
+import { inflate } from './inflate.ts';
 import { readDockerArchive } from './read-docker-archive.ts';
 import { instanceName } from './names.ts';
 import { isOciLayout, readOciLayout } from './read-oci-layout.ts';
@@ -53,17 +54,27 @@ async function filesAt(path: string, staging: Staging): Promise<FileSet> {
   }
   if (stat.isDirectory()) return directoryFiles(path);
   const label = path === STANDARD_INPUT ? 'the archive on standard input' : JSON.stringify(path);
-  const { compression, stream } = await recognise(openFile(path));
-  if (!stat.isFile() || compression !== 'none') return spool(stream, staging, label);
-  stream.destroy();
-  return tarFiles(path, label);
+  return stat.isFile() && isPlain(path) ? tarFiles(path, label) : spool(openFile(path), staging, label);
+}
+
+function isPlain(path: string): boolean {
+  const fd = openForReading(path);
+  try {
+    return compressionAt(fd, path) === 'none';
+  } finally {
+    closeSync(fd);
+  }
 }
 
 function openFile(path: string): Readable {
+  const stream = createReadStream(path, { fd: openForReading(path), highWaterMark: 1 << 20 });
+  // What fails later is told with the file's name too.
+  return stream.on('error', (error) => void withPath(error, path));
+}
+
+function openForReading(path: string): number {
   try {
-    const stream = createReadStream(path, { fd: openSync(path, 'r'), highWaterMark: 1 << 20 });
-    // What fails later is told with the file's name too.
-    return stream.on('error', (error) => void withPath(error, path));
+    return openSync(path, 'r');
   } catch (cause) {
     throw new ScullError('PERMISSION', `cannot read ${JSON.stringify(path)}: ${(cause as Error).message}`, { cause });
   }

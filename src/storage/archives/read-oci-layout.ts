@@ -74,7 +74,7 @@ function layoutSource(files: FileSet, descriptor: Descriptor): ImageSource {
 
 async function readVerified(files: FileSet, descriptor: Descriptor): Promise<Uint8Array> {
   const bytes = await readSmall(files, blobName(descriptor.digest), MAX_DOCUMENT);
-  if (bytes.length !== descriptor.size || (await digestOf(bytes, digestAlgorithm(descriptor.digest))) !== descriptor.digest) {
+  if (bytes.length !== descriptor.size || (digestOf(bytes, digestAlgorithm(descriptor.digest))) !== descriptor.digest) {
     throw new ScullError('INVALID', `${files.label} is damaged: the content of blob ${descriptor.digest} is not what its name says`);
   }
   return bytes;

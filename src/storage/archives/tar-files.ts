@@ -2,9 +2,8 @@
  * The files of a tar archive, by name, without unpacking it: the headers are read once, jumping from one to the next, and
  * each file's content is read where it stands. (The format is told in layers/tar/header.ts.)
  */
-import { closeSync, createReadStream, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { posix } from 'node:path';
-import { Readable } from 'node:stream';
 import { isScullError, ScullError } from '../../host/errors.ts';
 import { BLOCK, isZeroBlock, parseHeader } from '../layers/tar/header.ts';
 import { parsePax, type PaxRecords } from '../layers/tar/pax.ts';
@@ -45,11 +44,6 @@ export function tarFiles(path: string, label: string): FileSet {
   const files: FileSet = {
     label,
     size: (name) => find(memberName(name))?.size,
-    open(name) {
-      const { offset, size } = existing(name);
-      if (size === 0) return Readable.from([]);
-      return createReadStream(path, { start: offset, end: offset + size - 1, highWaterMark: 1 << 20 });
-    },
     pieces(name) {
       const { offset, size } = existing(name);
       return piecesOf(() => openSync(path, 'r'), offset, offset + size);

@@ -58,7 +58,7 @@ export async function writeOciLayout(writer: Writer, images: readonly SavedImage
   const described: Described[] = [];
   for (const { image, names } of images) {
     const bytes = ociManifest(writer.store, image);
-    described.push({ image, bytes, descriptor: { mediaType: MEDIA_TYPES.ociManifest, digest: await digestOf(bytes) }, annotations: names.map((name) => ({ [REF_NAME]: name })) });
+    described.push({ image, bytes, descriptor: { mediaType: MEDIA_TYPES.ociManifest, digest: digestOf(bytes) }, annotations: names.map((name) => ({ [REF_NAME]: name })) });
   }
   await writeImageLayout(writer, described);
 }

@@ -5,7 +5,7 @@
  */
 import { closeSync, createReadStream, lstatSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, type Stats } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { crc32 } from 'node:zlib';
+import { crc32 } from '../../host/hash.ts';
 import { describeErrno } from '../../host/errno.ts';
 import { errnoOf } from '../../host/errors.ts';
 import { writeAllSync } from '../../host/files.ts';

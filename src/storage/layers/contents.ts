@@ -13,10 +13,10 @@
  * Fields are parted by tabs; MODE is octal, and `-` where access lists have their say in it. Paths are byte strings from the
  * root of the layer, with tab, newline and backslash escaped. layer.json holds the digest of the file.
  */
-import { createHash } from 'node:crypto';
 import { appendFileSync, closeSync, openSync, readFileSync } from 'node:fs';
-import { crc32 } from 'node:zlib';
 import { writeAllSync } from '../../host/files.ts';
+import { crc32, createHash } from '../../host/hash.ts';
+import { sha256Hex } from '../../oci/chain-id.ts';
 import type { Digest } from '../../oci/digest.ts';
 
 export const NO_MODE = -1;
@@ -104,7 +104,7 @@ export class ContentsWriter implements ContentsSink {
 export function finishContents(file: string, removed: readonly string[]): Digest {
   const lines = removed.map((path) => `-\t${escape(path)}\n`).join('');
   if (lines !== '') appendFileSync(file, lines, 'latin1');
-  return `sha256:${createHash('sha256').update(readFileSync(file)).digest('hex')}` as Digest;
+  return `sha256:${sha256Hex(readFileSync(file))}` as Digest;
 }
 
 /** The sum of a file whose bytes come in pieces, with gaps that read as zeros. */

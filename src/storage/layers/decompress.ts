@@ -1,6 +1,8 @@
 /** Compression of layer blobs, told by their first bytes: media types lie now and then. */
+import { readSync } from 'node:fs';
 import type { Transform } from 'node:stream';
 import { ScullError } from '../../host/errors.ts';
+import { withPath } from '../../host/files.ts';
 import { contentSizeOf, zstdFrames } from './zstd-frames.ts';
 
 export type Compression = 'none' | 'gzip' | 'zstd' | 'xz' | 'bzip2';
@@ -19,6 +21,16 @@ export function detectCompression(start: Buffer): Compression {
   if (start.toString('latin1', 0, 6) === '\xfd7zXZ\0') return 'xz';
   if (/^BZh[1-9]/.test(start.toString('latin1', 0, 4))) return 'bzip2';
   return 'none';
+}
+
+/** How a file is compressed, told without moving in it. What fails is told with its path. */
+export function compressionAt(fd: number, path: string): Compression {
+  const start = Buffer.alloc(MAGIC_LENGTH);
+  try {
+    return detectCompression(start.subarray(0, readSync(fd, start, 0, MAGIC_LENGTH, 0)));
+  } catch (error) {
+    throw withPath(error, path);
+  }
 }
 
 /**

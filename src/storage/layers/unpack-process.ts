@@ -3,24 +3,25 @@
  * Starting it takes as long as unpacking a small layer, so it may be started before it is known what there is to unpack:
  * {@link prepareUnpacking}.
  */
-import type { ChildProcess } from 'node:child_process';
-import type { Writable } from 'node:stream';
+import { startChild } from '../../host/child.ts';
 import { errnoOf, isScullError } from '../../host/errors.ts';
 import { ensurePrivateDirectory } from '../../host/files.ts';
-import { exitStatus, explainSpawnFailure, minimalEnvironment } from '../../host/process.ts';
+import { minimalEnvironment } from '../../host/process.ts';
 import { selfCommand } from '../../host/self.ts';
-import { launchFailure, startInUserNamespace } from '../../userns/launch.ts';
+import { launchCommand, launchFailure } from '../../userns/launch.ts';
 import { createStaging, type Staging } from '../staging.ts';
 import type { Store } from '../store.ts';
-import type { LayerNames, UnpackJob, WorkerMessage } from './unpack-worker.ts';
+import { CONTROL, INFLATING, SIGNS, type LayerNames, type UnpackJob, type WorkerMessage } from './unpack-dialogue.ts';
 
 export interface UnpackProcess {
-  /** Gets the compressed layer, unless its job names a file. */
-  readonly stdin: Writable;
-  /** Exit status. Rejects where it could not be started, with a ScullError. */
+  /** Exit status, after all that it had to say. Rejects where it could not be started, with a ScullError. */
   readonly ended: Promise<number>;
   /** To be called once. */
   begin(job: UnpackJob, onMessage: (message: WorkerMessage) => void): void;
+  /** The growing file has grown. */
+  grew(): void;
+  /** The growing file is whole. */
+  whole(): void;
   /** The layers below are there. */
   proceed(): void;
   /** Which layer it was. */
@@ -36,52 +37,50 @@ export interface UnpackProcess {
  */
 const FRUGAL = { BUN_JSC_forceRAMSize: `${16 << 20}` };
 
-/** @param place the one directory that it can write to; it and the layer are to be in a staging directory */
-export function startUnpackProcess(place: string): UnpackProcess {
+/**
+ * @param place the one directory that it can write to; it and the layer are to be in a staging directory
+ * @param compressed whether its layer is likely to be
+ * @throws ScullError where it cannot be started
+ */
+export function startUnpackProcess(place: string, compressed = false): UnpackProcess {
   ensurePrivateDirectory(place);
-  const self = selfCommand('__worker', 'unpack', place);
-  const child = startInUserNamespace(self.file, self.args, { stdio: ['pipe', 'pipe', 'pipe', 'pipe'], keepFds: [3], readOnlyExcept: [place], apart: [place], env: { ...minimalEnvironment(), ...FRUGAL } });
-  const stdin = child.stdin as Writable;
-  const control = child.stdio[3] as Writable;
-  // It ended early and has said why.
-  stdin.on('error', () => undefined);
-  control.on('error', () => undefined);
+  const self = selfCommand('__worker', 'unpack', place, ...(compressed ? [INFLATING] : []));
+  const { file, args } = launchCommand({ program: [self.file, ...self.args], keepFds: [CONTROL, SIGNS], writable: [place], apart: [place] });
+  const child = startChild(file, args, { stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'], env: { ...minimalEnvironment(), ...FRUGAL } });
+  let take: (message: WorkerMessage) => void = () => undefined;
   let complaint = '';
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => (complaint = (complaint + text).slice(-4000)));
-  const ended = endOf(child, self.file);
+  const texts = new TextDecoder();
+  const said = [child.read(1, lines((line) => take(JSON.parse(line) as WorkerMessage))), child.read(2, (chunk) => (complaint = (complaint + texts.decode(chunk, { stream: true })).slice(-4000)))];
+  const ended = Promise.all([child.ended, ...said]).then(([status]) => {
+    for (const fd of [CONTROL, SIGNS]) child.close(fd);
+    const failure = launchFailure(status, complaint);
+    if (failure !== undefined) throw failure;
+    return status;
+  });
   ended.catch(() => undefined); // told to who waits for it
   return {
-    stdin,
-    ended: ended.then((status) => {
-      const failure = launchFailure(status, complaint);
-      if (failure !== undefined) throw failure;
-      return status;
-    }),
+    ended,
     begin(job, onMessage) {
-      readLines(child, (line) => onMessage(JSON.parse(line) as WorkerMessage));
-      control.write(`${JSON.stringify(job)}\n`);
+      take = onMessage;
+      child.send(CONTROL, `${JSON.stringify(job)}\n`);
     },
-    proceed: () => void control.write('g'),
-    name: (names) => void control.write(`${JSON.stringify(names)}\n`),
+    grew: () => child.nudge(SIGNS),
+    whole: () => child.close(SIGNS),
+    proceed: () => child.send(CONTROL, 'g'),
+    name: (names) => child.send(CONTROL, `${JSON.stringify(names)}\n`),
     kill: () => child.kill('SIGKILL'),
     complaint: () => complaint.trim(),
   };
 }
 
-function endOf(child: ChildProcess, file: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    child.once('error', (error) => reject(explainSpawnFailure(file, error)));
-    child.once('close', (code, signal) => resolve(exitStatus(code, signal)));
-  });
-}
-
-function readLines(child: ChildProcess, onLine: (line: string) => void): void {
+function lines(onLine: (line: string) => void): (chunk: Uint8Array) => void {
+  const texts = new TextDecoder();
   let pending = '';
-  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-    const lines = (pending + text).split('\n');
-    pending = lines.pop() ?? '';
-    for (const line of lines) onLine(line);
-  });
+  return (chunk) => {
+    const complete = (pending + texts.decode(chunk, { stream: true })).split('\n');
+    pending = complete.pop() ?? '';
+    for (const line of complete) onLine(line);
+  };
 }
 
 /** A process that waits for its job, and the staging directory that it can write to. */
@@ -101,11 +100,12 @@ export function placeIn(staging: Staging): string {
 /**
  * Starts the process that will unpack the next layer, while it is still being found out which that is. Where that fails it is no
  * error yet: whoever has something to unpack will hear of it.
+ * @param compressed whether its layer is likely to be
  * @returns ends it, where there was nothing to unpack. Must be called.
  */
-export function prepareUnpacking(store: Store): () => Promise<void> {
+export function prepareUnpacking(store: Store, compressed = false): () => Promise<void> {
   const { root } = store.layout;
-  const prepared = waiting.has(root) ? undefined : prepare(store);
+  const prepared = waiting.has(root) ? undefined : prepare(store, compressed);
   if (prepared === undefined) return async () => undefined;
   waiting.set(root, prepared);
   return async () => {
@@ -117,11 +117,11 @@ export function prepareUnpacking(store: Store): () => Promise<void> {
   };
 }
 
-function prepare(store: Store): Prepared | undefined {
+function prepare(store: Store, compressed: boolean): Prepared | undefined {
   let staging: Staging | undefined;
   try {
     staging = createStaging(store);
-    const process = startUnpackProcess(placeIn(staging));
+    const process = startUnpackProcess(placeIn(staging), compressed);
     process.ended.catch(() => undefined); // told to who takes it
     return { staging, process };
   } catch (error) {

@@ -1,22 +1,23 @@
 /**
- * The process that unpacks one layer: `scull __worker unpack DIRECTORY`, started by unpack-process.ts as root of a
- * user + mount namespace in which nothing but that directory can be written. Descriptor 3 tells what to do ({@link UnpackJob}, a line
- * of JSON); the compressed layer is its standard input, or a file, which may still be growing: then each byte on standard input says that
- * it has grown, and the end that it is whole. On standard output it tells, one JSON value a line, how far it is and how it ended
- * ({@link WorkerMessage}).
+ * The process that unpacks one layer: `scull __worker unpack DIRECTORY [inflating]`, started by unpack-process.ts as root of a
+ * user + mount namespace in which nothing but that directory can be written. {@link CONTROL} tells what to do ({@link UnpackJob}, a line
+ * of JSON). The compressed layer is a file, which may still be growing: then each byte of {@link SIGNS} says that it has grown, and the
+ * end that it is whole. On standard output it tells, one JSON value a line, how far it is and how it ended ({@link WorkerMessage}).
  */
-import { createHash } from 'node:crypto';
-import { createReadStream, mkdirSync, openSync, readSync, renameSync } from 'node:fs';
+import { mkdirSync, openSync, read, readSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { crashPoint } from '../../host/crash-point.ts';
 import { machineFailure } from '../../host/errno.ts';
-import { errnoOf, isScullError, ScullError, type ErrorCode } from '../../host/errors.ts';
+import { errnoOf, isScullError, ScullError } from '../../host/errors.ts';
 import { explainWriteFailure, writeAllSync, writeJsonAtomic } from '../../host/files.ts';
+import { createHash } from '../../host/hash.ts';
 import { randomHex } from '../../host/identity.ts';
-import { digestAlgorithm, parseDigest, type Digest } from '../../oci/digest.ts';
-import { detectCompression, inflate, MAGIC_LENGTH, type Compression } from './decompress.ts';
+import { explainSpawnFailure, start } from '../../host/process.ts';
+import { digestAlgorithm, parseDigest } from '../../oci/digest.ts';
+import { compressionAt, detectCompression, inflate, inflatingProgram, MAGIC_LENGTH, type Compression } from './decompress.ts';
 import { ContentsWriter } from './contents.ts';
-import { LayerExtractor, tooLarge, type UnpackLimits } from './extract.ts';
+import { LayerExtractor, tooLarge } from './extract.ts';
 import { archiveLimit } from './limits.ts';
 import { LowerLayers } from './lower.ts';
 import { applyMarks, planMarks, planTimes } from './marks.ts';
@@ -24,52 +25,13 @@ import { mappedIds } from './owners.ts';
 import { LAYER_FORMAT, type LayerRecord } from './record.ts';
 import { TarReader } from './tar/reader.ts';
 import { directories } from './tree.ts';
-
-/** Which layer it is. */
-export interface LayerNames {
-  readonly chainId: Digest;
-  readonly diffId: Digest;
-  readonly link: string;
-  readonly compressedSize: number;
-}
-
-/** What the worker is told. */
-export interface UnpackJob extends LayerNames {
-  /** The compressed layer; null for standard input. */
-  readonly file: string | null;
-  readonly growing: boolean;
-  /** False where nobody knows the digests yet: {@link LayerNames} are told when it asks for them. */
-  readonly named: boolean;
-  /**
-   * The digest of what comes is `diffId`, and who sends it compares that before it ends: there is no need to do so again
-   * where nothing has to be inflated.
-   */
-  readonly checked: boolean;
-  readonly parent: Digest | null;
-  /** `diff` directories of the layers below, lowest first. */
-  readonly lower: readonly string[];
-  readonly limits: UnpackLimits;
-}
-
-export type WorkerMessage =
-  /** The growing file is open. */
-  | { readonly kind: 'opened' }
-  /** Compressed bytes taken so far. */
-  | { readonly kind: 'progress'; readonly bytes: number }
-  /** All is made; a line of JSON on descriptor 3, {@link LayerNames}, says which layer it is. */
-  | { readonly kind: 'unnamed' }
-  /** The layers below are needed now; one byte on descriptor 3 says that they are there. */
-  | { readonly kind: 'waiting' }
-  | { readonly kind: 'done'; readonly record: LayerRecord }
-  | { readonly kind: 'error'; readonly code: ErrorCode; readonly message: string; readonly hint?: string | undefined; readonly detail?: string | undefined }
-  /** Not the archive's fault. */
-  | { readonly kind: 'bug'; readonly stack: string };
+import { CONTROL, INFLATING, SIGNS, type LayerNames, type UnpackJob, type WorkerMessage } from './unpack-dialogue.ts';
 
 const REPORT_EVERY = 4 * 1024 * 1024;
 
 /** @returns 0, or 1 after an error message */
-export async function main([directory = '']: string[]): Promise<number> {
-  warmUp();
+export async function main([directory = '', hint]: string[]): Promise<number> {
+  if (hint === INFLATING) process.getBuiltinModule('node:zlib'); // while it is still being found out what there is to unpack
   const job = readJob();
   if (job === undefined) return 1; // there was nothing to unpack after all
   try {
@@ -84,19 +46,27 @@ export async function main([directory = '']: string[]): Promise<number> {
 
 const PIECE = 256 * 1024;
 
-/** Loads what most layers need, while it is still being found out what there is to unpack. */
-function warmUp(): void {
-  process.getBuiltinModule('node:zlib').createZstdDecompress();
+function inputOf({ file, growing }: UnpackJob): AsyncIterable<Buffer> {
+  const fd = openSync(file, 'r');
+  if (!growing) return inflatedByProgram(fd, file) ?? readPieces(fd);
+  say({ kind: 'opened' });
+  return readPieces(fd, nextSigns);
 }
 
-function inputOf({ file, growing }: UnpackJob): AsyncIterable<Buffer> {
-  const standardInput = createReadStream('', { fd: 0, autoClose: false, highWaterMark: PIECE });
-  if (file === null) return standardInput;
-  const fd = openSync(file, 'r');
-  if (!growing) return readPieces(fd);
-  say({ kind: 'opened' });
-  const signs = standardInput[Symbol.asyncIterator]();
-  return readPieces(fd, async () => (await signs.next()).done !== true);
+/** False at their end. Not by a stream: loading those takes as long as unpacking a small layer. */
+function nextSigns(): Promise<boolean> {
+  return new Promise((resolve, reject) => read(SIGNS, Buffer.alloc(4096), 0, 4096, null, (error, count) => (error === null ? resolve(count > 0) : reject(error))));
+}
+
+/** What node:zlib can't inflate goes through a program. Undefined for what needs none. */
+function inflatedByProgram(fd: number, file: string): Readable | undefined {
+  const program = inflatingProgram(compressionAt(fd, file));
+  if (program === undefined) return undefined;
+  const [name, ...args] = program as [string, ...string[]];
+  const child = start(name, args, { stdio: [fd, 'pipe', 'ignore'] });
+  const stream = child.stdout as Readable;
+  child.once('error', (error) => stream.destroy(explainSpawnFailure(name, error)));
+  return stream;
 }
 
 /**
@@ -128,12 +98,12 @@ function readControlLine(): unknown {
   }
 }
 
-/** What comes on descriptor 3, waiting for it; undefined when the other end is closed. */
+/** What comes, waiting for it; undefined when the other end is closed. */
 function readControl(most: number): Buffer | undefined {
   const bytes = Buffer.alloc(most);
   for (;;) {
     try {
-      const count = readSync(3, bytes, 0, most, null);
+      const count = readSync(CONTROL, bytes, 0, most, null);
       return count === 0 ? undefined : bytes.subarray(0, count);
     } catch (error) {
       if (errnoOf(error) !== 'EAGAIN') throw error;

@@ -2,13 +2,10 @@
  * Layers come into the store here. The work is done by a process of its own (unpack-worker.ts) in a user + mount
  * namespace; this side feeds it, listens, flushes, and makes the result visible by one rename.
  */
-import { closeSync, openSync, readSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import type { Readable } from 'node:stream';
 import { crashPoint } from '../../host/crash-point.ts';
 import { isScullError, ScullError } from '../../host/errors.ts';
 import { ensurePrivateDirectory, explainWriteFailure, syncDirectory } from '../../host/files.ts';
-import { explainSpawnFailure, start } from '../../host/process.ts';
 import type { Progress } from '../../host/progress.ts';
 import { Turns, type Turn } from '../../host/turns.ts';
 import { digestHex, type Digest } from '../../oci/digest.ts';
@@ -19,14 +16,13 @@ import { withLock } from '../locks.ts';
 import { reserveIn } from '../space.ts';
 import { createStaging, sweepStaging } from '../staging.ts';
 import type { Store } from '../store.ts';
-import { detectCompression, inflatingProgram, MAGIC_LENGTH } from './decompress.ts';
 import type { UnpackLimits } from './extract.ts';
 import { layerLimits } from './limits.ts';
 import { linkOf, shortName } from './links.ts';
 import type { LayerRecord } from './record.ts';
 import { finishLayer, layerExists, nameLayer } from './store.ts';
 import { placeIn, startUnpackProcess, takePrepared, type UnpackProcess } from './unpack-process.ts';
-import type { LayerNames, UnpackJob, WorkerMessage } from './unpack-worker.ts';
+import type { LayerNames, UnpackJob, WorkerMessage } from './unpack-dialogue.ts';
 
 export interface UnpackRequest {
   /** Only what to expect, where `found` tells which it is. */
@@ -36,10 +32,9 @@ export interface UnpackRequest {
   /** Chain ids of the layers below, lowest first; they must be in the store. */
   readonly parents: readonly Digest[];
   /**
-   * The layer's blob, as a stream or (faster) as a file. Its own digest is for the caller to check; a file that is still growing becomes
-   * whole only if that was right.
+   * The layer's blob. Its own digest is for the caller to check; a file that is still growing becomes whole only if that was right.
    */
-  readonly compressed: { readonly stream: Readable } | { readonly file: string } | { readonly growing: GrowingFile };
+  readonly compressed: { readonly file: string } | { readonly growing: GrowingFile };
   readonly progress: Progress;
   readonly limits?: Partial<UnpackLimits>;
 }
@@ -199,11 +194,10 @@ async function admit(store: Store, unpacked: string, chainId: Digest): Promise<v
 /** Feeds the worker, and returns when it has made the layer; its end is left to wait for. */
 async function unpackBy(worker: UnpackProcess, store: Store, request: UnpackRequest, turn: Turn): Promise<LayerRecord> {
   const { layer } = request;
-  let input: WorkerInput;
+  const growing = 'growing' in request.compressed ? request.compressed.growing : undefined;
   let job: UnpackJob;
   try {
-    input = workerInput(request.compressed);
-    job = jobOf(store, request, input);
+    job = jobOf(store, request);
   } catch (error) {
     worker.kill();
     await worker.ended.catch(() => undefined);
@@ -222,7 +216,7 @@ async function unpackBy(worker: UnpackProcess, store: Store, request: UnpackRequ
           request.progress({ kind: 'bytes', id: layer.descriptor.digest, phase: 'unpack', done: message.bytes, total: layer.descriptor.size });
           break;
         case 'opened':
-          input.growing?.opened();
+          growing?.opened();
           break;
         case 'waiting':
           if (mustYield(store, request.parents)) turn.end();
@@ -244,25 +238,19 @@ async function unpackBy(worker: UnpackProcess, store: Store, request: UnpackRequ
           failure = failureOf(message, layer);
       }
     });
-    if (input.stream !== undefined) {
-      input.stream.once('error', fail);
-      // It may have failed while the worker was being started; that is not told again.
-      if (input.stream.destroyed) fail(input.stream.errored ?? new ScullError('INVALID', `layer ${layer.descriptor.digest} was closed before it was read`));
-      input.stream.pipe(worker.stdin);
-    } else if (input.growing !== undefined) input.growing.readBy({ grew: () => void worker.stdin.write('+'), whole: () => void worker.stdin.end(), failed: fail });
-    else worker.stdin.end();
-    const release = (): void => void input.stream?.unpipe(worker.stdin).destroy();
-    worker.ended.finally(release).then((status) => reject(inputFailure ?? failure ?? endedEarly(layer, status, worker)), (error: unknown) => reject(inputFailure ?? error));
+    growing?.readBy({ grew: () => worker.grew(), whole: () => worker.whole(), failed: fail });
+    worker.ended.then((status) => reject(inputFailure ?? failure ?? endedEarly(layer, status, worker)), (error: unknown) => reject(inputFailure ?? error));
   });
 }
 
-function jobOf(store: Store, { layer, found, parents, limits }: UnpackRequest, input: WorkerInput): UnpackJob {
+function jobOf(store: Store, { layer, found, parents, limits, compressed }: UnpackRequest): UnpackJob {
+  const growing = 'growing' in compressed;
   return {
-    file: input.growing?.path ?? input.file ?? null,
-    growing: input.growing !== undefined,
+    file: growing ? compressed.growing.path : compressed.file,
+    growing,
     ...namesOf(layer),
     named: found === undefined,
-    checked: input.growing !== undefined && layer.descriptor.digest === layer.diffId,
+    checked: growing && layer.descriptor.digest === layer.diffId,
     parent: parents.at(-1) ?? null,
     lower: parents.map((parent) => store.layout.layer(digestHex(parent)).diff),
     limits: { ...layerLimits(layer.descriptor.size), freeSpace: reserveIn(store.layout.root), ...limits },
@@ -283,35 +271,6 @@ function endedEarly(layer: LayerRef, status: number, worker: UnpackProcess): Scu
     detail: worker.complaint(),
     ...(status === 137 ? { hint: 'it was killed: was the memory used up?' } : {}),
   });
-}
-
-/** Where the worker reads from: a file, or its standard input. */
-interface WorkerInput {
-  readonly file?: string;
-  readonly growing?: GrowingFile;
-  readonly stream?: Readable;
-}
-
-/** A file goes through a program where node:zlib can't inflate it. */
-function workerInput(compressed: UnpackRequest['compressed']): WorkerInput {
-  if (!('file' in compressed)) return compressed;
-  const fd = openSync(compressed.file, 'r');
-  try {
-    const program = inflatingProgram(detectCompression(readStart(fd)));
-    if (program === undefined) return compressed;
-    const [file, ...args] = program as [string, ...string[]];
-    const child = start(file, args, { stdio: [fd, 'pipe', 'ignore'] });
-    const stream = child.stdout as Readable;
-    child.once('error', (error) => stream.destroy(explainSpawnFailure(file, error)));
-    return { stream };
-  } finally {
-    closeSync(fd);
-  }
-}
-
-function readStart(fd: number): Buffer {
-  const start = Buffer.alloc(MAGIC_LENGTH);
-  return start.subarray(0, readSync(fd, start, 0, MAGIC_LENGTH, 0));
 }
 
 /** What the user should know about a layer that is not quite what the archive held. */

@@ -1,12 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { createCipheriv } from 'node:crypto';
-import { createReadStream, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, createReadStream, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { gunzipSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { importPlainLayer, stageImportedLayer, type StagedBlob } from '../../../src/storage/import-layer.ts';
+import { stageImportedLayer, type StagedBlob } from '../../../src/storage/import-layer.ts';
+import { importPlainLayer } from '../../../src/storage/import-plain.ts';
 import { storeLayout } from '../../../src/storage/layout.ts';
 import { createStaging, type Staging } from '../../../src/storage/staging.ts';
 import { sha256 } from '../../support/digest.ts';
@@ -44,7 +45,9 @@ test.each([
 
 test('a file that cannot be read is told by its path', async () => {
   const store = { layout: storeLayout(join(root, 'store'), join(root, 'run')), driver: 'vfs' } as const;
-  await expect(importPlainLayer(store, staging, tmpdir(), () => undefined)).rejects.toMatchObject({ code: 'EISDIR', path: tmpdir() });
+  const fd = openSync(tmpdir(), 'r');
+  await expect(importPlainLayer(store, staging, { fd, path: tmpdir() }, () => undefined)).rejects.toMatchObject({ code: 'EISDIR', path: tmpdir() });
+  closeSync(fd);
 });
 
 test('a tar compressed as no layer may be is compressed with gzip', async () => {
