@@ -8,7 +8,6 @@
  * there (engine/containers/create.ts): one of the two always notices.
  */
 import { renameSync } from 'node:fs';
-import { unlink } from 'node:fs/promises';
 import { crashPoint } from '../host/crash-point.ts';
 import { errnoOf, isScullError, type ScullError } from '../host/errors.ts';
 import { explainWriteFailure } from '../host/files.ts';
@@ -88,6 +87,7 @@ async function collect(store: Store, measure: boolean): Promise<Collected> {
 
 /** On a thread; whatever it is. */
 async function removeFile(path: string): Promise<void> {
+  const { unlink } = await import('node:fs/promises');
   try {
     await unlink(path);
   } catch {
