@@ -148,6 +148,51 @@ test('files that the device can no longer read are told by name', async () => {
   expectCleanError({ status: 125, stdout: saved.stdout, stderr: saved.stderr }, /input\/output error/);
 });
 
+/** What a command flushes and renames, in the order in which that was done: `flush PATH`, `rename PATH PATH`. */
+function flushesAndRenames(root: string, args: readonly string[]): string[] {
+  const log = join(s.base, 'order');
+  // With one id alone: who is traced gains nothing by set-user-ID programs such as newuidmap.
+  const traced = ['strace', '-f', '-qq', '-y', '-s', '4096', '-e', 'trace=fsync,fdatasync,syncfs,rename,renameat,renameat2', '-o', log, ...s.command, '--root', root, ...args];
+  const result = spawnSync('unshare', ['--user', '--map-root-user', 'unshare', '--user', '--map-user=1000', '--map-group=1000', ...traced], { env: { ...s.env, SCULL_NO_FLUSH: '' }, encoding: 'utf8' });
+  expect(result.status, result.stderr).toBe(0);
+  const begun = new Map<string, string>();
+  return readFileSync(log, 'utf8').split('\n').flatMap((line) => {
+    const [, pid = '', rest = ''] = /^(\d+) +(.*)$/.exec(line) ?? [];
+    if (rest.endsWith('<unfinished ...>')) begun.set(pid, rest);
+    const call = rest.startsWith('<...') ? (begun.get(pid) ?? '') : rest;
+    if (!/= 0$/.test(rest)) return [];
+    if (call.startsWith('rename')) return [`rename ${[...call.matchAll(/"([^"]*)"/g)].map(([, path]) => path).join(' ')}`];
+    const flushed = /^[a-z]+\(\d+<([^>]*)>/.exec(call)?.[1];
+    return flushed === undefined ? [] : [`flush ${flushed}`];
+  });
+}
+
+test('nothing has its name before it was flushed, nor an image its entry before the names of its parts were', () => {
+  const root = s.directory('ordered');
+  const archive = s.file('ordered.tar', dockerArchive({ tags: ['ordered:1'], layers: [busyboxEntries(), [{ path: 'own', content: noise(300_000) }]] }));
+  const order = flushesAndRenames(root, ['load', '-q', '-i', archive]);
+  const blobs = join(root, 'images/blobs/sha256');
+  const at = (step: string): number => order.indexOf(step);
+  const named = order.filter((step) => step.startsWith('rename ')).map((step) => step.split(' ') as [string, string, string]);
+  const ofBlobs = named.filter(([, , to]) => to.startsWith(`${blobs}/`));
+  expect(ofBlobs).toHaveLength(4);
+  for (const [word, from, to] of ofBlobs) {
+    expect(at(`flush ${from}`), from).toBeGreaterThanOrEqual(0);
+    expect(at(`flush ${from}`), from).toBeLessThan(at(`${word} ${from} ${to}`));
+  }
+  const ofLayers = named.filter(([, , to]) => /\/layers\/[0-9a-f]{64}$/.test(to));
+  expect(ofLayers).toHaveLength(2);
+  for (const names of ofLayers) {
+    const made = named.find(([, , to]) => to === `${names[1]}/layer.json`) ?? [];
+    expect(order.slice(at(made.join(' ')), at(names.join(' '))), names[2]).toContain(`flush ${root}`);
+  }
+  const entry = order.findIndex((step) => step.startsWith('rename ') && step.endsWith(` ${root}/images/index.json`));
+  for (const [directory, parts] of [[blobs, ofBlobs], [join(root, 'layers'), ofLayers]] as const) {
+    expect(order.slice(Math.max(...parts.map((names) => at(names.join(' ')))), entry), directory).toContain(`flush ${directory}`);
+  }
+  expect(order.slice(entry)).toContain(`flush ${root}/images`);
+});
+
 test('a missing layer costs only what stands on it, and is unpacked again', async () => {
   await s.ok(['create', '--name', 'stands', 'busybox', 'true']);
   const [layer] = readdirSync(join(s.storeRoot, 'layers')).filter((name) => name.length === 64);
