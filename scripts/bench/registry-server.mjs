@@ -1,7 +1,7 @@
 // The registries of the bench: two of Debian's docker-registry on loopback, one that has the images, as gzip and as zstd, and
 // one that is empty and is pushed to.
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const PORTS = { images: 50231, pushed: 50232 };
@@ -27,11 +27,10 @@ export function startRegistries(folder, archives, sizes) {
         const source = compression === 'zstd' ? ['--format', 'oci', '--dest-compress-format', 'zstd', `docker-archive:${archives}/${name}.docker.tar`] : ['--preserve-digests', `oci-archive:${archives}/${name}.oci.tar`];
         // With an empty memory of earlier copies: what skopeo has once sent somewhere as gzip it would take for zstd as well.
         must('unshare', ['--mount', 'sh', '-ec', 'mkdir -p /var/lib/containers/cache; mount -t tmpfs none /var/lib/containers/cache; exec "$@"', 'sh', 'skopeo', 'copy', '-q', '--insecure-policy', '--dest-tls-verify=false', ...source, `docker://${image}`]);
-        writeFileSync(`${mark}.new`, '');
-        renameSync(`${mark}.new`, mark);
       }
       const manifest = JSON.parse(must('skopeo', ['inspect', '--raw', '--tls-verify=false', `docker://${image}`], 'pipe'));
       if (!manifest.layers.every((layer) => layer.mediaType.endsWith(compression))) throw new Error(`${image} is not ${compression}`);
+      writeFileSync(mark, '');
       layers[`${name}:${compression}`] = manifest.layers.map((layer) => ({ path: `/v2/bench/${name}/blobs/${layer.digest}`, size: layer.size }));
     }
   }
