@@ -22,6 +22,13 @@ export function createHash(algorithm: HashAlgorithm): Hash {
   return bun === undefined ? process.getBuiltinModule('node:crypto').createHash(algorithm) : new bun.CryptoHasher(algorithm);
 }
 
+/** Of a text or bytes that are here as a whole, in hex. */
+export function hashOf(bytes: string | Uint8Array, algorithm: HashAlgorithm): string {
+  const hash = createHash(algorithm);
+  hash.update(bytes);
+  return hash.digest('hex');
+}
+
 /** @param sum of the bytes before these, 0 at the beginning */
 export function crc32(bytes: Uint8Array, sum: number): number {
   sum32 ??= bun === undefined ? process.getBuiltinModule('node:zlib').crc32 : bun.hash.crc32;

@@ -1,5 +1,5 @@
 /** Names of stacks of layers: OCI config.md, "Layer ChainID". */
-import { createHash } from '../host/hash.ts';
+import { hashOf } from '../host/hash.ts';
 import { parseDigest, type Digest } from './digest.ts';
 
 /** The chain ids of an image's layers, lowest first, from the digests of their uncompressed tars. */
@@ -14,7 +14,5 @@ export function chainIds(diffIds: readonly Digest[]): readonly Digest[] {
 
 /** SHA-256 of a short text, in hex. */
 export function sha256Hex(text: string | Uint8Array): string {
-  const hash = createHash('sha256');
-  hash.update(text);
-  return hash.digest('hex');
+  return hashOf(text, 'sha256');
 }

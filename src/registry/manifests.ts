@@ -1,6 +1,6 @@
 /** Manifests and indexes: distribution-spec, "Pulling manifests". What comes is decoded and its digest checked before anything is believed. */
 import { ScullError } from '../host/errors.ts';
-import { createHash, type HashAlgorithm } from '../host/hash.ts';
+import { hashOf, type HashAlgorithm } from '../host/hash.ts';
 import { decodeManifestOrIndex, MAX_DOCUMENT, type DecodedIndex, type DecodedManifest } from '../oci/decode.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { digestAlgorithm, isDigest, parseDigest, type Digest } from '../oci/digest.ts';
@@ -107,11 +107,7 @@ function manifestRequest(reference: Reference, method: 'GET' | 'HEAD'): Registry
 
 /** The digest of what came, after comparing it with what was asked for and with what the registry says. */
 function checkedDigest(bytes: Uint8Array, reference: Reference, announced: string | undefined): Digest {
-  const hash = (algorithm: HashAlgorithm): Digest => {
-    const hasher = createHash(algorithm);
-    hasher.update(bytes);
-    return parseDigest(`${algorithm}:${hasher.digest('hex')}`);
-  };
+  const hash = (algorithm: HashAlgorithm): Digest => parseDigest(`${algorithm}:${hashOf(bytes, algorithm)}`);
   const claims = [reference.digest, announced !== undefined && isDigest(announced) ? announced : undefined];
   for (const claim of claims) {
     if (claim !== undefined && hash(digestAlgorithm(claim)) !== claim) {

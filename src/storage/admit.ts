@@ -145,7 +145,7 @@ function checkLayerType(layer: Descriptor): void {
 
 async function fetchConfig(store: Store, source: ImageSource, descriptor: Descriptor): Promise<Uint8Array> {
   const stored = hasBlob(store, descriptor) ? readDocument(store, descriptor.digest) : undefined;
-  if (stored !== undefined && (digestOf(stored, digestAlgorithm(descriptor.digest))) === descriptor.digest) return stored;
+  if (stored !== undefined && digestOf(stored, digestAlgorithm(descriptor.digest)) === descriptor.digest) return stored;
   return readChecked(await source.blob(descriptor), descriptor);
 }
 

@@ -11,7 +11,7 @@ import { errnoOf, isScullError, ScullError } from '../host/errors.ts';
 import { filePieces } from '../host/file-pieces.ts';
 import { explainWriteFailure, instead, withPath, writeAllSync } from '../host/files.ts';
 import { flushes } from '../host/flush.ts';
-import { createHash, type Hash, type HashAlgorithm } from '../host/hash.ts';
+import { createHash, hashOf, type Hash, type HashAlgorithm } from '../host/hash.ts';
 import { MAX_DOCUMENT } from '../oci/decode.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { digestAlgorithm, digestHex, type Digest } from '../oci/digest.ts';
@@ -186,9 +186,7 @@ export function stageDocument(store: Store, staging: Staging, digest: Digest, by
 
 /** Digest of bytes in memory. */
 export function digestOf(bytes: Uint8Array, algorithm: HashAlgorithm = 'sha256'): Digest {
-  const hash = createHash(algorithm);
-  hash.update(bytes);
-  return `${algorithm}:${hash.digest('hex')}` as Digest;
+  return `${algorithm}:${hashOf(bytes, algorithm)}` as Digest;
 }
 
 /**
